@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Makes .venv in the project's root from requirements-dev.lock and puts it first on PATH. Sourced by the other scripts.
+# BOOTSTRAP=0 (set it in images, which bring their environment) leaves everything as it is.
+set -euo pipefail
+
+ROOT="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"
+cd -- "$ROOT"
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+find_python() {
+    local name
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$name"
+            return
+        fi
+    done
+    fail "Python 3.11 or newer is needed, and none is on PATH."
+}
+
+# What the environment was made from. It holds absolute paths, so a clone that moved needs a new one.
+fingerprint() {
+    echo "$ROOT $(cksum <requirements-dev.lock)"
+}
+
+is_current() {
+    [[ "$(cat .venv/.fingerprint 2>/dev/null)" == "$(fingerprint)" ]] && .venv/bin/python -c '' 2>/dev/null
+}
+
+make_venv() {
+    local python="$1"
+    if "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        "$python" -m venv --clear .venv
+    elif command -v uv >/dev/null; then
+        rm -rf .venv
+        uv venv --quiet --python "$python" .venv
+    else
+        fail "$python lacks the venv module. On Debian and Ubuntu: apt install python3-venv"
+    fi
+}
+
+# uv installs in seconds what takes pip a minute, but knows only its own settings: pip is there for the rest.
+install() {
+    local lock=(--require-hashes -r requirements-dev.lock) uv
+    export PIP_DISABLE_PIP_VERSION_CHECK=1
+    export UV_SYSTEM_CERTS=1 # a company's proxy signs with a certificate of the system's store
+    uv="$(command -v uv || true)"
+    if [[ -z "$uv" ]] && .venv/bin/python -m pip install --quiet uv; then
+        uv=.venv/bin/uv
+    fi
+    # Without a home that can be written to there is no place for a cache.
+    if [[ -z "${UV_CACHE_DIR:-}" && ! -w "${HOME:-/nonexistent}" ]]; then
+        export UV_NO_CACHE=1
+    fi
+    if [[ -z "$uv" ]] || ! "$uv" pip install --quiet --python .venv/bin/python "${lock[@]}"; then
+        echo "Installing with pip, which takes about a minute …" >&2
+        .venv/bin/python -m pip install --quiet "${lock[@]}"
+    fi
+}
+
+bootstrap() {
+    local python
+    is_current && return
+    python="$(find_python)" || exit 1
+    # The lock belongs to the open file, so it outlives the process that takes it, and ends with this shell's.
+    exec 9<requirements-dev.lock
+    "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+    if ! is_current; then
+        echo "Installing into .venv …" >&2
+        make_venv "$python"
+        install
+        fingerprint >.venv/.fingerprint
+    fi
+    exec 9<&-
+}
+
+if [[ "${BOOTSTRAP:-1}" != 0 ]]; then
+    bootstrap
+    export PATH="$ROOT/.venv/bin:$PATH"
+fi
