@@ -1,0 +1,109 @@
+"""Bind what the caller sent to the unmarked parameters of a handler."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
+
+from src.core.injection.errors import FieldError, PayloadError, UnresolvableParameterError, field_errors
+from src.core.injection.parameters import EMPTY, Parameter
+
+
+class Arguments(ABC):
+    """The unmarked parameters of one handler, compiled once.
+
+    Args:
+        call: The handler, for error messages.
+        parameters: Its unmarked parameters, in order.
+    """
+
+    def __init__(self, call: Callable[..., Any], parameters: Sequence[Parameter]) -> None:
+        self.signature = inspect.Signature(
+            [
+                inspect.Parameter(
+                    parameter.name,
+                    inspect.Parameter.KEYWORD_ONLY
+                    if parameter.keyword_only
+                    else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                    default=parameter.default,
+                    annotation=parameter.annotation,
+                )
+                for parameter in parameters
+            ]
+        )
+
+    @abstractmethod
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+        """Return a value for each parameter, in order."""
+
+
+class NativeArguments(Arguments):
+    """The caller is Python: arguments arrive as they were passed, and a wrong call is a `TypeError`."""
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+        """Bind as a call of the handler would."""
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return list(bound.arguments.values())
+
+
+class ValidatedArguments(Arguments):
+    """The caller is a client: positional arguments only, each validated by the type of its parameter."""
+
+    def __init__(self, call: Callable[..., Any], parameters: Sequence[Parameter]) -> None:
+        super().__init__(call, parameters)
+        self._fields = [(parameter.name, _validator(call, parameter), parameter.default) for parameter in parameters]
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+        """Validate all arguments and report every fault at once.
+
+        Raises:
+            PayloadError: Too many or too few arguments, or one that its type refuses.
+        """
+        fields = self._fields
+        if len(args) > len(fields):
+            raise PayloadError([_arity_error(len(fields), len(args))], wrong_kind=True)
+        values: list[Any] = []
+        errors: list[FieldError] = []
+        wrong_kind = False
+        for index, (name, validate, default) in enumerate(fields):
+            if index < len(args):
+                try:
+                    values.append(validate(args[index]))
+                except ValidationError as error:
+                    # Paths start at the payload itself when it is the only argument.
+                    found = field_errors(error) if len(fields) == 1 else field_errors(error, name)
+                    errors += [{**fault, "field": fault["field"] or name} for fault in found]
+                    wrong_kind = wrong_kind or any(
+                        not fault["loc"] and fault["type"].endswith("_type") for fault in error.errors()
+                    )
+            elif default is EMPTY:
+                errors.append(FieldError(field=name, message="Field required", type="missing_argument"))
+                wrong_kind = True
+            else:
+                values.append(default)
+        if errors:
+            raise PayloadError(errors, wrong_kind=wrong_kind)
+        return values
+
+
+def _validator(call: Callable[..., Any], parameter: Parameter) -> Callable[[Any], Any]:
+    if parameter.annotation is EMPTY:
+        reason = "annotate it with the type of the payload, or mark it (Depends, SID, ...)"
+        raise UnresolvableParameterError(call, parameter.name, reason)
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(parameter.annotation)
+        adapter.rebuild(raise_errors=True)
+    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+        reason = f"no payload can be validated as {parameter.annotation!r}; mark who supplies it"
+        raise UnresolvableParameterError(call, parameter.name, reason) from error
+    return adapter.validate_python
+
+
+def _arity_error(expected: int, given: int) -> FieldError:
+    return FieldError(
+        field="arguments", message=f"takes at most {expected} arguments, {given} were sent", type="too_many_arguments"
+    )

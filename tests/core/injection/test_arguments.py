@@ -1,0 +1,110 @@
+"""What the caller sends: passed through for Python, validated for clients."""
+
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel, Field
+
+from src.core.injection import Door, PayloadError, ValidatedArguments, compile_plan
+
+CLIENT = Door(arguments=ValidatedArguments)
+
+
+class Message(BaseModel):
+    text: str
+    room: str = "all"
+
+
+async def send(handler: Any, *args: Any) -> Any:
+    return await compile_plan(handler, CLIENT).run(args)
+
+
+async def refuse(handler: Any, *args: Any) -> PayloadError:
+    with pytest.raises(PayloadError) as refusal:
+        await send(handler, *args)
+    return refusal.value
+
+
+class TestNativeArguments:
+    async def test_are_passed_as_they_are(self) -> None:
+        async def handler(count: int) -> Any:
+            return count
+
+        assert await compile_plan(handler, Door()).run(("one",)) == "one"
+
+    async def test_a_wrong_call_is_the_callers_type_error(self) -> None:
+        async def handler(count: int) -> None: ...
+
+        with pytest.raises(TypeError, match="missing a required argument: 'count'"):
+            await compile_plan(handler, Door()).run()
+
+
+class TestValidatedArguments:
+    @pytest.mark.parametrize(
+        ("annotation", "sent", "received"),
+        [
+            (Message, {"text": "hi"}, Message(text="hi")),
+            (list[Message], [{"text": "hi"}], [Message(text="hi")]),
+            (Message | None, None, None),
+            (Annotated[Message, Field(description="x")], {"text": "hi"}, Message(text="hi")),
+            (int, "3", 3),
+            (Annotated[int, Field(gt=0)], 3, 3),
+            (bytes, b"\xff\x00", b"\xff\x00"),
+            (dict[str, int], {"a": 1}, {"a": 1}),
+            (Any, [1], [1]),
+        ],
+    )
+    async def test_arrive_as_their_type(self, annotation: Any, sent: Any, received: Any) -> None:
+        async def handler(payload: Any) -> Any:
+            return payload
+
+        handler.__annotations__["payload"] = annotation
+        assert await send(handler, sent) == received
+
+    async def test_are_taken_in_order(self) -> None:
+        async def handler(message: Message, count: int, note: str = "none") -> list[Any]:
+            return [message.text, count, note]
+
+        assert await send(handler, {"text": "hi"}, 2) == ["hi", 2, "none"]
+
+    async def test_a_missing_field_is_named(self) -> None:
+        async def handler(message: Message) -> None: ...
+
+        refusal = await refuse(handler, {})
+        assert refusal.errors == [{"field": "text", "message": "Field required", "type": "missing"}]
+        assert not refusal.wrong_kind
+
+    async def test_all_faults_are_reported_with_their_parameter(self) -> None:
+        async def handler(message: Message, count: Annotated[int, Field(gt=0)]) -> None: ...
+
+        assert [fault["field"] for fault in (await refuse(handler, {}, 0)).errors] == ["message.text", "count"]
+
+    @pytest.mark.parametrize("sent", ["text", 5, None, [], b"raw"])
+    async def test_another_kind_is_told_apart(self, sent: Any) -> None:
+        async def handler(message: Message) -> None: ...
+
+        assert (await refuse(handler, sent)).wrong_kind
+
+    async def test_a_field_of_another_kind_is_an_ordinary_fault(self) -> None:
+        async def handler(message: Message) -> None: ...
+
+        assert not (await refuse(handler, {"text": {}})).wrong_kind
+
+    @pytest.mark.parametrize("sent", [[], [{"text": "hi"}, 2, 3]])
+    async def test_too_few_and_too_many_are_refused(self, sent: list[Any]) -> None:
+        async def handler(message: Message, count: int = 1) -> None: ...
+
+        assert (await refuse(handler, *sent)).wrong_kind
+
+    async def test_what_was_sent_is_not_repeated(self) -> None:
+        async def handler(count: int) -> None: ...
+
+        assert "secret" not in str((await refuse(handler, "secret")).errors)
+
+    async def test_a_validation_error_of_the_handlers_own_is_not_blamed_on_the_client(self) -> None:
+        async def handler(message: Message) -> None:
+            Message.model_validate({})
+
+        with pytest.raises(ValueError, match="validation error for Message") as error:
+            await send(handler, {"text": "hi"})
+        assert not isinstance(error.value, PayloadError)

@@ -1,0 +1,60 @@
+"""What handlers return and emit, as packets carry it."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pydantic import BaseModel, Field
+from pydantic_core import PydanticSerializationError
+
+from src.utils.wire import to_wire
+
+
+class Color(Enum):
+    RED = "red"
+
+
+class Item(BaseModel):
+    made_at: datetime = Field(alias="madeAt")
+
+
+@dataclass
+class Point:
+    x: int
+
+
+ITEM = Item(madeAt=datetime(2026, 1, 2, tzinfo=UTC))
+WIRE = {"madeAt": "2026-01-02T00:00:00Z"}
+
+
+class TestToWire:
+    @pytest.mark.parametrize("value", [None, "a", 1, 1.5, True, b"\xff", [1, "a"], {"a": [b"\xff"]}])
+    def test_leaves_wire_values_alone(self, value: Any) -> None:
+        assert to_wire(value) == value
+
+    @pytest.mark.parametrize(
+        ("value", "wire"),
+        [
+            (ITEM, WIRE),
+            ([ITEM], [WIRE]),
+            ({"a": {"b": ITEM}}, {"a": {"b": WIRE}}),
+            ({"raw": b"\xff", "item": ITEM}, {"raw": b"\xff", "item": WIRE}),
+            ({UUID(int=1): date(2026, 1, 2)}, {str(UUID(int=1)): "2026-01-02"}),
+            ({"price": Decimal("1.10"), "color": Color.RED}, {"price": "1.10", "color": "red"}),
+            (Point(1), {"x": 1}),
+            ({1}, [1]),
+        ],
+    )
+    def test_converts_the_rest_at_any_depth(self, value: Any, wire: Any) -> None:
+        assert to_wire(value) == wire
+
+    def test_a_tuple_at_the_top_stays_several_arguments(self) -> None:
+        assert to_wire((ITEM, (1, 2))) == (WIRE, [1, 2])
+
+    def test_refuses_what_has_no_json_form(self) -> None:
+        with pytest.raises(PydanticSerializationError):
+            to_wire({"a": object()})
