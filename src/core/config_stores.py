@@ -1,0 +1,182 @@
+"""Where the stores are: each as one URL that wins, or in the parts that the compose files set."""
+
+from typing import Any, ClassVar
+from urllib.parse import quote, urlsplit
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL, make_url
+
+
+class ConfigurationError(SystemExit):
+    """A setting is missing or unusable: the process ends with this one line instead of a traceback."""
+
+
+class SettingsGroup(BaseSettings):
+    """Settings of one concern, read from the environment and the dotenv files."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+
+class StoreSettings(SettingsGroup):
+    """A store that some setting has to name."""
+
+    store: ClassVar[str]
+    url_setting: ClassVar[str]
+
+    def missing(self) -> ConfigurationError:
+        """What to say when nothing names the store."""
+        return ConfigurationError(
+            f"{self.store}: {self.url_setting} is not set, and no embedded store is running. "
+            "Set it, or start ./scripts/dev.sh."
+        )
+
+
+def credentials(username: str, password: SecretStr) -> str:
+    """The `user:password@` part of a URL, empty when there is neither."""
+    if not username and not password.get_secret_value():
+        return ""
+    return f"{quote(username, safe='')}:{quote(password.get_secret_value(), safe='')}@"
+
+
+class SQLSettings(StoreSettings):
+    """PostgreSQL, its pool, and how long anything may wait for it."""
+
+    store: ClassVar[str] = "PostgreSQL"
+    url_setting: ClassVar[str] = "SQL_DATABASE_URL"
+
+    database_url: SecretStr | None = Field(None, alias="SQL_DATABASE_URL")
+    scheme: str = Field("postgresql+asyncpg", alias="POSTGRESQL_ASYNC_SCHEME")
+    host: str = Field("", alias="POSTGRESQL_HOST")
+    port: int = Field(5432, ge=1, le=65535, alias="POSTGRESQL_PORT")
+    username: str = Field("postgres", alias="POSTGRESQL_USERNAME")
+    password: SecretStr = Field(SecretStr(""), alias="POSTGRESQL_PASSWORD")
+    database: str = Field("app", alias="POSTGRESQL_DATABASE")
+
+    pool_size: int = Field(10, ge=1, alias="SQL_POOL_SIZE")
+    max_overflow: int = Field(10, ge=0, alias="SQL_MAX_OVERFLOW")
+    pool_timeout_seconds: float = Field(2, gt=0, alias="SQL_POOL_TIMEOUT_SECONDS")
+    connect_timeout_seconds: float = Field(2, gt=0, alias="SQL_CONNECT_TIMEOUT_SECONDS")
+    lock_timeout_seconds: float = Field(1.5, gt=0, alias="SQL_LOCK_TIMEOUT_SECONDS")
+    command_timeout_seconds: float = Field(10, gt=0, alias="SQL_COMMAND_TIMEOUT_SECONDS")
+
+    @property
+    def url(self) -> URL:
+        """The address, for SQLAlchemy's asynchronous engine.
+
+        Raises:
+            ConfigurationError: Nothing names the database.
+        """
+        if self.database_url is not None:
+            return make_url(self.database_url.get_secret_value())
+        if not self.host:
+            raise self.missing()
+        password = self.password.get_secret_value() or None
+        return URL.create(self.scheme, self.username, password, self.host, self.port, self.database)
+
+
+class RedisSettings(StoreSettings):
+    """Redis, for sessions, permissions, locks and Socket.IO; Celery uses a database of its own beside it."""
+
+    store: ClassVar[str] = "Redis"
+    url_setting: ClassVar[str] = "REDIS_DATABASE_URL"
+
+    database_url: SecretStr | None = Field(None, alias="REDIS_DATABASE_URL")
+    scheme: str = Field("redis", alias="REDIS_SCHEME")
+    host: str = Field("", alias="REDIS_HOST")
+    port: int = Field(6379, ge=1, le=65535, alias="REDIS_PORT")
+    username: str = Field("", alias="REDIS_ROOT_USERNAME")
+    password: SecretStr = Field(SecretStr(""), alias="REDIS_ROOT_PASSWORD")
+    database: int = Field(0, ge=0, le=15, alias="REDIS_DATABASE")
+
+    max_connections: int = Field(500, ge=1, alias="REDIS_MAX_CONNECTIONS")
+    timeout_seconds: float = Field(0.5, gt=0, alias="REDIS_TIMEOUT_SECONDS")
+
+    @property
+    def url(self) -> str:
+        """The address, for redis-py.
+
+        Raises:
+            ConfigurationError: Nothing names the server.
+        """
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        if not self.host:
+            raise self.missing()
+        return f"{self.scheme}://{credentials(self.username, self.password)}{self.host}:{self.port}/{self.database}"
+
+    def url_of_database(self, number: int) -> str:
+        """The same server, another numbered database."""
+        return urlsplit(self.url)._replace(path=f"/{number}").geturl()
+
+
+class MongoSettings(StoreSettings):
+    """MongoDB, or a server that speaks its protocol."""
+
+    store: ClassVar[str] = "MongoDB"
+    url_setting: ClassVar[str] = "MONGO_DATABASE_URL"
+
+    database_url: SecretStr | None = Field(None, alias="MONGO_DATABASE_URL")
+    scheme: str = Field("mongodb", alias="MONGO_SCHEME")
+    host: str = Field("", alias="MONGO_HOST")
+    port: int = Field(27017, ge=1, le=65535, alias="MONGO_PORT")
+    username: str = Field("", alias="MONGO_INITDB_ROOT_USERNAME")
+    password: SecretStr = Field(SecretStr(""), alias="MONGO_INITDB_ROOT_PASSWORD")
+    default_database: str = Field("app", alias="MONGO_INITDB_DATABASE")
+
+    timeout_seconds: float = Field(2, gt=0, alias="MONGO_TIMEOUT_SECONDS")
+
+    @property
+    def url(self) -> str:
+        """The address, for PyMongo.
+
+        Raises:
+            ConfigurationError: Nothing names the server.
+        """
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        if not self.host:
+            raise self.missing()
+        port = "" if self.scheme == "mongodb+srv" else f":{self.port}"
+        return f"{self.scheme}://{credentials(self.username, self.password)}{self.host}{port}/"
+
+    @property
+    def database(self) -> str:
+        """The database's name: the URL's path, or `MONGO_INITDB_DATABASE`."""
+        return urlsplit(self.url).path.strip("/") or self.default_database
+
+
+class S3Settings(StoreSettings):
+    """MinIO, or any S3."""
+
+    store: ClassVar[str] = "S3"
+    url_setting: ClassVar[str] = "MINIO_ENDPOINT"
+
+    endpoint_setting: str = Field("", alias="MINIO_ENDPOINT")
+    access_key: str = Field("", alias="MINIO_ROOT_USER")
+    secret_key: SecretStr = Field(SecretStr(""), alias="MINIO_ROOT_PASSWORD")
+    bucket: str = Field("app", alias="MINIO_BUCKET")
+    region: str = Field("us-east-1", alias="MINIO_REGION")
+    timeout_seconds: float = Field(5, gt=0, alias="MINIO_TIMEOUT_SECONDS")
+
+    @property
+    def endpoint(self) -> str:
+        """The server's base URL, such as `http://localhost:9000`; without a scheme it is taken as `http`.
+
+        Raises:
+            ConfigurationError: Nothing names the server.
+        """
+        if not self.endpoint_setting:
+            raise self.missing()
+        return self.endpoint_setting if "://" in self.endpoint_setting else f"http://{self.endpoint_setting}"
+
+    def client_options(self) -> dict[str, Any]:
+        """What the MinIO SDK wants to know."""
+        url = urlsplit(self.endpoint)
+        return {
+            "endpoint": url.netloc,
+            "access_key": self.access_key,
+            "secret_key": self.secret_key.get_secret_value(),
+            "secure": url.scheme == "https",
+            "region": self.region,
+        }

@@ -1,0 +1,42 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from sqlalchemy import text
+
+from src.core.database import Resources
+
+log = structlog.get_logger(__name__)
+
+_TIMEOUT_SECONDS = 2.5
+
+
+async def check_stores(resources: Resources) -> dict[str, bool]:
+    """Ask every store for a sign of life; a store that does not answer in time counts as down."""
+
+    async def sql() -> None:
+        async with resources.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def redis() -> None:
+        await resources.redis.ping()
+
+    async def mongo() -> None:
+        await resources.mongo.command("ping")
+
+    async def s3() -> None:
+        await asyncio.to_thread(resources.s3.bucket_exists, resources.settings.s3.bucket)
+
+    checks = {"postgres": sql, "redis": redis, "mongo": mongo, "s3": s3}
+    alive = await asyncio.gather(*(_answers(name, check) for name, check in checks.items()))
+    return dict(zip(checks, alive, strict=True))
+
+
+async def _answers(name: str, check: Callable[[], Awaitable[None]]) -> bool:
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            await check()
+    except Exception as error:
+        log.warning("store_down", store=name, reason=type(error).__name__)
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""The routes of an application as permission codes: `METHOD:/full/path/{template}`, one per method."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from starlette.types import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class RouteInfo:
+    """One row of the registry."""
+
+    code: str
+    name: str
+    description: str
+    path: str
+    methods: list[str]
+    tags: list[str]
+
+
+class RouteRegistry:
+    """Which code a request needs, and what codes there are."""
+
+    def __init__(self, app: FastAPI, prefix: str = "/api") -> None:
+        self._codes: dict[tuple[Callable[..., Any] | None, str], str] = {}
+        self._calls: dict[str, set[Callable[..., Any]]] = {}
+        self.routes: list[RouteInfo] = []
+        for route in iter_route_contexts(app.routes):
+            if isinstance(route.original_route, APIRoute) and str(route.path_format).startswith(prefix):
+                self._add(route)
+
+    def _add(self, route: RouteContext) -> None:
+        calls = set(_calls(route.dependant))
+        endpoint = route.endpoint
+        assert endpoint is not None  # noqa: S101 - an APIRoute has one
+        for method in sorted(route.methods or ()):
+            code = f"{method}:{route.path_format}"
+            if (endpoint, method) in self._codes:
+                raise RuntimeError(f"{code}: its function already serves {self._codes[endpoint, method]}.")
+            self._codes[endpoint, method] = code
+            self._calls[code] = calls
+            description = (endpoint.__doc__ or "").strip().partition("\n")[0]
+            tags = [str(tag) for tag in route.tags]
+            self.routes.append(RouteInfo(code, str(route.name), description, str(route.path), [method], tags))
+
+    def find_code(self, scope: Scope) -> str | None:
+        """The code of a matched request or of a Socket.IO event; None for what lies outside the registry."""
+        event: str | None = scope.get("socket_event")
+        if event is not None:
+            return f"SOCKET:{event}"
+        return self._codes.get((scope.get("endpoint"), scope["method"]))
+
+    def add_event(self, event: str, description: str, *, guarded_by: Collection[Callable[..., Any]]) -> None:
+        """Add a Socket.IO event; `guarded_by` are the callables of its dependency tree."""
+        code = f"SOCKET:{event}"
+        self._calls[code] = set(guarded_by)
+        self.routes.append(RouteInfo(code, event, description, event, ["SOCKET"], ["Socket.IO"]))
+
+    def check_guards(
+        self,
+        *,
+        permission: Callable[..., Any],
+        session: Callable[..., Any],
+        audit: Callable[..., Any],
+        public: Collection[str],
+        self_service: Collection[str],
+    ) -> None:
+        """Deny by default: every route demands its permission, unless it is listed.
+
+        Args:
+            permission: The dependency that demands the route's own code.
+            session: The dependency that demands a live login, which is all that self-service routes need.
+            audit: The dependency that records a request, which every route that changes something needs.
+            public: Codes of routes for anybody.
+            self_service: Codes of routes that concern the caller alone.
+
+        Raises:
+            RuntimeError: Naming the route that anybody could call or that leaves no trace, or the entry that names no
+                route.
+        """
+        for code, calls in self._calls.items():
+            needed = session if code in self_service else permission
+            if code not in public and needed not in calls:
+                raise RuntimeError(f"{code} is neither guarded nor listed as public.")
+            if audit not in calls and not code.startswith(("GET:", "HEAD:", "OPTIONS:", "SOCKET:")):
+                raise RuntimeError(f"{code} changes something and is not audited.")
+        unknown = {*public, *self_service} - self._calls.keys()
+        if unknown:
+            raise RuntimeError(f"Listed, but there is no such route: {', '.join(sorted(unknown))}.")
+
+
+def _calls(dependant: Dependant | None) -> Iterator[Callable[..., Any]]:
+    """Every callable that a route's dependencies run."""
+    for dependency in dependant.dependencies if dependant else ():
+        if dependency.call is not None:
+            yield dependency.call
+        yield from _calls(dependency)

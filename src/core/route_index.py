@@ -1,0 +1,54 @@
+from collections import defaultdict
+from collections.abc import Iterable
+
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
+
+
+class RouteIndex(BaseRoute):
+    """Finds a route by the fixed beginning of its path, where the tree of routers asks every route in turn.
+
+    It stands first among an application's routes; what it does not know is left to those behind it. Among routes that
+    fit, the one with the longer fixed beginning wins: `/roles/mine` before `/roles/{roleId}`.
+    """
+
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        self._by_beginning: dict[str, list[RouteContext]] = defaultdict(list)
+        for route in iter_route_contexts(list(routes)):
+            if isinstance(route.original_route, APIRoute):
+                self._by_beginning[_fixed_beginning(str(route.path_format))].append(route)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """The route itself goes into the scope, as `route`."""
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        refused: set[str] = set()
+        beginning = scope["path"]
+        while True:
+            for route in self._by_beginning.get(beginning, ()):
+                match, child_scope = route.matches(scope)
+                if match is Match.FULL:
+                    child_scope["route"] = route
+                    return match, child_scope
+                if match is Match.PARTIAL:
+                    refused |= route.methods or set()
+            if len(beginning) < 2:
+                break
+            beginning = beginning[: beginning.rstrip("/").rfind("/") + 1]
+        return (Match.PARTIAL, {"allowed_methods": refused}) if refused else (Match.NONE, {})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the route that was found."""
+        if "allowed_methods" in scope:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(scope["allowed_methods"]))})
+        await scope["route"].app(scope, receive, send)
+
+
+def _fixed_beginning(path: str) -> str:
+    """The path up to its first template, ending at a slash; all of it when there is none."""
+    if "{" not in path:
+        return path
+    beginning = path[: path.index("{")]
+    return beginning[: beginning.rfind("/") + 1]

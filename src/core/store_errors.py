@@ -1,0 +1,40 @@
+"""What the stores' clients raise when their server is away, slow or overloaded."""
+
+from pymongo.errors import ConnectionFailure, ExecutionTimeout
+from redis.exceptions import BusyLoadingError, ReadOnlyError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from urllib3.exceptions import HTTPError as S3ConnectionError
+
+from src.core.exceptions import ServiceUnavailableError
+
+_UNAVAILABLE = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    BusyLoadingError,
+    ReadOnlyError,
+    PoolTimeoutError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    S3ConnectionError,
+    ConnectionError,
+    TimeoutError,
+)
+
+# PostgreSQL's SQLSTATE: lost connection, too many of them, shutting down, deadlock, lock and statement timeouts.
+_TRANSIENT_STATES = ("08", "53", "57P", "40001", "40P01", "55P03", "57014")
+
+
+def as_unavailable(error: BaseException) -> ServiceUnavailableError | None:
+    """The 503 that this error means, or None when it means something else."""
+    if isinstance(error, ServiceUnavailableError):
+        return error
+    transient = isinstance(error, DBAPIError) and _is_transient(error)
+    return ServiceUnavailableError() if transient or isinstance(error, _UNAVAILABLE) else None
+
+
+def _is_transient(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or str(state).startswith(_TRANSIENT_STATES)

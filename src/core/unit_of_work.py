@@ -1,0 +1,61 @@
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from src.core.effects import EventEmitter, TaskSender
+
+log = structlog.get_logger(__name__)
+
+Hook = Callable[[], Awaitable[object]]
+
+
+class UnitOfWork:
+    """One request, event or task: one transaction, and the effects that leave after it.
+
+    Only the unit of work commits. A rollback sends nothing.
+    """
+
+    def __init__(self, session: AsyncSession, tasks: TaskSender, events: EventEmitter) -> None:
+        self.session = session
+        self._tasks = tasks
+        self._events = events
+        self._before_commit: list[Hook] = []
+        self._after_commit: list[tuple[str, Hook]] = []
+
+    def enqueue(self, task: str, /, **kwargs: Any) -> None:
+        """Send a task by name once the transaction has committed; `kwargs` must be JSON."""
+        self.after_commit(f"task {task}", lambda: self._tasks.send(task, kwargs))
+
+    def emit(self, event: str, data: object, *, room: str | None = None) -> None:
+        """Send a Socket.IO event once the transaction has committed, to `room` or to everyone."""
+        self.after_commit(f"event {event}", lambda: self._events.emit(event, data, room=room))
+
+    def before_commit(self, hook: Hook) -> None:
+        """Run `hook` just before the commit; if it raises, everything is rolled back."""
+        self._before_commit.append(hook)
+
+    def after_commit(self, name: str, effect: Hook) -> None:
+        """Run `effect` after the commit; `name` stands in the log if it fails."""
+        self._after_commit.append((name, effect))
+
+    async def commit(self) -> None:
+        """Commit, then let the effects out in the order in which they were recorded."""
+        hooks, self._before_commit = self._before_commit, []
+        for hook in hooks:
+            await hook()
+        await self.session.commit()
+        effects, self._after_commit = self._after_commit, []
+        for name, effect in effects:
+            try:
+                await effect()
+            except Exception:
+                # The data is committed: telling the caller that it failed would make them do it twice.
+                log.exception("effect_failed", effect=name)
+
+    async def rollback(self) -> None:
+        """Undo everything and forget the effects."""
+        self._before_commit.clear()
+        self._after_commit.clear()
+        await self.session.rollback()
