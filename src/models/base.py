@@ -1,0 +1,32 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import DateTime, MetaData
+from sqlmodel import Field, SQLModel
+
+from src.utils.date import utc_now
+from src.utils.uuid7 import uuid7
+
+# Constraint names that a migration can always refer to.
+SQLModel.metadata.naming_convention = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+).naming_convention
+
+
+class BaseModel(SQLModel):
+    """Base of every table: a time-ordered key, and when the row was made and last changed (UTC)."""
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    create_time: datetime = Field(default_factory=utc_now, sa_type=DateTime(timezone=True), nullable=False)
+    update_time: datetime = Field(
+        default_factory=utc_now,
+        sa_type=DateTime(timezone=True),
+        nullable=False,
+        sa_column_kwargs={"onupdate": utc_now},
+    )

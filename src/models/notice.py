@@ -1,0 +1,25 @@
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import DateTime, Text
+from sqlmodel import Field
+
+from src.models.base import BaseModel
+
+
+class NoticeStatus(StrEnum):
+    """Whether a notice is still to be read."""
+
+    PUBLISHED = "published"
+    EXPIRED = "expired"
+
+
+class Notice(BaseModel, table=True):
+    """A message to everyone, until it expires."""
+
+    __tablename__ = "notices"
+
+    title: str = Field(max_length=200)
+    body: str = Field(sa_type=Text)
+    status: NoticeStatus = Field(default=NoticeStatus.PUBLISHED, sa_type=Text)
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True), index=True)

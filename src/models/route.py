@@ -1,0 +1,17 @@
+from sqlalchemy import ARRAY, Text
+from sqlmodel import Field
+
+from src.models.base import BaseModel
+
+
+class Route(BaseModel, table=True):
+    """One thing that a permission can be granted for: a method on a path, or a Socket.IO event."""
+
+    __tablename__ = "routes"
+
+    code: str = Field(sa_type=Text, unique=True)
+    name: str = Field(sa_type=Text)
+    description: str = Field(default="", sa_type=Text)
+    path: str = Field(sa_type=Text)
+    methods: list[str] = Field(sa_type=ARRAY(Text))
+    tags: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))

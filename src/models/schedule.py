@@ -1,0 +1,139 @@
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import CheckConstraint, DateTime, Index, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from src.models.base import BaseModel
+from src.utils.crontab import Crontab
+from src.utils.recurrence import Interval, Once, Recurrence
+from src.utils.solar import Solar, SolarEvent
+
+INSTANT = timedelta(microseconds=1)
+
+
+class ScheduleKind(StrEnum):
+    """What decides when a schedule runs."""
+
+    INTERVAL = "interval"
+    CRONTAB = "crontab"
+    SOLAR = "solar"
+    CLOCKED = "clocked"
+
+
+class IntervalPeriod(StrEnum):
+    """The unit of an interval."""
+
+    SECONDS = "seconds"
+    MINUTES = "minutes"
+    HOURS = "hours"
+    DAYS = "days"
+
+
+class MisfirePolicy(StrEnum):
+    """What becomes of runs that nobody was there to start."""
+
+    SKIP = "skip"
+    RUN_ONCE = "run_once"
+    CATCH_UP = "catch_up"
+
+
+class OverlapPolicy(StrEnum):
+    """What a run does while the one before it is still going."""
+
+    ALLOW = "allow"
+    SKIP = "skip"
+    QUEUE = "queue"
+
+
+class ScheduleOrigin(StrEnum):
+    """Who owns the row: people, or the `beat_schedule` of the configuration."""
+
+    USER = "user"
+    CONFIG = "config"
+
+
+class Schedule(BaseModel, table=True):
+    """A task that beat sends again and again.
+
+    `next_run_at` is the heap that beat works from. An enabled row without it asks beat to compute it: whoever changes a
+    row's timing, or enables it, clears the column.
+    """
+
+    __tablename__ = "schedules"
+
+    name: str = Field(max_length=200, unique=True)
+    description: str = Field(default="", sa_type=Text)
+    origin: ScheduleOrigin = Field(default=ScheduleOrigin.USER, sa_type=Text)
+    enabled: bool = True
+
+    task: str = Field(max_length=255)
+    args: list[Any] = Field(default_factory=list, sa_type=JSONB)
+    kwargs: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    queue: str | None = Field(default=None, max_length=255)
+    priority: int | None = None
+    headers: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    expires_seconds: float | None = None
+
+    kind: ScheduleKind = Field(sa_type=Text)
+    every: int | None = None
+    period: IntervalPeriod | None = Field(default=None, sa_type=Text)
+    crontab: str | None = Field(default=None, max_length=500)
+    timezone: str = Field(default="UTC", max_length=64)
+    event: SolarEvent | None = Field(default=None, sa_type=Text)
+    latitude: float | None = None
+    longitude: float | None = None
+    clocked_time: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+    start_time: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    end_time: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    max_runs: int | None = None
+    jitter_seconds: float = 0
+    misfire_policy: MisfirePolicy = Field(default=MisfirePolicy.RUN_ONCE, sa_type=Text)
+    overlap_policy: OverlapPolicy = Field(default=OverlapPolicy.ALLOW, sa_type=Text)
+
+    next_run_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    last_run_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    total_run_count: int = 0
+
+    __table_args__ = (
+        Index("ix_schedules_due", "next_run_at", postgresql_where=text("enabled")),
+        CheckConstraint(
+            "(kind = 'interval' AND every > 0 AND period IS NOT NULL)"
+            " OR (kind = 'crontab' AND crontab IS NOT NULL)"
+            " OR (kind = 'solar' AND event IS NOT NULL AND latitude IS NOT NULL AND longitude IS NOT NULL)"
+            " OR (kind = 'clocked' AND clocked_time IS NOT NULL)",
+            name="kind_has_its_timing",
+        ),
+    )
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """The rule that the columns of its kind describe.
+
+        Raises:
+            ValueError: They make no rule.
+        """
+        if self.kind == ScheduleKind.INTERVAL and self.every and self.period:
+            return Interval(self.start_time or self.create_time, timedelta(**{self.period: self.every}))
+        if self.kind == ScheduleKind.CRONTAB and self.crontab:
+            return Crontab.parse(self.crontab, ZoneInfo(self.timezone))
+        if self.kind == ScheduleKind.SOLAR and self.event and self.latitude is not None and self.longitude is not None:
+            return Solar(SolarEvent(self.event), self.latitude, self.longitude)
+        if self.kind == ScheduleKind.CLOCKED and self.clocked_time:
+            return Once(self.clocked_time)
+        raise ValueError(f"schedule {self.name!r} is of kind {self.kind!r} and lacks its timing")
+
+    def next_run(self, after: datetime) -> datetime | None:
+        """The first slot later than an aware time, within the start and end; None when there is none.
+
+        Raises:
+            ValueError: The columns make no rule.
+        """
+        if self.start_time is not None:
+            after = max(after, self.start_time - INSTANT)
+        slot = self.recurrence.next_run(after)
+        return None if slot is None or (self.end_time is not None and slot > self.end_time) else slot
