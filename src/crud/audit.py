@@ -1,0 +1,47 @@
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from pymongo import InsertOne
+from pymongo.errors import BulkWriteError
+
+from src.core.documents import Documents
+from src.models.audit import AuditLog
+
+DUPLICATE_KEY = 11000
+RETENTION_INDEX = "retention"
+
+
+class AuditCRUD:
+    """Writes and reads the audit log."""
+
+    def __init__(self, documents: Documents) -> None:
+        self.documents = documents
+
+    async def insert(self, entries: Sequence[dict[str, Any]]) -> None:
+        """Add entries, given by their fields; those that are there already are left as they are."""
+        await self.documents.bind(AuditLog)
+        rows = [InsertOne(AuditLog.model_validate(entry).model_dump(by_alias=True)) for entry in entries]
+        try:
+            await AuditLog.get_pymongo_collection().bulk_write(rows, ordered=False)
+        except BulkWriteError as error:
+            if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
+                raise
+
+    async def set_retention(self, age: timedelta) -> None:
+        """Let the server delete entries of this age; an index with another age is replaced."""
+        await self.documents.bind(AuditLog)
+        collection = AuditLog.get_pymongo_collection()
+        seconds = int(age.total_seconds())
+        present = (await collection.index_information()).get(RETENTION_INDEX)
+        if present is not None and present.get("expireAfterSeconds") != seconds:
+            await collection.drop_index(RETENTION_INDEX)
+        await collection.create_index("time", name=RETENTION_INDEX, expireAfterSeconds=seconds)
+
+    async def page(self, filters: dict[str, Any], before: UUID | None, limit: int) -> list[AuditLog]:
+        """Entries, newest first, older than `before`."""
+        await self.documents.bind(AuditLog)
+        if before is not None:
+            filters = {**filters, "_id": {"$lt": before}}
+        return await AuditLog.find(filters).sort("-_id").limit(limit).to_list()

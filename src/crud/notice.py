@@ -1,0 +1,25 @@
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from sqlmodel import col, select, update
+
+from src.crud.base import BaseSQLModelCRUD
+from src.models.notice import Notice, NoticeStatus
+
+
+class NoticeCRUD(BaseSQLModelCRUD[Notice]):
+    """Notices."""
+
+    model: ClassVar[type[Notice]] = Notice
+
+    async def newest(self, limit: int) -> Sequence[Notice]:
+        """Published notices, newest first."""
+        published = select(Notice).where(Notice.status == NoticeStatus.PUBLISHED)
+        return (await self.session.exec(published.order_by(col(Notice.id).desc()).limit(limit))).all()
+
+    async def expire(self, now: datetime) -> int:
+        """Mark what is due; returns how many there were."""
+        due = col(Notice.status) == NoticeStatus.PUBLISHED, col(Notice.expires_at) <= now
+        result = await self.session.exec(update(Notice).where(*due).values(status=NoticeStatus.EXPIRED))
+        return int(result.rowcount)

@@ -1,0 +1,24 @@
+from collections.abc import Sequence
+from typing import ClassVar
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from src.crud.base import BaseSQLModelCRUD
+from src.models.role import Role
+
+
+class RoleCRUD(BaseSQLModelCRUD[Role]):
+    """Roles."""
+
+    model: ClassVar[type[Role]] = Role
+    sortable = ("create_time", "update_time", "name", "code", "status")
+    searchable = ("name", "code", "description")
+
+    async def by_codes(self, codes: Sequence[str]) -> Sequence[Role]:
+        """The roles of these codes that exist."""
+        return (await self.session.exec(select(Role).where(col(Role.code).in_(codes)).order_by(Role.code))).all()
+
+    async def by_ids(self, ids: Sequence[UUID]) -> Sequence[Role]:
+        """The roles of these ids that exist."""
+        return (await self.session.exec(select(Role).where(col(Role.id).in_(ids)).order_by(Role.code))).all()

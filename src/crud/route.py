@@ -1,0 +1,35 @@
+from collections.abc import Sequence
+from typing import ClassVar
+
+from sqlalchemy import or_
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, delete, select
+
+from src.crud.base import BaseSQLModelCRUD
+from src.models.route import Route
+from src.utils.date import utc_now
+
+
+class RouteCRUD(BaseSQLModelCRUD[Route]):
+    """The registry of what can be granted."""
+
+    model: ClassVar[type[Route]] = Route
+
+    async def list(self) -> Sequence[Route]:
+        """Every row, by path and method."""
+        return (await self.session.exec(select(Route).order_by(Route.path, Route.code))).all()
+
+    async def replace(self, routes: Sequence[Route]) -> None:
+        """Make the table equal to the code; a row keeps its id for as long as its code exists."""
+        await self.session.exec(delete(Route).where(col(Route.code).not_in([route.code for route in routes])))
+        if not routes:
+            return
+        statement = insert(Route).values([route.model_dump() for route in routes])
+        columns = ("name", "description", "path", "methods", "tags")
+        new = {name: statement.excluded[name] for name in columns}
+        changed = [getattr(Route, name).is_distinct_from(new[name]) for name in columns]
+        await self.session.exec(
+            statement.on_conflict_do_update(
+                index_elements=["code"], set_={**new, "update_time": utc_now()}, where=or_(*changed)
+            )
+        )

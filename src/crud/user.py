@@ -1,0 +1,84 @@
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import or_
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, delete, select
+
+from src.core.exceptions import ConflictError
+from src.crud.base import BaseSQLModelCRUD
+from src.models.role import Role
+from src.models.user import User, UserRole
+
+
+class UserCRUD(BaseSQLModelCRUD[User]):
+    """Users, and what their roles give them."""
+
+    model: ClassVar[type[User]] = User
+    sortable = ("create_time", "update_time", "name", "username", "email", "status")
+    searchable = ("name", "username", "email")
+
+    async def find_by_username(self, username: str) -> User | None:
+        """The user with exactly this name, or None."""
+        return (await self.session.exec(select(User).where(User.username == username))).first()
+
+    async def enabled_roles(self, user_id: UUID) -> Sequence[Role]:
+        """The user's roles that count, by code."""
+        return [role for role in await self.roles(user_id) if role.status]
+
+    async def add(self, fields: dict[str, Any]) -> User:
+        """Add a user.
+
+        Raises:
+            ConflictError: The name or the address is taken.
+        """
+        user = User.model_validate(fields)
+        self.session.add(user)
+        await self.flush()
+        return user
+
+    async def flush(self) -> None:
+        """Send changed users to the database.
+
+        Raises:
+            ConflictError: A name or an address is taken.
+        """
+        try:
+            await self.session.flush()
+        except IntegrityError as error:
+            raise ConflictError("The username or the email address is taken.", error="user.taken") from error
+
+    async def roles(self, user_id: UUID) -> Sequence[Role]:
+        """All of the user's roles, by code."""
+        mine = select(Role).join(UserRole, col(UserRole.role_id) == Role.id).where(UserRole.user_id == user_id)
+        return (await self.session.exec(mine.order_by(Role.code))).all()
+
+    async def role_codes(self, user_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+        """The codes of each user's roles, enabled or not."""
+        rows = select(UserRole.user_id, Role.code).join(Role, col(UserRole.role_id) == Role.id)
+        mine = rows.where(col(UserRole.user_id).in_(user_ids)).order_by(Role.code)
+        codes: dict[UUID, list[str]] = {user_id: [] for user_id in user_ids}
+        for user_id, code in (await self.session.exec(mine)).all():
+            codes[user_id].append(code)
+        return codes
+
+    async def replace_roles(self, user_id: UUID, role_ids: Sequence[UUID]) -> None:
+        """Give the user exactly these roles."""
+        await self.session.exec(delete(UserRole).where(col(UserRole.user_id) == user_id))
+        self.session.add_all([UserRole(user_id=user_id, role_id=role_id) for role_id in role_ids])
+        await self.session.flush()
+
+    async def lock_admins(self) -> Sequence[User]:
+        """The enabled administrators, locked until the transaction ends, so that two cannot remove each other."""
+        admins = select(User).where(col(User.is_admin).is_(True), col(User.status).is_(True)).order_by(col(User.id))
+        return (await self.session.exec(admins.with_for_update())).all()
+
+    async def create_unless_admin_exists(self, user: User) -> bool:
+        """Add the user, unless there is an administrator or somebody of that name; says whether it did."""
+        taken = or_(col(User.is_admin).is_(True), col(User.username) == user.username)
+        if (await self.session.exec(select(User.id).where(taken).limit(1))).first() is not None:
+            return False
+        self.session.add(user)
+        await self.session.flush()
+        return True

@@ -1,0 +1,32 @@
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from src.models.notice import NoticeStatus
+from src.schemas.base import BaseRequest, Text
+from src.schemas.response import BaseResponse
+
+
+class NoticeCreate(BaseRequest):
+    """A notice to publish."""
+
+    title: Annotated[Text, Field(min_length=1, max_length=200)]
+    body: Annotated[Text, Field(min_length=1, max_length=10_000)]
+    expires_at: AwareDatetime
+
+
+class NoticeRef(BaseRequest):
+    """Which notice."""
+
+    id: UUID
+
+
+class NoticeResponse(BaseResponse):
+    """A notice as readers see it."""
+
+    title: str
+    body: str
+    status: NoticeStatus
+    expires_at: datetime

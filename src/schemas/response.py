@@ -1,0 +1,73 @@
+"""The envelope of every JSON answer."""
+
+import time
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import Field
+
+from src.schemas.base import BaseSchema
+
+T = TypeVar("T")
+
+
+class BaseResponse(BaseSchema):
+    """Base of what a row looks like outside."""
+
+    id: UUID
+    create_time: datetime
+    update_time: datetime
+
+
+class Response(BaseSchema, Generic[T]):
+    """A successful answer; `code` repeats the HTTP status, `ts` is the time in Unix seconds."""
+
+    code: int = 200
+    message: str = "Success."
+    ts: int = Field(default_factory=lambda: int(time.time()))
+    data: T
+
+
+class ErrorResponse(BaseSchema):
+    """A failed answer; `error` is a stable dotted name, `requestId` finds the log lines."""
+
+    code: int
+    message: str
+    ts: int = Field(default_factory=lambda: int(time.time()))
+    data: Any = None
+    error: str
+    request_id: str
+
+
+class FieldError(BaseSchema):
+    """One input at fault, in the `data` of a 422."""
+
+    field: str
+    message: str
+    type: str
+
+
+class ValidationErrorResponse(ErrorResponse):
+    """The 422 answer."""
+
+    data: list[FieldError]
+
+
+class Page(BaseSchema, Generic[T]):
+    """One page of a list."""
+
+    page: int
+    page_size: int
+    total: int
+    records: list[T]
+
+
+def ok(data: T) -> Response[T]:
+    """Wrap `data` for a 200."""
+    return Response(data=data)
+
+
+def created(data: T) -> Response[T]:
+    """Wrap `data` for a 201."""
+    return Response(code=201, message="Created.", data=data)

@@ -1,0 +1,46 @@
+from typing import Annotated
+
+from pydantic import Field
+
+from src.schemas.base import BaseRequest, Text
+from src.schemas.response import BaseResponse
+
+Permission = Annotated[Text, Field(min_length=1, max_length=255)]
+Permissions = Annotated[list[Permission], Field(max_length=1000)]
+RoleCode = Annotated[Text, Field(min_length=1, max_length=64, pattern=r"^[\w.:\-]+$")]
+
+
+class RoleCreate(BaseRequest):
+    """A new role; interface permissions are codes such as `GET:/api/v1/notices` or `SOCKET:chat.send`."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=64)]
+    description: Annotated[Text, Field(max_length=255)] = ""
+    code: RoleCode
+    status: bool = True
+    interface_permissions: Permissions = Field(default_factory=list)
+    button_permissions: Permissions = Field(default_factory=list)
+    router_permissions: Permissions = Field(default_factory=list)
+
+
+class RoleUpdate(BaseRequest):
+    """What is given is changed; a code may be repeated, but never changes."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
+    description: Annotated[Text, Field(max_length=255)] | None = None
+    code: RoleCode | None = None
+    status: bool | None = None
+    interface_permissions: Permissions | None = None
+    button_permissions: Permissions | None = None
+    router_permissions: Permissions | None = None
+
+
+class RoleResponse(BaseResponse):
+    """A role."""
+
+    name: str
+    description: str
+    code: str
+    status: bool
+    interface_permissions: list[str]
+    button_permissions: list[str]
+    router_permissions: list[str]

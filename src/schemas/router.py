@@ -1,0 +1,15 @@
+from uuid import UUID
+
+from src.schemas.base import BaseSchema
+
+
+class RouteResponse(BaseSchema):
+    """One grantable thing, as the role editor lists it."""
+
+    id: UUID
+    name: str
+    description: str
+    path: str
+    methods: list[str]
+    code: str
+    tags: list[str]

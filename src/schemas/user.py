@@ -1,0 +1,78 @@
+from typing import Annotated
+
+from pydantic import EmailStr, Field
+
+from src.schemas.auth import Ciphertext, KeyId
+from src.schemas.base import BaseRequest, Text
+from src.schemas.response import BaseResponse
+from src.schemas.role import RoleCode
+
+Name = Annotated[Text, Field(min_length=1, max_length=64)]
+Username = Annotated[Text, Field(min_length=1, max_length=64, pattern=r"^[\w.@+\-]+$")]
+Email = Annotated[EmailStr, Field(max_length=254)]
+RoleCodes = Annotated[list[RoleCode], Field(max_length=1000)]
+
+
+class RegisterRequest(BaseRequest):
+    """A new account for oneself; `password` is encrypted as at login."""
+
+    name: Name
+    email: Email
+    username: Username
+    password: Ciphertext
+    kid: KeyId
+
+
+class UserCreate(RegisterRequest):
+    """A new account for somebody."""
+
+    roles: RoleCodes = Field(default_factory=list)
+    status: bool = True
+    is_admin: bool = False
+
+
+class UserUpdate(BaseRequest):
+    """What is given is changed."""
+
+    name: Name | None = None
+    email: Email | None = None
+    is_admin: bool | None = None
+
+
+class UserStatusUpdate(BaseRequest):
+    """Enable or disable; a disabled user is logged out everywhere."""
+
+    status: bool
+
+
+class UserRolesUpdate(BaseRequest):
+    """Exactly these roles, by code."""
+
+    roles: RoleCodes
+
+
+class UserPasswordUpdate(BaseRequest):
+    """A new password for somebody, encrypted as at login."""
+
+    password: Ciphertext
+    kid: KeyId
+
+
+class PasswordChange(BaseRequest):
+    """A new password for oneself; both are encrypted as at login, with a challenge each."""
+
+    old_password: Ciphertext
+    new_password: Ciphertext
+    kid: KeyId
+
+
+class UserResponse(BaseResponse):
+    """A user, as administrators see them."""
+
+    name: str
+    email: str
+    username: str
+    status: bool
+    is_admin: bool
+    must_change_password: bool
+    roles: list[str] = Field(description="Codes of the user's roles, enabled or not.")
