@@ -1,0 +1,46 @@
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from src.core.audit import AuditEntry
+from src.core.route import RouteRegistry
+from src.deps.auth import ClientDep
+from src.deps.database import ResourcesDep, UnitOfWorkDep
+from src.services.audit import AuditService
+
+
+async def get_audit_service(resources: ResourcesDep) -> AuditService:
+    """The audit log."""
+    return AuditService(resources)
+
+
+AuditServiceDep = Annotated[AuditService, Depends(get_audit_service)]
+
+
+async def audit(
+    connection: HTTPConnection, uow: UnitOfWorkDep, client: ClientDep, service: AuditServiceDep
+) -> AsyncIterator[AuditEntry]:
+    """Record this request: with its transaction when it succeeds, in one of its own when it fails."""
+    registry: RouteRegistry = connection.app.state.registry
+    entry = AuditEntry(
+        action=registry.find_code(connection.scope) or connection.url.path,
+        target={name: str(value) for name, value in connection.path_params.items()},
+        address=client.address,
+        user_agent=client.user_agent,
+        request_id=connection.scope.get("request_id", ""),
+    )
+    service.record_success(uow, entry, connection.scope["route"].status_code or 200)
+    try:
+        yield entry
+    except BaseException as error:
+        entry.actor_id = entry.actor_id or getattr(connection.state, "actor_id", None)
+        await service.record_failure(entry, error)
+        raise
+    entry.actor_id = entry.actor_id or getattr(connection.state, "actor_id", None)
+
+
+# The scope lets it see the failure, and be done before the unit of work commits.
+Audited = Depends(audit, scope="function")
+AuditDep = Annotated[AuditEntry, Audited]

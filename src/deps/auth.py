@@ -1,0 +1,132 @@
+"""Who is calling; each name gives the same in REST handlers and socket events."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header
+from fastapi.security import OAuth2PasswordBearer
+from starlette.requests import HTTPConnection
+
+from src.core.exceptions import UnauthorizedError
+from src.core.token import AccessClaims, RefreshClaims
+from src.crud.user import UserCRUD
+from src.deps.database import ResourcesDep, UnitOfWorkDep
+from src.models.user import User
+from src.services.auth import AuthService
+from src.services.session import Client, SessionService
+
+
+class AccessToken(OAuth2PasswordBearer):
+    """The bearer token of the request, or of the Socket.IO connection; Swagger's Authorize button gets one."""
+
+    async def __call__(self, request: HTTPConnection) -> str:
+        """The token, unread.
+
+        Raises:
+            UnauthorizedError: There is none.
+        """
+        token = await super().__call__(request)
+        if not token:
+            raise UnauthorizedError
+        return token
+
+
+get_access_token = AccessToken(tokenUrl="/api/v1/auth/login/swagger", auto_error=False)
+
+
+async def get_refresh_token(token: Annotated[str | None, Header(alias="X-Refresh-Token")] = None) -> str:
+    """The refresh token, from its own header."""
+    if not token:
+        raise UnauthorizedError
+    return token
+
+
+async def get_user_agent(user_agent: Annotated[str, Header()] = "") -> str:
+    """The User-Agent, empty when there is none."""
+    return user_agent
+
+
+HeaderAccessTokenDep = Annotated[str, Depends(get_access_token)]
+HeaderRefreshTokenDep = Annotated[str, Depends(get_refresh_token)]
+HeaderUserAgentDep = Annotated[str, Depends(get_user_agent)]
+
+
+async def get_client(connection: HTTPConnection, user_agent: HeaderUserAgentDep) -> Client:
+    """Where the request comes from."""
+    return Client(user_agent, connection.client.host if connection.client else "")
+
+
+async def get_session_service(resources: ResourcesDep) -> SessionService:
+    """Login sessions."""
+    return SessionService(resources)
+
+
+ClientDep = Annotated[Client, Depends(get_client)]
+SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
+
+
+async def get_auth_service(uow: UnitOfWorkDep, resources: ResourcesDep, client: ClientDep) -> AuthService:
+    """The login, on the request's unit of work."""
+    return AuthService(uow, resources, client)
+
+
+async def get_auth_crud(uow: UnitOfWorkDep) -> UserCRUD:
+    """User queries, on the request's unit of work."""
+    return UserCRUD(uow.session)
+
+
+AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
+AuthCrudDep = Annotated[UserCRUD, Depends(get_auth_crud)]
+
+
+async def require_session(
+    connection: HTTPConnection, token: HeaderAccessTokenDep, resources: ResourcesDep, sessions: SessionServiceDep
+) -> AccessClaims:
+    """The contents of the access token, after it was verified and its session found alive."""
+    claims = resources.tokens.read_access(token)
+    await sessions.require(claims)
+    connection.state.actor_id = claims.user_id
+    return claims
+
+
+async def read_refresh_token(
+    connection: HTTPConnection, token: HeaderRefreshTokenDep, resources: ResourcesDep
+) -> RefreshClaims:
+    """The contents of a well-signed refresh token, spent or not."""
+    claims = resources.tokens.read_refresh(token)
+    connection.state.actor_id = claims.user_id
+    return claims
+
+
+RefreshClaimsDep = Annotated[RefreshClaims, Depends(read_refresh_token)]
+
+
+async def require_refresh(claims: RefreshClaimsDep, sessions: SessionServiceDep, client: ClientDep) -> RefreshClaims:
+    """The contents of the refresh token, after its session was found alive and this client's."""
+    await sessions.require_client(claims, client)
+    return claims
+
+
+UserAccessJWTDep = Annotated[AccessClaims, Depends(require_session)]
+UserRefreshJWTDep = Annotated[RefreshClaims, Depends(require_refresh)]
+
+
+async def get_current_user(claims: UserAccessJWTDep, users: AuthCrudDep) -> User:
+    """The row of the user who is calling."""
+    return await _enabled(users, claims.user_id)
+
+
+async def get_refresh_user(claims: UserRefreshJWTDep, users: AuthCrudDep) -> User:
+    """The row of the user behind a live refresh session."""
+    return await _enabled(users, claims.user_id)
+
+
+async def _enabled(users: UserCRUD, user_id: UUID) -> User:
+    user = await users.find(user_id)
+    if user is None or not user.status:
+        raise UnauthorizedError
+    return user
+
+
+UserDBDep = Annotated[User, Depends(get_current_user)]
+UserRefreshDep = Annotated[User, Depends(get_refresh_user)]

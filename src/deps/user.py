@@ -1,0 +1,34 @@
+from typing import Annotated
+
+from fastapi import Depends
+
+from src.deps.auth import SessionServiceDep
+from src.deps.database import ResourcesDep, UnitOfWorkDep
+from src.deps.permission import PermissionServiceDep
+from src.services.password import PasswordService
+from src.services.user import UserService
+from src.services.user_admin import UserAdminService
+
+
+async def get_password_service(resources: ResourcesDep) -> PasswordService:
+    """Encrypted passwords."""
+    return PasswordService(resources)
+
+
+PasswordServiceDep = Annotated[PasswordService, Depends(get_password_service)]
+
+
+async def get_user_service(uow: UnitOfWorkDep) -> UserService:
+    """Users, on the unit of work of this request, event or task."""
+    return UserService(uow)
+
+
+async def get_user_admin_service(
+    uow: UnitOfWorkDep, permissions: PermissionServiceDep, sessions: SessionServiceDep, passwords: PasswordServiceDep
+) -> UserAdminService:
+    """The administration of users, on the request's unit of work."""
+    return UserAdminService(uow, permissions, sessions, passwords)
+
+
+UserServiceDep = Annotated[UserService, Depends(get_user_service)]
+UserAdminServiceDep = Annotated[UserAdminService, Depends(get_user_admin_service)]

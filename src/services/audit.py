@@ -1,0 +1,76 @@
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from src.core.audit import AuditEntry
+from src.core.database import Resources
+from src.core.exceptions import AppError, TooManyRequestsError
+from src.core.store_errors import as_unavailable
+from src.core.unit_of_work import UnitOfWork
+from src.crud.audit import AuditCRUD
+from src.crud.outbox import OutboxCRUD
+from src.models.audit import AuditLog
+from src.models.outbox import OutboxMessage
+
+log = structlog.get_logger(__name__)
+
+TOPIC = "audit"
+BATCH = 500
+
+
+class AuditService:
+    """Records who did what, and shows it.
+
+    A success is a row of the outbox in the transaction of what it tells of; the relay carries it to MongoDB. So an
+    outage of MongoDB delays the log, and nothing that was committed goes unrecorded.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self.entries = AuditCRUD(resources.documents)
+
+    def record_success(self, uow: UnitOfWork, entry: AuditEntry, status: int) -> None:
+        """Write the entry with the transaction, if it commits."""
+
+        async def write() -> None:
+            uow.session.add(OutboxMessage(topic=TOPIC, payload=entry.outcome(status)))
+            entry.recorded = True
+
+        uow.before_commit(write)
+
+    async def record_failure(self, entry: AuditEntry, error: BaseException) -> None:
+        """Write what was tried in vain, in a transaction of its own."""
+        known = error if isinstance(error, AppError) else as_unavailable(error) or AppError()
+        # What anybody can cause without end must not fill the log: the access log has it.
+        if known.status == TooManyRequestsError.status or (entry.actor_id is None and not entry.wanted):
+            return
+        try:
+            async with self.resources.unit_of_work() as uow:
+                uow.session.add(OutboxMessage(topic=TOPIC, payload=entry.outcome(known.status, known.error)))
+        except Exception as failure:
+            if as_unavailable(failure) is None:
+                raise
+            log.warning("audit_lost", action=entry.action, actor_id=str(entry.actor_id), error=known.error)
+
+    async def set_retention(self) -> None:
+        """Let MongoDB forget entries after `AUDIT_RETENTION_DAYS`; part of a deployment."""
+        await self.entries.set_retention(timedelta(days=self.resources.settings.app.audit_retention_days))
+
+    async def relay(self, uow: UnitOfWork) -> int:
+        """Carry waiting entries to MongoDB; returns how many. Whatever goes wrong, the rows stay until it worked."""
+        outbox = OutboxCRUD(uow.session)
+        messages = await outbox.take(TOPIC, BATCH)
+        if messages:
+            await self.entries.insert([_fields(message) for message in messages])
+            await outbox.delivered([message.id for message in messages])
+        return len(messages)
+
+    async def page(self, filters: dict[str, Any], before: UUID | None, limit: int) -> list[AuditLog]:
+        """Entries, newest first, older than `before`."""
+        return await self.entries.page(filters, before, limit)
+
+
+def _fields(message: OutboxMessage) -> dict[str, Any]:
+    return {**message.payload, "_id": message.id, "time": message.create_time}

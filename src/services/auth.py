@@ -1,0 +1,110 @@
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from src.core.database import Resources
+from src.core.exceptions import BadRequestError, UnauthorizedError
+from src.core.token import AccessClaims
+from src.core.unit_of_work import UnitOfWork
+from src.crud.user import UserCRUD
+from src.models.user import User
+from src.services.challenge import ChallengeService
+from src.services.password import PasswordService
+from src.services.permission import PermissionService
+from src.services.session import Client, SessionService, TokenPair
+from src.utils.password import dummy_hash, verify_password
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """What a client encrypts its password with, and for how many seconds the challenge serves."""
+
+    kid: str
+    public_key: str
+    challenge: str
+    expires_in: int
+
+
+class AuthService:
+    """Lets users in who prove that they know their password, and lets them change it."""
+
+    def __init__(self, uow: UnitOfWork, resources: Resources, client: Client) -> None:
+        self.uow = uow
+        self.resources = resources
+        self.client = client
+        self.users = UserCRUD(uow.session)
+        self.sessions = SessionService(resources)
+        self.passwords = PasswordService(resources)
+        self.challenges = ChallengeService(resources.settings.auth, resources.redis)
+
+    def public_key(self) -> PublicKey:
+        """The present public key, with a fresh challenge."""
+        credentials = self.resources.credentials
+        challenge = self.challenges.issue(int(time.time()))
+        return PublicKey(credentials.kid, credentials.public_pem, challenge, self.challenges.lifetime_seconds)
+
+    async def login(self, username: str, ciphertext: str, kid: str) -> TokenPair:
+        """Start a session for the right password, encrypted with a challenge that was never used.
+
+        Raises:
+            UnauthorizedError: Whatever is wrong: the answer, and the time that it takes, are the same.
+            TooManyRequestsError: Too many failures of this account or from this address.
+        """
+        await self.resources.throttle.admit(username, self.client.address)
+        return await self._login(username, await self.passwords.open(ciphertext, kid))
+
+    async def login_with_password(self, username: str, password: str) -> TokenPair:
+        """The same for a password that was sent as it is.
+
+        Raises:
+            UnauthorizedError: As for `login`.
+            TooManyRequestsError: As for `login`.
+        """
+        await self.resources.throttle.admit(username, self.client.address)
+        return await self._login(username, password)
+
+    async def _login(self, username: str, password: str | None) -> TokenPair:
+        # A session of its own: hashing takes long, and must not keep a connection from others meanwhile.
+        async with self.resources.sessions() as session:
+            user = await UserCRUD(session).find_by_username(username)
+        replacement = await self._verify(user, password)
+        if user is None or replacement is None or not user.status:
+            await self.resources.throttle.failed(self.client.address)
+            log.info("login_failed", username=username, address=self.client.address)
+            raise UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
+        if replacement:
+            (await self.users.get(user.id)).password_hash = replacement
+        await self.resources.throttle.succeeded(username)
+        log.info("login", user_id=str(user.id), address=self.client.address)
+        return await self.sessions.start(user.id, self.client)
+
+    async def change_password(self, claims: AccessClaims, old: str, new: str, kid: str) -> None:
+        """Set a new password for oneself, and end one's other sessions.
+
+        Raises:
+            BadRequestError: The old password is wrong, or one of the two cannot be opened.
+            InvalidInputError: The new password is too weak.
+            TooManyRequestsError: Too many wrong tries.
+        """
+        user = await self.users.get(claims.user_id)
+        await self.resources.throttle.admit(user.username, self.client.address)
+        if await self._verify(user, await self.passwords.open(old, kid)) is None:
+            raise BadRequestError("The old password is wrong.", error="auth.wrong_password")
+        await self.resources.throttle.succeeded(user.username)
+        user.password_hash = await self.passwords.hash_new("newPassword", new, kid)
+        user.must_change_password = False
+        self.sessions.end_with(self.uow, user.id, spare=claims.session_id)
+        PermissionService(self.resources).user_changed(self.uow, user.id)
+        log.info("password_changed", user_id=str(user.id), address=self.client.address)
+
+    async def _verify(self, user: User | None, password: str | None) -> str | None:
+        """None unless the password fits; then a hash to store instead of an outdated one, or nothing.
+
+        It takes equally long without a user or a password.
+        """
+        known = user.password_hash if user is not None else dummy_hash()
+        fits, replacement = await self.resources.hashing.run(verify_password, password or "", known)
+        return replacement or "" if fits and user is not None and password is not None else None

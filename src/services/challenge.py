@@ -1,0 +1,41 @@
+"""Login challenges: stateless when handed out, spent once when used.
+
+A challenge is `time.random.signature`. Nothing is stored for one that is only fetched; a login marks it as spent for as
+long as it would have been valid.
+"""
+
+import hashlib
+import hmac
+import secrets
+
+from redis.asyncio import Redis
+
+from src.core.config_auth import AuthSettings
+
+
+class ChallengeService:
+    """Issues challenges and accepts each one once."""
+
+    def __init__(self, settings: AuthSettings, redis: Redis) -> None:
+        self.redis = redis
+        self.lifetime_seconds = settings.challenge_seconds
+        self._key = settings.refresh_token_key.get_secret_value().encode()
+
+    def issue(self, now: int) -> str:
+        """A fresh challenge, valid for `lifetime_seconds`."""
+        content = f"{now}.{secrets.token_urlsafe(18)}"
+        return f"{content}.{self._sign(content)}"
+
+    async def spend(self, challenge: str, now: int) -> bool:
+        """Whether the challenge is ours, still valid, and was never used before."""
+        content, _, signature = challenge.rpartition(".")
+        if not hmac.compare_digest(self._sign(content).encode(), signature.encode(errors="replace")):
+            return False
+        age = now - int(content.partition(".")[0])
+        if age > self.lifetime_seconds:
+            return False
+        return bool(await self.redis.set(f"auth:challenge:{signature}", "1", nx=True, ex=self.lifetime_seconds))
+
+    def _sign(self, content: str) -> str:
+        message = b"login-challenge:" + content.encode(errors="replace")
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()

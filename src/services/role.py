@@ -1,0 +1,79 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError
+from src.core.unit_of_work import UnitOfWork
+from src.crud.base import PageRequest
+from src.crud.role import RoleCRUD
+from src.crud.user import UserCRUD
+from src.models.role import Role
+from src.schemas.role import RoleCreate, RoleUpdate
+from src.services.authority import Authority
+from src.services.permission import PermissionService
+
+
+class RoleService:
+    """Keeps roles; every change bites on the next request of everybody who has the role."""
+
+    def __init__(self, uow: UnitOfWork, permissions: PermissionService) -> None:
+        self.uow = uow
+        self.permissions = permissions
+        self.roles = RoleCRUD(uow.session)
+        self.users = UserCRUD(uow.session)
+
+    async def page(self, query: PageRequest) -> tuple[Sequence[Role], int]:
+        """One page of the roles, and how many there are."""
+        return await self.roles.page(query)
+
+    async def list(self) -> Sequence[Role]:
+        """All roles, oldest first."""
+        return await self.roles.list()
+
+    async def list_of(self, user_id: UUID) -> Sequence[Role]:
+        """The user's roles that count."""
+        return await self.users.enabled_roles(user_id)
+
+    async def create(self, data: RoleCreate, actor: Authority) -> Role:
+        """Add a role.
+
+        Raises:
+            PermissionDeniedError: It holds a code that the actor does not.
+            ConflictError: The code is taken.
+        """
+        actor.require_holding(set(data.interface_permissions))
+        if await self.roles.by_codes([data.code]):
+            raise ConflictError("There is a role with this code.", data={"code": data.code})
+        return await self.roles.create(data.model_dump())
+
+    async def update(self, role_id: UUID, data: RoleUpdate, actor: Authority) -> Role:
+        """Change what is given.
+
+        Raises:
+            NotFoundError: There is no such role.
+            InvalidInputError: The code would change.
+            PermissionDeniedError: The role would grant a code that it did not grant before and the actor does not hold.
+        """
+        role = await self.roles.get(role_id)
+        if data.code not in (None, role.code):
+            raise InvalidInputError("code", "The code of a role never changes.")
+        before = set(role.interface_permissions) if role.status else set()
+        for name, value in data.given().items():
+            setattr(role, name, value)
+        after = set(role.interface_permissions) if role.status else set()
+        actor.require_holding(after - before)
+        self.permissions.roles_changed(self.uow)
+        return role
+
+    async def delete(self, role_ids: Sequence[UUID]) -> None:
+        """Remove roles, from whoever has them too: all of the ids or none.
+
+        Raises:
+            NotFoundError: With the ids that name no role, as `data`.
+        """
+        roles = await self.roles.by_ids(role_ids)
+        missing = set(role_ids) - {role.id for role in roles}
+        if missing:
+            raise NotFoundError("Role not found.", data=sorted(map(str, missing)))
+        for role in roles:
+            await self.roles.delete(role)
+        self.permissions.roles_changed(self.uow)

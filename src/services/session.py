@@ -1,0 +1,141 @@
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from src.core.database import Resources
+from src.core.exceptions import UnauthorizedError
+from src.core.token import AccessClaims, RefreshClaims, new_id
+from src.core.unit_of_work import UnitOfWork
+from src.crud.session import RefreshToken, Rotation, SessionCRUD, digest
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request comes from."""
+
+    user_agent: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a login or a refresh hands out; lifetimes in seconds."""
+
+    user_id: UUID
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    refresh_expires_in: int
+
+
+class SessionService:
+    """Login sessions: started by a login, continued by refreshes, ended by a logout or by time."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.tokens = resources.tokens
+        self.settings = resources.settings.auth
+        self.sessions = SessionCRUD(resources.redis)
+
+    async def start(self, user_id: UUID, client: Client) -> TokenPair:
+        """Begin a session for a user who has proven who they are."""
+        now = int(time.time())
+        claims = RefreshClaims(user_id, new_id(), new_id(), now, now, self._expiry(now, now))
+        pair = self._pair(claims, now)
+        stored = _stored(claims, pair.refresh_token)
+        await self.sessions.start(
+            user_id, claims.session_id, stored, user_agent=client.user_agent, address=client.address
+        )
+        return pair
+
+    async def refresh(self, old: RefreshClaims, token: str, client: Client) -> TokenPair:
+        """Exchange a verified refresh token for the next pair, once.
+
+        The immediate predecessor gets the same successor again for a few seconds, so that a lost answer can be retried.
+
+        Raises:
+            UnauthorizedError: The token is spent (which ends its session), expired, or another client's.
+        """
+        now = int(time.time())
+        new = self._successor(old, new_id(), now, self._expiry(now, old.session_started_at))
+        rotation, stored = await self.sessions.rotate(
+            old.user_id,
+            old.session_id,
+            _stored(old, token),
+            _stored(new, self.tokens.refresh(new)),
+            user_agent=client.user_agent,
+            now=now,
+            grace_seconds=self.settings.refresh_grace_seconds,
+        )
+        if stored is None:
+            log.warning("refresh_failed", user_id=str(old.user_id), reason=rotation.value, address=client.address)
+            raise UnauthorizedError
+        if rotation is Rotation.REPEATED:
+            new = self._successor(old, stored.jti, stored.issued_at, stored.expires_at)
+        return self._pair(new, now)
+
+    async def require(self, claims: AccessClaims) -> None:
+        """Check that nobody has ended the session.
+
+        Raises:
+            UnauthorizedError: Somebody has.
+        """
+        if not await self.sessions.alive(claims.user_id, claims.session_id):
+            raise UnauthorizedError
+
+    async def require_client(self, claims: RefreshClaims, client: Client) -> None:
+        """Check that the session lives, and belongs to this client.
+
+        Raises:
+            UnauthorizedError: It does not.
+        """
+        if not await self.sessions.belongs_to(claims.user_id, claims.session_id, client.user_agent):
+            raise UnauthorizedError
+
+    async def list(self, user_id: UUID) -> list[dict[str, Any]]:
+        """The user's live sessions, newest first."""
+        return await self.sessions.list(user_id, int(time.time()))
+
+    async def end(self, user_id: UUID, session_id: str) -> bool:
+        """End one session, with its access and refresh tokens; False when there was none."""
+        ended = await self.sessions.end(user_id, session_id)
+        log.info("session_ended", user_id=str(user_id))
+        return ended > 0
+
+    async def end_all(self, user_id: UUID, *, spare: str = "") -> int:
+        """End all of the user's sessions, but for the one to spare; returns how many."""
+        ended = await self.sessions.end(user_id, spare=spare)
+        log.info("sessions_ended", user_id=str(user_id), count=ended)
+        return ended
+
+    def end_with(self, uow: UnitOfWork, user_id: UUID, *, spare: str = "") -> None:
+        """End the user's sessions with the transaction: before it commits, and once more those begun meanwhile."""
+
+        async def end() -> None:
+            await self.end_all(user_id, spare=spare)
+
+        uow.before_commit(end)
+        uow.after_commit("end sessions", end)
+
+    def _successor(self, old: RefreshClaims, jti: str, issued_at: int, expires_at: int) -> RefreshClaims:
+        return RefreshClaims(old.user_id, old.session_id, jti, old.session_started_at, issued_at, expires_at)
+
+    def _expiry(self, now: int, started_at: int) -> int:
+        return min(now + self.settings.session_idle_seconds, started_at + self.settings.session_absolute_seconds)
+
+    def _pair(self, claims: RefreshClaims, now: int) -> TokenPair:
+        return TokenPair(
+            user_id=claims.user_id,
+            access_token=self.tokens.access(claims.user_id, claims.session_id, now),
+            refresh_token=self.tokens.refresh(claims),
+            expires_in=self.settings.access_seconds,
+            refresh_expires_in=claims.expires_at - now,
+        )
+
+
+def _stored(claims: RefreshClaims, token: str) -> RefreshToken:
+    return RefreshToken(claims.jti, digest(token), claims.issued_at, claims.expires_at)

@@ -1,0 +1,75 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from src.core.unit_of_work import UnitOfWork
+from src.crud.base import PageRequest
+from src.crud.user import UserCRUD
+from src.models.user import User
+from src.schemas.user import RegisterRequest
+from src.services.password import PasswordService
+from src.utils.password import hash_password
+
+
+@dataclass(frozen=True, slots=True)
+class UserGrants:
+    """What the user's enabled roles add up to."""
+
+    roles: list[str]
+    button_permissions: list[str]
+    router_permissions: list[str]
+
+
+class UserService:
+    """Answers questions about users, and lets people register."""
+
+    def __init__(self, uow: UnitOfWork) -> None:
+        self.users = UserCRUD(uow.session)
+
+    async def page(self, query: PageRequest) -> tuple[Sequence[User], int]:
+        """One page of the users, and how many there are."""
+        return await self.users.page(query)
+
+    async def get(self, user_id: UUID) -> User:
+        """One user.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        return await self.users.get(user_id)
+
+    async def role_codes(self, users: Sequence[User]) -> dict[UUID, list[str]]:
+        """The codes of each user's roles, enabled or not."""
+        return await self.users.role_codes([user.id for user in users])
+
+    async def grants(self, user: User) -> UserGrants:
+        """The codes of the user's roles that count, and what frontends show or hide by."""
+        roles = await self.users.enabled_roles(user.id)
+        return UserGrants(
+            roles=[role.code for role in roles],
+            button_permissions=sorted({code for role in roles for code in role.button_permissions}),
+            router_permissions=sorted({code for role in roles for code in role.router_permissions}),
+        )
+
+    async def register(self, data: RegisterRequest, passwords: PasswordService) -> User:
+        """Create an account for oneself, without any role.
+
+        Raises:
+            ConflictError: The name or the address is taken.
+            InvalidInputError: The password is too weak.
+        """
+        hashed = await passwords.hash_new("password", data.password, data.kid)
+        return await self.users.add(data.model_dump(exclude={"password", "kid"}) | {"password_hash": hashed})
+
+    async def create_first_admin(self, password: str, *, must_change_password: bool) -> bool:
+        """Create `admin`, unless any administrator exists; says whether it did."""
+        return await self.users.create_unless_admin_exists(
+            User(
+                name="Administrator",
+                email="admin@example.com",
+                username="admin",
+                password_hash=hash_password(password),
+                is_admin=True,
+                must_change_password=must_change_password,
+            )
+        )

@@ -1,0 +1,128 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+from src.core.exceptions import ConflictError, InvalidInputError, PermissionDeniedError
+from src.core.unit_of_work import UnitOfWork
+from src.crud.role import RoleCRUD
+from src.crud.user import UserCRUD
+from src.models.role import Role
+from src.models.user import User
+from src.schemas.user import UserCreate, UserUpdate
+from src.services.authority import Authority
+from src.services.password import PasswordService
+from src.services.permission import PermissionService
+from src.services.session import SessionService
+
+
+class UserAdminService:
+    """Rules over users; whatever is taken from one is gone on their next request.
+
+    Every method but `create` raises `NotFoundError` for an unknown user, `PermissionDeniedError` for one who holds more
+    than the actor, and `ConflictError` where the last administrator would go.
+    """
+
+    def __init__(
+        self, uow: UnitOfWork, permissions: PermissionService, sessions: SessionService, passwords: PasswordService
+    ) -> None:
+        self.uow = uow
+        self.permissions = permissions
+        self.sessions = sessions
+        self.passwords = passwords
+        self.users = UserCRUD(uow.session)
+        self.roles = RoleCRUD(uow.session)
+
+    async def create(self, data: UserCreate, actor: Authority) -> User:
+        """Create an account for somebody.
+
+        Raises:
+            PermissionDeniedError: The roles give more than the actor holds.
+            ConflictError: The name or the address is taken.
+            InvalidInputError: The password is too weak, or a role does not exist.
+        """
+        roles = await self._grantable(data.roles, actor)
+        if data.is_admin:
+            self._require_admin(actor)
+        hashed = await self.passwords.hash_new("password", data.password, data.kid)
+        user = await self.users.add(data.model_dump(exclude={"password", "kid", "roles"}) | {"password_hash": hashed})
+        await self.users.replace_roles(user.id, [role.id for role in roles])
+        return user
+
+    async def update(self, user_id: UUID, data: UserUpdate, actor: Authority) -> User:
+        """Change what is given."""
+        user = await self._ruled(user_id, actor)
+        changes = data.given()
+        if changes.get("is_admin", user.is_admin) != user.is_admin:
+            self._require_admin(actor)
+            await self._keep_an_admin(user)
+            self.permissions.user_changed(self.uow, user.id)
+        for name, value in changes.items():
+            setattr(user, name, value)
+        await self.users.flush()
+        return user
+
+    async def set_status(self, user_id: UUID, status: bool, actor: Authority) -> User:
+        """Enable or disable; disabling logs the user out everywhere."""
+        user = await self._ruled(user_id, actor)
+        if not status:
+            await self._keep_an_admin(user)
+            self.sessions.end_with(self.uow, user.id)
+        user.status = status
+        self.permissions.user_changed(self.uow, user.id)
+        return user
+
+    async def set_roles(self, user_id: UUID, codes: Sequence[str], actor: Authority) -> User:
+        """Give the user exactly these roles.
+
+        Raises:
+            PermissionDeniedError: The roles give more than the actor holds.
+            InvalidInputError: A role does not exist.
+        """
+        user = await self._ruled(user_id, actor)
+        roles = await self._grantable(codes, actor)
+        await self.users.replace_roles(user.id, [role.id for role in roles])
+        self.permissions.user_changed(self.uow, user.id)
+        return user
+
+    async def set_password(self, user_id: UUID, ciphertext: str, kid: str, actor: Authority) -> User:
+        """Set somebody's password, and log them out everywhere.
+
+        Raises:
+            InvalidInputError: The password is too weak.
+        """
+        user = await self._ruled(user_id, actor)
+        user.password_hash = await self.passwords.hash_new("password", ciphertext, kid)
+        self.sessions.end_with(self.uow, user.id)
+        return user
+
+    async def delete(self, user_id: UUID, actor: Authority) -> None:
+        """Remove a user, and log them out everywhere."""
+        user = await self._ruled(user_id, actor)
+        await self._keep_an_admin(user)
+        self.sessions.end_with(self.uow, user.id)
+        self.permissions.user_changed(self.uow, user.id)
+        await self.users.delete(user)
+
+    async def _ruled(self, user_id: UUID, actor: Authority) -> User:
+        """The user, if the actor holds everything that the user does: else a reset password would be a way up."""
+        user = await self.users.get(user_id)
+        if user.is_admin:
+            self._require_admin(actor)
+        roles = await self.users.enabled_roles(user.id)
+        actor.require_holding({code for role in roles for code in role.interface_permissions})
+        return user
+
+    async def _grantable(self, codes: Sequence[str], actor: Authority) -> Sequence[Role]:
+        roles = await self.roles.by_codes(codes)
+        unknown = set(codes) - {role.code for role in roles}
+        if unknown:
+            raise InvalidInputError("roles", f"There is no role {', '.join(sorted(unknown))}.")
+        actor.require_holding({code for role in roles for code in role.interface_permissions})
+        return roles
+
+    async def _keep_an_admin(self, leaving: User) -> None:
+        if leaving.is_admin and leaving.status and len(await self.users.lock_admins()) < 2:
+            raise ConflictError("The last administrator has to stay.", error="user.last_admin")
+
+    def _require_admin(self, actor: Authority) -> None:
+        if not actor.is_admin:
+            raise PermissionDeniedError("Only administrators rule over administrators.", error="auth.not_yours_to_rule")
