@@ -1,0 +1,22 @@
+"""The Socket.IO server of the product, with its events."""
+
+import socketio
+
+from src.core.config import Settings
+from src.websockets.events import chat, connection, notice
+from src.websockets.server import AsyncServer
+
+
+def create_server(settings: Settings) -> AsyncServer:
+    """A server that shares rooms and events with the other processes through Redis.
+
+    The list of origins is that of REST.
+    """
+    server = AsyncServer(
+        client_manager=socketio.AsyncRedisManager(settings.REDIS_DATABASE_URL),
+        cors_allowed_origins=settings.cors.origins or None,
+        transports=settings.app.socket_transports,
+    )
+    for module in (connection, chat, notice):
+        server.include_router(module.router)
+    return server

@@ -1,0 +1,119 @@
+"""Run one registered event: plan, then ack; or the error, as both ack and event."""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pydantic_core import PydanticSerializationError
+from socketio.exceptions import (
+    ConnectionRefusedError as Refusal,
+)
+
+from src.utils.wire import to_wire
+from src.websockets.errors import UNEXPECTED, ErrorBody, describe, refused
+from src.websockets.registry import SocketEvent
+
+if TYPE_CHECKING:
+    from src.websockets.server import AsyncServer
+
+logger = logging.getLogger(__name__)
+
+
+class Dispatch:
+    """Stands between python-socketio and one handler.
+
+    Its methods take python-socketio's arguments: the event's name when the handler listens to `*`, the namespace when
+    it listens to all of them, the session id, and what the event brought. They raise nothing but `Refusal`: a
+    `TypeError` would make python-socketio run the handler again in an older calling style.
+    """
+
+    def __init__(self, server: "AsyncServer", event: SocketEvent) -> None:
+        self.server = server
+        self.plan = event.plan
+        self.name = event.name
+        self.namespace = event.namespace
+        self.arity = len(event.plan.signature.parameters)
+        self.takes_any = "arguments" in event.plan.specials
+
+    async def event(self, *args: Any) -> Any:
+        """Answer an event; what is returned becomes the ack, if the client asked for one."""
+        name, namespace, sid, *sent = self._split(args)
+        environ = self.server.get_environ(sid, namespace)
+        if environ is None:  # the client left while its event waited to run
+            return None
+        try:
+            return to_wire(await self._run(sent, name, namespace, sid, environ))
+        except Exception as error:
+            body = _tell(error, name)
+            await self.server.emit("error", body, to=sid, namespace=namespace, ignore_queue=True)
+            return body
+
+    async def connect(self, *args: Any) -> None:
+        """Accept a client, or refuse it for any exception and for False."""
+        name, namespace, sid, environ, *auth = self._split(args)
+        sent = auth if self.arity else ()
+        try:
+            accepted = await self._run(sent, name, namespace, sid, environ)
+        except Refusal:
+            raise
+        except Exception as error:
+            _refuse(_tell(error, name), error)
+        if accepted is False:
+            _refuse(refused(name))
+
+    async def disconnect(self, *args: Any) -> None:
+        """Tell the handler why the client left; nobody is there to be told of an error."""
+        name, namespace, sid, reason = self._split(args)
+        environ = self.server.get_environ(sid, namespace)
+        try:
+            await self._run((), name, namespace, sid, environ, reason)
+        except Exception:
+            logger.exception("The disconnect handler of %s failed", namespace)
+
+    def _split(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Put name and namespace in front, where python-socketio gives them to catch-all handlers only."""
+        if self.namespace != "*":
+            return (args[0], self.namespace, *args[1:]) if self.name == "*" else (self.name, self.namespace, *args)
+        return args if self.name == "*" else (self.name, *args)
+
+    async def _run(
+        self,
+        sent: Sequence[Any],
+        event: str,
+        namespace: str,
+        sid: str,
+        environ: dict[str, Any],
+        reason: str | None = None,
+    ) -> Any:
+        server = self.server
+        connection = server.connection(environ, namespace)
+        return await self.plan.run(
+            sent[: self.arity] if self.takes_any else sent,
+            specials={
+                "server": server,
+                "event": event,
+                "namespace": namespace,
+                "sid": sid,
+                "environ": environ,
+                "auth": connection.auth,
+                "arguments": sent,
+                "reason": reason,
+            },
+            connection=lambda: connection.request(event, namespace, server.app),
+            overrides=server.dependency_overrides,
+        )
+
+
+def _tell(error: Exception, event: str) -> ErrorBody:
+    """Describe an error to the client, or to the log when it is the server's own."""
+    try:
+        body: ErrorBody = to_wire(describe(error, event))
+    except PydanticSerializationError as unsendable:
+        error, body = unsendable, describe(unsendable, event)
+    if body["code"] == UNEXPECTED:
+        logger.error("The handler of %s failed", event, exc_info=error)
+    return body
+
+
+def _refuse(body: ErrorBody, cause: Exception | None = None) -> NoReturn:
+    raise Refusal(body["message"], body) from cause

@@ -1,0 +1,91 @@
+"""What a client is told when its event fails.
+
+Codes follow the close codes of RFC 6455, section 7.4, with the private range for the rest:
+
+| code | meaning |
+|---|---|
+| 1003 | the payload is of another kind than the event takes |
+| 1007 | the payload is of the right kind and wrong, or a rule of the domain refuses it |
+| 1008 | not authenticated, or not permitted |
+| 1011 | a fault of the server, without its text |
+| 4000 + HTTP status | any other error of the domain, such as 4404 or 4409; `error` holds its stable name |
+"""
+
+from http import HTTPStatus
+from http.client import responses
+from typing import Any, NotRequired, Protocol, TypedDict, runtime_checkable
+
+from starlette.exceptions import HTTPException
+
+from src.core.injection import FieldError, PayloadError
+
+WRONG_KIND = 1003
+INVALID = 1007
+DENIED = 1008
+UNEXPECTED = 1011
+DOMAIN = 4000
+
+_FAULT = FieldError.__required_keys__
+
+
+class ErrorBody(TypedDict):
+    """The body of a negative ack, of an `error` event and of a refused connect."""
+
+    code: int
+    event: str
+    message: str
+    data: Any
+    error: NotRequired[str]
+    errors: NotRequired[list[FieldError]]
+
+
+@runtime_checkable
+class DomainError(Protocol):
+    """An exception that is meant for the caller: any that has these attributes.
+
+    Attributes:
+        status: The HTTP status of its kind.
+        error: A stable dotted name.
+        message: One sentence for people.
+        data: More for programs; the list of `FieldError` when the status is 422.
+    """
+
+    status: int
+    error: str
+    message: str
+    data: Any
+
+
+def describe(error: Exception, event: str) -> ErrorBody:
+    """Say what a client may know about an exception."""
+    if isinstance(error, PayloadError):
+        return _invalid(WRONG_KIND if error.wrong_kind else INVALID, event, error.errors)
+    if isinstance(error, DomainError):
+        if error.status == HTTPStatus.UNPROCESSABLE_ENTITY and _are_faults(error.data):
+            return {**_invalid(INVALID, event, error.data), "error": error.error}
+        return {**_by_status(error.status, event, error.message, error.data), "error": error.error}
+    if isinstance(error, HTTPException):
+        if isinstance(error.detail, str):
+            return _by_status(error.status_code, event, error.detail, None)
+        return _by_status(error.status_code, event, responses.get(error.status_code, "Error"), error.detail)
+    return ErrorBody(code=UNEXPECTED, event=event, message="Internal Server Error.", data=None)
+
+
+def refused(event: str) -> ErrorBody:
+    """The body for a connect handler that returned False."""
+    return ErrorBody(code=DENIED, event=event, message="Connection Refused.", data=None)
+
+
+def _are_faults(data: Any) -> bool:
+    return isinstance(data, list) and all(isinstance(fault, dict) and fault.keys() >= _FAULT for fault in data)
+
+
+def _invalid(code: int, event: str, errors: list[FieldError]) -> ErrorBody:
+    text = "; ".join(f"{error['field']} {error['message'][:1].lower()}{error['message'][1:]}" for error in errors)
+    message = "Data Validation Error." if code == INVALID else "Unsupported Data."
+    return ErrorBody(code=code, event=event, message=message, data=text, errors=errors)
+
+
+def _by_status(status: int, event: str, message: str, data: Any) -> ErrorBody:
+    denied = status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    return ErrorBody(code=DENIED if denied else DOMAIN + status, event=event, message=message, data=data)

@@ -1,0 +1,49 @@
+"""An event and its compiled handler."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import params
+
+from src.core.injection import Door, Plan, UnresolvableParameterError, ValidatedArguments, compile_plan
+
+_SPECIALS = frozenset({"sid", "environ", "auth", "event", "namespace", "arguments", "server"})
+_EVENT = Door(specials=_SPECIALS, connection=True, arguments=ValidatedArguments)
+_DISCONNECT = Door(specials=_SPECIALS | {"reason"}, connection=True, arguments=ValidatedArguments)
+
+
+@dataclass(frozen=True, slots=True)
+class SocketEvent:
+    """A registered handler.
+
+    Attributes:
+        namespace: Where it listens; `*` for all namespaces.
+        name: The event; `*` for all that have no handler of their own.
+        handler: The function as it was written.
+        plan: How it is run; `plan.depends_on(call)` looks into its dependency tree.
+    """
+
+    namespace: str
+    name: str
+    handler: Callable[..., Any]
+    plan: Plan
+
+
+def compile_event(
+    name: str, namespace: str, handler: Callable[..., Any], dependencies: Sequence[params.Depends] = ()
+) -> SocketEvent:
+    """Compile a handler for an event.
+
+    Raises:
+        UnresolvableParameterError: A parameter can be supplied by nobody.
+    """
+    plan = compile_plan(handler, _DISCONNECT if name == "disconnect" else _EVENT, dependencies=dependencies)
+    unmarked = list(plan.signature.parameters)
+    if name == "disconnect" and unmarked:
+        raise UnresolvableParameterError(
+            handler, unmarked[0], "disconnect brings no payload; mark it (SID, Reason, ...)"
+        )
+    if name == "connect" and len(unmarked) > 1:
+        raise UnresolvableParameterError(handler, unmarked[1], "connect brings one payload, auth; mark the others")
+    return SocketEvent(namespace, name, handler, plan)

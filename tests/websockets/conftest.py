@@ -1,0 +1,104 @@
+"""One web server for all socket tests, and clients that collect what they receive."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import aiohttp
+import pytest
+import socketio
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from src.websockets.server import AsyncServer
+
+
+@dataclass
+class Host:
+    """A running web server whose application each test chooses."""
+
+    url: str = ""
+    app: ASGIApp = field(default_factory=FastAPI)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+class Peer:
+    """A real client; `received` holds (namespace, event, first argument) in order."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self.client = socketio.AsyncClient(reconnection=False, http_session=http, handle_sigint=False)
+        self.received: asyncio.Queue[tuple[str, str, Any]] = asyncio.Queue()
+        self.client.on("*", self._receive, namespace="*")
+        self.client.on("connect_error", self._refused, namespace="*")
+
+    async def _receive(self, event: str, namespace: str, *args: Any) -> None:
+        await self.received.put((namespace, event, args[0] if args else None))
+
+    async def _refused(self, namespace: str, body: Any) -> None:
+        await self.received.put((namespace, "connect_error", body))
+
+    async def call(self, event: str, data: Any = None, namespace: str = "/") -> Any:
+        """Send an event and return its ack."""
+        return await self.client.call(event, data, namespace=namespace, timeout=3)
+
+    async def next(self) -> tuple[str, str, Any]:
+        """The next event from the server."""
+        return await asyncio.wait_for(self.received.get(), 3)
+
+
+@asynccontextmanager
+async def serve(app: ASGIApp, *, lifespan: Literal["on", "off"]) -> AsyncIterator[str]:
+    """Run a web server on a free port and give its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan=lifespan))
+    serving = asyncio.create_task(server.serve())
+    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells nobody
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    await serving
+
+
+Connect = Callable[..., Awaitable[Peer]]
+
+
+@pytest.fixture(scope="session")
+async def host() -> AsyncIterator[Host]:
+    host = Host()
+    async with serve(host, lifespan="off") as host.url:
+        yield host
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    return FastAPI()
+
+
+@pytest.fixture
+async def sio(host: Host, app: FastAPI) -> AsyncServer:
+    """A server with no handlers yet, in front of an empty application."""
+    server = AsyncServer(cors_allowed_origins=["http://good.example"])
+    host.app = server.asgi(app)
+    return server
+
+
+@pytest.fixture
+async def connect(host: Host, sio: AsyncServer) -> AsyncIterator[Connect]:
+    """Connect clients, by websocket unless told otherwise; they leave after the test."""
+    peers: list[Peer] = []
+    async with aiohttp.ClientSession() as http:
+
+        async def join(**options: Any) -> Peer:
+            peer = Peer(http)
+            peers.append(peer)
+            await peer.client.connect(host.url, **{"transports": ["websocket"], "wait_timeout": 3, **options})
+            return peer
+
+        yield join
+        await sio.shutdown()
+        for peer in peers:
+            await peer.client.disconnect()
