@@ -1,0 +1,86 @@
+"""The Celery application of worker, beat and everyone who sends tasks. Importing it opens no connection."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+import structlog
+from celery import signals
+
+from src.core.config import settings
+from src.core.database import Resources, open_resources
+from src.core.logging import configure_logging
+from src.queues.celery import Celery
+from src.queues.emitter import RedisEmitter
+from src.queues.loop import process_loop
+from src.queues.schedules import BEAT_SCHEDULE
+from src.queues.sender import CelerySender
+
+log = structlog.get_logger(__name__)
+
+REDIS_URL = str(settings.CELERY_REDIS_URL)
+TIME_LIMIT_SECONDS = 600
+
+app = Celery("celery_app", broker=REDIS_URL, backend=f"src.queues.backend:ResultBackend+{REDIS_URL}")
+app.conf.update(
+    {
+        "timezone": settings.CELERY_TIMEZONE,
+        "enable_utc": True,
+        "database_url": settings.SQL_DATABASE_URL,
+        # JSON alone: whoever writes to the broker must not run code here.
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        # Nothing is lost with a worker: a task is acknowledged when it is done, and so may run twice.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "task_track_started": True,
+        "task_time_limit": TIME_LIMIT_SECONDS,
+        "task_soft_time_limit": TIME_LIMIT_SECONDS - 30,
+        # A message not acknowledged for this long goes to another worker: longer than a task and the one before it.
+        "broker_transport_options": {
+            "visibility_timeout": 3 * TIME_LIMIT_SECONDS,
+            "unacked_restore_throttle": 1,
+            "socket_connect_timeout": 2,
+            "socket_timeout": 5,
+            "socket_keepalive": True,
+        },
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_timeout": 2,
+        "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
+        "redis_socket_connect_timeout": 2,
+        "redis_socket_timeout": 5,
+        "redis_socket_keepalive": True,
+        "result_backend_transport_options": {"retry_policy": {"max_retries": 3, "interval_max": 0.5}},
+        "result_expires": 24 * 3600,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "beat_schedule": BEAT_SCHEDULE,
+    }
+)
+app.autodiscover_tasks(["src.queues.tasks"])
+
+
+@asynccontextmanager
+async def worker_lifespan() -> AsyncIterator[Resources]:
+    """The stores of one worker process: the API's own, with an emitter that needs no sockets."""
+    async with (
+        aclosing(RedisEmitter(settings.REDIS_DATABASE_URL)) as events,
+        open_resources(settings, CelerySender(app), events) as resources,
+    ):
+        yield resources
+    log.info("stores_closed")
+
+
+@signals.worker_init.connect
+@signals.worker_process_init.connect
+def _open_stores_with_the_loop(**_signal: object) -> None:
+    """In workers alone: other processes that import this module have opened theirs."""
+    process_loop.lifespan = worker_lifespan
+
+
+@signals.setup_logging.connect
+def _configure_logging(loglevel: int, **_signal: object) -> None:
+    configure_logging(settings)
+    logging.getLogger().setLevel(loglevel)

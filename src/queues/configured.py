@@ -1,0 +1,77 @@
+"""The `beat_schedule` of the configuration, as rows of the schedules table."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from celery.beat import ScheduleEntry
+from celery.schedules import BaseSchedule, crontab, schedule, solar
+from celery.utils.log import get_logger
+from sqlalchemy import func
+from sqlmodel import col, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind, ScheduleOrigin
+
+logger = get_logger(__name__)
+
+# One beat at a time merges; the number is arbitrary, and this lock's alone.
+MERGE_LOCK = 2_026_112_401
+SECOND = timedelta(seconds=1)
+FIELDS = ("minute", 60), ("hour", 24), ("day_of_month", 31), ("month_of_year", 12), ("day_of_week", 7)
+OPTIONS = {"queue": "queue", "priority": "priority", "headers": "headers", "expires": "expires_seconds"}
+
+
+async def merge(session: AsyncSession, entries: Mapping[str, ScheduleEntry], timezone: str) -> None:
+    """Insert, change and delete the rows that the configuration owns, so that they say what it says.
+
+    A row keeps its count, its last run and whether it is enabled. A name that somebody else's row has is left to it.
+    """
+    await session.exec(select(func.pg_advisory_xact_lock(MERGE_LOCK)))
+    known = or_(Schedule.origin == ScheduleOrigin.CONFIG, col(Schedule.name).in_(entries))
+    rows = {row.name: row for row in (await session.exec(select(Schedule).where(known))).all()}
+    for name, entry in entries.items():
+        try:
+            values = _columns(entry, timezone)
+        except ValueError as error:
+            logger.error("beat: entry %r of beat_schedule is left out: %s", name, error)
+            continue
+        row = rows.get(name)
+        if row is None:
+            session.add(Schedule(name=name, origin=ScheduleOrigin.CONFIG, **values))
+        elif row.origin != ScheduleOrigin.CONFIG:
+            logger.error("beat: entry %r of beat_schedule is left out: the table has a schedule of that name", name)
+        elif changed := {column: value for column, value in values.items() if getattr(row, column) != value}:
+            row.sqlmodel_update({**changed, "next_run_at": None})
+    for name, row in rows.items():
+        if row.origin == ScheduleOrigin.CONFIG and name not in entries:
+            await session.delete(row)
+
+
+def _columns(entry: ScheduleEntry, timezone: str) -> dict[str, Any]:
+    options = {name: value for name, value in (entry.options or {}).items() if value is not None}
+    if unknown := set(options) - set(OPTIONS):
+        raise ValueError(f"options that cannot be stored: {', '.join(sorted(unknown))}")
+    return {
+        "task": entry.task,
+        "args": list(entry.args or ()),
+        "kwargs": dict(entry.kwargs or {}),
+        **{OPTIONS[name]: value for name, value in options.items()},
+        **_timing(entry.schedule, timezone),
+    }
+
+
+def _timing(rule: BaseSchedule | None, timezone: str) -> dict[str, Any]:
+    match rule:
+        case crontab():
+            expression = " ".join(_field(getattr(rule, name), size) for name, size in FIELDS)
+            return {"kind": ScheduleKind.CRONTAB, "crontab": expression, "timezone": timezone}
+        case solar():
+            return {"kind": ScheduleKind.SOLAR, "event": rule.event, "latitude": rule.lat, "longitude": rule.lon}
+        case schedule(run_every=timedelta() as every) if every >= SECOND and not every.microseconds:  # type: ignore[misc]  # not in the stubs
+            return {"kind": ScheduleKind.INTERVAL, "every": every // SECOND, "period": IntervalPeriod.SECONDS}
+    raise ValueError(f"{rule!r} is neither a crontab, a solar event nor an interval of whole seconds")
+
+
+def _field(numbers: set[int], size: int) -> str:
+    return "*" if len(numbers) == size else ",".join(map(str, sorted(numbers)))

@@ -1,0 +1,143 @@
+"""Celery beat on the schedules table, whose index on `next_run_at` is the heap: nothing is loaded or reloaded."""
+
+import asyncio
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from celery import Celery
+from celery.beat import Scheduler
+from celery.exceptions import ImproperlyConfigured
+from celery.utils.log import get_logger
+from pydantic import SecretStr
+from sqlalchemy import func
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from src.core.config_stores import SQLSettings
+from src.core.database import create_engine
+from src.models.schedule import Schedule
+from src.queues.configured import merge
+from src.queues.due import advance, message, plan
+from src.utils.date import utc_now
+
+logger = get_logger(__name__)
+
+MAX_INTERVAL_SECONDS = 5
+BATCH = 1000
+# Due rows that another beat holds are its own: look again when it is likely to be done.
+CONTENDED_SECONDS = 0.1
+
+
+class AsyncDatabaseScheduler(Scheduler):
+    """Sends what is due, at least once, and sleeps until something is.
+
+    Any number of beats share the table: each takes the due rows that no other holds, publishes, and commits. One that
+    dies in between leaves its rows to the others, who may send the same slots again under the same task ids.
+
+    Reads `app.conf.database_url`; `refresh_interval` (seconds) can shorten the time until a changed row is noticed.
+    """
+
+    max_interval = MAX_INTERVAL_SECONDS
+
+    def __init__(self, app: "Celery[Any]", *args: Any, **kwargs: Any) -> None:
+        if not app.conf.get("database_url"):
+            raise ImproperlyConfigured("The database scheduler reads app.conf.database_url, which is not set.")
+        self._runner = asyncio.Runner()
+        self._merged = False
+        self._failure: str | None = None
+        super().__init__(app, *args, **kwargs)
+        refresh = app.conf.get("refresh_interval") or MAX_INTERVAL_SECONDS
+        self.max_interval = min(self.max_interval, refresh, MAX_INTERVAL_SECONDS)
+
+    def setup_schedule(self) -> None:
+        """Read the configuration; the first tick merges it into the table."""
+        self.merge_inplace(self.app.conf.beat_schedule)
+        self.install_default_entries(self.schedule)
+
+    def tick(self, *_args: Any, **_kwargs: Any) -> float:
+        """Send what is due.
+
+        Returns:
+            Seconds until the next row is due, or until rows that changed must be noticed.
+        """
+        try:
+            self.producer  # noqa: B018 - connects, with Celery's patience, before any row is locked
+            delay = self._runner.run(self._tick())
+        except Exception as error:
+            # Beat outlives its stores; what happens again and again is said once.
+            if self._failure != (failure := f"{type(error).__name__}: {error}"):
+                logger.exception("beat: cannot schedule, trying again")
+            self._failure = failure
+            return self.max_interval
+        if self._failure:
+            logger.info("beat: scheduling again")
+        self._failure = None
+        return min(delay, self.max_interval)
+
+    def close(self) -> None:
+        """Release the broker and the database."""
+        if self._runner.get_loop().is_running():
+            # A signal struck within a tick: beat closes once more when that has been left.
+            return
+        super().close()
+        self._runner.run(self._engine.dispose())
+
+    @property
+    def info(self) -> str:
+        """The line that beat's banner shows."""
+        return f"    . db -> {self._engine.url.render_as_string()}"
+
+    @cached_property
+    def _engine(self) -> AsyncEngine:
+        url = SecretStr(self.app.conf.database_url)
+        return create_engine(SQLSettings(SQL_DATABASE_URL=url, SQL_POOL_SIZE=1, SQL_MAX_OVERFLOW=0))
+
+    async def _tick(self) -> float:
+        async with AsyncSession(self._engine, expire_on_commit=False) as session:
+            if not self._merged:
+                await merge(session, self.schedule, str(self.app.timezone))
+                await session.commit()
+                self._merged = True
+            now = utc_now()
+            await self._plan(session, now)
+            taken = await self._send_due(session, now)
+            await session.flush()
+            first = (await session.exec(select(func.min(Schedule.next_run_at)).where(Schedule.enabled))).one()
+            await session.commit()
+        if taken == BATCH:
+            return 0
+        if first is None:
+            return self.max_interval
+        return max((first - utc_now()).total_seconds(), 0 if taken else CONTENDED_SECONDS)
+
+    async def _plan(self, session: AsyncSession, now: datetime) -> None:
+        unplanned = col(Schedule.enabled), col(Schedule.next_run_at).is_(None)
+        query = select(Schedule).where(*unplanned).limit(BATCH).with_for_update(skip_locked=True)
+        for schedule in (await session.exec(query)).all():
+            try:
+                plan(schedule, now)
+            except Exception as error:
+                _disable(schedule, error)
+
+    async def _send_due(self, session: AsyncSession, now: datetime) -> int:
+        due = col(Schedule.enabled), col(Schedule.next_run_at) <= now
+        query = select(Schedule).where(*due).order_by(col(Schedule.next_run_at)).limit(BATCH)
+        schedules = (await session.exec(query.with_for_update(skip_locked=True))).all()
+        for schedule in schedules:
+            try:
+                messages = [message(schedule, slot) for slot in advance(schedule, now)]
+            except Exception as error:
+                _disable(schedule, error)
+                continue
+            for options in messages:
+                self.send_task(**options, producer=self.producer)
+                logger.info("beat: sent %s for %s", schedule.task, schedule.name)
+        return len(schedules)
+
+
+def _disable(schedule: Schedule, error: Exception) -> None:
+    """One row without sense must not hold up the others."""
+    logger.error("beat: schedule %r is switched off: %s", schedule.name, error)
+    schedule.enabled = False

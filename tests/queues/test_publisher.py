@@ -1,0 +1,64 @@
+"""Publishing from a loop never stops the loop, with the broker there or away."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from src.core.exceptions import ServiceUnavailableError
+from src.queues.celery import Celery
+from src.queues.publisher import Publisher
+from src.queues.sender import CelerySender
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A server that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+async def longest_pause(stop: asyncio.Event) -> float:
+    longest = 0.0
+    while not stop.is_set():
+        before = time.perf_counter()
+        await asyncio.sleep(0.005)
+        longest = max(longest, time.perf_counter() - before)
+    return longest
+
+
+class TestABrokerThatIsAway:
+    async def test_a_refused_connection_is_a_clear_error(self, closed_port: int) -> None:
+        with Celery("away", broker=f"redis://127.0.0.1:{closed_port}/0", set_as_current=False) as app:
+            app.conf.task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+            with pytest.raises(ServiceUnavailableError, match="broker is unavailable"):
+                await CelerySender(app).send("some.task", {})
+
+    async def test_a_silent_one_neither_holds_the_caller_nor_its_loop(self, silent_port: int) -> None:
+        publisher = Publisher(timeout_seconds=0.3)
+        stop = asyncio.Event()
+        watching = asyncio.create_task(longest_pause(stop))
+        options = {"socket_timeout": 1, "retry_on_timeout": False}
+        with Celery("silent", broker=f"redis://127.0.0.1:{silent_port}/0", set_as_current=False) as app:
+            app.conf.update(broker_transport_options=options, task_publish_retry=False)
+            before = time.perf_counter()
+            with pytest.raises(ServiceUnavailableError):
+                await publisher.publish(app.send_task, "some.task", ignore_result=True)
+            assert time.perf_counter() - before < 0.6
+        stop.set()
+        assert await watching < 0.1
+
+
+class TestOrder:
+    async def test_messages_leave_in_the_order_of_the_calls(self) -> None:
+        publisher, sent = Publisher(), list[int]()
+        await asyncio.gather(*(publisher.publish(sent.append, number) for number in range(100)))
+        assert sent == list(range(100))

@@ -1,0 +1,101 @@
+"""Coroutine functions as tasks where no worker is: called directly, eagerly, and by their signature."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from src.queues.celery import Celery
+from src.queues.loop import process_loop
+from src.queues.task import AsyncTask
+from tests.queues import sample
+
+
+@pytest.fixture
+def app() -> Iterator[Celery]:
+    """An application without stores, broker or results."""
+    with Celery("bare", broker="memory://", set_as_current=False) as app:
+        yield app
+
+
+@pytest.fixture
+def add(app: Celery) -> AsyncTask[[int, int], int, Any]:
+    @app.task(name="bare.add", shared=False)
+    async def add(x: int, y: int) -> int:
+        return x + y
+
+    return add
+
+
+@pytest.fixture(autouse=True)
+def own_loop() -> Iterator[None]:
+    """A loop that no other test has used, nor will."""
+    process_loop.stop()
+    yield
+    process_loop.stop()
+
+
+class TestCallingDirectly:
+    async def test_the_coroutine_is_returned(self, add: AsyncTask[[int, int], int, Any]) -> None:
+        assert await add(1, 2) == 3
+
+    def test_a_synchronous_task_runs_at_once(self) -> None:
+        assert sample.multiply(2, 3) == 6
+
+
+class TestEagerMode:
+    def test_outside_a_loop(self, add: AsyncTask[[int, int], int, Any]) -> None:
+        assert add.apply((1, 2)).get() == 3
+
+    async def test_inside_a_loop(self, add: AsyncTask[[int, int], int, Any]) -> None:
+        assert add.apply((1, 2)).get() == 3
+
+    def test_inside_another_task(self, app: Celery, add: AsyncTask[[int, int], int, Any]) -> None:
+        @app.task(name="bare.outer", shared=False)
+        async def outer() -> int:
+            return add.apply((1, 2)).get() + int(await add(3, 4))
+
+        assert outer.apply().get() == 10
+
+    def test_retries_are_eager_too(self, app: Celery) -> None:
+        @app.task(name="bare.flaky", bind=True, autoretry_for=(OSError,), retry_kwargs={"countdown": 0}, shared=False)
+        async def flaky(self: Any) -> int:
+            if self.request.retries < 2:
+                raise ConnectionError
+            return int(self.request.retries)
+
+        assert flaky.apply().get() == 2
+
+    def test_a_class_may_have_a_coroutine_method(self, app: Celery) -> None:
+        class Double(AsyncTask[[int], int, Any]):
+            name = "bare.double"
+
+            async def run(self, x: int) -> int:  # type: ignore[override]  # Celery's `run` is synchronous
+                return 2 * x
+
+        assert app.register_task(Double()).apply((2,)).get() == 4
+
+
+class TestArguments:
+    def test_dependencies_are_no_arguments_of_the_caller(self) -> None:
+        assert list(inspect.signature(sample.announce.run).parameters) == ["key", "fails"]
+
+    def test_a_wrong_call_fails_where_it_is_made(self) -> None:
+        with pytest.raises(TypeError):
+            sample.announce.delay("key", fails=True, colour="red")  # type: ignore[call-arg]  # what is tested
+
+    def test_a_bound_task_keeps_its_signature(self) -> None:
+        assert list(inspect.signature(sample.again.run).parameters) == ["failures"]
+
+
+class TestFailing:
+    def test_a_lifespan_that_does_not_open_fails_the_task(
+        self, add: AsyncTask[[int, int], int, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken() -> Any:
+            raise ConnectionError("no store")
+
+        monkeypatch.setattr(process_loop, "lifespan", broken)
+        with pytest.raises(ConnectionError, match="no store"):
+            add.apply((1, 2)).get()

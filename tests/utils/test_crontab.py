@@ -1,0 +1,117 @@
+"""Crontabs, against a walk over every minute and around the changes of clocks."""
+
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from src.utils.crontab import Crontab
+
+MINUTE = timedelta(minutes=1)
+NEW_YORK = ZoneInfo("America/New_York")
+ZONES = ["UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns"]
+
+
+def slots(expression: str, zone: ZoneInfo, first: datetime, last: datetime) -> list[datetime]:
+    crontab = Crontab.parse(expression, zone)
+    found, after = list[datetime](), first
+    while (slot := crontab.next_run(after)) and slot < last:
+        found.append(slot)
+        after = slot
+    return found
+
+
+def walls_of_day(expression: str, day: date, zone: ZoneInfo = NEW_YORK) -> list[str]:
+    """What the wall clock shows when the slots of a local day come."""
+    start = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC) - MINUTE
+    found = slots(expression, zone, start, start + timedelta(hours=26))
+    return [f"{slot.astimezone(zone):%H:%M%z}" for slot in found if slot.astimezone(zone).date() == day]
+
+
+def minutes(first: datetime, last: datetime) -> Iterator[datetime]:
+    while (first := first + MINUTE) < last:
+        yield first
+
+
+def walk(matches: Callable[[datetime], bool], zone: ZoneInfo, first: datetime, last: datetime) -> list[datetime]:
+    return [minute for minute in minutes(first, last) if matches(minute.astimezone(zone))]
+
+
+class TestMatching:
+    @pytest.mark.parametrize(
+        ("expression", "matches"),
+        [
+            ("*/7 * * * *", lambda t: t.minute % 7 == 0),
+            ("5-50/15 9-17 * * *", lambda t: t.minute in (5, 20, 35, 50) and 9 <= t.hour <= 17),
+            ("0 0,12 1,15 * *", lambda t: t.minute == 0 and t.hour in (0, 12) and t.day in (1, 15)),
+            ("30 6 * * mon-fri", lambda t: (t.minute, t.hour) == (30, 6) and t.isoweekday() <= 5),
+            ("30 6 * * 7", lambda t: (t.minute, t.hour) == (30, 6) and t.isoweekday() == 7),
+            ("15 3 13 * FRI", lambda t: (t.minute, t.hour, t.day, t.isoweekday()) == (15, 3, 13, 5)),
+            ("0 1 * feb,MAR *", lambda t: (t.minute, t.hour) == (0, 1) and t.month in (2, 3)),
+            ("10/20 23 * * *", lambda t: t.hour == 23 and t.minute in (10, 30, 50)),
+        ],
+    )
+    def test_a_walk_over_the_minutes_finds_the_same(self, expression: str, matches: Callable[[datetime], bool]) -> None:
+        first, zone = datetime(2026, 1, 20, 3, 7, tzinfo=UTC), ZoneInfo("UTC")
+        last = first + timedelta(days=60)
+        assert slots(expression, zone, first, last) == walk(matches, zone, first, last)
+
+    def test_leap_days_are_found(self) -> None:
+        first = datetime(2026, 1, 1, tzinfo=UTC)
+        assert slots("0 0 29 2 *", ZoneInfo("UTC"), first, datetime(2034, 1, 1, tzinfo=UTC)) == [
+            datetime(2028, 2, 29, tzinfo=UTC),
+            datetime(2032, 2, 29, tzinfo=UTC),
+        ]
+
+    def test_the_next_slot_is_later_than_a_slot(self) -> None:
+        noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
+        assert Crontab.parse("0 12 * * *", ZoneInfo("UTC")).next_run(noon) == noon + timedelta(days=1)
+
+    @pytest.mark.parametrize(
+        "expression",
+        [
+            *("", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8"),
+            *("a * * * *", "*/0 * * * *", "5-1 * * * *", "1- * * * *", "-1 * * * *", "1.5 * * * *", "0 0 30 2 *"),
+        ],
+    )
+    def test_what_never_matches_is_refused(self, expression: str) -> None:
+        with pytest.raises(ValueError, match=r"field|number|within|ever"):
+            Crontab.parse(expression, ZoneInfo("UTC"))
+
+
+class TestChangesOfClocks:
+    def test_a_missing_slot_fires_at_the_next_minute_there_is(self) -> None:
+        assert walls_of_day("30 2 * * *", date(2026, 3, 8)) == ["03:00-0400"]
+
+    def test_a_doubled_slot_fires_once(self) -> None:
+        assert walls_of_day("30 1 * * *", date(2026, 11, 1)) == ["01:30-0400"]
+
+    def test_a_crontab_of_every_hour_loses_no_slot_of_the_repeated_hour(self) -> None:
+        assert len(walls_of_day("*/20 * * * *", date(2026, 11, 1))) == 75
+
+    def test_nor_does_it_crowd_the_missing_hour(self) -> None:
+        assert len(walls_of_day("*/20 * * * *", date(2026, 3, 8))) == 69
+
+    def test_a_day_that_a_zone_skipped_is_made_up_for(self) -> None:
+        apia = ZoneInfo("Pacific/Apia")
+        found = slots("0 8 * * *", apia, datetime(2011, 12, 29, 12, tzinfo=UTC), datetime(2012, 1, 1, tzinfo=UTC))
+        assert [f"{slot.astimezone(apia):%d %H}" for slot in found] == ["29 08", "31 00", "31 08", "01 08"]
+
+    @pytest.mark.parametrize("name", ZONES)
+    def test_a_daily_slot_fires_once_on_each_day_of_ten_years(self, name: str) -> None:
+        zone, wall = ZoneInfo(name), random.Random(name)  # noqa: S311 - any time of day will do
+        for hour in (0, 1, 2, wall.randrange(24)):
+            first, last = datetime(2020, 1, 1, 23, 59, tzinfo=zone), datetime(2030, 1, 1, tzinfo=zone)
+            days = [s.astimezone(zone).date() for s in slots(f"{wall.randrange(60)} {hour} * * *", zone, first, last)]
+            assert {later - earlier for earlier, later in pairwise(days)} == {timedelta(days=1)}
+            assert len(days) == (last.date() - first.date()).days - 1
+
+    @pytest.mark.parametrize("name", ZONES)
+    @pytest.mark.parametrize("month", [3, 4, 9, 10, 11])
+    def test_every_hour_follows_elapsed_time(self, name: str, month: int) -> None:
+        zone, first = ZoneInfo(name), datetime(2026, month, 1, tzinfo=UTC)
+        last = first + timedelta(days=31)
+        assert slots("*/20 * * * *", zone, first, last) == walk(lambda t: t.minute % 20 == 0, zone, first, last)
