@@ -1,0 +1,27 @@
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastapi import params
+from fastapi.routing import APIRoute
+
+from src.deps.audit import Audited
+
+READING = {"GET", "HEAD", "OPTIONS"}
+
+
+class AuditedRoute(APIRoute):
+    """A route that records every request which may change something, before its guards run: refusals count too."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        methods: set[str] | list[str] | None = None,
+        dependencies: Sequence[params.Depends] | None = None,
+        **options: Any,
+    ) -> None:
+        needed = list(dependencies or ())
+        if not READING.issuperset(methods or {"GET"}):
+            needed.insert(0, Audited)
+        super().__init__(path, endpoint, methods=methods, dependencies=needed, **options)

@@ -1,0 +1,130 @@
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+from fastapi.security import OAuth2PasswordRequestForm
+
+from src.api.route import AuditedRoute
+from src.core.audit import AuditEntry
+from src.core.exceptions import NotFoundError
+from src.deps.audit import AuditDep
+from src.deps.auth import (
+    AuthServiceDep,
+    ClientDep,
+    HeaderRefreshTokenDep,
+    RefreshClaimsDep,
+    SessionServiceDep,
+    UserAccessJWTDep,
+    UserDBDep,
+)
+from src.deps.user import PasswordServiceDep, UserServiceDep
+from src.schemas.auth import (
+    LoginRequest,
+    PublicKeyResponse,
+    SwaggerTokenResponse,
+    TokenResponse,
+    UserInfoResponse,
+)
+from src.schemas.base import Text
+from src.schemas.response import Response, created, ok
+from src.schemas.session import SessionResponse
+from src.schemas.user import PasswordChange, RegisterRequest, UserResponse
+
+router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
+swagger_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
+registration_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
+
+
+@router.get("/keys/public")
+async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
+    """The key to encrypt a password with, and the challenge to encrypt along with it."""
+    return ok(PublicKeyResponse.model_validate(auth.public_key()))
+
+
+@router.post("/login")
+async def login(body: LoginRequest, auth: AuthServiceDep, entry: AuditDep) -> Response[TokenResponse]:
+    """Log in with an encrypted password."""
+    _note_login(entry, body.username)
+    pair = await auth.login(body.username, body.password, body.kid)
+    entry.actor_id = pair.user_id
+    return ok(TokenResponse.model_validate(pair))
+
+
+@swagger_router.post("/login/swagger")
+async def login_swagger(
+    form: Annotated[OAuth2PasswordRequestForm, Depends()], auth: AuthServiceDep, entry: AuditDep
+) -> SwaggerTokenResponse:
+    """Log in from this page's Authorize button; exists in debug environments only."""
+    _note_login(entry, form.username)
+    pair = await auth.login_with_password(form.username, form.password)
+    entry.actor_id = pair.user_id
+    return SwaggerTokenResponse(access_token=pair.access_token)
+
+
+def _note_login(entry: AuditEntry, username: str) -> None:
+    entry.details["username"] = username
+    entry.wanted = True
+
+
+@registration_router.post("/register", status_code=201)
+async def register(
+    body: RegisterRequest, users: UserServiceDep, passwords: PasswordServiceDep
+) -> Response[UserResponse]:
+    """Create an account for oneself, without any role; exists where registration is enabled."""
+    user = await users.register(body, passwords)
+    return created(UserResponse.model_validate({**user.model_dump(), "roles": []}))
+
+
+@router.post("/token/refresh")
+async def refresh(
+    claims: RefreshClaimsDep, token: HeaderRefreshTokenDep, client: ClientDep, sessions: SessionServiceDep
+) -> Response[TokenResponse]:
+    """Exchange a refresh token for the next token pair."""
+    return ok(TokenResponse.model_validate(await sessions.refresh(claims, token, client)))
+
+
+@router.post("/logout")
+async def logout(claims: UserAccessJWTDep, sessions: SessionServiceDep) -> Response[None]:
+    """End this session."""
+    await sessions.end(claims.user_id, claims.session_id)
+    return ok(None)
+
+
+@router.post("/logout/all")
+async def logout_everywhere(claims: UserAccessJWTDep, sessions: SessionServiceDep) -> Response[None]:
+    """End all of the current user's sessions."""
+    await sessions.end_all(claims.user_id)
+    return ok(None)
+
+
+@router.get("/sessions")
+async def list_sessions(claims: UserAccessJWTDep, sessions: SessionServiceDep) -> Response[list[SessionResponse]]:
+    """The current user's sessions, newest first."""
+    rows = await sessions.list(claims.user_id)
+    return ok([SessionResponse.model_validate({**row, "current": row["id"] == claims.session_id}) for row in rows])
+
+
+@router.delete("/sessions/{sessionId}")
+async def end_session(
+    session_id: Annotated[Text, Path(alias="sessionId", max_length=64)],
+    claims: UserAccessJWTDep,
+    sessions: SessionServiceDep,
+) -> Response[None]:
+    """End one of the current user's sessions."""
+    if not await sessions.end(claims.user_id, session_id):
+        raise NotFoundError("Session not found.")
+    return ok(None)
+
+
+@router.put("/password")
+async def change_password(body: PasswordChange, claims: UserAccessJWTDep, auth: AuthServiceDep) -> Response[None]:
+    """Set a new password for oneself; the other sessions end."""
+    await auth.change_password(claims, body.old_password, body.new_password, body.kid)
+    return ok(None)
+
+
+@router.get("/user/info")
+async def get_user_info(user: UserDBDep, users: UserServiceDep) -> Response[UserInfoResponse]:
+    """The current user, their roles, and what frontends show or hide by."""
+    grants = await users.grants(user)
+    return ok(UserInfoResponse.model_validate({**user.model_dump(), **asdict(grants)}))

@@ -1,0 +1,29 @@
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+
+from src.deps.permission import AuthorityDep, ExplanationServiceDep, require_permission
+from src.schemas.base import Text
+from src.schemas.permission import PermissionExplanation
+from src.schemas.response import Response, ok
+
+router = APIRouter(prefix="/permissions", tags=["Permission"], dependencies=[Depends(require_permission)])
+
+
+@router.get("/mine")
+async def list_my_permissions(actor: AuthorityDep) -> Response[list[str]]:
+    """The codes that the caller holds; `*` stands for all."""
+    return ok(sorted(actor.codes))
+
+
+@router.get("/explain")
+async def explain_permission(
+    user_id: Annotated[UUID, Query(alias="userId")],
+    method: Annotated[Text, Query(min_length=1, max_length=10)],
+    path: Annotated[Text, Query(min_length=1, max_length=255, description="With its templates, as in the registry.")],
+    explanations: ExplanationServiceDep,
+) -> Response[PermissionExplanation]:
+    """Whether a user may call a route, and which role decides."""
+    explanation = await explanations.explain(user_id, f"{method.upper()}:{path}")
+    return ok(PermissionExplanation.model_validate(explanation))

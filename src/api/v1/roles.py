@@ -1,0 +1,65 @@
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from src.api.route import AuditedRoute
+from src.deps.permission import AuthorityDep, VerifyPermissionDep, require_permission
+from src.deps.role import RoleServiceDep
+from src.schemas.query import MAXIMUM_IDS, PageQueryDep
+from src.schemas.response import Page, Response, created, ok
+from src.schemas.role import RoleCreate, RoleResponse, RoleUpdate
+
+router = APIRouter(prefix="/roles", tags=["Role"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
+
+RoleId = Annotated[UUID, Path(alias="roleId")]
+
+
+@router.get("")
+async def list_roles(query: PageQueryDep, roles: RoleServiceDep) -> Response[Page[RoleResponse]]:
+    """One page of the roles."""
+    rows, total = await roles.page(query)
+    records = [RoleResponse.model_validate(role) for role in rows]
+    return ok(Page(page=query.page, page_size=query.page_size, total=total, records=records))
+
+
+@router.get("/mine")
+async def list_my_roles(claims: VerifyPermissionDep, roles: RoleServiceDep) -> Response[list[RoleResponse]]:
+    """The caller's roles that count."""
+    return ok([RoleResponse.model_validate(role) for role in await roles.list_of(claims.user_id)])
+
+
+@router.get("/all")
+async def list_all_roles(roles: RoleServiceDep) -> Response[list[RoleResponse]]:
+    """All roles, for choosing from."""
+    return ok([RoleResponse.model_validate(role) for role in await roles.list()])
+
+
+@router.post("", status_code=201)
+async def create_role(body: RoleCreate, roles: RoleServiceDep, actor: AuthorityDep) -> Response[RoleResponse]:
+    """Add a role that grants no more than the caller holds."""
+    return created(RoleResponse.model_validate(await roles.create(body, actor)))
+
+
+@router.put("/{roleId}")
+async def update_role(
+    role_id: RoleId, body: RoleUpdate, roles: RoleServiceDep, actor: AuthorityDep
+) -> Response[RoleResponse]:
+    """Change a role; whoever has it feels it on the next request."""
+    return ok(RoleResponse.model_validate(await roles.update(role_id, body, actor)))
+
+
+@router.delete("/{roleId}")
+async def delete_role(role_id: RoleId, roles: RoleServiceDep) -> Response[None]:
+    """Remove a role, from whoever has it too."""
+    await roles.delete([role_id])
+    return ok(None)
+
+
+@router.delete("")
+async def delete_roles(
+    ids: Annotated[list[UUID], Query(min_length=1, max_length=MAXIMUM_IDS)], roles: RoleServiceDep
+) -> Response[None]:
+    """Remove several roles: all of them, or none when one does not exist."""
+    await roles.delete(ids)
+    return ok(None)

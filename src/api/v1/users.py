@@ -1,0 +1,96 @@
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path
+
+from src.api.route import AuditedRoute
+from src.deps.permission import AuthorityDep, require_permission
+from src.deps.user import UserAdminServiceDep, UserServiceDep
+from src.models.user import User
+from src.schemas.query import PageQueryDep
+from src.schemas.response import Page, Response, created, ok
+from src.schemas.user import (
+    UserCreate,
+    UserPasswordUpdate,
+    UserResponse,
+    UserRolesUpdate,
+    UserStatusUpdate,
+    UserUpdate,
+)
+from src.services.user import UserService
+
+router = APIRouter(prefix="/users", tags=["User"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
+
+UserId = Annotated[UUID, Path(alias="userId")]
+
+
+async def render(users: Sequence[User], service: UserService) -> list[UserResponse]:
+    """Users as they are shown, with the codes of their roles."""
+    roles = await service.role_codes(users)
+    return [UserResponse.model_validate({**user.model_dump(), "roles": roles[user.id]}) for user in users]
+
+
+async def render_one(user: User, service: UserService) -> UserResponse:
+    """One user as it is shown."""
+    return (await render([user], service))[0]
+
+
+@router.get("")
+async def list_users(query: PageQueryDep, users: UserServiceDep) -> Response[Page[UserResponse]]:
+    """One page of the users."""
+    rows, total = await users.page(query)
+    return ok(Page(page=query.page, page_size=query.page_size, total=total, records=await render(rows, users)))
+
+
+@router.post("", status_code=201)
+async def create_user(
+    body: UserCreate, admin: UserAdminServiceDep, users: UserServiceDep, actor: AuthorityDep
+) -> Response[UserResponse]:
+    """Create an account for somebody; the password is encrypted as at login."""
+    return created(await render_one(await admin.create(body, actor), users))
+
+
+@router.get("/{userId}")
+async def get_user(user_id: UserId, users: UserServiceDep) -> Response[UserResponse]:
+    """One user."""
+    return ok(await render_one(await users.get(user_id), users))
+
+
+@router.patch("/{userId}")
+async def update_user(
+    user_id: UserId, body: UserUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: AuthorityDep
+) -> Response[UserResponse]:
+    """Change what is given."""
+    return ok(await render_one(await admin.update(user_id, body, actor), users))
+
+
+@router.delete("/{userId}")
+async def delete_user(user_id: UserId, admin: UserAdminServiceDep, actor: AuthorityDep) -> Response[None]:
+    """Remove a user, and log them out everywhere."""
+    await admin.delete(user_id, actor)
+    return ok(None)
+
+
+@router.put("/{userId}/roles")
+async def set_user_roles(
+    user_id: UserId, body: UserRolesUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: AuthorityDep
+) -> Response[UserResponse]:
+    """Give the user exactly these roles."""
+    return ok(await render_one(await admin.set_roles(user_id, body.roles, actor), users))
+
+
+@router.put("/{userId}/status")
+async def set_user_status(
+    user_id: UserId, body: UserStatusUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: AuthorityDep
+) -> Response[UserResponse]:
+    """Enable or disable; disabling logs the user out everywhere."""
+    return ok(await render_one(await admin.set_status(user_id, body.status, actor), users))
+
+
+@router.put("/{userId}/password")
+async def set_user_password(
+    user_id: UserId, body: UserPasswordUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: AuthorityDep
+) -> Response[UserResponse]:
+    """Set somebody's password, and log them out everywhere."""
+    return ok(await render_one(await admin.set_password(user_id, body.password, body.kid, actor), users))

@@ -1,0 +1,71 @@
+"""The first data: an administrator, the routes, the bucket, the schedules. Run it as often as you like.
+
+python -m src.initdb
+"""
+
+import asyncio
+import secrets
+
+from minio import Minio
+from minio.error import S3Error
+
+from src.core.config import settings
+from src.core.database import Resources, open_resources
+from src.core.logging import configure_logging
+from src.main import register_routes, rest, server
+from src.models.audit import DOCUMENTS
+from src.queues.app import app as celery_app
+from src.queues.sender import CelerySender
+from src.services.audit import AuditService
+from src.services.user import UserService
+from src.websockets.emitter import SocketEmitter
+
+DEBUG_PASSWORD = "123456"  # noqa: S105 - the documented login of development environments
+
+
+async def initialise(resources: Resources) -> str | None:
+    """Create what is missing; returns the administrator's password when it was made up here."""
+    password, made_up = initial_password(resources)
+    async with resources.unit_of_work() as uow:
+        created = await UserService(uow).create_first_admin(
+            password, must_change_password=resources.settings.ENVIRONMENT.is_deployed
+        )
+    await register_routes(resources, rest.state.registry)
+    await resources.documents.create_indexes(*DOCUMENTS)
+    await AuditService(resources).set_retention()
+    await asyncio.to_thread(create_bucket, resources.s3, resources.settings.s3.bucket)
+    return password if created and made_up else None
+
+
+def initial_password(resources: Resources) -> tuple[str, bool]:
+    """The first administrator's password, and whether somebody has to be told."""
+    given = resources.settings.auth.initial_admin_password
+    if given is not None:
+        return given.get_secret_value(), False
+    if resources.settings.ENVIRONMENT.is_deployed:
+        return secrets.token_urlsafe(18), True
+    return DEBUG_PASSWORD, False
+
+
+def create_bucket(s3: Minio, bucket: str) -> None:
+    """Create the bucket unless it is there, also when another process does so at the same moment."""
+    if s3.bucket_exists(bucket):
+        return
+    try:
+        s3.make_bucket(bucket)
+    except S3Error as error:
+        if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+            raise
+
+
+async def main() -> None:
+    """Open the stores, create what is missing, and say what nobody else can know."""
+    configure_logging(settings)
+    async with open_resources(settings, CelerySender(celery_app), SocketEmitter(server)) as resources:
+        password = await initialise(resources)
+    if password is not None:
+        print(f"Administrator: admin / {password} (shown once; it has to be changed at the first login)")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

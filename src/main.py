@@ -1,0 +1,128 @@
+"""The web application: REST and Socket.IO in one ASGI app, `src.main:app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+import structlog
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from src.api import access, docs, health
+from src.api.v1.router import create_router
+from src.core.config import Settings, settings
+from src.core.database import Resources, open_resources
+from src.core.logging import configure_logging
+from src.core.route import RouteRegistry
+from src.core.route_index import RouteIndex
+from src.core.store_errors import as_unavailable
+from src.deps.audit import audit
+from src.deps.auth import require_session
+from src.deps.permission import require_permission
+from src.middlewares.errors import install_error_handlers
+from src.middlewares.logger import AccessLogMiddleware
+from src.middlewares.request_id import HEADER as REQUEST_ID_HEADER
+from src.middlewares.request_id import RequestIdMiddleware
+from src.middlewares.security_headers import SecurityHeadersMiddleware
+from src.models.route import Route
+from src.queues.app import app as celery_app
+from src.queues.sender import CelerySender
+from src.services.router import RouterService
+from src.websockets.app import create_server
+from src.websockets.emitter import SocketEmitter
+from src.websockets.server import AsyncServer
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
+    """The REST half, with its lifespan; `server` is where its events go."""
+    debug = settings.ENVIRONMENT.is_debug
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_resources(settings, CelerySender(celery_app), SocketEmitter(server)) as resources:
+            # Loading the login's key takes 0.2 s: not in the first request.
+            await resources.hashing.run(lambda: resources.credentials.kid)
+            try:
+                await register_routes(resources, app.state.registry)
+            except Exception as error:
+                if as_unavailable(error) is None:
+                    raise
+                # The process serves what it can, and the table is brought up to date by the next start.
+                log.warning("routes_not_registered", reason=type(error).__name__)
+            yield
+            await server.shutdown()
+
+    app = FastAPI(
+        title=settings.app.name,
+        version=settings.app.version,
+        lifespan=lifespan,
+        openapi_url="/openapi.json" if debug else None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=settings.app.max_body_bytes,
+        # Without a collector, spans are 15 % of a small request for nothing.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+    )
+    app.include_router(health.router)
+    app.include_router(create_router(settings))
+    if debug:
+        docs.install_docs(app)
+    app.state.registry = create_registry(app, server, settings)
+    app.router.routes.insert(0, RouteIndex(app.routes))
+    install_middlewares(app, settings)
+    return app
+
+
+def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> RouteRegistry:
+    """Everything that can be granted, after checking that nothing is open by accident.
+
+    Raises:
+        RuntimeError: Naming the route or event that is neither guarded nor listed in `src/api/access.py`.
+    """
+    registry = RouteRegistry(app)
+    for event in server.registered_events():
+        if event.name not in ("connect", "disconnect"):
+            description = (event.handler.__doc__ or "").strip().partition("\n")[0]
+            guards = {call for call in (require_permission, require_session) if event.plan.depends_on(call)}
+            registry.add_event(event.name, description, guarded_by=guards)
+    registry.check_guards(
+        permission=require_permission,
+        session=require_session,
+        audit=audit,
+        public=access.public_routes(settings),
+        self_service=access.SELF_SERVICE,
+    )
+    return registry
+
+
+def install_middlewares(app: FastAPI, settings: Settings) -> None:
+    """Innermost first; CORS stands outside the errors, so that browsers may read those as well."""
+    install_error_handlers(app)
+    if settings.cors.origins or settings.cors.origins_regex:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors.origins,
+            allow_origin_regex=settings.cors.origins_regex,
+            allow_credentials=True,
+            allow_methods=["*"],
+            allow_headers=settings.cors.headers,
+            expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
+        )
+    app.add_middleware(SecurityHeadersMiddleware, deployed=settings.ENVIRONMENT.is_deployed)
+    app.add_middleware(AccessLogMiddleware)
+    app.add_middleware(RequestIdMiddleware)
+
+
+async def register_routes(resources: Resources, registry: RouteRegistry) -> None:
+    """Make the table of routes equal to the code."""
+    async with resources.unit_of_work() as uow:
+        await RouterService(uow).register([Route(**asdict(route)) for route in registry.routes])
+
+
+configure_logging(settings)
+server = create_server(settings)
+rest = create_app(settings, server)
+app = server.asgi(rest)
