@@ -1,0 +1,53 @@
+"""What most tests need: the application on real stores, a transaction that is undone, and people to call it."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import async_sessionmaker
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from src.core.database import Resources, current_resources
+from src.core.unit_of_work import UnitOfWork
+from src.main import app, rest
+from tests.people import People, Person
+
+
+@pytest.fixture(scope="session")
+async def resources() -> AsyncIterator[Resources]:
+    """The application's own lifespan, for the whole session."""
+    async with rest.router.lifespan_context(rest):
+        yield current_resources()
+
+
+@pytest.fixture
+async def uow(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[UnitOfWork]:
+    """A unit of work on a transaction that everything in the test shares, the application too; all is rolled back."""
+    async with resources.engine.connect() as connection:
+        outer = await connection.begin()
+        sessions = async_sessionmaker(
+            connection, class_=AsyncSession, expire_on_commit=False, join_transaction_mode="create_savepoint"
+        )
+        monkeypatch.setattr(resources, "sessions", sessions)
+        async with sessions() as session:
+            yield UnitOfWork(session, resources.tasks, resources.events)
+        await outer.rollback()
+
+
+@pytest.fixture
+async def client(uow: UnitOfWork) -> AsyncIterator[httpx.AsyncClient]:
+    """Calls the application, Socket.IO in front of it included, without a network."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        yield client
+
+
+@pytest.fixture
+async def people(uow: UnitOfWork, resources: Resources) -> People:
+    """Makes users, with the permissions that a test grants them."""
+    return People(uow, resources)
+
+
+@pytest.fixture
+async def admin(people: People) -> Person:
+    """Somebody who may do everything, logged in."""
+    return await people.create(is_admin=True)
