@@ -1,0 +1,57 @@
+"""Web servers as processes of their own, and what they cost."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Server:
+    """A running server."""
+
+    pid: int
+    port: int
+
+    @property
+    def cpu_seconds(self) -> float:
+        """What the process has used so far, by its own accounting."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+@contextmanager
+def serve(application: str, alive: str, environment: dict[str, str]) -> Iterator[Server]:
+    """Run one uvicorn worker until the context ends; `alive` is a path that answers 200 when it is up."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--no-access-log"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - ours
+        try:
+            _wait(f"http://127.0.0.1:{port}{alive}", process)
+            yield Server(process.pid, port)
+        finally:
+            process.terminate()
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=1)  # noqa: S310 - our own http address
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{url} did not answer.")
