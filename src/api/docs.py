@@ -5,7 +5,7 @@ from importlib.resources import files
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 _STATIC = "/docs/static"
@@ -28,7 +28,11 @@ def install_docs(app: FastAPI) -> None:
         swagger_js_url=f"{_STATIC}/swagger-ui-bundle.js",
         swagger_css_url=f"{_STATIC}/swagger-ui.css",
         swagger_favicon_url=_FAVICON,
-        swagger_ui_parameters={"persistAuthorization": True, "displayRequestDuration": True},
+        swagger_ui_parameters={
+            "persistAuthorization": True,
+            "displayRequestDuration": True,
+            "defaultModelsExpandDepth": 0,
+        },
     )
     redoc = get_redoc_html(
         openapi_url=openapi_url,
@@ -43,10 +47,11 @@ def install_docs(app: FastAPI) -> None:
     app.mount(_STATIC, StaticFiles(directory=str(files("fastapi_offline") / "static")))
 
 
-def _serve(page: HTMLResponse) -> Callable[[], Awaitable[HTMLResponse]]:
-    page.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
+def _serve(page: HTMLResponse) -> Callable[[], Awaitable[Response]]:
+    content, headers = page.body, {"Content-Security-Policy": _CONTENT_SECURITY_POLICY}
 
-    async def serve() -> HTMLResponse:
-        return page
+    async def serve() -> Response:
+        # A response of its own for each request: middlewares add headers to it.
+        return HTMLResponse(content, headers=headers)
 
     return serve

@@ -8,12 +8,13 @@ import os
 import re
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
 from pydantic import Field, RedisDsn, ValidationError, field_validator
 
-from src.core.config_auth import AuthSettings
+from src.core.config_auth import AuthSettings, check_no_placeholder
 from src.core.config_stores import (
     ConfigurationError,
     MongoSettings,
@@ -99,7 +100,23 @@ class Settings:
         if settings.ENVIRONMENT.is_deployed:
             settings.auth.check_deployed()
             settings.cors.check_deployed()
+            settings.check_store_passwords()
         return settings
+
+    def check_store_passwords(self) -> None:
+        """Refuse a store that is not named, or that an example's password opens.
+
+        Raises:
+            ConfigurationError: With the first reason, in one line.
+        """
+        urls = {
+            "PostgreSQL": self.SQL_DATABASE_URL,
+            "Redis": self.REDIS_DATABASE_URL,
+            "MongoDB": self.MONGO_DATABASE_URL,
+        }
+        for store, url in urls.items():
+            check_no_placeholder(f"The password of {store}", urlsplit(url).password or "")
+        check_no_placeholder("MINIO_ROOT_PASSWORD", self.s3.secret_key.get_secret_value())
 
     @property
     def ENVIRONMENT(self) -> Environment:  # noqa: N802 - the environment's own name

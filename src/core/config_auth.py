@@ -102,7 +102,18 @@ def check_secret(name: str, value: str) -> None:
     """
     if len(value.encode()) < MINIMUM_KEY_BYTES:
         raise ConfigurationError(f"{name} must have at least {MINIMUM_KEY_BYTES} bytes.")
-    if any(word in value.lower() for word in _PLACEHOLDERS) or len(set(value)) < 10:
+    check_no_placeholder(name, value)
+    if len(set(value)) < 10:
+        raise ConfigurationError(f"{name} is not random; generate one that is.")
+
+
+def check_no_placeholder(name: str, value: str) -> None:
+    """Refuse a secret that everybody knows from an example.
+
+    Raises:
+        ConfigurationError: With the setting's name.
+    """
+    if any(word in value.lower() for word in _PLACEHOLDERS):
         raise ConfigurationError(f"{name} looks like a placeholder; generate a random one.")
 
 

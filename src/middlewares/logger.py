@@ -9,6 +9,9 @@ from src.core.route import RouteRegistry
 
 log = structlog.get_logger("access")
 
+# Asked every few seconds by whoever watches the process.
+PROBES = {"/livez", "/readyz", "/metrics"}
+
 DURATION = Histogram("http_request_seconds", "Duration of HTTP requests.", ["route", "status"])
 
 
@@ -43,7 +46,8 @@ class AccessLogMiddleware:
             milliseconds = round(seconds * 1000, 1)
             actor = scope.get("state", {}).get("actor_id")
             who = {"user_id": str(actor)} if actor else {}
-            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds, **who)
+            line = log.debug if scope["path"] in PROBES else log.info
+            line("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds, **who)
 
 
 def _route(scope: Scope) -> str:

@@ -10,9 +10,11 @@ from celery import signals
 from src.core.config import settings
 from src.core.database import Resources, open_resources
 from src.core.logging import configure_logging
+from src.queues.backend import ResultBackend
 from src.queues.celery import Celery
 from src.queues.emitter import RedisEmitter
 from src.queues.loop import process_loop
+from src.queues.quiet import QuietTasks
 from src.queues.schedules import BEAT_SCHEDULE
 from src.queues.sender import CelerySender
 
@@ -21,7 +23,7 @@ log = structlog.get_logger(__name__)
 REDIS_URL = str(settings.CELERY_REDIS_URL)
 TIME_LIMIT_SECONDS = 600
 
-app = Celery("celery_app", broker=REDIS_URL, backend=f"src.queues.backend:ResultBackend+{REDIS_URL}")
+app = Celery("celery_app", broker=REDIS_URL, backend=f"{ResultBackend.__module__}:{ResultBackend.__name__}+{REDIS_URL}")
 app.conf.update(
     {
         "timezone": settings.CELERY_TIMEZONE,
@@ -84,3 +86,5 @@ def _open_stores_with_the_loop(**_signal: object) -> None:
 def _configure_logging(loglevel: int, **_signal: object) -> None:
     configure_logging(settings)
     logging.getLogger().setLevel(loglevel)
+    for name in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(name).addFilter(QuietTasks({"outbox.relay"}))

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
 
 import celery
+from celery import signals
 
 from src.queues.task import AsyncTask
 
@@ -90,8 +91,15 @@ class Celery(celery.Celery):
     ) -> None:
         """Import `related_name` of each package; a package of that very name is imported with all its modules."""
         super().autodiscover_tasks(packages, related_name, force)  # type: ignore[arg-type]  # callables are welcome
-        modules = lambda: list(_task_modules(packages, related_name))  # noqa: E731 - Celery calls it when it imports
-        super().autodiscover_tasks(modules, None, force)  # type: ignore[arg-type]  # None: the modules themselves
+
+        def import_all(**_signal: object) -> None:
+            for name in _task_modules(packages, related_name):
+                import_module(name)
+
+        if force:
+            import_all()
+        else:  # Celery raises what goes wrong here, where its own search passes over a module that cannot be imported
+            signals.import_modules.connect(import_all, sender=self, weak=False)
 
 
 def _task_modules(

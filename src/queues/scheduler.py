@@ -133,7 +133,7 @@ class AsyncDatabaseScheduler(Scheduler):
                 continue
             for options in messages:
                 self.send_task(**options, producer=self.producer)
-                logger.info("beat: sent %s for %s", schedule.task, schedule.name)
+                logger.debug("beat: sent %s for %s", schedule.task, schedule.name)
         return len(schedules)
 
 
