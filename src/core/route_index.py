@@ -11,7 +11,7 @@ class RouteIndex(BaseRoute):
     """Finds a route by the fixed beginning of its path, where the tree of routers asks every route in turn.
 
     It stands first among an application's routes; what it does not know is left to those behind it. Among routes that
-    fit, the one with the longer fixed beginning wins: `/roles/mine` before `/roles/{roleId}`.
+    fit, the one with the longer fixed beginning wins, for every method: `/roles/mine` before `/roles/{roleId}`.
     """
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
@@ -34,7 +34,7 @@ class RouteIndex(BaseRoute):
                     return match, child_scope
                 if match is Match.PARTIAL:
                     refused |= route.methods or set()
-            if len(beginning) < 2:
+            if refused or len(beginning) < 2:
                 break
             beginning = beginning[: beginning.rstrip("/").rfind("/") + 1]
         return (Match.PARTIAL, {"allowed_methods": refused}) if refused else (Match.NONE, {})

@@ -1,6 +1,6 @@
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from src.schemas.base import BaseRequest, Text
 from src.schemas.response import BaseResponse
@@ -16,7 +16,7 @@ class RoleCreate(BaseRequest):
     name: Annotated[Text, Field(min_length=1, max_length=64)]
     description: Annotated[Text, Field(max_length=255)] = ""
     code: RoleCode
-    status: bool = True
+    status: StrictBool = True
     interface_permissions: Permissions = Field(default_factory=list)
     button_permissions: Permissions = Field(default_factory=list)
     router_permissions: Permissions = Field(default_factory=list)
@@ -28,7 +28,7 @@ class RoleUpdate(BaseRequest):
     name: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
     description: Annotated[Text, Field(max_length=255)] | None = None
     code: RoleCode | None = None
-    status: bool | None = None
+    status: StrictBool | None = None
     interface_permissions: Permissions | None = None
     button_permissions: Permissions | None = None
     router_permissions: Permissions | None = None

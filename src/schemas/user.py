@@ -1,6 +1,6 @@
 from typing import Annotated
 
-from pydantic import EmailStr, Field
+from pydantic import EmailStr, Field, StrictBool
 
 from src.schemas.auth import Ciphertext, KeyId
 from src.schemas.base import BaseRequest, Text
@@ -27,8 +27,8 @@ class UserCreate(RegisterRequest):
     """A new account for somebody."""
 
     roles: RoleCodes = Field(default_factory=list)
-    status: bool = True
-    is_admin: bool = False
+    status: StrictBool = True
+    is_admin: StrictBool = False
 
 
 class UserUpdate(BaseRequest):
@@ -36,13 +36,13 @@ class UserUpdate(BaseRequest):
 
     name: Name | None = None
     email: Email | None = None
-    is_admin: bool | None = None
+    is_admin: StrictBool | None = None
 
 
 class UserStatusUpdate(BaseRequest):
     """Enable or disable; a disabled user is logged out everywhere."""
 
-    status: bool
+    status: StrictBool
 
 
 class UserRolesUpdate(BaseRequest):
