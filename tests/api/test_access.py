@@ -1,0 +1,68 @@
+"""Every route of the application against somebody without rights: a new one is covered as it appears."""
+
+import re
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from src.api import access
+from src.core.config import settings
+from src.core.route import RouteInfo
+from src.main import rest
+from tests.people import People
+
+ROUTES: list[RouteInfo] = [route for route in rest.state.registry.routes if route.methods != ["SOCKET"]]
+PUBLIC = access.public_routes(settings)
+GUARDED = [route for route in ROUTES if route.code not in PUBLIC | access.SELF_SERVICE]
+CLOSED = [route for route in ROUTES if route.code not in PUBLIC]
+
+
+def codes(routes: list[RouteInfo]) -> list[str]:
+    return [route.code for route in routes]
+
+
+async def call(client: httpx.AsyncClient, route: RouteInfo, headers: dict[str, str]) -> int:
+    path = re.sub(r"\{[^}]+\}", str(uuid4()), route.path)
+    return (await client.request(route.methods[0], path, headers=headers)).status_code
+
+
+class TestAnonymous:
+    @pytest.mark.parametrize("route", CLOSED, ids=codes(CLOSED))
+    async def test_is_told_to_log_in(self, client: httpx.AsyncClient, route: RouteInfo) -> None:
+        assert await call(client, route, {}) == 401
+
+    @pytest.mark.parametrize("route", CLOSED, ids=codes(CLOSED))
+    async def test_gets_nowhere_with_a_made_up_token(self, client: httpx.AsyncClient, route: RouteInfo) -> None:
+        assert await call(client, route, {"Authorization": "Bearer made.up.token"}) == 401
+
+
+class TestWithoutCodes:
+    @pytest.mark.parametrize("route", GUARDED, ids=codes(GUARDED))
+    async def test_every_guarded_route_is_403(
+        self, client: httpx.AsyncClient, people: People, route: RouteInfo
+    ) -> None:
+        assert await call(client, route, (await people.create()).headers) == 403
+
+
+class TestWithOneCode:
+    @pytest.mark.parametrize("route", GUARDED, ids=codes(GUARDED))
+    async def test_its_route_is_open(self, client: httpx.AsyncClient, people: People, route: RouteInfo) -> None:
+        assert await call(client, route, (await people.create(route.code)).headers) not in {401, 403}
+
+    async def test_all_others_stay_closed(self, client: httpx.AsyncClient, people: People) -> None:
+        held, *others = GUARDED
+        headers = (await people.create(held.code)).headers
+        assert {await call(client, route, headers) for route in others} == {403}
+
+
+class TestLists:
+    def test_what_is_public_stays_few(self) -> None:
+        assert sorted(access.PUBLIC) == [
+            "GET:/api/v1/auth/keys/public",
+            "POST:/api/v1/auth/login",
+            "POST:/api/v1/auth/token/refresh",
+        ]
+
+    def test_self_service_is_about_the_caller_alone(self) -> None:
+        assert all(re.match(r"[A-Z]+:/api/v1/auth/", code) for code in access.SELF_SERVICE)

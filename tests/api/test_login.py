@@ -1,0 +1,238 @@
+import asyncio
+import json
+import secrets
+import time
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from src.core.database import Resources
+from src.main import app
+from src.utils.password import hash_password
+from src.utils.rsa import public_pem
+from tests.login import encrypt, encrypted, fetch_key, log_in
+from tests.people import PASSWORD, USER_AGENT, People
+
+LOGIN = "/api/v1/auth/login"
+
+
+@pytest.fixture
+async def caller(client: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with an address of its own: failures are counted by address, beyond the end of a test.
+
+    `client` brings the transaction that the application shares.
+    """
+    transport = httpx.ASGITransport(app, client=(f"test-{secrets.token_hex(8)}", 1))
+    headers = {"User-Agent": USER_AGENT}
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as caller:
+        yield caller
+
+
+class TestPublicKey:
+    async def test_it_says_all_that_a_client_needs(self, client: httpx.AsyncClient) -> None:
+        assert (await fetch_key(client)).keys() == {"kid", "algorithm", "publicKey", "challenge", "expiresIn"}
+
+    async def test_the_key_has_at_least_3072_bits(self, resources: Resources) -> None:
+        assert resources.settings.auth.rsa_private_key.key_size >= 3072
+
+    async def test_the_challenge_serves_for_two_minutes(self, client: httpx.AsyncClient) -> None:
+        assert (await fetch_key(client))["expiresIn"] == 120
+
+    async def test_no_two_challenges_are_equal(self, client: httpx.AsyncClient) -> None:
+        assert len({(await fetch_key(client))["challenge"] for _ in range(20)}) == 20
+
+    async def test_a_challenge_is_not_stored(self, client: httpx.AsyncClient, resources: Resources) -> None:
+        before = await resources.redis.dbsize()
+        await fetch_key(client)
+        assert await resources.redis.dbsize() <= before
+
+
+class TestLogin:
+    async def test_the_right_password_gets_a_token_pair(self, client: httpx.AsyncClient, people: People) -> None:
+        answer = await log_in(client, (await people.user()).username)
+        assert answer.json()["data"].keys() == {
+            "accessToken",
+            "refreshToken",
+            "tokenType",
+            "expiresIn",
+            "refreshExpiresIn",
+        }
+
+    async def test_the_access_token_opens_what_is_ones_own(self, client: httpx.AsyncClient, people: People) -> None:
+        user = await people.user()
+        token = (await log_in(client, user.username)).json()["data"]["accessToken"]
+        answer = await client.get("/api/v1/auth/user/info", headers={"Authorization": f"Bearer {token}"})
+        assert answer.json()["data"]["username"] == user.username
+
+    async def test_a_password_of_many_alphabets_fits(self, client: httpx.AsyncClient, people: People) -> None:
+        password = "pässwörd пароль 密码 🔑"
+        user = await people.user(password_hash=hash_password(password))
+        assert (await log_in(client, user.username, password)).status_code == 200
+
+    async def test_the_access_token_lives_fifteen_minutes_at_most(
+        self, client: httpx.AsyncClient, people: People
+    ) -> None:
+        assert (await log_in(client, (await people.user()).username)).json()["data"]["expiresIn"] <= 900
+
+
+def _json(**content: Any) -> bytes:
+    return json.dumps(content).encode()
+
+
+# What is wrong with a login: the user's name and the public key → the body.
+Change = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+def body(key: dict[str, Any], username: str, plaintext: bytes, **changes: Any) -> dict[str, Any]:
+    return {"username": username, "password": encrypt(key["publicKey"], plaintext), "kid": key["kid"], **changes}
+
+
+def right(key: dict[str, Any]) -> bytes:
+    return _json(p=PASSWORD, c=key["challenge"])
+
+
+def swapped_signature(challenge: str) -> str:
+    head, _, signature = challenge.rpartition(".")
+    return f"{head}.{signature[::-1]}"
+
+
+WRONG: dict[str, Change] = {
+    "another user": lambda _, key: body(key, "nobody", right(key)),
+    "wrong password": lambda user, key: body(key, user, _json(p="wrong", c=key["challenge"])),
+    "empty password": lambda user, key: body(key, user, _json(p="", c=key["challenge"])),
+    "unknown kid": lambda user, key: body(key, user, right(key), kid="0" * 16),
+    "no challenge": lambda user, key: body(key, user, _json(p=PASSWORD)),
+    "empty challenge": lambda user, key: body(key, user, _json(p=PASSWORD, c="")),
+    "made up challenge": lambda user, key: body(key, user, _json(p=PASSWORD, c=f"{int(time.time())}.abc.{'0' * 64}")),
+    "forged challenge": lambda user, key: body(key, user, _json(p=PASSWORD, c=swapped_signature(key["challenge"]))),
+    "postdated challenge": lambda user, key: body(key, user, _json(p=PASSWORD, c="2" + key["challenge"][1:])),
+    "challenge of strange letters": lambda user, key: body(key, user, b'{"p": "x", "c": "\\ud800.\\u0000.\\ud800"}'),
+    "password of strange letters": lambda user, key: body(
+        key, user, b'{"p": "\\ud800", "c": "%s"}' % key["challenge"].encode()
+    ),
+    "password with NUL": lambda user, key: body(key, user, _json(p=PASSWORD + "\0", c=key["challenge"])),
+    "numbers": lambda user, key: body(key, user, b'{"p": 1, "c": 2}'),
+    "nulls": lambda user, key: body(key, user, b'{"p": null, "c": null}'),
+    "list": lambda user, key: body(key, user, b'["p", "c"]'),
+    "bare password": lambda user, key: body(key, user, PASSWORD.encode()),
+    "broken UTF-8": lambda user, key: body(key, user, b'{"p": "\xff", "c": ""}'),
+    "nothing": lambda user, key: body(key, user, b""),
+    "nested": lambda user, key: body(key, user, b"[" * 300),
+    "another key": lambda user, key: {
+        **body(key, user, right(key)),
+        "password": encrypt(public_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)), b"x"),
+    },
+    "PKCS #1 v1.5": lambda user, key: {
+        **body(key, user, right(key)),
+        "password": encrypt(key["publicKey"], right(key), padding.PKCS1v15()),
+    },
+    "no base64": lambda user, key: body(key, user, right(key), password="***"),
+    "short": lambda user, key: body(key, user, right(key), password="QUJD"),
+    "letters beyond ASCII": lambda user, key: body(key, user, right(key), password="ключ"),
+    "in the clear": lambda user, key: body(key, user, right(key), password=PASSWORD),
+}
+
+
+class TestRefusal:
+    async def refused(self, caller: httpx.AsyncClient, content: dict[str, Any]) -> dict[str, Any]:
+        answer = await caller.post(LOGIN, json=content)
+        told: dict[str, Any] = answer.json()
+        return {"status": answer.status_code} | {name: told[name] for name in told.keys() - {"ts", "requestId"}}
+
+    @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
+    async def test_every_cause_looks_the_same(self, caller: httpx.AsyncClient, people: People, change: Change) -> None:
+        user = await people.user()
+        assert await self.refused(caller, change(user.username, await fetch_key(caller))) == {
+            "status": 401,
+            "code": 401,
+            "message": "Wrong username or password.",
+            "data": None,
+            "error": "auth.invalid_credentials",
+        }
+
+    async def test_a_disabled_user_looks_the_same(self, caller: httpx.AsyncClient, people: People) -> None:
+        user = await people.user(status=False)
+        key = await fetch_key(caller)
+        refusal = await self.refused(caller, body(key, user.username, right(key)))
+        assert (refusal["status"], refusal["error"]) == (401, "auth.invalid_credentials")
+
+    async def test_it_says_how_to_authenticate(self, caller: httpx.AsyncClient) -> None:
+        key = await fetch_key(caller)
+        answer = await caller.post(LOGIN, json=body(key, "nobody", right(key)))
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+    async def test_random_ciphertexts_are_all_refused(self, caller: httpx.AsyncClient, people: People) -> None:
+        user, kid = (await people.user()).username, (await fetch_key(caller))["kid"]
+        statuses = set()
+        for size in (1, 127, 128, 255, 256, 383, 384, 385, 512):
+            ciphertext = b64encode(secrets.token_bytes(size)).decode()
+            answer = await caller.post(LOGIN, json={"username": user, "password": ciphertext, "kid": kid})
+            statuses.add(answer.status_code)
+        assert statuses == {401}
+
+    @pytest.mark.parametrize("extra", ["is_admin", "isAdmin", "roles"])
+    async def test_a_field_too_many_is_422(self, caller: httpx.AsyncClient, extra: str) -> None:
+        answer = await caller.post(LOGIN, json={"username": "u", **await encrypted(caller), extra: True})
+        assert [field["field"] for field in answer.json()["data"]] == [extra]
+
+
+class TestChallenge:
+    async def test_it_serves_once(self, caller: httpx.AsyncClient, people: People) -> None:
+        content = {"username": (await people.user()).username, **await encrypted(caller)}
+        statuses = [(await caller.post(LOGIN, json=content)).status_code for _ in range(3)]
+        assert statuses == [200, 401, 401]
+
+    async def test_a_failed_login_spends_it(self, caller: httpx.AsyncClient, people: People) -> None:
+        content = await encrypted(caller)
+        await caller.post(LOGIN, json={"username": "nobody", **content})
+        answer = await caller.post(LOGIN, json={"username": (await people.user()).username, **content})
+        assert answer.status_code == 401
+
+    async def test_it_serves_for_no_second_ciphertext(self, caller: httpx.AsyncClient, people: People) -> None:
+        user, key = (await people.user()).username, await fetch_key(caller)
+        statuses = [(await caller.post(LOGIN, json=body(key, user, right(key)))).status_code for _ in range(2)]
+        assert statuses == [200, 401]
+
+    async def test_it_expires(self, caller: httpx.AsyncClient, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+        content, now = await encrypted(caller), time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 122)
+        assert (
+            await caller.post(LOGIN, json={"username": (await people.user()).username, **content})
+        ).status_code == 401
+
+    async def test_it_serves_until_then(
+        self, caller: httpx.AsyncClient, people: People, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        content, now = await encrypted(caller), time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 118)
+        assert (
+            await caller.post(LOGIN, json={"username": (await people.user()).username, **content})
+        ).status_code == 200
+
+
+class TestParallelLogins:
+    async def test_one_of_nine_equal_ones_succeeds(
+        self, served_login: Callable[[], Awaitable[dict[str, str]]], served_client: httpx.AsyncClient
+    ) -> None:
+        content = await served_login()
+        answers = await asyncio.gather(*(served_client.post(LOGIN, json=content) for _ in range(9)))
+        assert sorted(answer.status_code for answer in answers) == [200] + [401] * 8
+
+
+class TestSwagger:
+    async def test_it_checks_the_password(self, caller: httpx.AsyncClient, people: People) -> None:
+        form = {"username": (await people.user()).username, "password": "wrong"}
+        assert (await caller.post(f"{LOGIN}/swagger", data=form)).status_code == 401
+
+    async def test_it_answers_as_oauth2_wants(self, caller: httpx.AsyncClient, people: People) -> None:
+        form = {"username": (await people.user()).username, "password": PASSWORD}
+        answer = (await caller.post(f"{LOGIN}/swagger", data=form)).json()
+        assert answer.keys() == {"access_token", "token_type"}
+
+    async def test_a_disabled_user_stays_outside(self, caller: httpx.AsyncClient, people: People) -> None:
+        form = {"username": (await people.user(status=False)).username, "password": PASSWORD}
+        assert (await caller.post(f"{LOGIN}/swagger", data=form)).status_code == 401

@@ -1,0 +1,153 @@
+"""The application as a process of its own, whose stores fail in the ways that networks do."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from src.core.database import Resources
+from tests.people import Person
+from tests.served import Served, serve
+
+FAULTS = ["hang", "refuse", "reset"]
+GUARDED = "/api/v1/notices"
+SECONDS = {"redis": 1.0, "postgres": 3.0}
+
+
+@pytest.fixture(scope="module")
+async def served_process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """A process for these tests alone, so that no others meet what they leave behind."""
+    async with serve(tmp_path_factory.mktemp("outages") / "output") as served:
+        yield served
+
+
+async def get(served: Served, person: Person | None, path: str = GUARDED) -> httpx.Response:
+    return await served.client.get(path, headers=person.headers if person else {})
+
+
+@pytest.fixture
+async def warm(served: Served, served_admin: Person) -> Person:
+    """Somebody for whom everything is connected and cached."""
+    assert (await get(served, served_admin)).status_code == 200
+    return served_admin
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("store", ["redis", "postgres"])
+class TestStoreIsAway:
+    async def test_a_route_that_needs_it_is_503_in_time(
+        self, served: Served, warm: Person, store: str, fault: str
+    ) -> None:
+        getattr(served.stores[store], fault)()
+        started = time.monotonic()
+        answer = await get(served, warm)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert time.monotonic() - started < SECONDS[store]
+
+    async def test_nothing_fails_once_it_is_back(self, served: Served, warm: Person, store: str, fault: str) -> None:
+        getattr(served.stores[store], fault)()
+        await get(served, warm)
+        await served.stores[store].heal()
+        assert {(await get(served, warm)).status_code for _ in range(10)} == {200}
+
+
+@pytest.mark.parametrize("store", ["redis", "postgres"])
+class TestAnswer:
+    async def test_it_says_nothing_of_hosts(self, served: Served, warm: Person, store: str) -> None:
+        served.stores[store].refuse()
+        answer = (await get(served, warm)).json()
+        assert (answer["message"], answer["data"]) == ("Service Unavailable.", None)
+
+
+class TestWithoutRedis:
+    @pytest.mark.parametrize("path", ["/api/v1/auth/user/info", "/api/v1/auth/sessions", "/api/v1/router/backend"])
+    async def test_nobody_is_let_in(self, served: Served, warm: Person, path: str) -> None:
+        served.stores["redis"].refuse()
+        assert (await get(served, warm, path)).status_code == 503
+
+    async def test_a_bad_token_is_still_401(self, served: Served) -> None:
+        served.stores["redis"].refuse()
+        assert (await served.client.get(GUARDED, headers={"Authorization": "Bearer x.y.z"})).status_code == 401
+
+    async def test_a_login_is_503(self, served: Served, warm: Person) -> None:
+        served.stores["redis"].refuse()
+        form = {"username": warm.user.username, "password": "wrong"}
+        assert (await served.client.post("/api/v1/auth/login/swagger", data=form)).status_code == 503
+
+    async def test_a_refresh_is_503_and_spends_nothing(self, served: Served, warm: Person) -> None:
+        headers = {"X-Refresh-Token": warm.tokens.refresh_token, "User-Agent": warm.headers["User-Agent"]}
+        served.stores["redis"].refuse()
+        first = await served.client.post("/api/v1/auth/token/refresh", headers=headers)
+        await served.stores["redis"].heal()
+        second = await served.client.post("/api/v1/auth/token/refresh", headers=headers)
+        assert (first.status_code, second.status_code) == (503, 200)
+
+
+class TestPostgres:
+    async def test_a_restart_is_not_noticed_afterwards(
+        self, served: Served, warm: Person, resources: Resources
+    ) -> None:
+        await asyncio.gather(*(get(served, warm) for _ in range(8)))
+        async with resources.engine.connect() as connection:
+            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            await connection.execute(text(f"{others} AND datname = current_database() AND backend_type LIKE 'client%'"))
+        await asyncio.sleep(0.1)  # for the end of the connections to cross the proxy
+        answers = await asyncio.gather(*(get(served, warm) for _ in range(8)))
+        assert {answer.status_code for answer in answers} == {200}
+
+    async def test_a_locked_table_is_503_in_time(self, served: Served, warm: Person, resources: Resources) -> None:
+        async with resources.engine.begin() as connection:
+            await connection.execute(text("LOCK TABLE notices"))
+            started = time.monotonic()
+            answers = await asyncio.gather(*(get(served, warm) for _ in range(8)))
+            seconds = time.monotonic() - started
+        assert {answer.status_code for answer in answers} == {503}
+        assert seconds < 2
+
+    async def test_a_locked_table_holds_up_nothing_else(
+        self, served: Served, warm: Person, resources: Resources
+    ) -> None:
+        async with resources.engine.begin() as connection:
+            await connection.execute(text("LOCK TABLE notices"))
+            waiting = [asyncio.create_task(get(served, warm)) for _ in range(8)]
+            started = time.monotonic()
+            answer = await get(served, warm, "/api/v1/auth/user/info")
+            seconds = time.monotonic() - started
+            await asyncio.gather(*waiting)
+        assert (answer.status_code, seconds < 0.5) == (200, True)
+
+
+class TestHealth:
+    async def test_all_stores_up_is_ready(self, served: Served) -> None:
+        answer = await served.client.get("/readyz")
+        assert (answer.status_code, set(answer.json()["stores"].values())) == (200, {True})
+
+    @pytest.mark.parametrize("store", ["redis", "postgres", "mongo", "s3"])
+    async def test_a_store_that_is_away_is_named(self, served: Served, store: str) -> None:
+        served.stores[store].refuse()
+        answer = await served.client.get("/readyz")
+        down = [name for name, up in answer.json()["stores"].items() if not up]
+        assert (answer.status_code, down) == (503, [store])
+
+    @pytest.mark.parametrize("store", ["redis", "postgres", "mongo", "s3"])
+    async def test_a_silent_store_is_not_waited_for(self, served: Served, store: str) -> None:
+        served.stores[store].hang()
+        started = time.monotonic()
+        assert (await served.client.get("/readyz")).status_code == 503
+        assert time.monotonic() - started < 3.5
+
+    async def test_the_process_lives_without_any_store(self, served: Served) -> None:
+        for store in served.stores.values():
+            store.refuse()
+        assert (await served.client.get("/livez")).status_code == 200
+
+    async def test_it_is_ready_again_once_they_are_back(self, served: Served) -> None:
+        for store in served.stores.values():
+            store.refuse()
+        await served.client.get("/readyz")
+        for store in served.stores.values():
+            await store.heal()
+        assert (await served.client.get("/readyz")).status_code == 200

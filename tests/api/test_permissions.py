@@ -1,0 +1,223 @@
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import event
+from sqlmodel import col, select, update
+
+from src.core.database import Resources
+from src.core.unit_of_work import UnitOfWork
+from src.crud.permission import PermissionCRUD
+from src.models.role import Role
+from src.models.user import User, UserRole
+from src.services.permission import PermissionService
+from tests.people import People, Person
+
+CODE = "GET:/api/v1/notices"
+PATH = "/api/v1/notices"
+
+
+@pytest.fixture
+async def reader(people: People) -> Person:
+    """Somebody who may read notices, and nothing else."""
+    return await people.create(CODE)
+
+
+@pytest.fixture
+def permissions(resources: Resources) -> PermissionService:
+    return PermissionService(resources)
+
+
+async def status(client: httpx.AsyncClient, person: Person) -> int:
+    return (await client.get(PATH, headers=person.headers)).status_code
+
+
+async def change_role(uow: UnitOfWork, person: Person, **values: Any) -> None:
+    mine = select(UserRole.role_id).where(UserRole.user_id == person.user.id)
+    await uow.session.exec(update(Role).where(col(Role.id).in_(mine)).values(**values))
+    await uow.session.commit()
+
+
+class TestGrant:
+    async def test_a_code_opens_its_method_alone(self, client: httpx.AsyncClient, reader: Person) -> None:
+        assert (await client.post(PATH, headers=reader.headers, json={})).status_code == 403
+
+    async def test_a_code_opens_its_template_alone(self, client: httpx.AsyncClient, reader: Person) -> None:
+        assert (await client.get(f"{PATH}/{reader.user.id}", headers=reader.headers)).status_code == 403
+
+    @pytest.mark.parametrize("code", ["GET:/api/v1/notice", "get:/api/v1/notices", "GET:/api/v1/*", "GET:", f"{CODE} "])
+    async def test_a_code_that_is_nearly_right_opens_nothing(
+        self, client: httpx.AsyncClient, people: People, code: str
+    ) -> None:
+        assert await status(client, await people.create(code)) == 403
+
+    async def test_an_administrator_needs_no_role(self, client: httpx.AsyncClient, admin: Person) -> None:
+        assert await status(client, admin) == 200
+
+    async def test_the_codes_of_several_roles_add_up(
+        self, client: httpx.AsyncClient, people: People, uow: UnitOfWork
+    ) -> None:
+        person = await people.create("GET:/api/v1/router/backend")
+        role = Role(name="Second", code=f"second-{person.user.id}", interface_permissions=[CODE])
+        uow.session.add(role)
+        await uow.session.flush()
+        uow.session.add(UserRole(user_id=person.user.id, role_id=role.id))
+        await uow.session.commit()
+        assert await status(client, person) == 200
+
+    async def test_a_role_of_3000_codes_is_cached_whole(self, client: httpx.AsyncClient, people: People) -> None:
+        person = await people.create(*(f"GET:/api/v1/other/{number}" for number in range(3000)), CODE)
+        assert [await status(client, person) for _ in range(2)] == [200, 200]
+
+
+class TestDisabled:
+    async def test_a_role_gives_nothing(self, client: httpx.AsyncClient, uow: UnitOfWork, reader: Person) -> None:
+        await change_role(uow, reader, status=False)
+        assert await status(client, reader) == 403
+
+    @pytest.mark.parametrize("is_admin", [False, True])
+    async def test_a_user_may_do_nothing(self, client: httpx.AsyncClient, people: People, *, is_admin: bool) -> None:
+        assert await status(client, await people.create(CODE, status=False, is_admin=is_admin)) in {401, 403}
+
+    async def test_a_user_is_nobody_to_self_service(self, client: httpx.AsyncClient, people: People) -> None:
+        person = await people.create(status=False)
+        assert (await client.get("/api/v1/auth/user/info", headers=person.headers)).status_code == 401
+
+
+@asynccontextmanager
+async def redis_commands(resources: Resources) -> AsyncIterator[list[str]]:
+    """The names of the commands that the server is sent meanwhile, without those that scripts run."""
+    seen: list[str] = []
+    async with resources.redis.monitor() as monitor:
+        await resources.redis.echo("begin")  # on a second connection, which stays for what is recorded
+        yield seen
+        await resources.redis.echo("end")
+        async for command in monitor.listen():
+            name, *arguments = command["command"].split()
+            if name.upper() == "ECHO" and arguments == ["begin"]:
+                seen.clear()
+            elif name.upper() == "ECHO":
+                break
+            elif command["client_type"] != "lua":
+                seen.append(name.upper())
+
+
+@contextmanager
+def sql_statements(resources: Resources) -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(resources.engine.sync_engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(resources.engine.sync_engine, "before_cursor_execute", note)
+
+
+class TestWarm:
+    async def check(self, permissions: PermissionService, person: Person) -> None:
+        session_id = permissions.resources.tokens.read_access(person.tokens.access_token).session_id
+        await permissions.require(person.user.id, session_id, CODE)
+
+    async def test_a_check_is_one_round_trip(
+        self, permissions: PermissionService, resources: Resources, reader: Person
+    ) -> None:
+        await self.check(permissions, reader)
+        async with redis_commands(resources) as commands:
+            await self.check(permissions, reader)
+        assert commands == ["EVALSHA"]
+
+    async def test_a_check_asks_no_sql(
+        self, permissions: PermissionService, resources: Resources, reader: Person
+    ) -> None:
+        await self.check(permissions, reader)
+        with sql_statements(resources) as statements:
+            await self.check(permissions, reader)
+        assert statements == []
+
+    async def test_a_refused_request_asks_no_sql(
+        self, client: httpx.AsyncClient, resources: Resources, reader: Person
+    ) -> None:
+        path = "/api/v1/router/backend"
+        await client.get(path, headers=reader.headers)
+        with sql_statements(resources) as statements:
+            await client.get(path, headers=reader.headers)
+        assert statements == []
+
+
+class TestChange:
+    """A change in SQL bites once it is told to the cache, and nothing stale survives that."""
+
+    async def test_what_a_role_lost_is_refused_at_once(
+        self, client: httpx.AsyncClient, uow: UnitOfWork, permissions: PermissionService, reader: Person
+    ) -> None:
+        assert await status(client, reader) == 200
+        permissions.roles_changed(uow)
+        await change_role(uow, reader, interface_permissions=[])
+        await uow.commit()
+        assert await status(client, reader) == 403
+
+    async def test_what_a_user_lost_is_refused_at_once(
+        self, client: httpx.AsyncClient, uow: UnitOfWork, permissions: PermissionService, admin: Person
+    ) -> None:
+        assert await status(client, admin) == 200
+        permissions.user_changed(uow, admin.user.id)
+        await uow.session.exec(update(User).where(col(User.id) == admin.user.id).values(is_admin=False))
+        await uow.commit()
+        assert await status(client, admin) == 403
+
+    async def test_a_reader_from_before_the_change_stores_nothing(
+        self, client: httpx.AsyncClient, uow: UnitOfWork, permissions: PermissionService, reader: Person
+    ) -> None:
+        cache = PermissionCRUD(permissions.resources.redis)
+        session_id = permissions.resources.tokens.read_access(reader.tokens.access_token).session_id
+        stamp = await cache.check(reader.user.id, session_id, CODE)
+        permissions.user_changed(uow, reader.user.id)
+        await change_role(uow, reader, interface_permissions=[])
+        await uow.commit()
+        await cache.fill(reader.user.id, str(stamp), [CODE], 60)
+        assert await status(client, reader) == 403
+
+    async def test_a_change_of_one_user_leaves_the_others_warm(
+        self,
+        client: httpx.AsyncClient,
+        people: People,
+        uow: UnitOfWork,
+        permissions: PermissionService,
+        reader: Person,
+    ) -> None:
+        await status(client, reader)
+        permissions.user_changed(uow, (await people.create()).user.id)
+        await uow.commit()
+        async with redis_commands(permissions.resources) as commands:
+            await status(client, reader)
+        assert commands == ["EVALSHA"]
+
+    async def test_a_flushed_redis_ends_the_session_and_opens_nothing(
+        self, client: httpx.AsyncClient, resources: Resources, reader: Person
+    ) -> None:
+        await status(client, reader)
+        keys = [key async for key in resources.redis.scan_iter(match=f"auth:*{{{reader.user.id}}}*", count=1000)]
+        await resources.redis.delete(*keys, "auth:epoch")
+        assert await status(client, reader) == 401
+
+    async def test_lost_scripts_are_loaded_again(
+        self, client: httpx.AsyncClient, resources: Resources, reader: Person
+    ) -> None:
+        await status(client, reader)
+        await resources.redis.script_flush()
+        assert await status(client, reader) == 200
+
+    async def test_the_codes_stand_under_their_documented_key(
+        self, client: httpx.AsyncClient, resources: Resources, reader: Person
+    ) -> None:
+        await status(client, reader)
+        assert await resources.redis.sismember(f"auth:permission:{{{reader.user.id}}}", CODE)
+
+    async def test_the_codes_are_kept_for_fifteen_minutes_at_most(
+        self, client: httpx.AsyncClient, resources: Resources, reader: Person
+    ) -> None:
+        await status(client, reader)
+        assert 0 < await resources.redis.ttl(f"auth:permission:{{{reader.user.id}}}") <= 900

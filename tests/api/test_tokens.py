@@ -1,0 +1,249 @@
+"""Access tokens that nobody has issued."""
+
+import base64
+import json
+import random
+import time
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import jwt
+import pytest
+
+from src.core.database import Resources
+from src.utils.jwt import key_id
+from tests.people import People, Person
+
+INFO = "/api/v1/auth/user/info"
+
+
+@pytest.fixture
+async def person(people: People) -> Person:
+    return await people.create()
+
+
+def encode(part: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+class Forge:
+    """Makes tokens out of a good one."""
+
+    def __init__(self, good: str, key: str) -> None:
+        self.good = good
+        self.key = key
+        self.header = jwt.get_unverified_header(good)
+        self.claims: dict[str, Any] = jwt.decode(good, options={"verify_signature": False})
+
+    def signed(self, header: dict[str, Any] | None = None, *without: str, key: str = "", **claims: Any) -> str:
+        """Signed with the right key, unless another one is given."""
+        payload = {name: value for name, value in {**self.claims, **claims}.items() if name not in without}
+        headers = {**self.header, **(header or {})}
+        algorithm = str(headers.pop("alg"))
+        return jwt.encode(
+            payload, key or self.key, algorithm, headers={k: v for k, v in headers.items() if v is not None}
+        )
+
+    def raw(self, header: dict[str, Any], signature: str = "") -> str:
+        return f"{encode({**self.header, **header})}.{encode(self.claims)}.{signature}"
+
+
+@pytest.fixture
+def forge(person: Person, resources: Resources) -> Forge:
+    return Forge(person.tokens.access_token, resources.settings.auth.access_token_key.get_secret_value())
+
+
+async def status(client: httpx.AsyncClient, token: str) -> int:
+    return (await client.get(INFO, headers={b"Authorization": b"Bearer " + token.encode()})).status_code
+
+
+ALGORITHMS = [
+    *(
+        "none",
+        "None",
+        "NONE",
+        "nOnE",
+        "",
+        "HS1",
+        "HS384",
+        "HS512",
+        "RS256",
+        "RS512",
+        "ES256",
+        "PS256",
+        "EdDSA",
+        "hs256",
+    ),
+    "HS256\0",
+]
+
+
+class TestAlgorithm:
+    async def test_the_right_one_passes(self, client: httpx.AsyncClient, forge: Forge) -> None:
+        assert await status(client, forge.signed()) == 200
+
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    async def test_another_one_unsigned_is_401(self, client: httpx.AsyncClient, forge: Forge, algorithm: str) -> None:
+        assert await status(client, forge.raw({"alg": algorithm})) == 401
+
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    async def test_another_one_with_the_old_signature_is_401(
+        self, client: httpx.AsyncClient, forge: Forge, algorithm: str
+    ) -> None:
+        assert await status(client, forge.raw({"alg": algorithm}, forge.good.rpartition(".")[2])) == 401
+
+    @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+    async def test_another_one_with_the_right_key_is_401(
+        self, client: httpx.AsyncClient, forge: Forge, algorithm: str
+    ) -> None:
+        assert await status(client, forge.signed({"alg": algorithm}, key=forge.key * 2)) == 401
+
+    @pytest.mark.parametrize("algorithm", [None, 1, ["HS256"], {"HS256": 1}])
+    async def test_one_that_is_no_name_is_401(self, client: httpx.AsyncClient, forge: Forge, algorithm: Any) -> None:
+        assert await status(client, forge.raw({"alg": algorithm})) == 401
+
+
+class TestKey:
+    async def test_another_key_under_the_right_name_is_401(self, client: httpx.AsyncClient, forge: Forge) -> None:
+        assert await status(client, forge.signed(key="x" * 64)) == 401
+
+    async def test_another_key_under_its_own_name_is_401(self, client: httpx.AsyncClient, forge: Forge) -> None:
+        assert await status(client, forge.signed({"kid": key_id("x" * 64)}, key="x" * 64)) == 401
+
+    @pytest.mark.parametrize("kid", ["", "unknown", "../../dev/null", "' OR 1=1", None, 0, [], {}, True])
+    async def test_an_unknown_name_is_401(self, client: httpx.AsyncClient, forge: Forge, kid: Any) -> None:
+        assert await status(client, forge.raw({"kid": kid}, forge.good.rpartition(".")[2])) == 401
+
+    @pytest.mark.parametrize("name", ["jku", "jwk", "x5u", "x5c"])
+    async def test_a_key_that_the_token_brings_is_not_used(
+        self, client: httpx.AsyncClient, forge: Forge, name: str
+    ) -> None:
+        own = {"kty": "oct", "k": base64.urlsafe_b64encode(b"x" * 64).decode(), "kid": "mine"}
+        assert await status(client, forge.signed({name: own, "kid": "mine"}, key="x" * 64)) == 401
+
+
+class TestKind:
+    async def test_a_refresh_token_opens_nothing(self, client: httpx.AsyncClient, person: Person) -> None:
+        assert await status(client, person.tokens.refresh_token) == 401
+
+    async def test_an_access_token_refreshes_nothing(self, client: httpx.AsyncClient, person: Person) -> None:
+        headers = {**person.headers, "X-Refresh-Token": person.tokens.access_token}
+        assert (await client.post("/api/v1/auth/token/refresh", headers=headers)).status_code == 401
+
+    @pytest.mark.parametrize("typ", ["JWT", "rt+jwt", "AT+JWT", "", None, ["at+jwt"]])
+    async def test_another_type_is_401(self, client: httpx.AsyncClient, forge: Forge, typ: Any) -> None:
+        token = forge.signed({"typ": typ}) if isinstance(typ, str | None) else forge.raw({"typ": typ})
+        assert await status(client, token) == 401
+
+    async def test_one_kind_with_the_key_of_the_other_is_401(
+        self, client: httpx.AsyncClient, forge: Forge, resources: Resources
+    ) -> None:
+        key = resources.settings.auth.refresh_token_key.get_secret_value()
+        assert await status(client, forge.signed({"kid": key_id(key)}, key=key)) == 401
+
+
+NOW = int(time.time())
+DAY = 86_400
+ALTERED: dict[str, dict[str, Any]] = {
+    "expired": {"iat": NOW - 1000, "nbf": NOW - 1000, "exp": NOW - 100},
+    "not yet valid": {"nbf": NOW + DAY},
+    "issued in the future": {"iat": NOW + DAY, "nbf": NOW + DAY, "exp": NOW + DAY + 900},
+    "lives too long": {"exp": NOW + 365 * DAY},
+    "lives forever": {"exp": 1e300},
+    "expires never": {"exp": None},
+    "expires in words": {"exp": "tomorrow"},
+    "expires in a list": {"exp": [NOW + 100]},
+    "begins in words": {"nbf": "now"},
+    "issued in words": {"iat": "now"},
+    "negative": {"iat": -1, "exp": -1, "nbf": -1},
+    "another issuer": {"iss": "somebody"},
+    "issuers": {"iss": ["async-fastapi-multidb"]},
+    "another audience": {"aud": "somebody"},
+    "audiences": {"aud": ["async-fastapi-multidb"]},
+    "no audience": {"aud": None},
+    "another session": {"sid": "nobody's"},
+    "no session": {"sid": None},
+    "sessions": {"sid": ["a"]},
+    "a session of wild cards": {"sid": "*"},
+    "another user": {"sub": str(uuid4())},
+    "a name for a user": {"sub": "admin"},
+    "a number for a user": {"sub": 1},
+    "no user": {"sub": None},
+    "a key of the store for a user": {"sub": "}:x{"},
+}
+
+
+class TestClaims:
+    @pytest.mark.parametrize("name", ["iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp"])
+    async def test_a_missing_one_is_401(self, client: httpx.AsyncClient, forge: Forge, name: str) -> None:
+        assert await status(client, forge.signed(None, name)) == 401
+
+    @pytest.mark.parametrize("claims", ALTERED.values(), ids=ALTERED)
+    async def test_a_wrong_one_is_401(self, client: httpx.AsyncClient, forge: Forge, claims: dict[str, Any]) -> None:
+        signed = {**forge.claims, **claims}
+        payload = f"{encode(forge.header)}.{encode(signed)}"
+        signature = jwt.get_algorithm_by_name("HS256").sign(payload.encode(), forge.key.encode())
+        token = f"{payload}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+        assert await status(client, token) == 401
+
+
+class TestHeader:
+    @pytest.mark.parametrize(
+        "value", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a b", "Token {}", "Bearer Bearer {}", "Bearer {},{}"]
+    )
+    async def test_another_form_is_401(self, client: httpx.AsyncClient, person: Person, value: str) -> None:
+        headers = {"Authorization": value.replace("{}", person.tokens.access_token)}
+        assert (await client.get(INFO, headers=headers)).status_code == 401
+
+    async def test_a_token_in_the_address_is_not_looked_at(self, client: httpx.AsyncClient, person: Person) -> None:
+        query = {"access_token": person.tokens.access_token, "token": person.tokens.access_token}
+        assert (await client.get(INFO, params=query)).status_code == 401
+
+    async def test_a_token_in_a_cookie_is_not_looked_at(self, client: httpx.AsyncClient, person: Person) -> None:
+        headers = {"Cookie": f"access_token={person.tokens.access_token}"}
+        assert (await client.get(INFO, headers=headers)).status_code == 401
+
+
+def mutated(good: str, chance: random.Random) -> bytes:
+    """The token with some of its bytes changed, lost, doubled or moved."""
+    token = bytearray(good.encode())
+    for _ in range(chance.randint(1, 3)):
+        place = chance.randrange(len(token))
+        match chance.randrange(6):
+            case 0:
+                token[place] = chance.choice(b'abcXYZ019-_.=+/ {}"\\\x7f\xff')
+            case 1:
+                del token[place : place + chance.randint(1, 60)]
+            case 2:
+                token[place:place] = token[place : place + chance.randint(1, 60)]
+            case 3:
+                token[place:place] = b"."
+            case 4:
+                token = token[place:] + token[:place]
+            case _:
+                parts = bytes(token).split(b".")
+                chance.shuffle(parts)
+                token = bytearray(b".".join(parts))
+        token = token or bytearray(b".")
+    return bytes(token)
+
+
+class TestMutants:
+    @pytest.mark.parametrize("header", ["Authorization", "X-Refresh-Token"])
+    async def test_none_of_600_passes_or_breaks_anything(
+        self, client: httpx.AsyncClient, person: Person, header: str
+    ) -> None:
+        chance, access = random.Random(7), header == "Authorization"  # noqa: S311 - a corpus that is always the same
+        good = person.tokens.access_token if access else person.tokens.refresh_token
+        statuses = set()
+        for _ in range(600):
+            token = mutated(good, chance)
+            if token == good.encode():
+                continue
+            if access:
+                answer = await client.get(INFO, headers={b"Authorization": b"Bearer " + token})
+            else:
+                answer = await client.post("/api/v1/auth/token/refresh", headers={header.encode(): token})
+            statuses.add(answer.status_code)
+        assert statuses == {401}

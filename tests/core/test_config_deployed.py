@@ -1,0 +1,151 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from src.core.config import Settings
+from tests.conftest import ROOT
+from tests.core.conftest import pem
+
+DEPLOYED = ["STAGING", "PRODUCTION"]
+SHORT = "aB3$dE6&gH9(kL2@"
+PLACEHOLDERS = [
+    "your_access_token_key_of_32_bytes_or_more",
+    "CHANGE-ME-before-you-deploy-this-please-1234",
+    "this-is-a-Secret-key-that-everybody-knows-987",
+    "abababababababababababababababababababab",
+]
+
+
+def refusal(root: Path) -> str:
+    with pytest.raises(SystemExit) as refused:
+        Settings.load(root)
+    return str(refused.value)
+
+
+@pytest.fixture(params=DEPLOYED)
+def environment(request: pytest.FixtureRequest, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("ENVIRONMENT", request.param)
+    return str(request.param)
+
+
+class TestDeployed:
+    def test_good_settings_start(self, environment: str, deployed: Path) -> None:
+        assert environment == Settings.load(deployed).ENVIRONMENT
+
+
+@pytest.mark.usefixtures("environment")
+class TestKeys:
+    @pytest.mark.parametrize("name", ["ACCESS_TOKEN_KEY", "REFRESH_TOKEN_KEY", "RSA_PRIVATE_KEY"])
+    def test_a_missing_key_is_refused(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        monkeypatch.delenv(name)
+        assert refusal(deployed).startswith(f"{name} must be set")
+
+    @pytest.mark.parametrize("name", ["ACCESS_TOKEN_KEY", "REFRESH_TOKEN_KEY"])
+    @pytest.mark.parametrize("value", [SHORT, *PLACEHOLDERS])
+    def test_a_weak_key_is_refused(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setenv(name, value)
+        assert refusal(deployed).startswith(name)
+
+    @pytest.mark.parametrize("value", [SHORT, *PLACEHOLDERS])
+    def test_a_refused_key_is_not_shown(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        monkeypatch.setenv("ACCESS_TOKEN_KEY", value)
+        assert value not in refusal(deployed)
+
+    def test_spaces_do_not_lengthen_a_key(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ACCESS_TOKEN_KEY", SHORT + " " * 32)
+        assert "at least 32 bytes" in refusal(deployed)
+
+    def test_one_key_for_both_tokens_is_refused(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("REFRESH_TOKEN_KEY", Settings.load(deployed).auth.access_token_key.get_secret_value())
+        assert "must differ" in refusal(deployed)
+
+
+@pytest.mark.usefixtures("environment")
+class TestOrigins:
+    @pytest.mark.parametrize("value", ['["*"]', '["https://shop.example", "*"]'])
+    def test_a_wildcard_is_refused(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        monkeypatch.setenv("CORS_ORIGINS", value)
+        assert refusal(deployed).startswith("CORS_ORIGINS")
+
+    @pytest.mark.parametrize("value", [".*", ".+", "https://.*", r"https?://[^/]+"])
+    def test_a_pattern_for_every_origin_is_refused(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, value: str
+    ) -> None:
+        monkeypatch.setenv("CORS_ORIGINS_REGEX", value)
+        assert refusal(deployed).startswith("CORS_ORIGINS")
+
+    def test_a_pattern_for_ones_own_origins_starts(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CORS_ORIGINS_REGEX", r"https://[a-z]+\.shop\.example")
+        assert Settings.load(deployed).cors.origins_regex
+
+
+class TestRsaKey:
+    def test_pem_text_serves(self, deployed: Path) -> None:
+        assert Settings.load(deployed).auth.rsa_private_key.key_size == 3072
+
+    def test_pem_text_on_one_line_serves(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, rsa_pem: str) -> None:
+        monkeypatch.setenv("RSA_PRIVATE_KEY", rsa_pem.replace("\n", "\\n"))
+        assert Settings.load(deployed).auth.rsa_private_key.key_size == 3072
+
+    def test_a_path_serves(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, rsa_pem: str) -> None:
+        (deployed / "key.pem").write_text(rsa_pem)
+        monkeypatch.setenv("RSA_PRIVATE_KEY", str(deployed / "key.pem"))
+        assert Settings.load(deployed).auth.rsa_private_key.key_size == 3072
+
+    def test_a_path_to_nothing_is_refused(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RSA_PRIVATE_KEY", str(deployed / "missing.pem"))
+        assert "missing.pem" in refusal(deployed)
+
+    def test_2048_bits_are_refused(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RSA_PRIVATE_KEY", pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
+        assert "at least 3072 bits" in refusal(deployed)
+
+    def test_another_kind_of_key_is_refused(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        text = key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
+        monkeypatch.setenv("RSA_PRIVATE_KEY", text)
+        assert refusal(deployed).startswith("RSA_PRIVATE_KEY")
+
+    def test_a_broken_key_is_refused_without_showing_it(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, rsa_pem: str
+    ) -> None:
+        monkeypatch.setenv("RSA_PRIVATE_KEY", rsa_pem[:400])
+        assert rsa_pem[100:160] not in refusal(deployed)
+
+    @pytest.mark.parametrize("environment", ["TESTING", *DEPLOYED])
+    def test_a_public_key_of_another_pair_is_refused(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, environment: str
+    ) -> None:
+        other = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
+        encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        monkeypatch.setenv("RSA_PUBLIC_KEY", other.public_bytes(encoding, form).decode())
+        monkeypatch.setenv("ENVIRONMENT", environment)
+        assert "does not belong" in refusal(deployed)
+
+
+class TestDebug:
+    @pytest.mark.parametrize("environment", ["LOCAL", "TESTING"])
+    def test_no_keys_are_needed(self, root: Path, monkeypatch: pytest.MonkeyPatch, environment: str) -> None:
+        monkeypatch.setenv("ENVIRONMENT", environment)
+        assert len(Settings.load(root).auth.access_token_key.get_secret_value()) >= 32
+
+    def test_made_up_keys_differ(self, root: Path) -> None:
+        auth = Settings.load(root).auth
+        assert auth.access_token_key != auth.refresh_token_key
+
+
+class TestProcess:
+    @pytest.mark.parametrize("name", ["ACCESS_TOKEN_KEY", "RSA_PRIVATE_KEY"])
+    def test_it_ends_with_code_1_and_one_line(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        monkeypatch.setenv(name, "your_key")
+        command = [sys.executable, "-c", "import src.main"]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+        output = (ended.stdout + ended.stderr).splitlines()
+        assert (ended.returncode, len(output), output[0][: len(name)]) == (1, 1, name)

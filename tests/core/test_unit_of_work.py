@@ -1,0 +1,211 @@
+import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import structlog
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlmodel import col, delete
+
+from src.core.database import Resources
+from src.core.exceptions import ConflictError
+from src.core.unit_of_work import UnitOfWork
+from src.deps.database import UnitOfWorkDep
+from src.middlewares.errors import install_error_handlers
+from src.models.notice import Notice
+from src.utils.date import utc_now
+
+
+class Sinks:
+    """What would leave the process, in order."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Any]] = []
+
+    async def send(self, name: str, kwargs: Mapping[str, Any], *, task_id: str | None = None) -> None:
+        if name == "broken":
+            raise ConnectionError(name)
+        self.sent.append((name, kwargs))
+
+    async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
+        self.sent.append((event, (data, room)))
+
+
+@pytest.fixture
+def sinks(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Sinks:
+    sinks = Sinks()
+    monkeypatch.setattr(resources, "tasks", sinks)
+    monkeypatch.setattr(resources, "events", sinks)
+    return sinks
+
+
+@pytest.fixture
+async def notice(resources: Resources) -> AsyncIterator[Notice]:
+    """A row that no transaction has stored yet; whoever commits it need not clean up."""
+    notice = Notice(title="t", body="b", expires_at=utc_now() + timedelta(days=1))
+    yield notice
+    async with resources.engine.begin() as connection:
+        await connection.execute(delete(Notice).where(col(Notice.id) == notice.id))
+
+
+async def is_stored(resources: Resources, key: UUID) -> bool:
+    """Whether somebody else can see the row."""
+    async with resources.sessions() as session:
+        return await session.get(Notice, key) is not None
+
+
+class TestCommit:
+    async def test_the_rows_are_there_for_others(self, resources: Resources, notice: Notice) -> None:
+        async with resources.unit_of_work() as uow:
+            uow.session.add(notice)
+        assert await is_stored(resources, notice.id)
+
+    async def test_effects_leave_in_the_order_of_their_recording(self, resources: Resources, sinks: Sinks) -> None:
+        async with resources.unit_of_work() as uow:
+            uow.enqueue("first", number=1)
+            uow.emit("second", {"number": 2}, room="room")
+            uow.enqueue("third")
+        assert sinks.sent == [("first", {"number": 1}), ("second", ({"number": 2}, "room")), ("third", {})]
+
+    async def test_nothing_leaves_before_the_block_ends(self, resources: Resources, sinks: Sinks) -> None:
+        async with resources.unit_of_work() as uow:
+            uow.enqueue("task")
+            await uow.session.flush()
+            assert sinks.sent == []
+
+    async def test_an_effect_finds_the_rows_committed(self, resources: Resources, notice: Notice) -> None:
+        seen: list[bool] = []
+
+        async def look() -> None:
+            seen.append(await is_stored(resources, notice.id))
+
+        async with resources.unit_of_work() as uow:
+            uow.session.add(notice)
+            uow.after_commit("look", look)
+        assert seen == [True]
+
+    async def test_a_second_commit_does_not_repeat_effects(self, resources: Resources, sinks: Sinks) -> None:
+        async with resources.unit_of_work() as uow:
+            uow.enqueue("task")
+            await uow.commit()
+        assert len(sinks.sent) == 1
+
+
+class TestRollback:
+    async def fail(self, resources: Resources, notice: Notice) -> None:
+        async with resources.unit_of_work() as uow:
+            uow.session.add(notice)
+            await uow.session.flush()
+            uow.enqueue("task")
+            uow.emit("event", None)
+            raise ConflictError
+
+    async def test_an_error_keeps_nothing(self, resources: Resources, notice: Notice) -> None:
+        with pytest.raises(ConflictError):
+            await self.fail(resources, notice)
+        assert not await is_stored(resources, notice.id)
+
+    async def test_an_error_sends_nothing(self, resources: Resources, notice: Notice, sinks: Sinks) -> None:
+        with pytest.raises(ConflictError):
+            await self.fail(resources, notice)
+        assert sinks.sent == []
+
+    async def test_the_connection_goes_back_to_the_pool(self, resources: Resources, notice: Notice) -> None:
+        with pytest.raises(ConflictError):
+            await self.fail(resources, notice)
+        assert "Current Checked out connections: 0" in resources.engine.pool.status()
+
+
+class TestBeforeCommit:
+    async def test_a_hook_runs_while_nobody_else_sees_the_rows(self, resources: Resources, notice: Notice) -> None:
+        seen: list[bool] = []
+
+        async def look() -> None:
+            seen.append(await is_stored(resources, notice.id))
+
+        async with resources.unit_of_work() as uow:
+            uow.session.add(notice)
+            await uow.session.flush()
+            uow.before_commit(look)
+        assert seen == [False]
+
+    async def refuse(self, resources: Resources, notice: Notice) -> None:
+        async def hook() -> None:
+            raise ConnectionError
+
+        async with resources.unit_of_work() as uow:
+            uow.session.add(notice)
+            uow.enqueue("task")
+            uow.before_commit(hook)
+
+    async def test_a_failing_hook_keeps_nothing(self, resources: Resources, notice: Notice) -> None:
+        with pytest.raises(ConnectionError):
+            await self.refuse(resources, notice)
+        assert not await is_stored(resources, notice.id)
+
+    async def test_a_failing_hook_sends_nothing(self, resources: Resources, notice: Notice, sinks: Sinks) -> None:
+        with pytest.raises(ConnectionError):
+            await self.refuse(resources, notice)
+        assert sinks.sent == []
+
+
+class TestFailingEffect:
+    def fail(self, uow: UnitOfWork) -> None:
+        uow.enqueue("before")
+        uow.enqueue("broken")
+        uow.enqueue("after")
+
+    async def test_the_others_leave(self, resources: Resources, sinks: Sinks) -> None:
+        async with resources.unit_of_work() as uow:
+            self.fail(uow)
+        assert [name for name, _ in sinks.sent] == ["before", "after"]
+
+    @pytest.mark.usefixtures("sinks")
+    async def test_it_is_logged_by_name(self, resources: Resources) -> None:
+        with structlog.testing.capture_logs() as logs:
+            async with resources.unit_of_work() as uow:
+                self.fail(uow)
+        assert [entry["effect"] for entry in logs if entry["event"] == "effect_failed"] == ["task broken"]
+
+    @pytest.mark.usefixtures("sinks")
+    async def test_the_rows_stay(self, resources: Resources, notice: Notice) -> None:
+        async with resources.unit_of_work() as uow:
+            uow.session.add(notice)
+            self.fail(uow)
+        assert await is_stored(resources, notice.id)
+
+
+class TestRequest:
+    """The commit is part of the request: what it refuses, the caller is told."""
+
+    @pytest.fixture
+    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
+        app = FastAPI()
+        install_error_handlers(app)
+
+        @app.post("/late")
+        async def violate_at_commit(uow: UnitOfWorkDep) -> str:
+            table = "CREATE TEMP TABLE late (id int UNIQUE DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP"
+            await uow.session.execute(text(table))
+            await uow.session.execute(text("INSERT INTO late VALUES (1), (1)"))
+            uow.enqueue("task")
+            return "done"
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            yield client
+
+    @pytest.mark.usefixtures("resources")
+    async def test_a_commit_that_fails_is_no_success(self, client: httpx.AsyncClient) -> None:
+        assert (await client.post("/late")).status_code == 500
+
+    @pytest.mark.usefixtures("resources")
+    async def test_it_is_told_without_sql(self, client: httpx.AsyncClient) -> None:
+        assert not re.search("late|unique|duplicate", (await client.post("/late")).text)
+
+    async def test_it_sends_nothing(self, client: httpx.AsyncClient, sinks: Sinks) -> None:
+        await client.post("/late")
+        assert sinks.sent == []

@@ -1,0 +1,95 @@
+from uuid import uuid4
+
+import pytest
+
+from src.core.database import Resources
+from src.crud.permission import PermissionCRUD, Verdict
+from src.crud.session import session_key
+
+CODE = "GET:/api/v1/notices"
+
+
+@pytest.fixture
+def cache(resources: Resources) -> PermissionCRUD:
+    return PermissionCRUD(resources.redis)
+
+
+class User:
+    """Somebody with a live session."""
+
+    def __init__(self) -> None:
+        self.id = uuid4()
+
+
+@pytest.fixture
+async def user(resources: Resources) -> User:
+    user = User()
+    await resources.redis.hset(session_key(user.id, "session"), "jti", "x")
+    await resources.redis.expire(session_key(user.id, "session"), 60)
+    return user
+
+
+async def check(cache: PermissionCRUD, user: User, code: str = CODE) -> Verdict | str:
+    return await cache.check(user.id, "session", code)
+
+
+async def fill(cache: PermissionCRUD, user: User, *codes: str) -> None:
+    await cache.fill(user.id, str(await check(cache, user)), codes, 60)
+
+
+class TestCheck:
+    async def test_without_a_session_it_is_over(self, cache: PermissionCRUD, user: User) -> None:
+        assert await cache.check(user.id, "another", CODE) is Verdict.ENDED
+
+    async def test_an_empty_cache_asks_to_be_filled(self, cache: PermissionCRUD, user: User) -> None:
+        assert isinstance(await check(cache, user), str)
+
+    async def test_two_askers_get_one_stamp(self, cache: PermissionCRUD, user: User) -> None:
+        assert await check(cache, user) == await check(cache, user)
+
+    async def test_a_held_code_is_granted(self, cache: PermissionCRUD, user: User) -> None:
+        await fill(cache, user, CODE)
+        assert await check(cache, user) is Verdict.GRANTED
+
+    async def test_another_is_denied(self, cache: PermissionCRUD, user: User) -> None:
+        await fill(cache, user, CODE)
+        assert await check(cache, user, "POST:/api/v1/notices") is Verdict.DENIED
+
+    async def test_holding_nothing_is_remembered_too(self, cache: PermissionCRUD, user: User) -> None:
+        await fill(cache, user)
+        assert await check(cache, user) is Verdict.DENIED
+
+    async def test_the_star_grants_everything(self, cache: PermissionCRUD, user: User) -> None:
+        await fill(cache, user, "*")
+        assert await check(cache, user, "DELETE:/api/v1/anything") is Verdict.GRANTED
+
+
+class TestChange:
+    @pytest.mark.parametrize("everybody", [False, True])
+    async def test_it_outdates_what_is_cached(self, cache: PermissionCRUD, user: User, *, everybody: bool) -> None:
+        await fill(cache, user, CODE)
+        await cache.unsettle(None if everybody else user.id)
+        await cache.settle(None if everybody else user.id)
+        assert isinstance(await check(cache, user), str)
+
+    @pytest.mark.parametrize("everybody", [False, True])
+    async def test_nothing_is_stored_while_it_is_under_way(
+        self, cache: PermissionCRUD, user: User, *, everybody: bool
+    ) -> None:
+        await cache.unsettle(None if everybody else user.id)
+        await fill(cache, user, CODE)
+        stored = await check(cache, user)
+        await cache.settle(None if everybody else user.id)
+        assert isinstance(stored, str)
+
+    async def test_an_old_stamp_fills_nothing(self, cache: PermissionCRUD, user: User) -> None:
+        stamp = str(await check(cache, user))
+        await cache.settle(user.id)
+        assert not await cache.fill(user.id, stamp, [CODE], 60)
+
+    async def test_a_lost_epoch_counts_as_a_change(
+        self, cache: PermissionCRUD, user: User, resources: Resources
+    ) -> None:
+        await fill(cache, user, CODE)
+        await resources.redis.delete(f"auth:epoch:{{{user.id}}}")
+        assert isinstance(await check(cache, user), str)

@@ -1,0 +1,18 @@
+import httpx
+import pytest
+
+PATHS = ["/livez", "/api/v1/notices", "/nothing", "/api/v1/auth/keys/public"]
+
+
+class TestSecurityHeaders:
+    @pytest.mark.parametrize("path", PATHS)
+    async def test_browsers_may_not_guess_the_type(self, client: httpx.AsyncClient, path: str) -> None:
+        assert (await client.get(path)).headers["X-Content-Type-Options"] == "nosniff"
+
+    @pytest.mark.parametrize("path", PATHS)
+    async def test_nobody_may_frame_it(self, client: httpx.AsyncClient, path: str) -> None:
+        assert "frame-ancestors 'none'" in (await client.get(path)).headers["Content-Security-Policy"]
+
+    @pytest.mark.parametrize("path", [path for path in PATHS if path.startswith("/api")])
+    async def test_nobody_may_keep_an_answer_of_the_api(self, client: httpx.AsyncClient, path: str) -> None:
+        assert (await client.get(path)).headers["Cache-Control"] == "no-store"

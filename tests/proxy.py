@@ -1,0 +1,114 @@
+"""A TCP proxy in front of a store, which can fail in the ways that networks do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+HOST = "127.0.0.1"
+
+
+class Proxy:
+    """Forwards to one server; `hang`, `refuse` and `reset` concern open and new connections until `heal`."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = host, port
+        self._flowing = asyncio.Event()
+        self._resetting = False
+        self._greeting: bytes | None = None
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    async def heal(self) -> None:
+        self._resetting, self._greeting = False, None
+        self._flowing.set()
+        if self._server is None:
+            self._server = await asyncio.start_server(self._accept, HOST, self.port)
+            self.port = self._server.sockets[0].getsockname()[1]
+
+    def hang(self) -> None:
+        """Connections are accepted, and nothing moves on any of them."""
+        self._flowing.clear()
+
+    def reset(self) -> None:
+        """Connections are accepted and dropped."""
+        self._resetting = True
+        self._drop()
+
+    def answer(self, greeting: bytes) -> None:
+        """New connections get these bytes from a server that then hangs up; open ones are dropped."""
+        self._greeting = greeting
+        self._drop()
+
+    def refuse(self) -> None:
+        """Nobody listens."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self._drop()
+
+    def _drop(self) -> None:
+        for writer in self._serving.values():
+            writer.transport.abort()
+
+    async def close(self) -> None:
+        self.refuse()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving[task] = writer
+        task.add_done_callback(self._serving.pop)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream: asyncio.StreamWriter | None = None
+        try:
+            if self._greeting is not None:
+                await reader.read(1024)
+                writer.write(self._greeting)
+                await writer.drain()
+            elif not self._resetting:
+                await self._flowing.wait()
+                source, upstream = await asyncio.open_connection(*self._target)
+                await _first(self._pipe(reader, upstream), self._pipe(source, writer))
+        except OSError:
+            return  # either side has gone, which is what the other is told below
+        finally:
+            writer.transport.abort()
+            if upstream is not None:
+                upstream.transport.abort()
+
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            await self._flowing.wait()
+            writer.write(data)
+            await writer.drain()
+
+
+async def _first(*work: Any) -> None:
+    tasks = [asyncio.ensure_future(item) for item in work]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def proxied(url: str) -> AsyncIterator[tuple[str, Proxy]]:
+    """The same URL by way of a proxy, and the proxy."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    assert parts.port
+    proxy = Proxy(parts.hostname, parts.port)
+    await proxy.heal()
+    login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    try:
+        yield parts._replace(netloc=f"{login}{HOST}:{proxy.port}").geturl(), proxy
+    finally:
+        await proxy.close()

@@ -1,0 +1,106 @@
+"""The application as a process of its own, with a proxy in front of each store."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from src.core.database import Resources
+from src.models.user import User
+from tests.login import encrypted
+from tests.people import People, Person
+from tests.proxy import Proxy, proxied
+
+URLS = {
+    "postgres": "SQL_DATABASE_URL",
+    "redis": "REDIS_DATABASE_URL",
+    "mongo": "MONGO_DATABASE_URL",
+    "s3": "MINIO_ENDPOINT",
+}
+
+# Silent stores are given up on after up to ten seconds by default, which is long for a test.
+IMPATIENT = {
+    "SQL_COMMAND_TIMEOUT_SECONDS": "0.8",
+    "SQL_CONNECT_TIMEOUT_SECONDS": "0.4",
+    "SQL_LOCK_TIMEOUT_SECONDS": "0.4",
+    "MONGO_TIMEOUT_SECONDS": "1.5",
+    "MINIO_TIMEOUT_SECONDS": "0.4",
+}
+
+
+@dataclass
+class Served:
+    """The running process: how to call it, what it has printed, and the way to its stores."""
+
+    client: httpx.AsyncClient
+    output: Path
+    stores: dict[str, Proxy]
+
+
+@asynccontextmanager
+async def serve(output: Path) -> AsyncIterator[Served]:
+    """Start the process, and stop it at the end."""
+    async with AsyncExitStack() as stack:
+        stores = {name: await stack.enter_async_context(proxied(os.environ[url])) for name, url in URLS.items()}
+        environment = os.environ | IMPATIENT | {URLS[name]: url for name, (url, _) in stores.items()}
+        stdout = stack.enter_context(output.open("wb"))
+        command = (sys.executable, "-m", "uvicorn", "src.main:app", "--port", "0")
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=stdout, stderr=stdout)
+        try:
+            async with asyncio.timeout(30):
+                while not (found := re.search(r"running on (http://[\d.:]+)", output.read_text())):  # noqa: ASYNC240 - a short file
+                    assert process.returncode is None, output.read_text()  # noqa: ASYNC240 - a short file
+                    await asyncio.sleep(0.05)
+            client = await stack.enter_async_context(httpx.AsyncClient(base_url=found[1], timeout=30))
+            yield Served(client, output, {name: proxy for name, (_, proxy) in stores.items()})
+        finally:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+
+
+@pytest.fixture(scope="session")
+async def served_process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    async with serve(tmp_path_factory.mktemp("served") / "output") as served:
+        yield served
+
+
+@pytest.fixture
+async def served(served_process: Served) -> AsyncIterator[Served]:
+    """The process; whatever a test does to its stores is undone."""
+    yield served_process
+    for proxy in served_process.stores.values():
+        await proxy.heal()
+
+
+@pytest.fixture
+async def served_admin(resources: Resources) -> AsyncIterator[Person]:
+    """An administrator whom the other process can see as well."""
+    async with resources.unit_of_work() as uow:
+        person = await People(uow, resources).create(is_admin=True)
+    yield person
+    async with resources.unit_of_work() as uow:
+        await uow.session.delete(await uow.session.get_one(User, person.user.id))
+
+
+@pytest.fixture
+def served_client(served: Served) -> httpx.AsyncClient:
+    """Calls the process."""
+    return served.client
+
+
+@pytest.fixture
+async def served_login(served: Served, served_admin: Person) -> Callable[[], Awaitable[dict[str, str]]]:
+    """The body of a login that the process accepts once."""
+
+    async def make() -> dict[str, str]:
+        return {"username": served_admin.user.username, **await encrypted(served.client)}
+
+    return make

@@ -1,0 +1,98 @@
+"""The composition: what exists where, and what stops the start."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from src.api import access
+from src.core.config import Settings
+from src.core.environment import Environment
+from src.main import create_app, server
+from tests.conftest import ROOT
+
+DEBUG_ONLY = ["/docs", "/redoc", "/openapi.json", "/docs/static/swagger-ui-bundle.js", "/docs/oauth2-redirect"]
+
+
+def app_in(environment: Environment) -> FastAPI:
+    settings = Settings.load()
+    settings.app = settings.app.model_copy(update={"environment": environment})
+    return create_app(settings, server)
+
+
+@pytest.fixture(scope="module", params=["LOCAL", "TESTING", "STAGING"])
+async def debug(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app_in(Environment(request.param)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def production() -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app_in(Environment.PRODUCTION))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+@pytest.mark.usefixtures("resources")
+class TestDebug:
+    @pytest.mark.parametrize("path", DEBUG_ONLY)
+    async def test_the_documentation_is_served(self, debug: httpx.AsyncClient, path: str) -> None:
+        assert (await debug.get(path)).status_code == 200
+
+    @pytest.mark.parametrize("path", ["/docs", "/redoc"])
+    async def test_its_pages_need_no_other_host(self, debug: httpx.AsyncClient, path: str) -> None:
+        page = (await debug.get(path)).text
+        assert 'src="http' not in page
+        assert 'href="http' not in page
+
+    async def test_the_swagger_login_exists(self, debug: httpx.AsyncClient) -> None:
+        assert (await debug.post("/api/v1/auth/login/swagger")).status_code == 422
+
+
+@pytest.mark.usefixtures("resources")
+class TestProduction:
+    @pytest.mark.parametrize("path", DEBUG_ONLY)
+    async def test_there_is_no_documentation(self, production: httpx.AsyncClient, path: str) -> None:
+        assert (await production.get(path)).status_code == 404
+
+    async def test_the_swagger_login_does_not_exist(self, production: httpx.AsyncClient) -> None:
+        form = {"username": "admin", "password": "123456"}
+        assert (await production.post("/api/v1/auth/login/swagger", data=form)).status_code == 404
+
+    async def test_the_api_is_there(self, production: httpx.AsyncClient) -> None:
+        assert (await production.get("/api/v1/notices")).status_code == 401
+
+    async def test_browsers_are_told_to_stay_with_https(self, production: httpx.AsyncClient) -> None:
+        assert "Strict-Transport-Security" in (await production.get("/livez")).headers
+
+
+UNGUARDED = """
+from fastapi import APIRouter
+from src import main
+router = APIRouter(prefix="/api/v1")
+@router.get("/open")
+async def leak() -> str: ...
+main.rest.include_router(router)
+main.create_registry(main.rest, main.server, main.settings)
+"""
+
+
+class TestStart:
+    def test_a_route_without_a_guard_stops_it_by_name(self) -> None:
+        ended = subprocess.run(  # noqa: S603 - our own
+            [sys.executable, "-c", UNGUARDED], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False
+        )
+        assert "GET:/api/v1/open is neither guarded nor listed" in ended.stderr
+
+    @pytest.mark.parametrize("code", ["POST:/api/v1/auth/login", "POST:/api/v1/auth/logout"])
+    def test_a_listing_is_needed(self, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+        monkeypatch.setattr(access, "PUBLIC", access.PUBLIC - {code})
+        monkeypatch.setattr(access, "SELF_SERVICE", access.SELF_SERVICE - {code})
+        with pytest.raises(RuntimeError, match=re.escape(code)):
+            app_in(Environment.TESTING)
