@@ -19,6 +19,7 @@ from src.core.store_errors import as_unavailable
 from src.deps.audit import audit
 from src.deps.auth import require_session
 from src.deps.permission import require_permission
+from src.middlewares.body_limit import BodyLimitMiddleware
 from src.middlewares.errors import install_error_handlers
 from src.middlewares.logger import AccessLogMiddleware
 from src.middlewares.request_id import HEADER as REQUEST_ID_HEADER
@@ -28,6 +29,7 @@ from src.models.route import Route
 from src.queues.app import app as celery_app
 from src.queues.sender import CelerySender
 from src.services.router import RouterService
+from src.utils.password import dummy_hash
 from src.websockets.app import create_server
 from src.websockets.emitter import SocketEmitter
 from src.websockets.server import AsyncServer
@@ -42,8 +44,8 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_resources(settings, CelerySender(celery_app), SocketEmitter(server)) as resources:
-            # Loading the login's key takes 0.2 s: not in the first request.
-            await resources.hashing.run(lambda: resources.credentials.kid)
+            # What the first login would otherwise wait for.
+            await resources.hashing.run(lambda: (resources.credentials.kid, dummy_hash()))
             try:
                 await register_routes(resources, app.state.registry)
             except Exception as error:
@@ -62,7 +64,6 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=settings.app.max_body_bytes,
         # Without a collector, spans are 15 % of a small request for nothing.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
@@ -94,12 +95,14 @@ def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> Ro
         audit=audit,
         public=access.public_routes(settings),
         self_service=access.SELF_SERVICE,
+        outside=access.OUTSIDE,
     )
     return registry
 
 
 def install_middlewares(app: FastAPI, settings: Settings) -> None:
     """Innermost first; CORS stands outside the errors, so that browsers may read those as well."""
+    app.add_middleware(BodyLimitMiddleware, maximum_bytes=settings.app.max_body_bytes)
     install_error_handlers(app)
     if settings.cors.origins or settings.cors.origins_regex:
         app.add_middleware(

@@ -1,6 +1,7 @@
 """Users for tests: created with just the permissions that the test is about."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,12 @@ from src.utils.password import hash_password
 
 PASSWORD = "correct horse battery staple"
 USER_AGENT = "tests"
+
+
+@cache
+def password_hash() -> str:
+    """The hash of `PASSWORD`, made once: it is slow on purpose."""
+    return hash_password(PASSWORD)
 
 
 @dataclass
@@ -50,7 +57,7 @@ class People:
         """A user whose password is `PASSWORD`."""
         name = uuid4().hex
         defaults = {"name": "Somebody", "username": name, "email": f"{name}@example.com"}
-        user = User.model_validate({**defaults, "password_hash": hash_password(PASSWORD), **fields})
+        user = User.model_validate({**defaults, "password_hash": password_hash(), **fields})
         self.uow.session.add(user)
         await self.uow.session.commit()
         return user

@@ -22,6 +22,10 @@ SELF_SERVICE = {
 }
 
 
+# Outside the API: for those who operate the service, and the pages of debug environments.
+OUTSIDE = {"/livez", "/readyz", "/metrics", "/docs", "/redoc", "/docs/oauth2-redirect", "/docs/static"}
+
+
 def public_routes(settings: Settings) -> set[str]:
     """The routes for anybody that exist with these settings."""
     public = set(PUBLIC)

@@ -4,15 +4,17 @@ Strongest first: the process's environment, `.env.<environment>`, `.env`, and in
 embedded stores keep (`.local/env`).
 """
 
+import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from pydantic import Field, RedisDsn, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, RedisDsn, ValidationError, field_validator
+from pydantic_settings import NoDecode, SettingsError
 
 from src.core.config_auth import AuthSettings, check_no_placeholder
 from src.core.config_stores import (
@@ -22,10 +24,29 @@ from src.core.config_stores import (
     S3Settings,
     SettingsGroup,
     SQLSettings,
+    checked_redis_url,
 )
 from src.core.environment import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(lambda value: str(value).upper())
+]
+# `["a", "b"]` as well as `a, b`.
+Names = Annotated[list[str], NoDecode, BeforeValidator(lambda value: _names(value))]
+
+# Where a page of anybody's could come from.
+ANYBODY = [
+    f"{scheme}://anybody.{zone}" for scheme in ("http", "https") for zone in ("com", "net", "org", "io", "example")
+]
+
+
+def _names(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return json.loads(value) if value.lstrip().startswith("[") else [name.strip() for name in value.split(",") if name]
 
 
 class AppSettings(SettingsGroup):
@@ -34,22 +55,32 @@ class AppSettings(SettingsGroup):
     environment: Environment = Field(Environment.LOCAL, alias="ENVIRONMENT")
     name: str = Field("Async-FastAPI-MultiDB", alias="APP_NAME")
     version: str = Field("0.1.0", alias="APP_VERSION")
-    log_level: str = Field("INFO", alias="LOG_LEVEL")
+    log_level: LogLevel = Field("INFO", alias="LOG_LEVEL")
     max_body_bytes: int = Field(1024 * 1024, ge=1024, alias="MAX_BODY_BYTES")
     audit_retention_days: int = Field(365, ge=1, alias="AUDIT_RETENTION_DAYS")
-    socket_transports: list[str] = Field(["websocket", "polling"], alias="SOCKETIO_TRANSPORTS")
+    socket_transports: Names = Field(["websocket", "polling"], alias="SOCKETIO_TRANSPORTS")
 
 
 class CorsSettings(SettingsGroup):
     """Which pages of other origins may call; the same list serves REST and Socket.IO."""
 
-    origins: list[str] = Field([], alias="CORS_ORIGINS")
+    origins: Names = Field([], alias="CORS_ORIGINS")
     origins_regex: str | None = Field(None, alias="CORS_ORIGINS_REGEX")
-    headers: list[str] = Field(["Authorization", "Content-Type", "X-Refresh-Token"], alias="CORS_HEADERS")
+    headers: Names = Field(["Authorization", "Content-Type", "X-Refresh-Token"], alias="CORS_HEADERS")
+
+    @field_validator("origins_regex")
+    @classmethod
+    def _is_expression(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError("not a regular expression") from error
+        return value
 
     def check_deployed(self) -> None:
         """Refuse a list that lets every page use its visitors' credentials."""
-        if "*" in self.origins or re.fullmatch(self.origins_regex or "(?!)", "https://anybody.example"):
+        expression = re.compile(self.origins_regex or "(?!)")
+        if "*" in self.origins or any(expression.fullmatch(origin) for origin in ANYBODY):
             raise ConfigurationError("CORS_ORIGINS must list origins; a wildcard would let any page use credentials.")
 
 
@@ -96,6 +127,8 @@ class Settings:
         except ValidationError as error:
             reasons = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
             raise ConfigurationError(f"Settings: {reasons}") from error
+        except SettingsError as error:
+            raise ConfigurationError(f"Settings: {error}") from error
         settings.auth.check()
         if settings.ENVIRONMENT.is_deployed:
             settings.auth.check_deployed()
@@ -146,7 +179,8 @@ class Settings:
     @property
     def CELERY_REDIS_URL(self) -> RedisDsn:  # noqa: N802 - the environment's own name
         """Redis URL of broker and results."""
-        return RedisDsn(self.celery.redis_url or self.redis.url_of_database(self.celery.redis_database))
+        url = self.celery.redis_url or self.redis.url_of_database(self.celery.redis_database)
+        return RedisDsn(checked_redis_url("CELERY_REDIS_URL", url))
 
     @property
     def CELERY_TIMEZONE(self) -> str:  # noqa: N802 - the environment's own name

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 
 class ConfigurationError(SystemExit):
@@ -39,6 +40,17 @@ def credentials(username: str, password: SecretStr) -> str:
     return f"{quote(username, safe='')}:{quote(password.get_secret_value(), safe='')}@"
 
 
+def checked_redis_url(name: str, value: str) -> str:
+    """The value itself.
+
+    Raises:
+        ConfigurationError: It is no Redis URL; what it is instead is not shown, for it may hold a password.
+    """
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ConfigurationError(f"{name} is not a URL such as redis://:password@host:6379/0.")
+    return value
+
+
 class SQLSettings(StoreSettings):
     """PostgreSQL, its pool, and how long anything may wait for it."""
 
@@ -68,11 +80,21 @@ class SQLSettings(StoreSettings):
             ConfigurationError: Nothing names the database.
         """
         if self.database_url is not None:
-            return make_url(self.database_url.get_secret_value())
+            return self._parsed(self.database_url.get_secret_value())
         if not self.host:
             raise self.missing()
         password = self.password.get_secret_value() or None
         return URL.create(self.scheme, self.username, password, self.host, self.port, self.database)
+
+    @staticmethod
+    def _parsed(value: str) -> URL:
+        try:
+            url = make_url(value)
+        except ArgumentError as error:
+            raise ConfigurationError("SQL_DATABASE_URL is not a URL such as postgresql://user:pw@host/db.") from error
+        if url.get_backend_name() != "postgresql":
+            raise ConfigurationError("SQL_DATABASE_URL has to name a PostgreSQL database.")
+        return url.set(drivername="postgresql+asyncpg")
 
 
 class RedisSettings(StoreSettings):
@@ -100,7 +122,7 @@ class RedisSettings(StoreSettings):
             ConfigurationError: Nothing names the server.
         """
         if self.database_url is not None:
-            return self.database_url.get_secret_value()
+            return checked_redis_url(self.url_setting, self.database_url.get_secret_value())
         if not self.host:
             raise self.missing()
         return f"{self.scheme}://{credentials(self.username, self.password)}{self.host}:{self.port}/{self.database}"

@@ -12,6 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
@@ -120,6 +121,7 @@ def create_engine(settings: SQLSettings) -> AsyncEngine:
     """An engine that gives up in time: on connecting, on the pool, on a lock and on a silent server."""
     engine = create_async_engine(
         settings.url,
+        hide_parameters=True,  # they would stand in the log with every error
         pool_size=settings.pool_size,
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout_seconds,
@@ -150,7 +152,8 @@ def create_redis(settings: RedisSettings) -> Redis:
         max_connections=settings.max_connections,
         socket_timeout=settings.timeout_seconds,
         socket_connect_timeout=settings.timeout_seconds,
-        retry=Retry(NoBackoff(), 0),
+        # Once, for a connection that the server closed while nobody used it; never after a time-out.
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         decode_responses=True,
     )
     return Redis.from_pool(pool)

@@ -63,10 +63,16 @@ def configure_logging(settings: Settings) -> None:
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
 
 
+# Without local variables: passwords are among them.
+_tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+
 def _rendering(environment: Environment) -> list[structlog.types.Processor]:
     if environment is Environment.LOCAL:
-        return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(serializer=_serialize)]
+        return [
+            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
+    return [_tracebacks, structlog.processors.JSONRenderer(serializer=_serialize)]
 
 
 def _serialize(entry: Any, **_options: Any) -> str:

@@ -28,10 +28,15 @@ class RouteRegistry:
     def __init__(self, app: FastAPI, prefix: str = "/api") -> None:
         self._codes: dict[tuple[Callable[..., Any] | None, str], str] = {}
         self._calls: dict[str, set[Callable[..., Any]]] = {}
+        self._others: set[str] = set()
         self.routes: list[RouteInfo] = []
         for route in iter_route_contexts(app.routes):
             if isinstance(route.original_route, APIRoute) and str(route.path_format).startswith(prefix):
                 self._add(route)
+            elif route.path is not None:
+                self._others.add(route.path)
+        pages = {app.openapi_url, app.docs_url, app.redoc_url, app.swagger_ui_oauth2_redirect_url}
+        self._others -= {page for page in pages if page}
 
     def _add(self, route: RouteContext) -> None:
         calls = set(_calls(route.dependant))
@@ -41,6 +46,8 @@ class RouteRegistry:
             code = f"{method}:{route.path_format}"
             if (endpoint, method) in self._codes:
                 raise RuntimeError(f"{code}: its function already serves {self._codes[endpoint, method]}.")
+            if code in self._calls:
+                raise RuntimeError(f"{code} is served by two functions.")
             self._codes[endpoint, method] = code
             self._calls[code] = calls
             description = (endpoint.__doc__ or "").strip().partition("\n")[0]
@@ -68,6 +75,7 @@ class RouteRegistry:
         audit: Callable[..., Any],
         public: Collection[str],
         self_service: Collection[str],
+        outside: Collection[str] = (),
     ) -> None:
         """Deny by default: every route demands its permission, unless it is listed.
 
@@ -77,6 +85,7 @@ class RouteRegistry:
             audit: The dependency that records a request, which every route that changes something needs.
             public: Codes of routes for anybody.
             self_service: Codes of routes that concern the caller alone.
+            outside: Paths that no code can guard: mounts, pages, and whatever lies outside the prefix.
 
         Raises:
             RuntimeError: Naming the route that anybody could call or that leaves no trace, or the entry that names no
@@ -88,6 +97,8 @@ class RouteRegistry:
                 raise RuntimeError(f"{code} is neither guarded nor listed as public.")
             if audit not in calls and not code.startswith(("GET:", "HEAD:", "OPTIONS:", "SOCKET:")):
                 raise RuntimeError(f"{code} changes something and is not audited.")
+        if self._others - set(outside):
+            raise RuntimeError(f"Not guarded, and not listed: {', '.join(sorted(self._others - set(outside)))}.")
         unknown = {*public, *self_service} - self._calls.keys()
         if unknown:
             raise RuntimeError(f"Listed, but there is no such route: {', '.join(sorted(unknown))}.")

@@ -1,5 +1,8 @@
 """What the stores' clients raise when their server is away, slow or overloaded."""
 
+import errno
+import socket
+
 from pymongo.errors import ConnectionFailure, ExecutionTimeout
 from redis.exceptions import BusyLoadingError, ReadOnlyError
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -21,7 +24,10 @@ _UNAVAILABLE = (
     S3ConnectionError,
     ConnectionError,
     TimeoutError,
+    socket.gaierror,
 )
+
+_UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
 
 # PostgreSQL's SQLSTATE: lost connection, too many of them, shutting down, deadlock, lock and statement timeouts.
 _TRANSIENT_STATES = ("08", "53", "57P", "40001", "40P01", "55P03", "57014")
@@ -32,7 +38,8 @@ def as_unavailable(error: BaseException) -> ServiceUnavailableError | None:
     if isinstance(error, ServiceUnavailableError):
         return error
     transient = isinstance(error, DBAPIError) and _is_transient(error)
-    return ServiceUnavailableError() if transient or isinstance(error, _UNAVAILABLE) else None
+    unreachable = isinstance(error, OSError) and error.errno in _UNREACHABLE
+    return ServiceUnavailableError() if transient or unreachable or isinstance(error, _UNAVAILABLE) else None
 
 
 def _is_transient(error: DBAPIError) -> bool:

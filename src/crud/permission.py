@@ -52,6 +52,14 @@ return 1
 """
 
 
+# KEYS: epoch. ARGV: the mark of the change, a fresh epoch.
+_SETTLE = """
+local epoch = redis.call('GET', KEYS[1])
+if epoch and epoch ~= ARGV[1] and string.sub(epoch, 1, 1) == '!' then return end
+redis.call('SET', KEYS[1], ARGV[2])
+"""
+
+
 class Verdict(Enum):
     """What the cache knows."""
 
@@ -79,6 +87,10 @@ class PermissionCRUD:
         return self.redis.register_script(_CHECK)
 
     @cached_property
+    def _settle(self) -> Any:
+        return self.redis.register_script(_SETTLE)
+
+    @cached_property
     def _fill(self) -> Any:
         return self.redis.register_script(_FILL)
 
@@ -93,13 +105,18 @@ class PermissionCRUD:
         keys = [_codes_key(user_id), _epoch_key(user_id), _GLOBAL_EPOCH]
         return bool(await self._fill(keys=keys, args=[seconds, stamp, *codes]))
 
-    async def unsettle(self, user_id: UUID | None = None) -> None:
-        """A change for this user, or for everybody, is about to be committed."""
-        await self.redis.set(_epoch_of(user_id), f"!{_fresh_epoch()}", ex=UNSETTLED_SECONDS)
+    async def unsettle(self, user_id: UUID | None = None) -> str:
+        """A change for this user, or for everybody, is about to be committed; returns the mark to settle it by."""
+        mark = f"!{_fresh_epoch()}"
+        await self.redis.set(_epoch_of(user_id), mark, ex=UNSETTLED_SECONDS)
+        return mark
 
-    async def settle(self, user_id: UUID | None = None) -> None:
-        """The change is committed: what was cached before is no longer true, and what is read now may be cached."""
-        await self.redis.set(_epoch_of(user_id), _fresh_epoch())
+    async def settle(self, mark: str, user_id: UUID | None = None) -> None:
+        """The change is committed: what was cached before is no longer true, and what is read now may be cached.
+
+        Another change that is being committed meanwhile keeps its mark.
+        """
+        await self._settle(keys=[_epoch_of(user_id)], args=[mark, _fresh_epoch()])
 
 
 def _epoch_of(user_id: UUID | None) -> str:

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import or_
+from sqlalchemy import func, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select
 
@@ -10,6 +10,9 @@ from src.core.exceptions import ConflictError
 from src.crud.base import BaseSQLModelCRUD
 from src.models.role import Role
 from src.models.user import User, UserRole
+
+# An arbitrary number, and this lock's alone.
+FIRST_ADMIN_LOCK = 7_283_064_520
 
 
 class UserCRUD(BaseSQLModelCRUD[User]):
@@ -76,6 +79,8 @@ class UserCRUD(BaseSQLModelCRUD[User]):
 
     async def create_unless_admin_exists(self, user: User) -> bool:
         """Add the user, unless there is an administrator or somebody of that name; says whether it did."""
+        # Two deployments at once: the second waits here, and then sees the first one's.
+        await self.session.exec(select(func.pg_advisory_xact_lock(FIRST_ADMIN_LOCK)))
         taken = or_(col(User.is_admin).is_(True), col(User.username) == user.username)
         if (await self.session.exec(select(User.id).where(taken).limit(1))).first() is not None:
             return False

@@ -113,15 +113,16 @@ UserRefreshJWTDep = Annotated[RefreshClaims, Depends(require_refresh)]
 
 async def get_current_user(claims: UserAccessJWTDep, users: AuthCrudDep) -> User:
     """The row of the user who is calling."""
-    return await _enabled(users, claims.user_id)
+    return await require_enabled(users, claims.user_id)
 
 
 async def get_refresh_user(claims: UserRefreshJWTDep, users: AuthCrudDep) -> User:
     """The row of the user behind a live refresh session."""
-    return await _enabled(users, claims.user_id)
+    return await require_enabled(users, claims.user_id)
 
 
-async def _enabled(users: UserCRUD, user_id: UUID) -> User:
+async def require_enabled(users: UserCRUD, user_id: UUID) -> User:
+    """The row of a user who exists and is not disabled."""
     user = await users.find(user_id)
     if user is None or not user.status:
         raise UnauthorizedError

@@ -37,6 +37,8 @@ class UnexpectedErrorMiddleware:
 
         try:
             await self.app(scope, receive, send_and_note)
+        except HTTPException as error:  # from a middleware behind this one
+            await (await on_http_error(Request(scope), error))(scope, receive, send)
         except Exception as error:
             unavailable = as_unavailable(error)
             if unavailable is None:

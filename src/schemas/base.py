@@ -1,17 +1,31 @@
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+
+from src.utils.text import is_storable
 
 
 def _storable(value: str) -> str:
-    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if not is_storable(value):
         raise ValueError("must not contain NUL or lone surrogates")
     return value
 
 
 # No store takes NUL, and UTF-8 has no lone surrogates; every string that a client sends is of this type.
 Text = Annotated[str, AfterValidator(_storable)]
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("lies outside the calendar") from error
+
+
+# A moment with its offset, kept in UTC.
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class BaseSchema(BaseModel):

@@ -2,10 +2,10 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from src.models.notice import NoticeStatus
-from src.schemas.base import BaseRequest, Text
+from src.schemas.base import BaseRequest, Moment, Text
 from src.schemas.response import BaseResponse
 
 
@@ -14,7 +14,7 @@ class NoticeCreate(BaseRequest):
 
     title: Annotated[Text, Field(min_length=1, max_length=200)]
     body: Annotated[Text, Field(min_length=1, max_length=10_000)]
-    expires_at: AwareDatetime
+    expires_at: Moment
 
 
 class NoticeRef(BaseRequest):

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from src.core.audit import AuditEntry
 from src.core.database import Resources
 from src.core.exceptions import BadRequestError, UnauthorizedError
 from src.core.token import AccessClaims
@@ -14,6 +15,7 @@ from src.services.password import PasswordService
 from src.services.permission import PermissionService
 from src.services.session import Client, SessionService, TokenPair
 from src.utils.password import dummy_hash, verify_password
+from src.utils.text import is_storable
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +48,7 @@ class AuthService:
         challenge = self.challenges.issue(int(time.time()))
         return PublicKey(credentials.kid, credentials.public_pem, challenge, self.challenges.lifetime_seconds)
 
-    async def login(self, username: str, ciphertext: str, kid: str) -> TokenPair:
+    async def login(self, username: str, ciphertext: str, kid: str, entry: AuditEntry) -> TokenPair:
         """Start a session for the right password, encrypted with a challenge that was never used.
 
         Raises:
@@ -54,9 +56,9 @@ class AuthService:
             TooManyRequestsError: Too many failures of this account or from this address.
         """
         await self.resources.throttle.admit(username, self.client.address)
-        return await self._login(username, await self.passwords.open(ciphertext, kid))
+        return await self._login(username, await self.passwords.open(ciphertext, kid), entry)
 
-    async def login_with_password(self, username: str, password: str) -> TokenPair:
+    async def login_with_password(self, username: str, password: str, entry: AuditEntry) -> TokenPair:
         """The same for a password that was sent as it is.
 
         Raises:
@@ -64,20 +66,26 @@ class AuthService:
             TooManyRequestsError: As for `login`.
         """
         await self.resources.throttle.admit(username, self.client.address)
-        return await self._login(username, password)
+        return await self._login(username, password, entry)
 
-    async def _login(self, username: str, password: str | None) -> TokenPair:
+    async def _login(self, username: str, password: str | None, entry: AuditEntry) -> TokenPair:
+        entry.wanted = True
         # A session of its own: hashing takes long, and must not keep a connection from others meanwhile.
-        async with self.resources.sessions() as session:
-            user = await UserCRUD(session).find_by_username(username)
+        user = None
+        if is_storable(username):
+            async with self.resources.sessions() as session:
+                user = await UserCRUD(session).find_by_username(username)
+        if user is not None:
+            entry.details["username"] = username  # a name that nobody has may be a password in the wrong field
         replacement = await self._verify(user, password)
         if user is None or replacement is None or not user.status:
             await self.resources.throttle.failed(self.client.address)
-            log.info("login_failed", username=username, address=self.client.address)
+            log.info("login_failed", user_id=user and str(user.id), address=self.client.address)
             raise UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
         if replacement:
             (await self.users.get(user.id)).password_hash = replacement
         await self.resources.throttle.succeeded(username)
+        entry.actor_id = user.id
         log.info("login", user_id=str(user.id), address=self.client.address)
         return await self.sessions.start(user.id, self.client)
 

@@ -34,7 +34,9 @@ class ChallengeService:
         age = now - int(content.partition(".")[0])
         if age > self.lifetime_seconds:
             return False
-        return bool(await self.redis.set(f"auth:challenge:{signature}", "1", nx=True, ex=self.lifetime_seconds))
+        # A second longer than it is valid: ages are whole seconds.
+        kept = self.lifetime_seconds + 1
+        return bool(await self.redis.set(f"auth:challenge:{signature}", "1", nx=True, ex=kept))
 
     def _sign(self, content: str) -> str:
         message = b"login-challenge:" + content.encode(errors="replace")

@@ -48,8 +48,16 @@ class PermissionService:
         self._outdate(uow, None)
 
     def _outdate(self, uow: UnitOfWork, user_id: UUID | None) -> None:
-        uow.before_commit(lambda: self.cache.unsettle(user_id))
-        uow.after_commit("settle permissions", lambda: self.cache.settle(user_id))
+        marks: list[str] = []
+
+        async def unsettle() -> None:
+            marks.append(await self.cache.unsettle(user_id))
+
+        async def settle() -> None:
+            await self.cache.settle(marks[0], user_id)
+
+        uow.before_commit(unsettle)
+        uow.after_commit("settle permissions", settle)
 
     async def codes_of(self, user_id: UUID) -> AbstractSet[str]:
         """The codes that the user holds now, by SQL.

@@ -13,7 +13,12 @@ from dotenv import dotenv_values
 from src.local.credentials import rsa_private_key
 
 ROOT = Path(__file__).resolve().parents[2]
-HOSTS = {"POSTGRESQL_HOST": "postgres", "REDIS_HOST": "redis", "MONGO_HOST": "mongo", "MINIO_ENDPOINT": "http://s3:9000"}
+HOSTS = {
+    "POSTGRESQL_HOST": "postgres",
+    "REDIS_HOST": "redis",
+    "MONGO_HOST": "mongo",
+    "MINIO_ENDPOINT": "http://s3:9000",
+}
 Run = Callable[[], "subprocess.CompletedProcess[str]"]
 
 

@@ -3,7 +3,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import asyncpg  # type: ignore[import-untyped] # ships no types
+import asyncpg
 import pytest
 
 from src.local import account

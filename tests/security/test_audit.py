@@ -4,7 +4,8 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from sqlmodel import col, select
+import pytest
+from sqlmodel import col, delete, select
 
 from src.core.database import Resources
 from src.core.unit_of_work import UnitOfWork
@@ -12,6 +13,13 @@ from src.models.outbox import OutboxMessage
 from src.services.audit import AuditService
 from tests.login import encrypted, log_in
 from tests.people import PASSWORD, People, Person
+
+
+@pytest.fixture(autouse=True)
+async def empty_outbox(uow: UnitOfWork) -> None:
+    """Undone after the test, like everything: what other processes wrote is there again."""
+    await uow.session.exec(delete(OutboxMessage))
+    await uow.session.commit()
 
 
 async def recorded(uow: UnitOfWork) -> list[dict[str, Any]]:

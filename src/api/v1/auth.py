@@ -5,10 +5,10 @@ from fastapi import APIRouter, Depends, Path
 from fastapi.security import OAuth2PasswordRequestForm
 
 from src.api.route import AuditedRoute
-from src.core.audit import AuditEntry
 from src.core.exceptions import NotFoundError
 from src.deps.audit import AuditDep
 from src.deps.auth import (
+    AuthCrudDep,
     AuthServiceDep,
     ClientDep,
     HeaderRefreshTokenDep,
@@ -16,6 +16,7 @@ from src.deps.auth import (
     SessionServiceDep,
     UserAccessJWTDep,
     UserDBDep,
+    require_enabled,
 )
 from src.deps.user import PasswordServiceDep, UserServiceDep
 from src.schemas.auth import (
@@ -44,9 +45,7 @@ async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
 @router.post("/login")
 async def login(body: LoginRequest, auth: AuthServiceDep, entry: AuditDep) -> Response[TokenResponse]:
     """Log in with an encrypted password."""
-    _note_login(entry, body.username)
-    pair = await auth.login(body.username, body.password, body.kid)
-    entry.actor_id = pair.user_id
+    pair = await auth.login(body.username, body.password, body.kid, entry)
     return ok(TokenResponse.model_validate(pair))
 
 
@@ -55,15 +54,8 @@ async def login_swagger(
     form: Annotated[OAuth2PasswordRequestForm, Depends()], auth: AuthServiceDep, entry: AuditDep
 ) -> SwaggerTokenResponse:
     """Log in from this page's Authorize button; exists in debug environments only."""
-    _note_login(entry, form.username)
-    pair = await auth.login_with_password(form.username, form.password)
-    entry.actor_id = pair.user_id
+    pair = await auth.login_with_password(form.username, form.password, entry)
     return SwaggerTokenResponse(access_token=pair.access_token)
-
-
-def _note_login(entry: AuditEntry, username: str) -> None:
-    entry.details["username"] = username
-    entry.wanted = True
 
 
 @registration_router.post("/register", status_code=201)
@@ -77,10 +69,16 @@ async def register(
 
 @router.post("/token/refresh")
 async def refresh(
-    claims: RefreshClaimsDep, token: HeaderRefreshTokenDep, client: ClientDep, sessions: SessionServiceDep
+    claims: RefreshClaimsDep,
+    token: HeaderRefreshTokenDep,
+    client: ClientDep,
+    sessions: SessionServiceDep,
+    users: AuthCrudDep,
 ) -> Response[TokenResponse]:
     """Exchange a refresh token for the next token pair."""
-    return ok(TokenResponse.model_validate(await sessions.refresh(claims, token, client)))
+    pair = await sessions.refresh(claims, token, client)
+    await require_enabled(users, claims.user_id)
+    return ok(TokenResponse.model_validate(pair))
 
 
 @router.post("/logout")
