@@ -71,17 +71,32 @@ class TestCelery:
         command.stop()
 
 
+def run_node(script: str, site: httpx.Client) -> tuple[str, str]:
+    """What a program of docs/client prints, and complains of."""
+    environment = {**os.environ, "API": f"{site.base_url}/api/v1".replace("//api", "/api")}
+    path = str(ROOT / "docs/client" / script)
+    done = node([path], return_completed_process=True, env=environment, capture_output=True, text=True)
+    return done.stdout, done.stderr
+
+
 class TestNode:
     def test_logs_in(self, site: httpx.Client) -> None:
-        environment = {**os.environ, "API": f"{site.base_url}/api/v1".replace("//api", "/api")}
-        done = node(
-            [str(ROOT / "docs/client/login.mjs")],
-            return_completed_process=True,
-            env=environment,
-            capture_output=True,
-            text=True,
+        assert run_node("login.mjs", site) == ("Logged in as admin.\n", "")
+
+    def test_goes_the_whole_way(self, site: httpx.Client) -> None:
+        output, complaints = run_node("journey.mjs", site)
+        assert (output.splitlines(), complaints) == (
+            [
+                "Looked around.",
+                "Refreshed in two tabs at once.",
+                "Refreshed silently.",
+                "Logged out: the old access token is refused.",
+            ],
+            "",
         )
-        assert (done.stdout, done.stderr) == ("Logged in as admin.\n", "")
+
+    def test_the_guide_shows_the_file(self) -> None:
+        assert (ROOT / "docs/client/session.mjs").read_text() in (ROOT / "docs/auth.md").read_text()
 
     def test_example_is_the_file(self) -> None:
         assert blocks("js") == [(ROOT / "docs/client/login.mjs").read_text()]
