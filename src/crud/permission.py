@@ -10,12 +10,11 @@ there, the mark expires and a fresh epoch is minted.
 import secrets
 from collections.abc import Collection
 from enum import Enum
-from functools import cached_property
-from typing import Any
 from uuid import UUID
 
 from redis.asyncio import Redis
 
+from src.crud.redis_script import RedisScript
 from src.crud.session import session_key
 
 # An administrator's set holds this one code, which grants every other.
@@ -26,21 +25,26 @@ _GLOBAL_EPOCH = "auth:epoch"
 # Longer than any transaction of a request lasts.
 UNSETTLED_SECONDS = 60
 
-# KEYS: session, codes, the user's epoch, the global epoch. ARGV: the code, two fresh epochs.
+# KEYS: session, codes, the user's epoch, the global epoch. ARGV: the code, a fresh epoch for each that is missing.
 # Answers 'ended', 'granted', 'denied', or the stamp to fill the set under.
-_CHECK = """
+_CHECK = RedisScript("""
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'ended' end
-redis.call('SET', KEYS[3], ARGV[2], 'NX')
-redis.call('SET', KEYS[4], ARGV[3], 'NX')
-local stamp = '@' .. redis.call('GET', KEYS[4]) .. ':' .. redis.call('GET', KEYS[3])
+local epochs = redis.call('MGET', KEYS[4], KEYS[3])
+for place, key in ipairs({KEYS[4], KEYS[3]}) do
+  if not epochs[place] then
+    redis.call('SET', key, ARGV[2])
+    epochs[place] = ARGV[2]
+  end
+end
+local stamp = '@' .. epochs[1] .. ':' .. epochs[2]
 local found = redis.call('SMISMEMBER', KEYS[2], stamp, ARGV[1], '*')
 if found[1] == 0 then return stamp end
 if found[2] == 1 or found[3] == 1 then return 'granted' end
 return 'denied'
-"""
+""")
 
 # KEYS: codes, the user's epoch, the global epoch. ARGV: seconds to keep, stamp, codes.
-_FILL = """
+_FILL = RedisScript("""
 local stamp = '@' .. (redis.call('GET', KEYS[3]) or '') .. ':' .. (redis.call('GET', KEYS[2]) or '')
 if stamp ~= ARGV[2] or string.find(stamp, '!', 1, true) then return 0 end
 redis.call('DEL', KEYS[1])
@@ -49,15 +53,15 @@ for first = 2, #ARGV, 1000 do
 end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return 1
-"""
+""")
 
 
 # KEYS: epoch. ARGV: the mark of the change, a fresh epoch.
-_SETTLE = """
+_SETTLE = RedisScript("""
 local epoch = redis.call('GET', KEYS[1])
 if epoch and epoch ~= ARGV[1] and string.sub(epoch, 1, 1) == '!' then return end
 redis.call('SET', KEYS[1], ARGV[2])
-"""
+""")
 
 
 class Verdict(Enum):
@@ -82,28 +86,16 @@ class PermissionCRUD:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
 
-    @cached_property
-    def _check(self) -> Any:
-        return self.redis.register_script(_CHECK)
-
-    @cached_property
-    def _settle(self) -> Any:
-        return self.redis.register_script(_SETTLE)
-
-    @cached_property
-    def _fill(self) -> Any:
-        return self.redis.register_script(_FILL)
-
     async def check(self, user_id: UUID, session_id: str, code: str) -> Verdict | str:
         """One round trip: is the session alive and the code granted? A stamp means: fill first."""
         keys = [session_key(user_id, session_id), _codes_key(user_id), _epoch_key(user_id), _GLOBAL_EPOCH]
-        answer: str = await self._check(keys=keys, args=[code, _fresh_epoch(), _fresh_epoch()])
+        answer: str = await _CHECK.run(self.redis, keys, [code, _fresh_epoch()])
         return answer if answer.startswith("@") else Verdict(answer)
 
     async def fill(self, user_id: UUID, stamp: str, codes: Collection[str], seconds: int) -> bool:
         """Store the codes, unless the epochs have moved since the stamp was handed out."""
         keys = [_codes_key(user_id), _epoch_key(user_id), _GLOBAL_EPOCH]
-        return bool(await self._fill(keys=keys, args=[seconds, stamp, *codes]))
+        return bool(await _FILL.run(self.redis, keys, [seconds, stamp, *codes]))
 
     async def unsettle(self, user_id: UUID | None = None) -> str:
         """A change for this user, or for everybody, is about to be committed; returns the mark to settle it by."""
@@ -116,7 +108,7 @@ class PermissionCRUD:
 
         Another change that is being committed meanwhile keeps its mark.
         """
-        await self._settle(keys=[_epoch_of(user_id)], args=[mark, _fresh_epoch()])
+        await _SETTLE.run(self.redis, [_epoch_of(user_id)], [mark, _fresh_epoch()])
 
 
 def _epoch_of(user_id: UUID | None) -> str:

@@ -57,9 +57,6 @@ class SessionCRUD:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
-        self._start: Any = redis.register_script(START)
-        self._rotate: Any = redis.register_script(ROTATE)
-        self._end: Any = redis.register_script(END)
 
     async def start(
         self, user_id: UUID, session_id: str, token: RefreshToken, *, user_agent: str, address: str
@@ -76,7 +73,7 @@ class SessionCRUD:
             user_agent[:256],
             address,
         ]
-        await self._start(keys=keys, args=arguments)
+        await START.run(self.redis, keys, arguments)
 
     async def rotate(
         self,
@@ -113,7 +110,7 @@ class SessionCRUD:
             successor.expires_at,
             session_id,
         ]
-        outcome, *rest = await self._rotate(keys=keys, args=arguments)
+        outcome, *rest = await ROTATE.run(self.redis, keys, arguments)
         rotation = Rotation(outcome)
         if rotation is Rotation.REPEATED:
             return rotation, RefreshToken(rest[0], "", int(rest[1]), int(rest[2]))
@@ -140,4 +137,4 @@ class SessionCRUD:
 
     async def end(self, user_id: UUID, session_id: str = "", *, spare: str = "") -> int:
         """End one session, or all of the user's but `spare`; returns how many there were."""
-        return int(await self._end(keys=[_index_key(user_id)], args=["auth:", session_id, spare, f"{{{user_id}}}"]))
+        return int(await END.run(self.redis, [_index_key(user_id)], ["auth:", session_id, spare, f"{{{user_id}}}"]))

@@ -1,8 +1,10 @@
 """The Lua of login sessions: each script is one atomic step, in one round trip."""
 
+from src.crud.redis_script import RedisScript
+
 # KEYS: session, refresh token, index of the user's sessions
 # ARGV: jti, its hash, hash of the User-Agent, issued_at, expires_at, session id, User-Agent, address
-START = """
+START = RedisScript("""
 redis.call('HSET', KEYS[1], 'jti', ARGV[1], 'created_at', ARGV[4], 'issued_at', ARGV[4], 'expires_at', ARGV[5],
            'user_agent_hash', ARGV[3], 'user_agent', ARGV[7], 'address', ARGV[8])
 redis.call('HSET', KEYS[2], 'created_at', ARGV[4], 'token_hash', ARGV[2], 'user_agent_hash', ARGV[3],
@@ -10,12 +12,12 @@ redis.call('HSET', KEYS[2], 'created_at', ARGV[4], 'token_hash', ARGV[2], 'user_
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[4])
 redis.call('ZADD', KEYS[3], ARGV[5], ARGV[6])
 for _, key in ipairs(KEYS) do redis.call('EXPIREAT', key, ARGV[5]) end
-"""
+""")
 
 # KEYS: session, presented token, successor, index of the user's sessions
 # ARGV: presented jti, its hash, hash of the User-Agent, now, grace, successor's jti, hash, issued_at, expires_at,
 #       session id
-ROTATE = """
+ROTATE = RedisScript("""
 local session = redis.call('HMGET', KEYS[1], 'jti', 'previous_jti', 'user_agent_hash', 'issued_at', 'expires_at')
 if not session[1] or session[3] ~= ARGV[3] then return {'refused'} end
 local now = tonumber(ARGV[4])
@@ -37,10 +39,10 @@ end
 redis.call('DEL', KEYS[1], (string.gsub(KEYS[2], '[^:]+$', '')) .. session[1])
 redis.call('ZREM', KEYS[4], ARGV[10])
 return {'reused'}
-"""
+""")
 
 # KEYS: index of the user's sessions. ARGV: prefix of keys, session to end or empty for all, one to spare, hash tag.
-END = """
+END = RedisScript("""
 local prefix = ARGV[1]
 local ended = 0
 local ids = redis.call('ZRANGE', KEYS[1], 0, -1)
@@ -57,4 +59,4 @@ for _, id in ipairs(ids) do
   end
 end
 return ended
-"""
+""")
