@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from pydantic import Field, RedisDsn, ValidationError, field_validator
 
 from src.core.config_auth import AuthSettings, check_no_placeholder
+from src.core.config_files import FileSettings
 from src.core.config_stores import (
     ConfigurationError,
     MongoSettings,
@@ -80,6 +81,7 @@ class Settings:
         self.redis = RedisSettings(**files)
         self.mongo = MongoSettings(**files)
         self.s3 = S3Settings(**files)
+        self.files = FileSettings(**files)
         self.celery = CelerySettings(**files)
         self.cors = CorsSettings(**files)
         self.auth = AuthSettings(**files)
