@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, RedisDsn, ValidationError, field_va
 from pydantic_settings import NoDecode, SettingsError
 
 from src.core.config_auth import AuthSettings, check_no_placeholder
+from src.core.config_files import FileSettings
 from src.core.config_stores import (
     ConfigurationError,
     MongoSettings,
@@ -111,6 +112,7 @@ class Settings:
         self.redis = RedisSettings(**files)
         self.mongo = MongoSettings(**files)
         self.s3 = S3Settings(**files)
+        self.files = FileSettings(**files)
         self.celery = CelerySettings(**files)
         self.cors = CorsSettings(**files)
         self.auth = AuthSettings(**files)

@@ -175,6 +175,7 @@ class S3Settings(StoreSettings):
     url_setting: ClassVar[str] = "MINIO_ENDPOINT"
 
     endpoint_setting: str = Field("", alias="MINIO_ENDPOINT")
+    public_endpoint_setting: str = Field("", alias="MINIO_PUBLIC_ENDPOINT")
     access_key: str = Field("", alias="MINIO_ROOT_USER")
     secret_key: SecretStr = Field(SecretStr(""), alias="MINIO_ROOT_PASSWORD")
     bucket: str = Field("app", alias="MINIO_BUCKET")
@@ -190,11 +191,16 @@ class S3Settings(StoreSettings):
         """
         if not self.endpoint_setting:
             raise self.missing()
-        return self.endpoint_setting if "://" in self.endpoint_setting else f"http://{self.endpoint_setting}"
+        return _with_scheme(self.endpoint_setting)
 
-    def client_options(self) -> dict[str, Any]:
-        """What the MinIO SDK wants to know."""
-        url = urlsplit(self.endpoint)
+    @property
+    def public_endpoint(self) -> str:
+        """The base URL by which browsers reach the server: the same, unless `MINIO_PUBLIC_ENDPOINT` names another."""
+        return _with_scheme(self.public_endpoint_setting) if self.public_endpoint_setting else self.endpoint
+
+    def client_options(self, *, public: bool = False) -> dict[str, Any]:
+        """What the MinIO SDK wants to know; `public` is for signing what browsers will use."""
+        url = urlsplit(self.public_endpoint if public else self.endpoint)
         return {
             "endpoint": url.netloc,
             "access_key": self.access_key,
@@ -202,3 +208,7 @@ class S3Settings(StoreSettings):
             "secure": url.scheme == "https",
             "region": self.region,
         }
+
+
+def _with_scheme(endpoint: str) -> str:
+    return endpoint if "://" in endpoint else f"http://{endpoint}"

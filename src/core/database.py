@@ -24,7 +24,9 @@ from src.core.credential import CredentialBox
 from src.core.documents import Documents
 from src.core.effects import EventEmitter, TaskSender
 from src.core.hashing import HashPool
+from src.core.minio_storage import MinioStorage
 from src.core.single_flight import SingleFlight
+from src.core.storage import FileStorage
 from src.core.throttle import LoginThrottle
 from src.core.token import TokenIssuer
 from src.core.unit_of_work import UnitOfWork
@@ -43,6 +45,7 @@ class Resources:
     mongo: AsyncDatabase[dict[str, Any]]
     documents: Documents
     s3: Minio
+    storage: FileStorage
     hashing: HashPool
     tokens: TokenIssuer
     credentials: CredentialBox
@@ -94,6 +97,8 @@ async def open_resources(settings: Settings, tasks: TaskSender, events: EventEmi
         stack.push_async_callback(mongo.close)
         s3, pool = create_s3(settings.s3)
         stack.callback(pool.clear)
+        storage = MinioStorage(s3, settings.s3)
+        stack.callback(storage.close)
         hashing = HashPool(settings.auth.hash_threads, settings.auth.hash_queue)
         stack.callback(hashing.close)
         _current = Resources(
@@ -104,6 +109,7 @@ async def open_resources(settings: Settings, tasks: TaskSender, events: EventEmi
             mongo=mongo[settings.mongo.database],
             documents=Documents(mongo[settings.mongo.database]),
             s3=s3,
+            storage=storage,
             hashing=hashing,
             tokens=TokenIssuer(settings.auth),
             credentials=CredentialBox(settings.auth),

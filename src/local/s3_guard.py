@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from nanio.app import build_app as build_nanio  # type: ignore[import-untyped] # ships no types
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -55,8 +56,14 @@ OPERATIONS = (
 
 
 def build_app() -> ASGIApp:
-    """nanio, configured by its `NANIO_*` variables, behind the guard."""
-    return S3Guard(build_nanio())
+    """nanio, configured by its `NANIO_*` variables, behind the guard; pages of any origin may use signed URLs."""
+    return CORSMiddleware(
+        S3Guard(build_nanio()),
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "PUT"],
+        allow_headers=["*"],
+        expose_headers=["ETag", "Content-Range"],
+    )
 
 
 class S3Guard:

@@ -1,5 +1,6 @@
 """Every table; importing this package fills SQLModel's metadata, for migrations."""
 
+from src.models.file import File
 from src.models.notice import Notice
 from src.models.outbox import OutboxMessage
 from src.models.role import Role
@@ -7,4 +8,4 @@ from src.models.route import Route
 from src.models.schedule import Schedule
 from src.models.user import User, UserRole
 
-__all__ = ["Notice", "OutboxMessage", "Role", "Route", "Schedule", "User", "UserRole"]
+__all__ = ["File", "Notice", "OutboxMessage", "Role", "Route", "Schedule", "User", "UserRole"]

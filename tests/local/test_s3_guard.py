@@ -132,3 +132,20 @@ class TestKnownRequests:
 
     def test_a_wrong_signature_is_refused(self, stored: Minio) -> None:
         assert fetch("GET", stored.presigned_get_object(BUCKET, KEY).replace("b.txt", "c.txt")).status == 403
+
+
+class TestPagesOfOtherOrigins:
+    ORIGIN = "https://app.example.com"
+
+    def test_may_upload(self, stored: Minio) -> None:
+        headers = {"Origin": self.ORIGIN, "Access-Control-Request-Method": "PUT"}
+        response = fetch("OPTIONS", stored.presigned_put_object(BUCKET, "up"), headers=headers)
+        assert (response.status, response.headers["access-control-allow-origin"]) == (200, "*")
+
+    def test_learn_the_etag(self, stored: Minio) -> None:
+        response = fetch("PUT", stored.presigned_put_object(BUCKET, "up"), body=b"x", headers={"Origin": self.ORIGIN})
+        assert "ETag" in response.headers["access-control-expose-headers"]
+
+    def test_send_no_credentials(self, stored: Minio) -> None:
+        response = fetch("GET", stored.presigned_get_object(BUCKET, KEY), headers={"Origin": self.ORIGIN})
+        assert "access-control-allow-credentials" not in response.headers
