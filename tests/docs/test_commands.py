@@ -76,7 +76,7 @@ def run_node(script: str, site: httpx.Client) -> tuple[str, str]:
     environment = {**os.environ, "API": f"{site.base_url}/api/v1".replace("//api", "/api")}
     path = str(ROOT / "docs/client" / script)
     done = node([path], return_completed_process=True, env=environment, capture_output=True, text=True)
-    return done.stdout, done.stderr
+    return str(done.stdout), str(done.stderr)
 
 
 class TestNode:
