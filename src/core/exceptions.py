@@ -76,6 +76,14 @@ class ConflictError(AppError):
     message = "Conflict."
 
 
+class PreconditionFailedError(AppError):
+    """The caller wants to change a state that is no longer the present one."""
+
+    status = 412
+    error = "resource.changed"
+    message = "Precondition Failed."
+
+
 class InvalidInputError(AppError):
     """Well-formed input that a rule refuses.
 

@@ -3,7 +3,8 @@
 import errno
 import socket
 
-from pymongo.errors import ConnectionFailure, ExecutionTimeout
+from asyncpg import PostgresError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout
 from redis.exceptions import BusyLoadingError, ReadOnlyError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -11,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from urllib3.exceptions import HTTPError as S3ConnectionError
 
-from src.core.exceptions import ServiceUnavailableError
+from src.core.exceptions import ConflictError, ServiceUnavailableError
 
 _UNAVAILABLE = (
     RedisConnectionError,
@@ -37,7 +38,9 @@ def as_unavailable(error: BaseException) -> ServiceUnavailableError | None:
     """The 503 that this error means, or None when it means something else."""
     if isinstance(error, ServiceUnavailableError):
         return error
-    transient = isinstance(error, DBAPIError) and _is_transient(error)
+    transient = (isinstance(error, DBAPIError) and _is_transient(error)) or (
+        isinstance(error, PostgresError) and str(error.sqlstate or "").startswith(_TRANSIENT_STATES)
+    )
     unreachable = isinstance(error, OSError) and error.errno in _UNREACHABLE
     return ServiceUnavailableError() if transient or unreachable or isinstance(error, _UNAVAILABLE) else None
 
@@ -45,3 +48,16 @@ def as_unavailable(error: BaseException) -> ServiceUnavailableError | None:
 def _is_transient(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or ""
     return error.connection_invalidated or str(state).startswith(_TRANSIENT_STATES)
+
+
+# Unique and foreign keys: PostgreSQL's SQLSTATE, MySQL's error numbers.
+_CONFLICTS = ("23505", "23503", 1062, 1451, 1452)
+
+
+def as_conflict(error: BaseException) -> ConflictError | None:
+    """The 409 that this error means, or None when it means something else."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, DuplicateKeyError):
+        return ConflictError()
+    code = getattr(cause, "sqlstate", None) or next(iter(getattr(cause, "args", ())), None)
+    return ConflictError() if code in _CONFLICTS else None

@@ -1,23 +1,20 @@
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
-from uuid import UUID
+from typing import Any, ClassVar
 
 from pymongo import InsertOne
 from pymongo.errors import BulkWriteError
 
-from src.core.documents import Documents
+from src.crud.crud_beanie import DUPLICATE_KEY, BaseBeanieCRUD
 from src.models.audit import AuditLog
 
-DUPLICATE_KEY = 11000
 RETENTION_INDEX = "retention"
 
 
-class AuditCRUD:
-    """Writes and reads the audit log."""
+class AuditCRUD(BaseBeanieCRUD[AuditLog]):
+    """The audit log."""
 
-    def __init__(self, documents: Documents) -> None:
-        self.documents = documents
+    model: ClassVar[type[AuditLog]] = AuditLog
 
     async def insert(self, entries: Sequence[dict[str, Any]]) -> None:
         """Add entries, given by their fields; those that are there already are left as they are."""
@@ -38,10 +35,3 @@ class AuditCRUD:
         if present is not None and present.get("expireAfterSeconds") != seconds:
             await collection.drop_index(RETENTION_INDEX)
         await collection.create_index("time", name=RETENTION_INDEX, expireAfterSeconds=seconds)
-
-    async def page(self, filters: dict[str, Any], before: UUID | None, limit: int) -> list[AuditLog]:
-        """Entries, newest first, older than `before`."""
-        await self.documents.bind(AuditLog)
-        if before is not None:
-            filters = {**filters, "_id": {"$lt": before}}
-        return await AuditLog.find(filters).sort("-_id").limit(limit).to_list()

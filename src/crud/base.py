@@ -1,41 +1,39 @@
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
-from pydantic.alias_generators import to_snake
-from sqlalchemy import func, or_
-from sqlmodel import SQLModel, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from pydantic import BaseModel
 
-from src.core.exceptions import InvalidInputError, NotFoundError
-from src.models.base import BaseModel
+from src.core.cursor import seal, unseal
+from src.core.exceptions import ConflictError, NotFoundError, PreconditionFailedError
+from src.core.query import COUNT_CAP, CursorRequest, Key, PageRequest, Selection, Total, Where, unique_order
 
+ModelT = TypeVar("ModelT")
+Fields = Mapping[str, Any]
 
-class PageRequest(Protocol):
-    """Which page, in which order, and what its rows have to contain."""
-
-    page: int
-    page_size: int
-    sort: str
-    keyword: str
+# These never change once a row is there.
+_FIXED = frozenset({"id", "create_time", "created_by", "version"})
 
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
+class BaseCRUD(ABC, Generic[ModelT]):
+    """The verbs of every resource, whatever store it is in. None commits.
 
+    Values come from validated schemas: verbs refuse unknown fields with `ValueError`, and check nothing else of them.
+    Rows of a `SoftDelete` model that are deleted are invisible to all verbs but `restore`.
 
-class BaseSQLModelCRUD(Generic[ModelT]):
-    """Queries on one table, within the caller's transaction: nothing here commits."""
+    Attributes:
+        model: The table or document.
+        actor_id: Who is calling, for the columns of `Authored`.
+    """
 
     model: ClassVar[type[Any]]
-    sortable: ClassVar[tuple[str, ...]] = ("create_time",)
-    searchable: ClassVar[tuple[str, ...]] = ()
+    actor_id: UUID | None
 
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
-
+    @abstractmethod
     async def find(self, key: UUID) -> ModelT | None:
         """The row, or None."""
-        return await self.session.get(self.model, key)
 
     async def get(self, key: UUID) -> ModelT:
         """The row.
@@ -45,47 +43,147 @@ class BaseSQLModelCRUD(Generic[ModelT]):
         """
         row = await self.find(key)
         if row is None:
-            raise NotFoundError(f"{self.model.__name__} not found.")
+            raise self.missing()
         return row
 
-    async def list(self) -> Sequence[ModelT]:
-        """All rows, oldest first."""
-        rows: Sequence[ModelT] = (await self.session.exec(select(self.model).order_by(self.model.id))).all()
-        return rows
+    @abstractmethod
+    async def list(self, where: Where | None = None, *, order: Sequence[str] = (), limit: int | None = None) -> Any:
+        """The rows that match, oldest first unless ordered otherwise."""
 
-    async def create(self, data: SQLModel | dict[str, Any]) -> ModelT:
-        """Add a row; it is written with the transaction's next flush."""
-        row: ModelT = self.model.model_validate(data)
-        self.session.add(row)
-        await self.session.flush()
-        return row
+    async def page(self, query: PageRequest, where: Where | None = None) -> tuple[Sequence[ModelT], int | None]:
+        """One page of the rows that match `where` as well, and how many there are, as far as the query asks for it."""
+        selection = query.selection()
+        selection = replace(selection, where={**selection.where, **(where or {})})
+        first = (query.page - 1) * query.page_size
+        rows = await self._select(selection, unique_order(selection.order), query.page_size, offset=first)
+        if query.total is Total.NONE:
+            return rows, None
+        if len(rows) < query.page_size and (rows or first == 0):
+            return rows, first + len(rows)
+        return rows, await self._count(selection, COUNT_CAP + 1 if query.total is Total.CAPPED else None)
 
-    async def delete(self, row: ModelT) -> None:
-        """Remove the row."""
-        await self.session.delete(row)
-        await self.session.flush()
-
-    async def page(self, query: PageRequest) -> tuple[Sequence[ModelT], int]:
-        """One page, and how many rows there are in all.
+    async def cursor(self, query: CursorRequest) -> tuple[Sequence[ModelT], str | None]:
+        """The rows after the query's cursor, and the cursor of those that follow; its cost is the same at any depth.
 
         Raises:
-            InvalidInputError: `sort` names a key that is not sortable.
+            InvalidInputError: The cursor was not made for this list.
         """
-        statement = select(self.model)
-        if query.keyword:
-            columns = (getattr(self.model, name) for name in self.searchable)
-            statement = statement.where(or_(*(column.icontains(query.keyword, autoescape=True) for column in columns)))
-        total = (await self.session.exec(select(func.count()).select_from(statement.subquery()))).one()
-        ordered = statement.order_by(*self._order(query.sort))
-        rows = await self.session.exec(ordered.offset((query.page - 1) * query.page_size).limit(query.page_size))
-        return rows.all(), total
+        selection = query.selection()
+        keys = unique_order(selection.order)
+        scope = [self.model.__name__, selection.order, sorted(selection.where.items()), selection.keyword]
+        types: Any = tuple.__class_getitem__(tuple(self.model.model_fields[key.name].annotation for key in keys))
+        after = unseal(query.cursor, scope, types) if query.cursor else None
+        rows = await self._select(selection, keys, query.limit + 1, after=after)
+        if len(rows) <= query.limit:
+            return rows, None
+        last = rows[query.limit - 1]
+        return rows[: query.limit], seal([getattr(last, key.name) for key in keys], scope)
 
-    def _order(self, sort: str) -> Iterator[Any]:
-        """The asked order, made unique by the key at its end: pages neither repeat nor skip a row."""
-        for key in filter(None, sort.split(",")):
-            name = to_snake(key.removeprefix("-"))
-            if name not in self.sortable:
-                raise InvalidInputError("sort", f"Cannot sort by {key!r}.")
-            column = getattr(self.model, name)
-            yield column.desc() if key.startswith("-") else column.asc()
-        yield self.model.id.asc()
+    async def count(self, where: Where | None = None) -> int:
+        """How many rows match."""
+        return await self._count(Selection(where or {}), None)
+
+    @abstractmethod
+    async def exists(self, where: Where | None = None) -> bool:
+        """Whether any row matches."""
+
+    @abstractmethod
+    async def create(self, data: BaseModel | Fields) -> ModelT:
+        """Add a row.
+
+        Raises:
+            ConflictError: A unique key is taken.
+        """
+
+    @abstractmethod
+    async def create_many(self, rows: Sequence[Fields]) -> Sequence[UUID]:
+        """Add rows with one statement, and defaults for what they leave out; returns their ids, in order.
+
+        Raises:
+            ConflictError: A unique key is taken.
+        """
+
+    @abstractmethod
+    async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
+        """Change a row, in the store and in place.
+
+        Args:
+            row: As it was read.
+            changes: New values by field.
+            version: That the caller has seen, of a `Versioned` model.
+
+        Raises:
+            PreconditionFailedError: The row has another version.
+            ConflictError: A unique key is taken, or somebody changed the row meanwhile and no version was asked for.
+        """
+
+    @abstractmethod
+    async def update_many(self, where: Where, changes: Fields) -> int:
+        """Change all rows that match, with one statement; returns how many."""
+
+    @abstractmethod
+    async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
+        """Add a row, or change the given fields of the one with the same values in `by`, which need a unique index."""
+
+    @abstractmethod
+    async def delete(self, row: ModelT) -> None:
+        """Remove a row."""
+
+    @abstractmethod
+    async def delete_many(self, where: Where) -> int:
+        """Remove all rows that match, with one statement; returns how many."""
+
+    @abstractmethod
+    async def restore(self, key: UUID) -> ModelT:
+        """Bring back a deleted row of a `SoftDelete` model.
+
+        Raises:
+            NotFoundError: There is no deleted row of that key.
+        """
+
+    @abstractmethod
+    async def _select(
+        self,
+        selection: Selection,
+        keys: Sequence[Key],
+        limit: int | None,
+        *,
+        offset: int = 0,
+        after: tuple[Any, ...] | None = None,
+    ) -> Sequence[ModelT]: ...
+
+    @abstractmethod
+    async def _count(self, selection: Selection, cap: int | None) -> int: ...
+
+    def missing(self) -> NotFoundError:
+        """What to raise for a row that is not there."""
+        return NotFoundError(f"{self.model.__name__} not found.")
+
+    def _has(self, field: str) -> bool:
+        return field in self.model.model_fields
+
+    def _known(self, changes: Fields) -> dict[str, Any]:
+        """The changes, with their author where the model keeps one."""
+        unknown = [name for name in changes if name in _FIXED or not self._has(name)]
+        if unknown:
+            raise ValueError(f"{self.model.__name__} has no such field to change: {', '.join(unknown)}.")
+        return {**changes, "updated_by": self.actor_id} if self._has("updated_by") else dict(changes)
+
+    def _new(self, data: BaseModel | Fields) -> dict[str, Any]:
+        """The fields of a new row, with its author where the model keeps one."""
+        fields = data.model_dump() if isinstance(data, BaseModel) else dict(data)
+        unknown = [name for name in fields if not self._has(name)]
+        if unknown:
+            raise ValueError(f"{self.model.__name__} has no such field: {', '.join(unknown)}.")
+        if self._has("created_by"):
+            fields |= {"created_by": self.actor_id, "updated_by": self.actor_id}
+        return fields
+
+    def _check_version(self, row: ModelT, version: int | None) -> None:
+        if version is not None and getattr(row, "version", version) != version:
+            raise PreconditionFailedError
+
+    @staticmethod
+    def _changed(version: int | None) -> PreconditionFailedError | ConflictError:
+        """What to raise when somebody else was faster."""
+        return ConflictError(error="resource.changed") if version is None else PreconditionFailedError()

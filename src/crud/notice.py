@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from sqlmodel import col, select, update
 
-from src.crud.base import BaseSQLModelCRUD
+from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.notice import Notice, NoticeStatus
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlmodel import col, delete, select
 
-from src.crud.base import BaseSQLModelCRUD
+from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.outbox import OutboxMessage
 
 

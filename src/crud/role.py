@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from src.crud.base import BaseSQLModelCRUD
+from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.role import Role
 
 
@@ -12,8 +12,6 @@ class RoleCRUD(BaseSQLModelCRUD[Role]):
     """Roles."""
 
     model: ClassVar[type[Role]] = Role
-    sortable = ("create_time", "update_time", "name", "code", "status")
-    searchable = ("name", "code", "description")
 
     async def by_codes(self, codes: Sequence[str]) -> Sequence[Role]:
         """The roles of these codes that exist."""

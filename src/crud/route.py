@@ -3,9 +3,9 @@ from typing import ClassVar
 
 from sqlalchemy import or_
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete
 
-from src.crud.base import BaseSQLModelCRUD
+from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.route import Route
 from src.utils.date import utc_now
 
@@ -14,10 +14,6 @@ class RouteCRUD(BaseSQLModelCRUD[Route]):
     """The registry of what can be granted."""
 
     model: ClassVar[type[Route]] = Route
-
-    async def list(self) -> Sequence[Route]:
-        """Every row, by path and method."""
-        return (await self.session.exec(select(Route).order_by(Route.path, Route.code))).all()
 
     async def replace(self, routes: Sequence[Route]) -> None:
         """Make the table equal to the code; a row keeps its id for as long as its code exists."""

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select
 
 from src.core.exceptions import ConflictError
-from src.crud.base import BaseSQLModelCRUD
+from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.role import Role
 from src.models.user import User, UserRole
 
@@ -19,8 +19,6 @@ class UserCRUD(BaseSQLModelCRUD[User]):
     """Users, and what their roles give them."""
 
     model: ClassVar[type[User]] = User
-    sortable = ("create_time", "update_time", "name", "username", "email", "status")
-    searchable = ("name", "username", "email")
 
     async def find_by_username(self, username: str) -> User | None:
         """The user with exactly this name, or None."""

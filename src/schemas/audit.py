@@ -5,14 +5,14 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import Field
 
-from src.schemas.base import BaseRequest, BaseSchema, Text
+from src.schemas.base import BaseSchema, Text
+from src.schemas.query import CursorQuery, SortBy
 
 
-class AuditQuery(BaseRequest):
-    """Which entries, newest first; `cursor` is the `nextCursor` of the page before."""
+class AuditQuery(CursorQuery):
+    """Which entries, newest first."""
 
-    cursor: UUID | None = None
-    limit: int = Field(20, ge=1, le=100)
+    sort: Annotated[Text, SortBy("id")] = "-id"
     actor_id: UUID | None = None
     action: Annotated[Text, Field(max_length=255)] | None = None
     result: Literal["success", "failure"] | None = None
@@ -36,10 +36,3 @@ class AuditLogResponse(BaseSchema):
     address: str
     user_agent: str
     request_id: str
-
-
-class AuditPage(BaseSchema):
-    """Some entries, and where to go on."""
-
-    records: list[AuditLogResponse]
-    next_cursor: UUID | None

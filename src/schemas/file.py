@@ -4,6 +4,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 
 from src.schemas.base import BaseRequest, BaseSchema, Text
+from src.schemas.query import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 from src.utils.filename import checked_filename
 
@@ -53,6 +54,13 @@ class UploadResponse(BaseSchema):
     part_size_bytes: int
     parts: list[PartResponse]
     expires_in: int
+
+
+class FileQuery(PageQuery):
+    """Which files."""
+
+    sort: Annotated[Text, SortBy("create_time", "filename", "size_bytes")] = ""
+    keyword: Annotated[Text, SearchIn("filename")] = ""
 
 
 class FileSummary(BaseResponse):

@@ -59,8 +59,15 @@ class Page(BaseSchema, Generic[T]):
 
     page: int
     page_size: int
-    total: int
+    total: int | None = Field(None, exclude_if=lambda total: total is None)
     records: list[T]
+
+
+class CursorPage(BaseSchema, Generic[T]):
+    """Some records, and the cursor that leads to the next; none at the end."""
+
+    records: list[T]
+    next_cursor: str | None
 
 
 def ok(data: T) -> Response[T]:

@@ -3,6 +3,7 @@ from typing import Annotated
 from pydantic import Field, StrictBool
 
 from src.schemas.base import BaseRequest, Text
+from src.schemas.query import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 
 Permission = Annotated[Text, Field(min_length=1, max_length=255)]
@@ -32,6 +33,14 @@ class RoleUpdate(BaseRequest):
     interface_permissions: Permissions | None = None
     button_permissions: Permissions | None = None
     router_permissions: Permissions | None = None
+
+
+class RoleQuery(PageQuery):
+    """Which roles."""
+
+    sort: Annotated[Text, SortBy("create_time", "update_time", "name", "code", "status")] = ""
+    keyword: Annotated[Text, SearchIn("name", "code", "description")] = ""
+    status: bool | None = None
 
 
 class RoleResponse(BaseResponse):

@@ -1,9 +1,10 @@
 from typing import Annotated
 
-from pydantic import EmailStr, Field, StrictBool
+from pydantic import AwareDatetime, EmailStr, Field, StrictBool
 
 from src.schemas.auth import Ciphertext, KeyId
 from src.schemas.base import BaseRequest, Text
+from src.schemas.query import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 from src.schemas.role import RoleCode
 
@@ -64,6 +65,17 @@ class PasswordChange(BaseRequest):
     old_password: Ciphertext
     new_password: Ciphertext
     kid: KeyId
+
+
+class UserQuery(PageQuery):
+    """Which users."""
+
+    sort: Annotated[Text, SortBy("create_time", "update_time", "name", "username", "email", "status")] = ""
+    keyword: Annotated[Text, SearchIn("name", "username", "email")] = ""
+    status: bool | None = None
+    is_admin: bool | None = None
+    create_time__gte: AwareDatetime | None = None
+    create_time__lt: AwareDatetime | None = None
 
 
 class UserResponse(BaseResponse):

@@ -1,12 +1,13 @@
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import structlog
 
 from src.core.audit import AuditEntry
 from src.core.database import Resources
 from src.core.exceptions import AppError, TooManyRequestsError
+from src.core.query import CursorRequest
 from src.core.store_errors import as_unavailable
 from src.core.unit_of_work import UnitOfWork
 from src.crud.audit import AuditCRUD
@@ -67,9 +68,9 @@ class AuditService:
             await outbox.delivered([message.id for message in messages])
         return len(messages)
 
-    async def page(self, filters: dict[str, Any], before: UUID | None, limit: int) -> list[AuditLog]:
-        """Entries, newest first, older than `before`."""
-        return await self.entries.page(filters, before, limit)
+    async def cursor(self, query: CursorRequest) -> tuple[Sequence[AuditLog], str | None]:
+        """Entries after the query's cursor, and the cursor of those that follow."""
+        return await self.entries.cursor(query)
 
 
 def _fields(message: OutboxMessage) -> dict[str, Any]:

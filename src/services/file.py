@@ -6,9 +6,9 @@ from uuid import UUID
 
 from src.core.database import Resources
 from src.core.exceptions import BadRequestError, ConflictError, InvalidInputError, NotFoundError
+from src.core.query import PageRequest
 from src.core.storage import Part
 from src.core.unit_of_work import UnitOfWork
-from src.crud.base import PageRequest
 from src.crud.file import FileCRUD
 from src.models.file import File, FileStatus
 from src.schemas.file import MAXIMUM_PARTS, FileCreate, PartResponse, UploadedPart, UploadResponse
@@ -102,9 +102,10 @@ class FileService:
             files = FileCRUD(uow.session)
             await files.delete(await files.get(file.id))
 
-    async def page(self, query: PageRequest, actor: Authority) -> tuple[Sequence[File], int]:
+    async def page(self, query: PageRequest, actor: Authority) -> tuple[Sequence[File], int | None]:
         """One page of the actor's complete files; of all, for an administrator."""
-        return await self.files.page_of(None if actor.is_admin else actor.user_id, query)
+        mine = {} if actor.is_admin else {"owner_id": actor.user_id}
+        return await self.files.page(query, {"status": FileStatus.READY, **mine})
 
     async def get(self, file_id: UUID, actor: Authority) -> File:
         """A complete file.

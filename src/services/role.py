@@ -2,8 +2,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError
+from src.core.query import PageRequest
 from src.core.unit_of_work import UnitOfWork
-from src.crud.base import PageRequest
 from src.crud.role import RoleCRUD
 from src.crud.user import UserCRUD
 from src.models.role import Role
@@ -21,8 +21,8 @@ class RoleService:
         self.roles = RoleCRUD(uow.session)
         self.users = UserCRUD(uow.session)
 
-    async def page(self, query: PageRequest) -> tuple[Sequence[Role], int]:
-        """One page of the roles, and how many there are."""
+    async def page(self, query: PageRequest) -> tuple[Sequence[Role], int | None]:
+        """One page of the roles, and how many there are, if the query asks."""
         return await self.roles.page(query)
 
     async def list(self) -> Sequence[Role]:

@@ -2,8 +2,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from src.core.query import PageRequest
 from src.core.unit_of_work import UnitOfWork
-from src.crud.base import PageRequest
 from src.crud.user import UserCRUD
 from src.models.user import User
 from src.schemas.user import RegisterRequest
@@ -26,8 +26,8 @@ class UserService:
     def __init__(self, uow: UnitOfWork) -> None:
         self.users = UserCRUD(uow.session)
 
-    async def page(self, query: PageRequest) -> tuple[Sequence[User], int]:
-        """One page of the users, and how many there are."""
+    async def page(self, query: PageRequest) -> tuple[Sequence[User], int | None]:
+        """One page of the users, and how many there are, if the query asks."""
         return await self.users.page(query)
 
     async def get(self, user_id: UUID) -> User:

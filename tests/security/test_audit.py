@@ -106,7 +106,7 @@ class TestRelaying:
     ) -> None:
         await client.post("/api/v1/auth/logout/all", headers=admin.headers)
         await AuditService(resources).relay(uow)
-        entries = await AuditService(resources).page({"actor_id": admin.user.id}, None, 10)
+        entries = await AuditService(resources).entries.list({"actor_id": admin.user.id})
         assert [entry.action for entry in entries] == ["POST:/api/v1/auth/logout/all"]
 
     async def test_empties_the_outbox(
@@ -126,7 +126,7 @@ class TestRelaying:
         uow.session.add(OutboxMessage(**copy))
         await uow.session.flush()
         await AuditService(resources).relay(uow)
-        assert len(await AuditService(resources).page({"actor_id": admin.user.id}, None, 10)) == 1
+        assert len(await AuditService(resources).entries.list({"actor_id": admin.user.id})) == 1
 
 
 class TestReading:

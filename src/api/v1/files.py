@@ -1,14 +1,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query
 
 from src.api.route import AuditedRoute
 from src.deps.file import FileServiceDep
 from src.deps.permission import AuthorityDep, VerifyPermissionDep, require_permission
 from src.models.file import File
-from src.schemas.file import FileComplete, FileCreate, FileResponse, FileSummary, UploadResponse
-from src.schemas.query import PageQueryDep
+from src.schemas.file import FileComplete, FileCreate, FileQuery, FileResponse, FileSummary, UploadResponse
 from src.schemas.response import Page, Response, created, ok
 from src.services.file import FileService
 
@@ -40,7 +39,9 @@ async def complete_upload(
 
 
 @router.get("")
-async def list_files(query: PageQueryDep, files: FileServiceDep, actor: AuthorityDep) -> Response[Page[FileSummary]]:
+async def list_files(
+    query: Annotated[FileQuery, Query()], files: FileServiceDep, actor: AuthorityDep
+) -> Response[Page[FileSummary]]:
     """One page of the caller's files; of all, for an administrator."""
     rows, total = await files.page(query, actor)
     records = [FileSummary.model_validate(row) for row in rows]

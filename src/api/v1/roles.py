@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Path, Query
 from src.api.route import AuditedRoute
 from src.deps.permission import AuthorityDep, VerifyPermissionDep, require_permission
 from src.deps.role import RoleServiceDep
-from src.schemas.query import MAXIMUM_IDS, PageQueryDep
+from src.schemas.query import MAXIMUM_IDS
 from src.schemas.response import Page, Response, created, ok
-from src.schemas.role import RoleCreate, RoleResponse, RoleUpdate
+from src.schemas.role import RoleCreate, RoleQuery, RoleResponse, RoleUpdate
 
 router = APIRouter(prefix="/roles", tags=["Role"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
@@ -16,7 +16,7 @@ RoleId = Annotated[UUID, Path(alias="roleId")]
 
 
 @router.get("")
-async def list_roles(query: PageQueryDep, roles: RoleServiceDep) -> Response[Page[RoleResponse]]:
+async def list_roles(query: Annotated[RoleQuery, Query()], roles: RoleServiceDep) -> Response[Page[RoleResponse]]:
     """One page of the roles."""
     rows, total = await roles.page(query)
     records = [RoleResponse.model_validate(role) for role in rows]

@@ -2,17 +2,17 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query
 
 from src.api.route import AuditedRoute
 from src.deps.permission import AuthorityDep, require_permission
 from src.deps.user import UserAdminServiceDep, UserServiceDep
 from src.models.user import User
-from src.schemas.query import PageQueryDep
 from src.schemas.response import Page, Response, created, ok
 from src.schemas.user import (
     UserCreate,
     UserPasswordUpdate,
+    UserQuery,
     UserResponse,
     UserRolesUpdate,
     UserStatusUpdate,
@@ -37,7 +37,7 @@ async def render_one(user: User, service: UserService) -> UserResponse:
 
 
 @router.get("")
-async def list_users(query: PageQueryDep, users: UserServiceDep) -> Response[Page[UserResponse]]:
+async def list_users(query: Annotated[UserQuery, Query()], users: UserServiceDep) -> Response[Page[UserResponse]]:
     """One page of the users."""
     rows, total = await users.page(query)
     return ok(Page(page=query.page, page_size=query.page_size, total=total, records=await render(rows, users)))

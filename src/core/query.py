@@ -1,0 +1,117 @@
+"""What a caller wants to see of a resource, in words that every store understands.
+
+A filter is `field` (equal) or `field__operator`, an order is `field` or `-field`; the same names serve the declaration
+of a resource's query (`src/schemas/query.py`) and the verbs of the CRUD classes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
+
+# `contains` ignores case; `contains` and `starts` take their text as it stands. `null` takes a bool.
+# `ne` and `not_in` hold for a missing value as well.
+OPERATORS = frozenset({"eq", "ne", "in", "not_in", "lt", "lte", "gt", "gte", "contains", "starts", "null"})
+
+# Where a capped total stops: a reader who is told 10,001 knows "more than 10,000".
+COUNT_CAP = 10_000
+
+Where = Mapping[str, Any]
+Expression = TypeVar("Expression")
+
+
+class Total(StrEnum):
+    """Whether matches are counted: all, up to 10,001, or not at all."""
+
+    EXACT = "exact"
+    CAPPED = "capped"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows, in which order; `keyword` has to be in one of the `searched` fields."""
+
+    where: Where = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+    keyword: str = ""
+    searched: tuple[str, ...] = ()
+
+
+class PageRequest(Protocol):
+    """One page, by its number."""
+
+    @property
+    def page(self) -> int:
+        """From 1."""
+
+    @property
+    def page_size(self) -> int:
+        """How many rows."""
+
+    @property
+    def total(self) -> Total:
+        """Whether to count."""
+
+    def selection(self) -> Selection:
+        """Which rows."""
+
+
+class CursorRequest(Protocol):
+    """Some rows after a position."""
+
+    @property
+    def cursor(self) -> str:
+        """What the part before handed on; empty for the first."""
+
+    @property
+    def limit(self) -> int:
+        """How many rows."""
+
+    def selection(self) -> Selection:
+        """Which rows."""
+
+
+def split_filter(name: str) -> tuple[str, str]:
+    """The field and the operator of a filter.
+
+    Raises:
+        ValueError: There is no such operator.
+    """
+    name, _, operator = name.partition("__")
+    if (operator or "eq") not in OPERATORS:
+        raise ValueError(f"There is no filter operator {operator!r}.")
+    return name, operator or "eq"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One field of an order."""
+
+    name: str
+    descending: bool
+
+
+def unique_order(order: Sequence[str]) -> tuple[Key, ...]:
+    """The keys of an order, with the id at its end: no two rows are equal, so pages neither repeat nor skip one.
+
+    The id follows the direction of the key before it, which lets one index, and one comparison of tuples, serve both.
+    """
+    keys = [Key(name.removeprefix("-"), name.startswith("-")) for name in order]
+    if all(key.name != "id" for key in keys):
+        keys.append(Key("id", keys[-1].descending if keys else False))
+    return tuple(keys)
+
+
+def later(
+    keys: Sequence[Key],
+    position: Sequence[Any],
+    beyond: Callable[[Key, Any], Expression],
+    same: Callable[[Key, Any], Expression],
+    combine: Callable[[Expression, Expression, Expression], Expression],
+) -> Expression:
+    """The condition of rows after a position: beyond it in the first key, or the same there and later in the rest."""
+    expression = beyond(keys[-1], position[-1])
+    for key, value in zip(keys[-2::-1], position[-2::-1], strict=True):
+        expression = combine(beyond(key, value), same(key, value), expression)
+    return expression

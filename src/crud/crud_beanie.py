@@ -1,0 +1,236 @@
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from beanie import Document
+from beanie.odm.utils.encoder import Encoder
+from pydantic import BaseModel as PydanticModel
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+from typing_extensions import override
+
+from src.core.documents import Documents
+from src.core.exceptions import ConflictError
+from src.core.query import Key, Selection, Where, later, split_filter, unique_order
+from src.crud.base import BaseCRUD, Fields
+from src.models.document import utc_now_milliseconds
+
+ModelT = TypeVar("ModelT", bound=Document)
+Filter = dict[str, Any]
+
+DUPLICATE_KEY = 11000
+_NOTHING: Filter = {"_id": {"$in": []}}
+
+_FILTERS: dict[str, Callable[[Any], Any]] = {
+    "eq": lambda value: value,
+    "ne": lambda value: {"$ne": value},
+    "in": lambda value: {"$in": value},
+    "not_in": lambda value: {"$nin": value},
+    "lt": lambda value: {"$lt": value},
+    "lte": lambda value: {"$lte": value},
+    "gt": lambda value: {"$gt": value},
+    "gte": lambda value: {"$gte": value},
+    "contains": lambda value: {"$regex": re.escape(value), "$options": "i"},
+    "starts": lambda value: {"$regex": "^" + re.escape(value)},
+    "null": lambda value: None if value else {"$ne": None},
+}
+
+
+class BaseBeanieCRUD(BaseCRUD[ModelT]):
+    """The verbs on one collection; with a session, within its transaction."""
+
+    def __init__(
+        self, documents: Documents, session: AsyncClientSession | None = None, actor_id: UUID | None = None
+    ) -> None:
+        self.documents = documents
+        self.session = session
+        self.actor_id = actor_id
+
+    @override
+    async def find(self, key: UUID) -> ModelT | None:
+        await self.documents.bind(self.model)
+        row: ModelT | None = await self.model.find_one(self._where(Selection({"id": key})), session=self.session)
+        return row
+
+    @override
+    async def list(
+        self, where: Where | None = None, *, order: Sequence[str] = (), limit: int | None = None
+    ) -> Sequence[ModelT]:
+        return await self._select(Selection(where or {}), unique_order(order), limit)
+
+    @override
+    async def exists(self, where: Where | None = None) -> bool:
+        return await self._count(Selection(where or {}), 1) > 0
+
+    @override
+    async def create(self, data: PydanticModel | Fields) -> ModelT:
+        await self.documents.bind(self.model)
+        row: ModelT = self.model.model_validate(self._new(data))
+        try:
+            await row.insert(session=self.session)
+        except DuplicateKeyError as error:
+            raise ConflictError from error
+        return row
+
+    @override
+    async def create_many(self, rows: Sequence[Fields]) -> Sequence[UUID]:
+        if not rows:
+            return []
+        await self.documents.bind(self.model)
+        complete: Sequence[ModelT] = [self.model.model_validate(self._new(row)) for row in rows]
+        try:
+            await self.model.insert_many(complete, session=self.session)
+        except BulkWriteError as error:
+            if all(failure["code"] == DUPLICATE_KEY for failure in error.details["writeErrors"]):
+                raise ConflictError from error
+            raise
+        return [cast(UUID, row.id) for row in complete]
+
+    @override
+    async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
+        self._check_version(row, version)
+        seen = {"id": row.id, "version": row.version} if self._has("version") else {"id": row.id}
+        changed = await self._change_one(self._where(Selection(seen)), self._change(self._known(changes)))
+        if changed is None:
+            raise self._changed(version) if self._has("version") else self.missing()
+        return _copy(changed, row)
+
+    @override
+    async def update_many(self, where: Where, changes: Fields) -> int:
+        collection = await self._collection()
+        change = self._change(self._known(changes))
+        return (await collection.update_many(self._where(Selection(where)), change, session=self.session)).matched_count
+
+    @override
+    async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
+        await self.documents.bind(self.model)
+        fields = self._new(data)
+        kept = {*by, "id", "create_time", "created_by", "version"}
+        changes = {name: value for name, value in fields.items() if name not in kept}
+        if self._has("delete_time"):
+            changes["delete_time"] = None
+        change = self._change(changes)
+        fresh = Encoder(to_db=True).encode(self.model.model_validate(fields))
+        change["$setOnInsert"] = {
+            name: value for name, value in fresh.items() if name not in change["$set"] and name != "version"
+        }
+        same = {name: Encoder().encode(fields[name]) for name in by}
+        row = await self._change_one(same, change, upsert=True)
+        if row is None:
+            raise ConflictError
+        return row
+
+    @override
+    async def delete(self, row: ModelT) -> None:
+        if self._has("delete_time"):
+            await self.update(row, {"delete_time": utc_now_milliseconds()})
+        else:
+            await self.documents.bind(self.model)
+            await row.delete(session=self.session)
+
+    @override
+    async def delete_many(self, where: Where) -> int:
+        if self._has("delete_time"):
+            return await self.update_many(where, {"delete_time": utc_now_milliseconds()})
+        collection = await self._collection()
+        return (await collection.delete_many(self._where(Selection(where)), session=self.session)).deleted_count
+
+    @override
+    async def restore(self, key: UUID) -> ModelT:
+        deleted: Filter = {"_id": key, "delete_time": {"$ne": None}}
+        row = await self._change_one(deleted, self._change(self._known({"delete_time": None})))
+        if row is None:
+            raise self.missing()
+        return row
+
+    async def _collection(self) -> AsyncCollection[dict[str, Any]]:
+        await self.documents.bind(self.model)
+        collection: AsyncCollection[dict[str, Any]] = self.model.get_pymongo_collection()
+        return collection
+
+    def _change(self, changes: Fields) -> dict[str, Any]:
+        encoded = {name: Encoder().encode(value) for name, value in changes.items()}
+        change: dict[str, Any] = {"$set": {**encoded, "update_time": utc_now_milliseconds()}}
+        return {**change, "$inc": {"version": 1}} if self._has("version") else change
+
+    async def _change_one(self, where: Filter, change: dict[str, Any], *, upsert: bool = False) -> ModelT | None:
+        collection = await self._collection()
+        try:
+            found = await collection.find_one_and_update(
+                where, change, upsert=upsert, return_document=ReturnDocument.AFTER, session=self.session
+            )
+        except DuplicateKeyError as error:
+            raise ConflictError from error
+        row: ModelT | None = None if found is None else self.model.model_validate(found)
+        return row
+
+    @override
+    async def _select(
+        self,
+        selection: Selection,
+        keys: Sequence[Key],
+        limit: int | None,
+        *,
+        offset: int = 0,
+        after: tuple[Any, ...] | None = None,
+    ) -> Sequence[ModelT]:
+        await self.documents.bind(self.model)
+        where = self._where(selection)
+        if after is not None:
+            where = {"$and": [where, self._later(keys, after)]}
+        order = [(self._field(key.name), DESCENDING if key.descending else ASCENDING) for key in keys]
+        rows: Sequence[ModelT] = (
+            await self.model.find(where, session=self.session).sort(order).skip(offset).limit(limit).to_list()
+        )
+        return rows
+
+    @override
+    async def _count(self, selection: Selection, cap: int | None) -> int:
+        collection = await self._collection()
+        options = {} if cap is None else {"limit": cap}
+        return await collection.count_documents(self._where(selection), session=self.session, **options)
+
+    def _where(self, selection: Selection) -> Filter:
+        conditions: list[Filter] = []
+        for name, value in selection.where.items():
+            field, operator = split_filter(name)
+            conditions.append({self._field(field): _FILTERS[operator](Encoder().encode(value))})
+        if selection.keyword:
+            contains = _FILTERS["contains"](selection.keyword)
+            conditions.append({"$or": [{self._field(name): contains} for name in selection.searched]})
+        if self._has("delete_time"):
+            conditions.append({"delete_time": None})
+        return {"$and": conditions} if conditions else {}
+
+    def _field(self, name: str) -> str:
+        if not self._has(name):
+            raise ValueError(f"{self.model.__name__} has no field {name!r}.")
+        return "_id" if name == "id" else name
+
+    def _later(self, keys: Sequence[Key], position: Sequence[Any]) -> Filter:
+        expression = later(
+            keys, position, self._beyond, self._same, lambda more, equal, rest: {"$or": [more, {"$and": [equal, rest]}]}
+        )
+        if len(keys) == 1 or position[0] is None or keys[0].descending:
+            return expression
+        # Bounds the index, which an `$or` does not.
+        return {"$and": [{self._field(keys[0].name): {"$gte": Encoder().encode(position[0])}}, expression]}
+
+    def _beyond(self, key: Key, value: Any) -> Filter:
+        """Missing values come first."""
+        name, value = self._field(key.name), Encoder().encode(value)
+        if value is None:
+            return _NOTHING if key.descending else {name: {"$ne": None}}
+        return {"$or": [{name: {"$lt": value}}, {name: None}]} if key.descending else {name: {"$gt": value}}
+
+    def _same(self, key: Key, value: Any) -> Filter:
+        return {self._field(key.name): Encoder().encode(value)}
+
+
+def _copy(source: ModelT, target: ModelT) -> ModelT:
+    for name in type(source).model_fields:
+        setattr(target, name, getattr(source, name))
+    return target

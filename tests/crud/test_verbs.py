@@ -1,0 +1,234 @@
+"""Every verb of the CRUD classes: the same suite, unchanged, on SQL and on MongoDB."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pytest
+from sqlmodel import Field
+
+from src.core.database import Resources
+from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError, PreconditionFailedError
+from src.core.query import Selection, Total
+from src.core.unit_of_work import UnitOfWork
+from src.crud.base import BaseCRUD
+from src.crud.crud_beanie import BaseBeanieCRUD
+from src.crud.crud_sqlmodel import BaseSQLModelCRUD
+from src.models.base import BaseModel
+from src.models.document import BaseDocument
+from src.models.mixins import Authored, SoftDelete, Versioned
+
+
+class ItemRow(SoftDelete, Versioned, Authored, BaseModel, table=True):
+    __tablename__ = "test_items"
+
+    name: str = Field(unique=True)
+    number: int = 0
+    maybe: int | None = None
+
+
+class ItemDocument(SoftDelete, Versioned, Authored, BaseDocument):
+    name: str
+    number: int = 0
+    maybe: int | None = None
+
+    class Settings:
+        name = "test_items"
+
+
+class RowCRUD(BaseSQLModelCRUD[ItemRow]):
+    model: ClassVar[type[ItemRow]] = ItemRow
+
+
+class DocumentCRUD(BaseBeanieCRUD[ItemDocument]):
+    model: ClassVar[type[ItemDocument]] = ItemDocument
+
+
+@dataclass
+class PageOf:
+    page: int = 1
+    page_size: int = 3
+    total: Total = Total.EXACT
+    wanted: Selection = field(default_factory=Selection)
+
+    def selection(self) -> Selection:
+        return self.wanted
+
+
+@dataclass
+class PartOf:
+    cursor: str = ""
+    limit: int = 3
+    wanted: Selection = field(default_factory=Selection)
+
+    def selection(self) -> Selection:
+        return self.wanted
+
+
+@pytest.fixture(params=["sql", "mongo"])
+async def items(request: pytest.FixtureRequest, uow: UnitOfWork, resources: Resources) -> AsyncIterator[BaseCRUD[Any]]:
+    """The verbs on an empty table, or an empty collection."""
+    if request.param == "sql":
+        await uow.session.run_sync(lambda session: ItemRow.metadata.tables["test_items"].create(session.connection()))
+        yield RowCRUD(uow.session)
+    else:
+        await resources.documents.bind(ItemDocument)
+        collection = ItemDocument.get_pymongo_collection()
+        await collection.create_index("name", unique=True)
+        yield DocumentCRUD(resources.documents)
+        await collection.drop()
+
+
+@pytest.fixture
+async def ten(items: BaseCRUD[Any]) -> BaseCRUD[Any]:
+    """With ten rows; three of them lack `maybe`."""
+    await items.create_many(
+        [
+            {"name": f"Na%me_{index:02}", "number": index % 3, "maybe": None if index % 4 == 0 else index % 2}
+            for index in range(10)
+        ]
+    )
+    return items
+
+
+class TestOneRow:
+    async def test_is_found_as_it_was_created(self, items: BaseCRUD[Any]) -> None:
+        row = await items.create({"name": "a", "number": 4})
+        assert (await items.get(row.id)).number == 4
+
+    async def test_counts_its_changes(self, items: BaseCRUD[Any]) -> None:
+        row = await items.create({"name": "a"})
+        changed = await items.update(row, {"number": 5}, version=1)
+        assert (changed.version, changed.number) == (2, 5)
+
+    async def test_is_not_changed_by_somebody_who_saw_another_version(self, items: BaseCRUD[Any]) -> None:
+        row = await items.create({"name": "a"})
+        await items.update(row, {"number": 5})
+        with pytest.raises(PreconditionFailedError):
+            await items.update(row, {"number": 6}, version=1)
+
+    async def test_of_a_taken_key_is_a_conflict(self, items: BaseCRUD[Any]) -> None:
+        await items.create({"name": "a"})
+        with pytest.raises(ConflictError):
+            await items.create({"name": "a"})
+
+    async def test_takes_no_unknown_field(self, items: BaseCRUD[Any]) -> None:
+        with pytest.raises(ValueError, match="no such field"):
+            await items.create({"unknown": 1})
+
+    async def test_is_added_or_changed_by_upsert(self, items: BaseCRUD[Any]) -> None:
+        added = await items.upsert({"name": "a", "number": 1}, by=["name"])
+        changed = await items.upsert({"name": "a", "number": 2}, by=["name"])
+        assert (added.id, changed.number, changed.version) == (changed.id, 2, 2)
+
+
+class TestADeletedRow:
+    async def test_is_not_found(self, items: BaseCRUD[Any]) -> None:
+        row = await items.create({"name": "a"})
+        await items.delete(row)
+        assert (await items.find(row.id), await items.count()) == (None, 0)
+
+    async def test_comes_back(self, items: BaseCRUD[Any]) -> None:
+        row = await items.create({"name": "a"})
+        await items.delete(row)
+        await items.restore(row.id)
+        assert await items.exists({"name": "a"})
+
+    async def test_is_the_only_one_to_come_back(self, items: BaseCRUD[Any]) -> None:
+        row = await items.create({"name": "a"})
+        with pytest.raises(NotFoundError):
+            await items.restore(row.id)
+
+
+class TestManyRows:
+    async def test_are_all_refused_for_one_conflict(self, items: BaseCRUD[Any]) -> None:
+        with pytest.raises(ConflictError):
+            await items.create_many([{"name": "a"}, {"name": "a"}])
+
+    async def test_change_at_once(self, ten: BaseCRUD[Any]) -> None:
+        assert await ten.update_many({"number": 1}, {"maybe": 9}) == 3
+        assert {(row.version, row.maybe) for row in await ten.list({"number": 1})} == {(2, 9)}
+
+    async def test_are_deleted_at_once(self, ten: BaseCRUD[Any]) -> None:
+        assert (await ten.delete_many({"number__gte": 1}), await ten.count()) == (6, 4)
+
+
+class TestFilters:
+    @pytest.mark.parametrize(
+        ("where", "matches"),
+        [
+            ({}, 10),
+            ({"number": 1}, 3),
+            ({"number__ne": 1}, 7),
+            ({"number__in": [0, 2]}, 7),
+            ({"number__lt": 1}, 4),
+            ({"number__lte": 1}, 7),
+            ({"number__gt": 1}, 3),
+            ({"maybe": None}, 3),
+            ({"maybe__ne": 1}, 5),
+            ({"maybe__not_in": [1]}, 5),
+            ({"maybe__null": True}, 3),
+            ({"maybe__null": False}, 7),
+            ({"name__contains": "a%ME_0"}, 10),
+            ({"name__contains": "N_m"}, 0),
+            ({"name__starts": "Na%me_01"}, 1),
+            ({"name__starts": "na"}, 0),
+        ],
+    )
+    async def test_match(self, ten: BaseCRUD[Any], where: dict[str, Any], matches: int) -> None:
+        assert await ten.count(where) == matches
+
+    @pytest.mark.parametrize("name", ["unknown", "number__unknown"])
+    async def test_that_do_not_exist_are_refused(self, ten: BaseCRUD[Any], name: str) -> None:
+        with pytest.raises(ValueError, match="unknown"):
+            await ten.count({name: 1})
+
+
+class TestLists:
+    ORDERS: ClassVar = [
+        (), ("number",), ("-number",), ("maybe",), ("-maybe",), ("number", "-maybe"), ("-maybe", "number"), ("name",),
+        ("-create_time",), ("-id",),
+    ]  # fmt: skip
+
+    @pytest.mark.parametrize("order", ORDERS, ids=",".join)
+    async def test_are_the_same_by_page(self, ten: BaseCRUD[Any], order: tuple[str, ...]) -> None:
+        wanted = Selection(order=order)
+        pages = [(await ten.page(PageOf(page, wanted=wanted)))[0] for page in range(1, 5)]
+        assert [row.id for page in pages for row in page] == [row.id for row in await ten.list(order=order)]
+
+    @pytest.mark.parametrize("order", ORDERS, ids=",".join)
+    async def test_are_the_same_by_cursor(self, ten: BaseCRUD[Any], order: tuple[str, ...]) -> None:
+        seen, cursor, following = [], "", None
+        for _ in range(4):
+            rows, following = await ten.cursor(PartOf(cursor, wanted=Selection(order=order)))
+            seen += [row.id for row in rows]
+            cursor = following or ""
+        assert (seen, following) == ([row.id for row in await ten.list(order=order)], None)
+
+    async def test_by_cursor_are_not_shifted_by_an_insert(self, ten: BaseCRUD[Any]) -> None:
+        wanted = Selection(order=("-id",))
+        first, cursor = await ten.cursor(PartOf(wanted=wanted))
+        await ten.create({"name": "new"})
+        second, _ = await ten.cursor(PartOf(cursor or "", wanted=wanted))
+        assert [row.name for row in [*first, *second]] == [f"Na%me_{index:02}" for index in range(9, 3, -1)]
+
+    @pytest.mark.parametrize(("total", "told"), [(Total.EXACT, 10), (Total.CAPPED, 10), (Total.NONE, None)])
+    async def test_are_counted_as_asked(self, ten: BaseCRUD[Any], total: Total, told: int | None) -> None:
+        assert (await ten.page(PageOf(total=total)))[1] == told
+
+    async def test_find_a_keyword(self, ten: BaseCRUD[Any]) -> None:
+        wanted = Selection(keyword="ME_05", searched=("name",))
+        assert [row.name for row in (await ten.page(PageOf(wanted=wanted)))[0]] == ["Na%me_05"]
+
+
+class TestACursor:
+    @pytest.mark.parametrize("wanted", [Selection(order=("number",)), Selection(where={"number": 1})])
+    async def test_serves_its_own_list_alone(self, ten: BaseCRUD[Any], wanted: Selection) -> None:
+        _, cursor = await ten.cursor(PartOf())
+        with pytest.raises(InvalidInputError):
+            await ten.cursor(PartOf(cursor or "", wanted=wanted))
+
+    @pytest.mark.parametrize("forged", ["!", "é", "AAAA", "A" * 60])
+    async def test_cannot_be_made_up(self, ten: BaseCRUD[Any], forged: str) -> None:
+        with pytest.raises(InvalidInputError):
+            await ten.cursor(PartOf(forged))
