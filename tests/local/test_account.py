@@ -1,3 +1,5 @@
+"""What root does differently; other users do not collect this file."""
+
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,8 +13,6 @@ from src.local.errors import LocalError
 from src.local.postgresql import PostgreSQL
 from src.local.stores import STORES, embedded_stores
 from tests.local.conftest import make_directory, processes_on
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs PostgreSQL as itself")
 
 
 @pytest.fixture
@@ -69,4 +69,11 @@ class TestMovedClone:
             pass
         (directory / "open").rename(closed)
         with pytest.raises(LocalError, match="only root may enter"), embedded_stores(closed):
+            pass
+
+
+class TestDirectory:
+    def test_of_another_user_is_refused(self, directory: Path) -> None:
+        os.chown(directory, 12345, 12345)
+        with pytest.raises(LocalError, match="belongs to"), embedded_stores(directory):
             pass

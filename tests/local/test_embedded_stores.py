@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,11 +93,3 @@ class TestPorts:
 
     def test_follow_the_port_of_the_api(self) -> None:
         assert Ports.after(16000) == Ports(postgresql=16001, redis=16002, mongodb=16003, s3=16004)
-
-
-class TestDirectory:
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
-    def test_of_another_user_is_refused(self, directory: Path) -> None:
-        os.chown(directory, 12345, 12345)
-        with pytest.raises(LocalError, match="belongs to"), embedded_stores(directory):
-            pass
