@@ -67,7 +67,9 @@ class Attack:
         tokens = await self.tokens("admin", "123456")
         statuses: Counter[int] = Counter()
         for _ in range(count):
-            token = self._mutate(self.random.choice([tokens["accessToken"], tokens["refreshToken"]]))
+            real = self.random.choice([tokens["accessToken"], tokens["refreshToken"]])
+            while (token := self._mutate(real)) == real:
+                pass
             headers = {b"Authorization": b"Bearer " + token.encode("latin-1", "replace")}
             statuses[(await self.client.get("/api/v1/auth/user/info", headers=headers)).status_code] += 1
         return statuses
