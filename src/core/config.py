@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from pydantic import Field, RedisDsn, ValidationError, field_validator
 
 from src.core.config_auth import AuthSettings, check_no_placeholder
+from src.core.config_sockets import SocketSettings
 from src.core.config_stores import (
     ConfigurationError,
     MongoSettings,
@@ -37,7 +38,6 @@ class AppSettings(SettingsGroup):
     log_level: str = Field("INFO", alias="LOG_LEVEL")
     max_body_bytes: int = Field(1024 * 1024, ge=1024, alias="MAX_BODY_BYTES")
     audit_retention_days: int = Field(365, ge=1, alias="AUDIT_RETENTION_DAYS")
-    socket_transports: list[str] = Field(["websocket", "polling"], alias="SOCKETIO_TRANSPORTS")
 
 
 class CorsSettings(SettingsGroup):
@@ -81,6 +81,7 @@ class Settings:
         self.mongo = MongoSettings(**files)
         self.s3 = S3Settings(**files)
         self.celery = CelerySettings(**files)
+        self.sockets = SocketSettings(**files)
         self.cors = CorsSettings(**files)
         self.auth = AuthSettings(**files)
 
