@@ -19,6 +19,7 @@ SELF_SERVICE = {
     "DELETE:/api/v1/auth/sessions/{sessionId}",
     "PUT:/api/v1/auth/password",
     "GET:/api/v1/auth/user/info",
+    "SOCKET:auth.refresh",
 }
 
 

@@ -18,6 +18,7 @@ from pydantic_settings import NoDecode, SettingsError
 
 from src.core.config_auth import AuthSettings, check_no_placeholder
 from src.core.config_files import FileSettings
+from src.core.config_sockets import SocketSettings
 from src.core.config_stores import (
     ConfigurationError,
     MongoSettings,
@@ -59,7 +60,6 @@ class AppSettings(SettingsGroup):
     log_level: LogLevel = Field("INFO", alias="LOG_LEVEL")
     max_body_bytes: int = Field(1024 * 1024, ge=1024, alias="MAX_BODY_BYTES")
     audit_retention_days: int = Field(365, ge=1, alias="AUDIT_RETENTION_DAYS")
-    socket_transports: Names = Field(["websocket", "polling"], alias="SOCKETIO_TRANSPORTS")
 
 
 class CorsSettings(SettingsGroup):
@@ -114,6 +114,7 @@ class Settings:
         self.s3 = S3Settings(**files)
         self.files = FileSettings(**files)
         self.celery = CelerySettings(**files)
+        self.sockets = SocketSettings(**files)
         self.cors = CorsSettings(**files)
         self.auth = AuthSettings(**files)
 

@@ -20,6 +20,8 @@ async def check_stores(resources: Resources) -> dict[str, bool]:
 
     async def redis() -> None:
         await resources.redis.ping()
+        if not resources.events.is_listening:
+            raise ConnectionError("No events of other processes arrive.")
 
     async def mongo() -> None:
         await resources.mongo.command("ping")

@@ -32,6 +32,11 @@ class UnitOfWork:
         """Send a Socket.IO event once the transaction has committed, to `room` or to everyone."""
         self.after_commit(f"event {event}", lambda: self._events.emit(event, data, room=room))
 
+    def disconnect(self, *rooms: str) -> None:
+        """End the Socket.IO connections in these rooms once the transaction has committed."""
+        if rooms:
+            self.after_commit("disconnect", lambda: self._events.disconnect(rooms))
+
     def before_commit(self, hook: Hook) -> None:
         """Run `hook` just before the commit; if it raises, everything is rolled back."""
         self._before_commit.append(hook)

@@ -64,6 +64,11 @@ class UserCRUD(BaseSQLModelCRUD[User]):
             codes[user_id].append(code)
         return codes
 
+    async def holders(self, role_ids: Sequence[UUID]) -> Sequence[UUID]:
+        """Who has any of these roles."""
+        mine = select(UserRole.user_id).where(col(UserRole.role_id).in_(role_ids)).distinct()
+        return (await self.session.exec(mine)).all()
+
     async def replace_roles(self, user_id: UUID, role_ids: Sequence[UUID]) -> None:
         """Give the user exactly these roles."""
         await self.session.exec(delete(UserRole).where(col(UserRole.user_id) == user_id))

@@ -1,6 +1,19 @@
+import asyncio
+from collections.abc import Sequence
+
 from socketio import AsyncRedisManager
 
 from src.utils.wire import to_wire
+
+PUBLISH_SECONDS = 1
+# What the servers say to whom they disconnect themselves.
+SESSION_ENDED = {
+    "code": 1008,
+    "event": "connect",
+    "message": "Session Ended.",
+    "data": None,
+    "error": "auth.session_ended",
+}
 
 
 class RedisEmitter:
@@ -16,6 +29,17 @@ class RedisEmitter:
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         """Emit to everyone in `room`, or to everyone in the namespace."""
         await self._manager.emit(event, to_wire(data), namespace=namespace, room=room)
+
+    async def disconnect(self, room: str | Sequence[str], *, spare: str | None = None) -> None:
+        """Ask the servers to end the connections of everyone in `room` (or rooms), but for those in `spare` as well."""
+        message = {"method": "disconnect_room", "room": room, "spare": spare, "namespace": "/", "body": SESSION_ENDED}
+        async with asyncio.timeout(PUBLISH_SECONDS):
+            await self._manager._publish({**message, "host_id": self._manager.host_id})
+
+    @property
+    def is_listening(self) -> bool:
+        """Nobody is connected to this process."""
+        return True
 
     async def aclose(self) -> None:
         """Close the connection, if one was ever needed."""

@@ -61,3 +61,9 @@ class UserInfoResponse(BaseSchema):
     router_permissions: list[str]
     create_time: datetime
     update_time: datetime
+
+
+class AccessTokenRequest(BaseRequest):
+    """A newer access token, for a connection that is to stay."""
+
+    token: Annotated[Text, Field(max_length=4096)]

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from src.core.effects import user_room
 from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError
 from src.core.query import PageRequest
 from src.core.unit_of_work import UnitOfWork
@@ -62,6 +63,8 @@ class RoleService:
         after = set(role.interface_permissions) if role.status else set()
         actor.require_holding(after - before)
         self.permissions.roles_changed(self.uow)
+        if before - after:
+            await self._disconnect_holders([role.id])
         return role
 
     async def delete(self, role_ids: Sequence[UUID]) -> None:
@@ -74,6 +77,11 @@ class RoleService:
         missing = set(role_ids) - {role.id for role in roles}
         if missing:
             raise NotFoundError("Role not found.", data=sorted(map(str, missing)))
+        await self._disconnect_holders(role_ids)
         for role in roles:
             await self.roles.delete(role)
         self.permissions.roles_changed(self.uow)
+
+    async def _disconnect_holders(self, role_ids: Sequence[UUID]) -> None:
+        """What was taken from a role, its holders must not go on hearing: they connect again with what is left."""
+        self.uow.disconnect(*[user_room(user_id) for user_id in await self.users.holders(role_ids)])

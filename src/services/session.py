@@ -6,6 +6,7 @@ from uuid import UUID
 import structlog
 
 from src.core.database import Resources
+from src.core.effects import session_room, user_room
 from src.core.exceptions import UnauthorizedError
 from src.core.token import AccessClaims, RefreshClaims, new_id
 from src.core.unit_of_work import UnitOfWork
@@ -40,6 +41,7 @@ class SessionService:
         self.tokens = resources.tokens
         self.settings = resources.settings.auth
         self.sessions = SessionCRUD(resources.redis)
+        self.events = resources.events
 
     async def start(self, user_id: UUID, client: Client) -> TokenPair:
         """Begin a session for a user who has proven who they are."""
@@ -72,6 +74,8 @@ class SessionService:
             grace_seconds=self.settings.refresh_grace_seconds,
         )
         if stored is None:
+            if rotation is Rotation.REUSED:
+                await self.events.disconnect(session_room(old.session_id))
             log.warning("refresh_failed", user_id=str(old.user_id), reason=rotation.value, address=client.address)
             raise UnauthorizedError
         if rotation is Rotation.REPEATED:
@@ -103,12 +107,15 @@ class SessionService:
     async def end(self, user_id: UUID, session_id: str) -> bool:
         """End one session, with its access and refresh tokens; False when there was none."""
         ended = await self.sessions.end(user_id, session_id)
+        if ended:
+            await self.events.disconnect(session_room(session_id))
         log.info("session_ended", user_id=str(user_id))
         return ended > 0
 
     async def end_all(self, user_id: UUID, *, spare: str = "") -> int:
         """End all of the user's sessions, but for the one to spare; returns how many."""
         ended = await self.sessions.end(user_id, spare=spare)
+        await self.events.disconnect(user_room(user_id), spare=session_room(spare) if spare else None)
         log.info("sessions_ended", user_id=str(user_id), count=ended)
         return ended
 

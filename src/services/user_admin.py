@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from src.core.effects import user_room
 from src.core.exceptions import ConflictError, InvalidInputError, PermissionDeniedError
 from src.core.unit_of_work import UnitOfWork
 from src.crud.role import RoleCRUD
@@ -55,6 +56,7 @@ class UserAdminService:
             self._require_admin(actor)
             await self._keep_an_admin(user)
             self.permissions.user_changed(self.uow, user.id)
+            self.uow.disconnect(user_room(user.id))
         for name, value in changes.items():
             setattr(user, name, value)
         await self.users.flush()
@@ -81,6 +83,7 @@ class UserAdminService:
         roles = await self._grantable(codes, actor)
         await self.users.replace_roles(user.id, [role.id for role in roles])
         self.permissions.user_changed(self.uow, user.id)
+        self.uow.disconnect(user_room(user.id))
         return user
 
     async def set_password(self, user_id: UUID, ciphertext: str, kid: str, actor: Authority) -> User:

@@ -1,9 +1,9 @@
 """The Socket.IO server of the product, with its events."""
 
-import socketio
-
 from src.core.config import Settings
 from src.websockets.events import chat, connection, notice
+from src.websockets.limits import Limits
+from src.websockets.manager import RedisManager
 from src.websockets.server import AsyncServer
 
 
@@ -13,9 +13,10 @@ def create_server(settings: Settings) -> AsyncServer:
     The list of origins is that of REST.
     """
     server = AsyncServer(
-        client_manager=socketio.AsyncRedisManager(settings.REDIS_DATABASE_URL),
+        limits=Limits(**settings.sockets.model_dump(exclude={"transports"})),
+        client_manager=RedisManager(settings.REDIS_DATABASE_URL),
         cors_allowed_origins=settings.cors.origins or None,
-        transports=settings.app.socket_transports,
+        transports=settings.sockets.transports,
     )
     for module in (connection, chat, notice):
         server.include_router(module.router)

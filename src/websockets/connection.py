@@ -1,5 +1,6 @@
 """One client in one namespace, as its handshake introduced it."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,10 @@ class Connection:
         scope: The handshake's ASGI scope.
         auth: The client's `auth` payload.
         authorization: Says which `Authorization` header the payload stands for.
+
+    Attributes:
+        turn: Held by the one ordered event that runs.
+        dismissed: Why the connection was ended while it was being made.
     """
 
     def __init__(self, scope: Scope, auth: Any, authorization: Callable[[Any], str | None]) -> None:
@@ -23,6 +28,24 @@ class Connection:
         self._authorization = authorization
         self._handshake = scope
         self._scope: Scope | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self.turn = asyncio.Lock()
+        self.dismissed: Any = None
+
+    def renew(self, auth: Any) -> None:
+        """Replace the `auth` payload, and with it the authorization of later events."""
+        self.auth = auth
+        self._scope = None
+
+    def expire(self, seconds: float, end: Callable[[], None]) -> None:
+        """Call `end` after some time; replaces what was said before."""
+        self.close()
+        self._expiry = asyncio.get_running_loop().call_later(max(0, seconds), end)
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._expiry is not None:
+            self._expiry.cancel()
 
     def request(self, event: str, namespace: str, app: FastAPI | None) -> Request:
         """Build the request that HTTP dependencies see during an event.

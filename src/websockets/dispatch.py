@@ -1,7 +1,10 @@
 """Run one registered event: plan, then ack; or the error, as both ack and event."""
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic_core import PydanticSerializationError
@@ -11,12 +14,27 @@ from socketio.exceptions import (
 
 from src.utils.wire import to_wire
 from src.websockets.errors import UNEXPECTED, ErrorBody, describe, refused
+from src.websockets.metrics import EVENT_SECONDS
 from src.websockets.registry import SocketEvent
 
 if TYPE_CHECKING:
     from src.websockets.server import AsyncServer
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EventCall:
+    """One event on its way to its handler, as a middleware sees it."""
+
+    event: str
+    namespace: str
+    sid: str
+    arguments: Sequence[Any]
+
+
+Middleware = Callable[[EventCall, Callable[[], Awaitable[Any]]], Awaitable[Any]]
+"""Gets the event and what runs it; returns the ack. An exception is told to the client as a handler's is."""
 
 
 class Dispatch:
@@ -33,6 +51,8 @@ class Dispatch:
         self.name = event.name
         self.namespace = event.namespace
         self.arity = len(event.plan.signature.parameters)
+        self.ordered = event.ordered
+        self._metrics: dict[int, Any] = {}
         self.takes_any = "arguments" in event.plan.specials
 
     async def event(self, *args: Any) -> Any:
@@ -41,12 +61,32 @@ class Dispatch:
         environ = self.server.get_environ(sid, namespace)
         if environ is None:  # the client left while its event waited to run
             return None
+        started, code = time.perf_counter(), 0
         try:
-            return to_wire(await self._run(sent, name, namespace, sid, environ))
+            run: Callable[[], Awaitable[Any]] = partial(
+                self._in_turn if self.ordered else self._run, sent, name, namespace, sid, environ
+            )
+            for middleware in reversed(self.server.middlewares):
+                run = partial(middleware, EventCall(name, namespace, sid, sent), run)
+            return to_wire(await run())
         except Exception as error:
             body = _tell(error, name)
+            code = body["code"]
             await self.server.emit("error", body, to=sid, namespace=namespace, ignore_queue=True)
             return body
+        finally:
+            self._seconds(code).observe(time.perf_counter() - started)
+
+    async def _in_turn(self, sent: Sequence[Any], name: str, namespace: str, sid: str, environ: dict[str, Any]) -> Any:
+        """Run when the client's earlier ordered events are done."""
+        async with self.server.connection(environ, namespace).turn:
+            return await self._run(sent, name, namespace, sid, environ)
+
+    def _seconds(self, code: int) -> Any:
+        """The metric of this event, looked up once for each outcome."""
+        if code not in self._metrics:
+            self._metrics[code] = EVENT_SECONDS.labels(self.name, code)
+        return self._metrics[code]
 
     async def connect(self, *args: Any) -> None:
         """Accept a client, or refuse it for any exception and for False."""
@@ -60,11 +100,14 @@ class Dispatch:
             _refuse(_tell(error, name), error)
         if accepted is False:
             _refuse(refused(name))
+        if dismissed := self.server.connection(environ, namespace).dismissed:
+            _refuse(dismissed)
 
     async def disconnect(self, *args: Any) -> None:
         """Tell the handler why the client left; nobody is there to be told of an error."""
         name, namespace, sid, reason = self._split(args)
         environ = self.server.get_environ(sid, namespace)
+        self.server.connection(environ, namespace).close()
         try:
             await self._run((), name, namespace, sid, environ, reason)
         except Exception:

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 from src.websockets.server import AsyncServer
 
 
@@ -10,3 +12,13 @@ class SocketEmitter:
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         """Emit to everyone in `room`, or to everyone in the namespace; other processes are reached through Redis."""
         await self._server.emit(event, data, room=room, namespace=namespace)
+
+    async def disconnect(self, room: str | Sequence[str], *, spare: str | None = None) -> None:
+        """End the connections of everyone in `room` (or rooms), in all processes, but for those in `spare` as well."""
+        await self._server.disconnect_room(room, spare=spare)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether events of other processes arrive."""
+        listening: bool = self._server.manager.is_listening
+        return listening

@@ -8,6 +8,7 @@ Codes follow the close codes of RFC 6455, section 7.4, with the private range fo
 | 1007 | the payload is of the right kind and wrong, or a rule of the domain refuses it |
 | 1008 | not authenticated, or not permitted |
 | 1011 | a fault of the server, without its text |
+| 1013 | too many events: try again later |
 | 4000 + HTTP status | any other error of the domain, such as 4404 or 4409; `error` holds its stable name |
 """
 
@@ -23,6 +24,7 @@ WRONG_KIND = 1003
 INVALID = 1007
 DENIED = 1008
 UNEXPECTED = 1011
+TOO_MANY = 1013
 DOMAIN = 4000
 
 _FAULT = FieldError.__required_keys__
@@ -74,6 +76,16 @@ def describe(error: Exception, event: str) -> ErrorBody:
 def refused(event: str) -> ErrorBody:
     """The body for a connect handler that returned False."""
     return ErrorBody(code=DENIED, event=event, message="Connection Refused.", data=None)
+
+
+def ended() -> ErrorBody:
+    """The body for a client whose login has ended or expired, or whose permissions were changed."""
+    return ErrorBody(code=DENIED, event="connect", message="Session Ended.", data=None, error="auth.session_ended")
+
+
+def throttled(event: str) -> ErrorBody:
+    """The body for an event too many."""
+    return ErrorBody(code=TOO_MANY, event=event, message="Too Many Events.", data=None, error="socket.throttled")
 
 
 def _are_faults(data: Any) -> bool:

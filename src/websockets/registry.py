@@ -22,16 +22,23 @@ class SocketEvent:
         name: The event; `*` for all that have no handler of their own.
         handler: The function as it was written.
         plan: How it is run; `plan.depends_on(call)` looks into its dependency tree.
+        ordered: Whether it waits for the client's earlier ordered events.
     """
 
     namespace: str
     name: str
     handler: Callable[..., Any]
     plan: Plan
+    ordered: bool = False
 
 
 def compile_event(
-    name: str, namespace: str, handler: Callable[..., Any], dependencies: Sequence[params.Depends] = ()
+    name: str,
+    namespace: str,
+    handler: Callable[..., Any],
+    dependencies: Sequence[params.Depends] = (),
+    *,
+    ordered: bool = False,
 ) -> SocketEvent:
     """Compile a handler for an event.
 
@@ -46,4 +53,4 @@ def compile_event(
         )
     if name == "connect" and len(unmarked) > 1:
         raise UnresolvableParameterError(handler, unmarked[1], "connect brings one payload, auth; mark the others")
-    return SocketEvent(namespace, name, handler, plan)
+    return SocketEvent(namespace, name, handler, plan, ordered)

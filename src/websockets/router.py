@@ -16,15 +16,29 @@ class SocketRouter:
     Args:
         namespace: Where the events are heard.
         dependencies: Run before each handler's own; their values are dropped.
+        ordered: Whether one client's events run one after the other, as they were sent.
     """
 
-    def __init__(self, *, namespace: str = "/", dependencies: Sequence[params.Depends] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        namespace: str = "/",
+        dependencies: Sequence[params.Depends] = (),
+        ordered: bool = False,
+    ) -> None:
+        self.ordered = ordered
         self.namespace = namespace
         self.dependencies = tuple(dependencies)
         self.events: list[SocketEvent] = []
 
-    def on(self, event: str, *, dependencies: Sequence[params.Depends] = ()) -> Callable[[F], F]:
-        """Register a handler for an event.
+    def on(
+        self,
+        event: str,
+        *,
+        dependencies: Sequence[params.Depends] = (),
+        ordered: bool | None = None,
+    ) -> Callable[[F], F]:
+        """Register a handler for an event; `ordered` is that of `AsyncServer.on`.
 
         Raises:
             UnresolvableParameterError: A parameter can be supplied by nobody.
@@ -32,7 +46,8 @@ class SocketRouter:
 
         def register(handler: F) -> F:
             needed = (*self.dependencies, *dependencies)
-            self.events.append(compile_event(event, self.namespace, handler, needed))
+            in_order = self.ordered if ordered is None else ordered
+            self.events.append(compile_event(event, self.namespace, handler, needed, ordered=in_order))
             return handler
 
         return register

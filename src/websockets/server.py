@@ -1,6 +1,5 @@
 """A Socket.IO server whose handlers are written like FastAPI's."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
@@ -8,30 +7,30 @@ import socketio
 from fastapi import FastAPI, params
 
 from src.utils.wire import to_wire
-from src.websockets import transport
-from src.websockets.connection import Connection
-from src.websockets.dispatch import Dispatch
+from src.websockets.dispatch import Dispatch, Middleware
+from src.websockets.errors import ended
+from src.websockets.guard import GuardedServer
+from src.websockets.limits import Limits
 from src.websockets.registry import SocketEvent, compile_event
 from src.websockets.router import SocketRouter
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_CONNECTIONS = "socketio.connections"
-"""Where a handshake's environ keeps its connections by namespace: they end with the transport."""
+M = TypeVar("M", bound=Middleware)
 
 
-class AsyncServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is untyped
+class AsyncServer(GuardedServer):
     """`socketio.AsyncServer` with dependency injection, validated payloads, acks and errors.
 
     Args:
         app: The application whose `dependency_overrides` and `state` the handlers share; `asgi` sets it as well.
+        limits: What a client may ask for.
         options: Those of `socketio.AsyncServer`.
     """
 
-    def __init__(self, *, app: FastAPI | None = None, **options: Any) -> None:
-        super().__init__(async_mode="asgi", **options)
+    def __init__(self, *, app: FastAPI | None = None, limits: Limits | None = None, **options: Any) -> None:
+        super().__init__(limits=limits, **options)
         self.app = app
-        self._dismissals: set[asyncio.Task[None]] = set()
+        self.middlewares: list[Middleware] = []
         self._events: dict[tuple[str, str], SocketEvent] = {}
 
     def asgi(self, app: FastAPI, path: str = "/socket.io") -> socketio.ASGIApp:
@@ -51,6 +50,7 @@ class AsyncServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is un
         namespace: str | None = None,
         *,
         dependencies: Sequence[params.Depends] = (),
+        ordered: bool = False,
     ) -> Callable[[F], F]: ...
 
     @overload
@@ -63,8 +63,16 @@ class AsyncServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is un
         namespace: str | None = None,
         *,
         dependencies: Sequence[params.Depends] = (),
+        ordered: bool = False,
     ) -> Any:
         """Register a handler: injected when used as a decorator, python-socketio's own way when `handler` is given.
+
+        Args:
+            event: The event's name, or `*` for all that have no handler of their own.
+            handler: A function in python-socketio's own style.
+            namespace: Where the event is heard.
+            dependencies: Run before the handler's own; their values are dropped.
+            ordered: Whether one client's ordered events run one after the other, as they were sent.
 
         Raises:
             UnresolvableParameterError: A parameter can be supplied by nobody.
@@ -74,7 +82,7 @@ class AsyncServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is un
             return super().on(event, handler, namespace)
 
         def register(function: F) -> F:
-            self._add(compile_event(event, namespace or "/", function, dependencies))
+            self._add(compile_event(event, namespace or "/", function, dependencies, ordered=ordered))
             return function
 
         return register
@@ -90,6 +98,14 @@ class AsyncServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is un
         if handler is not None:
             return self.on(handler.__name__)(handler)
         return lambda function: self.on(function.__name__, namespace=namespace)(function)
+
+    def middleware(self, function: M) -> M:
+        """Put a function around every injected event, the first one outermost: `async def f(call, proceed)`.
+
+        It returns what `await proceed()` gave, or something else, or raises.
+        """
+        self.middlewares.append(function)
+        return function
 
     def include_router(self, router: SocketRouter) -> None:
         """Add the events of a router."""
@@ -117,22 +133,28 @@ class AsyncServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is un
         """Emit as `socketio.AsyncServer` does; models, dates and the like may appear anywhere in the data."""
         await super().emit(event, to_wire(data), *args, **kwargs)
 
-    async def shutdown(self) -> None:
-        """Close every transport, once its disconnect handlers are done, and stop the background tasks."""
-        for socket in list(self.eio.sockets.values()):
-            await transport.close(socket)
-        if self.eio.service_task_handle is not None:  # python-socketio fails when there is none any more
-            await super().shutdown()
+    async def disconnect_room(
+        self, room: str | Sequence[str], *, spare: str | None = None, namespace: str = "/"
+    ) -> None:
+        """End the connections of everyone in a room (or rooms), in every process, but for those in `spare` as well.
 
-    def authorization(self, auth: Any) -> str | None:
-        """Say which `Authorization` header the `auth` payload stands for; it replaces the handshake's own."""
-        token = auth.get("token") if isinstance(auth, dict) else None
-        return f"Bearer {token}" if isinstance(token, str) and token.isascii() else None
+        They get an `error` event of code 1008 before.
+        """
+        await self.manager.disconnect_room(room, spare, namespace, ended())
 
-    def connection(self, environ: Mapping[str, Any], namespace: str) -> Connection:
-        """Find the connection that a handshake opened to a namespace."""
-        connection: Connection = environ[_CONNECTIONS][namespace]
-        return connection
+    def expire(self, sid: str, seconds: float, namespace: str = "/") -> None:
+        """End a connection of this process after some time, with an `error` event; replaces what was said before."""
+        environ = self.get_environ(sid, namespace)
+        if environ is not None:
+            self.connection(environ, namespace).expire(
+                seconds, lambda: self._background(self.dismiss(sid, ended(), namespace))
+            )
+
+    def renew(self, sid: str, auth: Any, namespace: str = "/") -> None:
+        """Replace the `auth` payload of a connection of this process: later events run by the new authorization."""
+        environ = self.get_environ(sid, namespace)
+        if environ is not None:
+            self.connection(environ, namespace).renew(auth)
 
     @property
     def dependency_overrides(self) -> Mapping[Callable[..., Any], Callable[..., Any]]:
@@ -147,26 +169,3 @@ class AsyncServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is un
         dispatch = Dispatch(self, event)
         run = {"connect": dispatch.connect, "disconnect": dispatch.disconnect}.get(event.name, dispatch.event)
         super().on(event.name, run, event.namespace)
-
-    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
-        """Remember who introduces themselves; close the transport of a client that no namespace accepts."""
-        namespace = namespace or "/"
-        if self.manager.sid_from_eio_sid(eio_sid, namespace) is None:  # a second CONNECT must not change the identity
-            environ = self.environ[eio_sid]
-            connection = Connection(environ["asgi.scope"], data, self.authorization)
-            environ.setdefault(_CONNECTIONS, {})[namespace] = connection
-        await super()._handle_connect(eio_sid, namespace, data)
-        if not self._is_accepted(eio_sid):
-            task = asyncio.create_task(self._dismiss(eio_sid))
-            self._dismissals.add(task)
-            task.add_done_callback(self._dismissals.discard)
-
-    async def _dismiss(self, eio_sid: str) -> None:
-        """Close a refused client's transport once it was told why, unless it found another namespace meanwhile."""
-        if socket := self.eio.sockets.get(eio_sid):
-            await transport.deliver(socket)
-            if not self._is_accepted(eio_sid):
-                await transport.close(socket)
-
-    def _is_accepted(self, eio_sid: str) -> bool:
-        return any(self.manager.sid_from_eio_sid(eio_sid, name) for name in list(self.manager.get_namespaces()))

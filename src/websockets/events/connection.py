@@ -1,11 +1,44 @@
-from src.deps.auth import UserAccessJWTDep
+import time
+
+from src.core.effects import session_room, user_room
+from src.core.exceptions import PermissionDeniedError
+from src.core.token import AccessClaims
+from src.deps.auth import SessionServiceDep, UserAccessJWTDep
+from src.deps.database import ResourcesDep
+from src.schemas.auth import AccessTokenRequest
 from src.websockets.params import SID, Server
 from src.websockets.router import SocketRouter
+from src.websockets.server import AsyncServer
 
 router = SocketRouter()
 
 
 @router.on("connect")
-async def connect(sid: SID, server: Server, claims: UserAccessJWTDep) -> None:
-    """Let in whoever shows a live access token; everything for one user goes to the room `user:<id>`."""
-    await server.enter_room(sid, f"user:{claims.user_id}")
+async def connect(sid: SID, server: Server, claims: UserAccessJWTDep, sessions: SessionServiceDep) -> None:
+    """Let in whoever shows a live access token, until it expires or its session ends."""
+    await server.enter_room(sid, user_room(claims.user_id))
+    await server.enter_room(sid, session_room(claims.session_id))
+    _expire(server, sid, claims)
+    await sessions.require(claims)  # once more: it may have ended before the rooms could hear of it
+
+
+@router.on("auth.refresh")
+async def refresh(
+    data: AccessTokenRequest,
+    sid: SID,
+    server: Server,
+    old: UserAccessJWTDep,
+    resources: ResourcesDep,
+    sessions: SessionServiceDep,
+) -> None:
+    """Stay connected with a newer access token of the same session."""
+    new = resources.tokens.read_access(data.token)
+    if (new.user_id, new.session_id) != (old.user_id, old.session_id):
+        raise PermissionDeniedError("Not a token of this session.")
+    await sessions.require(new)
+    server.renew(sid, {"token": data.token})
+    _expire(server, sid, new)
+
+
+def _expire(server: AsyncServer, sid: str, claims: AccessClaims) -> None:
+    server.expire(sid, claims.expires_at - time.time())

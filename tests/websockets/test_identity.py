@@ -1,0 +1,127 @@
+"""The product's connections end with what let them in, in every process."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import aiohttp
+import httpx
+import pytest
+
+from src.core.config import settings
+from src.core.database import Resources
+from src.core.token import AccessClaims
+from src.main import rest
+from src.queues.emitter import RedisEmitter
+from src.websockets.app import create_server
+from tests.people import People, Person
+from tests.websockets.conftest import Peer, serve
+
+Join = Callable[[Person], Awaitable[Peer]]
+
+
+@pytest.fixture
+async def join(resources: Resources) -> AsyncIterator[Join]:
+    """Connect to a second process's server: a server of its own that shares nothing but Redis with the application."""
+    elsewhere = create_server(settings)
+    peers: list[Peer] = []
+    async with aiohttp.ClientSession() as http, serve(elsewhere.asgi(rest), lifespan="off") as url:
+
+        async def connect(person: Person) -> Peer:
+            peer = Peer(http)
+            peers.append(peer)
+            auth = {"token": person.tokens.access_token}
+            await peer.client.connect(url, auth=auth, transports=["websocket"], wait_timeout=3)
+            async with asyncio.timeout(3):
+                while not elsewhere.manager.is_listening:  # noqa: ASYNC110 - nobody is told of a subscription
+                    await asyncio.sleep(0.01)
+            return peer
+
+        yield connect
+        await elsewhere.shutdown()
+        for peer in peers:
+            await peer.client.disconnect()
+
+
+async def is_told_and_disconnected(peer: Peer) -> bool:
+    _, event, body = await peer.next()
+    await asyncio.wait_for(peer.client.wait(), 5)
+    return event == "error" and body["code"] == 1008
+
+
+class TestConnections:
+    async def test_end_with_a_logout(self, client: httpx.AsyncClient, people: People, join: Join) -> None:
+        person = await people.create()
+        peer = await join(person)
+        await client.post("/api/v1/auth/logout", headers=person.headers)
+        assert await is_told_and_disconnected(peer)
+
+    async def test_of_other_sessions_stay(self, client: httpx.AsyncClient, people: People, join: Join) -> None:
+        person = await people.create()
+        other = await people.login(person.user)
+        peer = await join(other)
+        await client.post("/api/v1/auth/logout", headers=person.headers)
+        await asyncio.sleep(0.3)
+        assert peer.client.connected
+
+    async def test_end_with_a_logout_everywhere(self, client: httpx.AsyncClient, people: People, join: Join) -> None:
+        person = await people.create()
+        peer = await join(await people.login(person.user))
+        await client.post("/api/v1/auth/logout/all", headers=person.headers)
+        assert await is_told_and_disconnected(peer)
+
+    async def test_end_when_the_user_is_disabled(
+        self, client: httpx.AsyncClient, people: People, admin: Person, join: Join
+    ) -> None:
+        person = await people.create()
+        peer = await join(person)
+        url = f"/api/v1/users/{person.user.id}/status"
+        assert (await client.put(url, json={"status": False}, headers=admin.headers)).status_code == 200
+        assert await is_told_and_disconnected(peer)
+
+    async def test_end_when_the_users_roles_change(
+        self, client: httpx.AsyncClient, people: People, admin: Person, join: Join
+    ) -> None:
+        person = await people.create("SOCKET:chat.join")
+        peer = await join(person)
+        url = f"/api/v1/users/{person.user.id}/roles"
+        assert (await client.put(url, json={"roles": []}, headers=admin.headers)).status_code == 200
+        assert await is_told_and_disconnected(peer)
+
+    async def test_end_from_a_worker_too(self, people: People, join: Join) -> None:
+        person = await people.create()
+        peer = await join(person)
+        events = RedisEmitter(settings.REDIS_DATABASE_URL)
+        await events.disconnect(f"user:{person.user.id}")
+        await events.aclose()
+        assert await is_told_and_disconnected(peer)
+
+    async def test_end_when_the_token_expires(
+        self, people: People, join: Join, resources: Resources, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        person = await people.create()
+        claims = resources.tokens.read_access(person.tokens.access_token)
+        soon = AccessClaims(claims.user_id, claims.session_id, int(time.time()) + 1)
+        monkeypatch.setattr(type(resources.tokens), "read_access", lambda *_: soon)
+        assert await is_told_and_disconnected(await join(person))
+
+
+class TestRefresh:
+    async def test_keeps_a_connection(self, people: People, join: Join, resources: Resources) -> None:
+        person = await people.create()
+        peer = await join(person)
+        claims = resources.tokens.read_access(person.tokens.access_token)
+        newer = resources.tokens.access(claims.user_id, claims.session_id, int(time.time()))
+        assert await peer.call("auth.refresh", {"token": newer}) is None
+
+    async def test_takes_no_token_of_another_session(self, people: People, join: Join) -> None:
+        person = await people.create()
+        other = await people.login(person.user)
+        peer = await join(person)
+        assert (await peer.call("auth.refresh", {"token": other.tokens.access_token}))["code"] == 1008
+
+
+class TestReadiness:
+    async def test_counts_the_events_of_other_processes(self, client: httpx.AsyncClient, resources: Resources) -> None:
+        assert resources.events.is_listening
+        assert (await client.get("/readyz")).json()["stores"]["redis"] is True

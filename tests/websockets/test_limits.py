@@ -1,0 +1,179 @@
+"""What no client can do to the server: each limit, flooded."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import pytest
+
+from src.websockets.limits import Limits
+from src.websockets.server import AsyncServer
+from tests.websockets.conftest import Connect, Host
+
+PATH = "/socket.io/?EIO=4&transport=websocket"
+LIMITS = Limits(
+    events_per_second=1,
+    burst=20,
+    running=4,
+    strikes=5,
+    queued_packets=50,
+    attachments=2,
+    payload_bytes=4096,
+    connect_seconds=0.2,
+    strangers=2,
+    drain_seconds=0.2,
+)
+
+
+@pytest.fixture
+def sio(host: Host, app: Any) -> AsyncServer:
+    server = AsyncServer(limits=LIMITS)
+    host.app = server.asgi(app)
+    return server
+
+
+async def closed(websocket: aiohttp.ClientWebSocketResponse) -> bool:
+    async with asyncio.timeout(3):
+        while True:
+            if (await websocket.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
+                return True
+
+
+class TestFlood:
+    async def test_events_beyond_the_burst_are_refused(self, sio: AsyncServer, connect: Connect) -> None:
+        @sio.on("ping")
+        async def handler() -> str:
+            return "pong"
+
+        peer = await connect()
+        acks = [await peer.call("ping") for _ in range(20)]
+        assert acks.count("pong") == 19  # CONNECT took one
+        assert acks[-1]["code"] == 1013
+
+    async def test_runs_few_events_at_a_time_and_drops_who_goes_on(self, sio: AsyncServer, host: Host) -> None:
+        running = most = 0
+
+        @sio.on("slow")
+        async def handler() -> None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0.01)
+            running -= 1
+
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            for _ in range(200):
+                await websocket.send_str('42["slow"]')
+            assert await closed(websocket)
+        assert most == 4
+
+    async def test_a_flood_of_connects_is_dropped(self, sio: AsyncServer, host: Host) -> None:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            for number in range(40):
+                await websocket.send_str(f"40/{number},")
+            assert await closed(websocket)
+
+
+class TestStrangers:
+    async def test_who_does_not_connect_in_time_is_closed(self, sio: AsyncServer, host: Host) -> None:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            assert await closed(websocket)
+
+    async def test_one_too_many_is_refused(self, sio: AsyncServer, host: Host) -> None:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.ws_connect(f"{host.url}{PATH}"),
+            http.ws_connect(f"{host.url}{PATH}"),
+        ):
+            with pytest.raises(aiohttp.WSServerHandshakeError):
+                await http.ws_connect(f"{host.url}{PATH}")
+
+
+class TestProtocol:
+    @pytest.mark.parametrize(
+        "packet", ["42", '42["disconnect"]', '42["connect"]', "42[{}]", "4", "49", '453-["x"]', "4" + "[" * 3000]
+    )
+    async def test_who_breaks_it_is_dropped(self, sio: AsyncServer, host: Host, packet: str) -> None:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            await websocket.send_str(packet)
+            assert await closed(websocket)
+
+    async def test_a_packet_too_large_is_dropped(self, sio: AsyncServer, host: Host) -> None:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            await websocket.send_str('42["x","' + "x" * 5000 + '"]')
+            assert await closed(websocket)
+
+
+class TestSlowReader:
+    async def test_is_dropped_with_what_it_did_not_read(self, sio: AsyncServer, host: Host) -> None:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            await websocket.receive_str()
+            await websocket.receive_str()
+            async with asyncio.timeout(5):
+                while sio.eio.sockets:
+                    for _ in range(20):
+                        await sio.emit("news", "x" * 100_000)
+                    await asyncio.sleep(0.01)
+
+
+class TestOrder:
+    async def test_ordered_events_run_as_they_were_sent(self, sio: AsyncServer, connect: Connect) -> None:
+        seen: list[int] = []
+
+        @sio.on("say", ordered=True)
+        async def handler(number: int) -> None:
+            await asyncio.sleep(0.02 / (number + 1))
+            seen.append(number)
+
+        peer = await connect()
+        await asyncio.gather(*(peer.call("say", number) for number in range(10)))
+        assert seen == list(range(10))
+
+
+class TestMiddleware:
+    async def test_stands_around_every_event(self, sio: AsyncServer, connect: Connect) -> None:
+        @sio.middleware
+        async def shout(call: Any, proceed: Any) -> Any:
+            return f"{call.event}: {(await proceed()).upper()}"
+
+        @sio.on("say")
+        async def handler(text: str) -> str:
+            return text
+
+        assert await (await connect()).call("say", "hi") == "say: HI"
+
+
+class TestExpiry:
+    async def test_ends_a_connection_with_an_error(self, sio: AsyncServer, connect: Connect) -> None:
+        peer = await connect()
+        sio.expire(peer.client.get_sid(), 0.05)
+        assert (await peer.next())[2]["error"] == "auth.session_ended"
+        await asyncio.wait_for(peer.client.wait(), 3)
+
+    async def test_may_be_moved(self, sio: AsyncServer, connect: Connect) -> None:
+        peer = await connect()
+        sio.expire(peer.client.get_sid(), 0.05)
+        sio.expire(peer.client.get_sid(), 60)
+        await asyncio.sleep(0.15)
+        assert peer.client.connected
+
+
+class TestShutdown:
+    async def test_lets_running_events_end_for_a_while(self, sio: AsyncServer, connect: Connect) -> None:
+        done: list[str] = []
+
+        @sio.on("slow")
+        async def slow(seconds: float) -> None:
+            await asyncio.sleep(seconds)
+            done.append("ended")
+
+        peer = await connect()
+        await peer.client.emit("slow", 0.05)
+        await peer.client.emit("slow", 60)
+        await asyncio.sleep(0.02)
+        await sio.shutdown()
+        assert done == ["ended"]
