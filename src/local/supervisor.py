@@ -30,14 +30,16 @@ def up(directory: Path, plan: Plan, configured: Mapping[str, str]) -> None:
         LocalError: It cannot start, or a child ended by itself; all others are stopped then.
     """
     signals = Signals()
-    with locked(directory, f"http://localhost:{plan.port}"):
-        require_free(plan.host, plan.port, "API")
-        with suppress(Stopped), _stores(directory, plan.port, configured, signals) as children:
-            try:
-                _serve(plan, children)
-            except Stopped:
-                print("Stopping … (once more: kill)", flush=True)
-                raise
+    with (
+        locked(directory, f"http://localhost:{plan.port}"),
+        suppress(Stopped),
+        _stores(directory, plan.port, configured, signals, host=plan.host) as children,
+    ):
+        try:
+            _serve(plan, children)
+        except Stopped:
+            print("Stopping … (once more: kill)", flush=True)
+            raise
 
 
 def run(directory: Path, port: int, configured: Mapping[str, str], command: Sequence[str]) -> int:
@@ -55,12 +57,19 @@ def run(directory: Path, port: int, configured: Mapping[str, str], command: Sequ
 
 
 @contextmanager
-def _stores(directory: Path, port: int, configured: Mapping[str, str], signals: Signals) -> Iterator[Children]:
-    """Stores that are up, and known to this process and to every other one through the dotenv file."""
+def _stores(
+    directory: Path, port: int, configured: Mapping[str, str], signals: Signals, *, host: str | None = None
+) -> Iterator[Children]:
+    """Stores that are up, and known to this process and to every other one through the dotenv file.
+
+    With a host, the API is going to listen there: its port has to be free, once what a killed supervisor left is gone.
+    """
     environment_file = directory / "env"
     environment_file.unlink(missing_ok=True)
     children = Children(directory, signals.pause)
     try:
+        if host is not None:
+            require_free(host, port, "API")
         if configured["ENVIRONMENT"] == "LOCAL":
             variables = start_stores(directory, Ports.after(port), configured, children)
             write_environment(environment_file, variables)
