@@ -64,6 +64,8 @@ install() {
 
 bootstrap() {
     local python
+    # A link leads to the environment of another tree, such as the one that this worktree belongs to: it is that tree's.
+    [[ -L .venv ]] && return
     is_current && return
     python="$(find_python)" || exit 1
     # The lock belongs to the open file, so it outlives the process that takes it, and ends with this shell's.
