@@ -114,7 +114,6 @@ class GuardedServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is 
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         environ = self.environ.get(eio_sid)
-        self._strangers.discard(eio_sid)
         self._binary_packet.pop(eio_sid, None)
         if environ is None:
             return
@@ -122,6 +121,7 @@ class GuardedServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is 
         try:
             await super()._handle_eio_disconnect(eio_sid, reason)
         finally:
+            self._strangers.discard(eio_sid)  # last: leaving its namespaces makes it one
             environ[_CLIENT].close()
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:

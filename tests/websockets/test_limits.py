@@ -89,6 +89,12 @@ class TestStrangers:
             with pytest.raises(aiohttp.WSServerHandshakeError):
                 await http.ws_connect(f"{host.url}{PATH}")
 
+    async def test_who_has_left_is_none(self, sio: AsyncServer, connect: Connect) -> None:
+        for _ in range(LIMITS.strangers + 1):
+            peer = await connect()
+            await peer.client.disconnect()
+        assert (await connect()).client.connected
+
 
 class TestProtocol:
     @pytest.mark.parametrize(
