@@ -12,7 +12,7 @@ from socketio import packet
 from src.websockets import transport
 from src.websockets.client import Client
 from src.websockets.connection import Connection
-from src.websockets.engine import Engine
+from src.websockets.engine import Engine, enveloped
 from src.websockets.errors import ErrorBody, throttled
 from src.websockets.limits import Limits
 from src.websockets.manager import LocalManager
@@ -179,6 +179,9 @@ class GuardedServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is 
         answer = [body] if id is not None else ["error", body]
         kind = packet.ACK if id is not None else packet.EVENT
         await self._send_packet(eio_sid, self.packet_class(kind, namespace=namespace, id=id, data=answer))
+
+    async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
+        self.eio.post(eio_sid, enveloped(pkt))
 
     def _estrange(self, eio_sid: str) -> None:
         """Give a transport without a namespace its time."""

@@ -9,13 +9,13 @@ from typing import Any
 
 import socketio
 import structlog
-from engineio import packet as engine_packet
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from socketio.packet import EVENT
 
+from src.websockets.engine import enveloped
 from src.websockets.metrics import PUBLISH_FAILURES
 
 log = structlog.get_logger(__name__)
@@ -48,9 +48,7 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
         if namespace not in self.rooms:
             return
         arguments = list(data) if isinstance(data, tuple) else [] if data is None else [data]
-        encoded = self.server.packet_class(EVENT, namespace=namespace, data=[event, *arguments]).encode()
-        parts = encoded if isinstance(encoded, list) else [encoded]
-        packets = [engine_packet.Packet(engine_packet.MESSAGE, part) for part in parts]
+        packets = enveloped(self.server.packet_class(EVENT, namespace=namespace, data=[event, *arguments]))
         skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
         post = self.server.eio.post
         for sid, eio_sid in self.get_participants(namespace, to or room):

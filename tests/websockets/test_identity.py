@@ -101,7 +101,7 @@ class TestConnections:
     ) -> None:
         person = await people.create()
         claims = resources.tokens.read_access(person.tokens.access_token)
-        soon = AccessClaims(claims.user_id, claims.session_id, int(time.time()) + 1)
+        soon = AccessClaims(claims.user_id, claims.session_id, int(time.time()) + 2)
         monkeypatch.setattr(type(resources.tokens), "read_access", lambda *_: soon)
         assert await is_told_and_disconnected(await join(person))
 
