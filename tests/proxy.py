@@ -21,6 +21,13 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self.port = 0
 
+    def lead_to(self, url: str) -> None:
+        """Forward new connections to another server."""
+        parts = urlsplit(url)
+        assert parts.hostname
+        assert parts.port
+        self._target = parts.hostname, parts.port
+
     async def heal(self) -> None:
         self._resetting, self._greeting = False, None
         self._flowing.set()

@@ -45,25 +45,33 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(output: Path) -> AsyncIterator[Served]:
-    """Start the process, and stop it at the end."""
-    async with AsyncExitStack() as stack:
-        stores = {name: await stack.enter_async_context(proxied(os.environ[url])) for name, url in URLS.items()}
-        environment = os.environ | IMPATIENT | {URLS[name]: url for name, (url, _) in stores.items()}
-        stdout = stack.enter_context(output.open("wb"))
-        command = (sys.executable, "-m", "uvicorn", "src.main:app", "--port", "0")
-        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=stdout, stderr=stdout)
+async def process(output: Path, *, app: str = "src.main:app", **environment: str) -> AsyncIterator[str]:
+    """Run an application, give its address, and stop it at the end."""
+    with output.open("wb") as stdout:
+        command = (sys.executable, "-m", "uvicorn", app, "--port", "0")
+        variables = os.environ | environment
+        running = await asyncio.create_subprocess_exec(*command, env=variables, stdout=stdout, stderr=stdout)
         try:
             async with asyncio.timeout(30):
                 while not (found := re.search(r"running on (http://[\d.:]+)", output.read_text())):  # noqa: ASYNC240 - a short file
-                    assert process.returncode is None, output.read_text()  # noqa: ASYNC240 - a short file
+                    assert running.returncode is None, output.read_text()  # noqa: ASYNC240 - a short file
                     await asyncio.sleep(0.05)
-            client = await stack.enter_async_context(httpx.AsyncClient(base_url=found[1], timeout=30))
-            yield Served(client, output, {name: proxy for name, (_, proxy) in stores.items()})
+            yield found[1]
         finally:
             with suppress(ProcessLookupError):
-                process.terminate()
-            await process.wait()
+                running.terminate()
+            await running.wait()
+
+
+@asynccontextmanager
+async def serve(output: Path) -> AsyncIterator[Served]:
+    """Run the application behind proxies."""
+    async with AsyncExitStack() as stack:
+        stores = {name: await stack.enter_async_context(proxied(os.environ[url])) for name, url in URLS.items()}
+        ways = {URLS[name]: url for name, (url, _) in stores.items()}
+        address = await stack.enter_async_context(process(output, **IMPATIENT, **ways))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30))
+        yield Served(client, output, {name: proxy for name, (_, proxy) in stores.items()})
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ async def shout(count: int, server: Server) -> None:
 stock = socketio.AsyncServer(async_mode="asgi", transports=["websocket"])
 
 
-@stock.on("say")
+@stock.on("say")  # type: ignore[untyped-decorator]  # python-socketio ships no types
 async def say_by_hand(sid: str, data: Any) -> Any:
     """The same, without any layer."""
     try:
@@ -97,7 +97,7 @@ async def say_by_hand(sid: str, data: Any) -> Any:
     return received.model_dump(mode="json")
 
 
-@stock.on("shout")
+@stock.on("shout")  # type: ignore[untyped-decorator]  # python-socketio ships no types
 async def shout_by_hand(sid: str, count: int) -> None:
     """The same."""
     for number in range(count):

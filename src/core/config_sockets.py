@@ -4,7 +4,7 @@ from src.core.config_stores import SettingsGroup
 
 
 class SocketSettings(SettingsGroup):
-    """What one Socket.IO client may ask for."""
+    """What one Socket.IO client may ask for, and what is kept for those that come back."""
 
     transports: list[str] = Field(["websocket", "polling"], alias="SOCKETIO_TRANSPORTS")
     events_per_second: float = Field(100, gt=0, alias="SOCKETIO_EVENTS_PER_SECOND")
@@ -18,3 +18,5 @@ class SocketSettings(SettingsGroup):
     connect_seconds: float = Field(20, gt=0, alias="SOCKETIO_CONNECT_SECONDS")
     strangers: int = Field(1000, ge=1, alias="SOCKETIO_STRANGERS")
     drain_seconds: float = Field(3, ge=0, alias="SOCKETIO_DRAIN_SECONDS")
+    recovery_seconds: int = Field(120, ge=0, alias="SOCKETIO_RECOVERY_SECONDS")
+    recovery_messages: int = Field(10_000, ge=1, alias="SOCKETIO_RECOVERY_MESSAGES")

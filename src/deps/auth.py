@@ -1,5 +1,6 @@
 """Who is calling; each name gives the same in REST handlers and socket events."""
 
+import time
 from typing import Annotated
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from fastapi import Depends, Header
 from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
+from src.core.database import Resources
 from src.core.exceptions import UnauthorizedError
 from src.core.token import AccessClaims, RefreshClaims
 from src.crud.user import UserCRUD
@@ -79,13 +81,27 @@ AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
 AuthCrudDep = Annotated[UserCRUD, Depends(get_auth_crud)]
 
 
+def read_claims(connection: HTTPConnection, token: str, resources: Resources) -> AccessClaims:
+    """The contents of the access token, read once for a request, and once for all events of a Socket.IO connection.
+
+    Raises:
+        UnauthorizedError: It is not valid, or no longer.
+    """
+    state = connection.scope.setdefault("state", {})
+    read: tuple[str, AccessClaims] | None = state.get("access")
+    if read is not None and read[0] == token and read[1].expires_at > time.time():
+        return read[1]
+    claims = resources.tokens.read_access(token)
+    state["access"], state["actor_id"] = (token, claims), claims.user_id
+    return claims
+
+
 async def require_session(
     connection: HTTPConnection, token: HeaderAccessTokenDep, resources: ResourcesDep, sessions: SessionServiceDep
 ) -> AccessClaims:
     """The contents of the access token, after it was verified and its session found alive."""
-    claims = resources.tokens.read_access(token)
+    claims = read_claims(connection, token, resources)
     await sessions.require(claims)
-    connection.state.actor_id = claims.user_id
     return claims
 
 

@@ -6,7 +6,7 @@ from starlette.requests import HTTPConnection
 from src.core.exceptions import PermissionDeniedError
 from src.core.route import RouteRegistry
 from src.core.token import AccessClaims
-from src.deps.auth import HeaderAccessTokenDep
+from src.deps.auth import HeaderAccessTokenDep, read_claims
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.services.authority import Authority
 from src.services.explanation import ExplanationService
@@ -25,12 +25,11 @@ async def require_permission(
     connection: HTTPConnection, token: HeaderAccessTokenDep, resources: ResourcesDep
 ) -> AccessClaims:
     """The caller, after the code of this very route or event was found granted; one Redis round trip, no SQL."""
-    claims = resources.tokens.read_access(token)
+    claims = read_claims(connection, token, resources)
     registry: RouteRegistry = connection.app.state.registry
     code = registry.find_code(connection.scope)
     if code is None:
         raise PermissionDeniedError
-    connection.state.actor_id = claims.user_id
     # Made here instead of by a dependency of its own: every guarded request pays for each of them.
     await PermissionService(resources).require(claims.user_id, claims.session_id, code)
     return claims

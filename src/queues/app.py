@@ -10,6 +10,7 @@ from celery import signals
 from src.core.config import settings
 from src.core.database import Resources, open_resources
 from src.core.logging import configure_logging
+from src.core.socket_channel import SocketMemory
 from src.queues.backend import ResultBackend
 from src.queues.celery import Celery
 from src.queues.emitter import RedisEmitter
@@ -21,6 +22,7 @@ from src.queues.sender import CelerySender
 log = structlog.get_logger(__name__)
 
 REDIS_URL = str(settings.CELERY_REDIS_URL)
+MEMORY = SocketMemory(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
 TIME_LIMIT_SECONDS = 600
 
 app = Celery("celery_app", broker=REDIS_URL, backend=f"{ResultBackend.__module__}:{ResultBackend.__name__}+{REDIS_URL}")
@@ -68,7 +70,7 @@ app.autodiscover_tasks(["src.queues.tasks"])
 async def worker_lifespan() -> AsyncIterator[Resources]:
     """The stores of one worker process: the API's own, with an emitter that needs no sockets."""
     async with (
-        aclosing(RedisEmitter(settings.REDIS_DATABASE_URL)) as events,
+        aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, MEMORY)) as events,
         open_resources(settings, CelerySender(app), events) as resources,
     ):
         yield resources

@@ -1,11 +1,9 @@
-import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
-from socketio import AsyncRedisManager
-
+from src.core.socket_channel import ChannelError, SocketChannel, SocketMemory
 from src.utils.wire import to_wire
 
-PUBLISH_SECONDS = 1
 # What the servers say to whom they disconnect themselves.
 SESSION_ENDED = {
     "code": 1008,
@@ -19,22 +17,25 @@ SESSION_ENDED = {
 class RedisEmitter:
     """Reaches browsers through the Socket.IO servers: the unit of work's `EventEmitter` in a process without sockets.
 
+    Within a second or not at all, which the log then says: events are hints.
+
     Args:
         url: The Redis that the servers listen on.
+        memory: What is kept for clients that come back; as the servers have it.
     """
 
-    def __init__(self, url: str) -> None:
-        self._manager = AsyncRedisManager(url, write_only=True)
+    def __init__(self, url: str, memory: SocketMemory | None = None) -> None:
+        self._channel = SocketChannel(url, memory)
 
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         """Emit to everyone in `room`, or to everyone in the namespace."""
-        await self._manager.emit(event, to_wire(data), namespace=namespace, room=room)
+        with suppress(ChannelError):
+            await self._channel.publish(self._channel.emit(event, to_wire(data), namespace, room))
 
     async def disconnect(self, room: str | Sequence[str], *, spare: str | None = None) -> None:
         """Ask the servers to end the connections of everyone in `room` (or rooms), but for those in `spare` as well."""
-        message = {"method": "disconnect_room", "room": room, "spare": spare, "namespace": "/", "body": SESSION_ENDED}
-        async with asyncio.timeout(PUBLISH_SECONDS):
-            await self._manager._publish({**message, "host_id": self._manager.host_id})
+        with suppress(ChannelError):
+            await self._channel.publish(self._channel.disconnect(room, spare, SESSION_ENDED))
 
     @property
     def is_listening(self) -> bool:
@@ -42,6 +43,5 @@ class RedisEmitter:
         return True
 
     async def aclose(self) -> None:
-        """Close the connection, if one was ever needed."""
-        if self._manager.redis is not None:
-            await self._manager.redis.aclose()
+        """Close the connections, if any were needed."""
+        await self._channel.redis.aclose()

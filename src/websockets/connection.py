@@ -64,6 +64,7 @@ class Connection:
         scheme = self._handshake.get("scheme", "http").replace("ws", "http")
         scope = {"method": "GET", **self._handshake, "type": "http", "scheme": scheme}
         scope["headers"] = list(scope["headers"])
+        scope["state"] = dict(scope.get("state", {}))  # one for all events of the connection
         if (authorization := self._authorization(self.auth)) is not None:
             MutableHeaders(scope=scope)["Authorization"] = authorization
         return scope

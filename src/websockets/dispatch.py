@@ -113,6 +113,17 @@ class Dispatch:
         except Exception:
             logger.exception("The disconnect handler of %s failed", namespace)
 
+    async def complaint(self, sid: str) -> int | None:
+        """The code of the error that the handler raises about a client of whom nothing has come."""
+        environ = self.server.get_environ(sid, self.namespace)
+        if environ is None:
+            return None
+        try:
+            await self._run((), self.name, self.namespace, sid, environ)
+        except Exception as error:
+            return _tell(error, self.name)["code"]
+        return None
+
     def _split(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Put name and namespace in front, where python-socketio gives them to catch-all handlers only."""
         if self.namespace != "*":

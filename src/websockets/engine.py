@@ -48,6 +48,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
         self._socket = handler.__self__
         self._socket.websocket = self
         self._server = server
+        self.handler = handler
         self._busy: dict[str, asyncio.Task[Any] | None] = {}
         self._silence: asyncio.Timeout | None = None
 

@@ -5,11 +5,11 @@ from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import socketio
 import structlog
 from socketio import packet
 
 from src.websockets import transport
+from src.websockets.admission import AdmittingServer
 from src.websockets.client import Client
 from src.websockets.connection import Connection
 from src.websockets.engine import Engine, enveloped
@@ -28,12 +28,12 @@ class ProtocolError(Exception):
     """A client does what no Socket.IO client does."""
 
 
-class GuardedServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is untyped
-    """`socketio.AsyncServer` with limits, and with an end for those who pass them.
+class GuardedServer(AdmittingServer):
+    """A server with limits, and with an end for those who pass them.
 
     Args:
         limits: What a client may ask for.
-        options: Those of `socketio.AsyncServer`.
+        options: Those of `AdmittingServer`.
     """
 
     def __init__(self, *, limits: Limits | None = None, **options: Any) -> None:
@@ -46,7 +46,6 @@ class GuardedServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is 
         self.eio.overflowed = lambda eio_sid: self._background(self.drop(eio_sid, "slow reader"))
         self._strangers: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = False
 
     def authorization(self, auth: Any) -> str | None:
         """Say which `Authorization` header the `auth` payload stands for; it replaces the handshake's own."""
@@ -84,6 +83,10 @@ class GuardedServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is 
         for sid, _ in list(self.manager.get_participants(namespace, room)):
             if sid not in spared:
                 await self.dismiss(sid, body, namespace)
+
+    def resume(self) -> None:
+        """The other processes are heard again: what they said meanwhile about this one's clients is not known."""
+        self._background(self.recheck_clients())
 
     async def shutdown(self) -> None:
         """Close every transport, once its disconnect handlers are done; then let running events end, for a while."""

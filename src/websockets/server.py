@@ -1,5 +1,6 @@
 """A Socket.IO server whose handlers are written like FastAPI's."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
@@ -8,14 +9,15 @@ from fastapi import FastAPI, params
 
 from src.utils.wire import to_wire
 from src.websockets.dispatch import Dispatch, Middleware
-from src.websockets.errors import ended
+from src.websockets.errors import DENIED, UNAVAILABLE, ended
 from src.websockets.guard import GuardedServer
-from src.websockets.limits import Limits
 from src.websockets.registry import SocketEvent, compile_event
 from src.websockets.router import SocketRouter
 
 F = TypeVar("F", bound=Callable[..., Any])
 M = TypeVar("M", bound=Middleware)
+
+_RECHECK_SECONDS = 1
 
 
 class AsyncServer(GuardedServer):
@@ -23,13 +25,13 @@ class AsyncServer(GuardedServer):
 
     Args:
         app: The application whose `dependency_overrides` and `state` the handlers share; `asgi` sets it as well.
-        limits: What a client may ask for.
-        options: Those of `socketio.AsyncServer`.
+        options: `limits`, `recovery`, and those of `socketio.AsyncServer`.
     """
 
-    def __init__(self, *, app: FastAPI | None = None, limits: Limits | None = None, **options: Any) -> None:
-        super().__init__(limits=limits, **options)
+    def __init__(self, *, app: FastAPI | None = None, **options: Any) -> None:
+        super().__init__(**options)
         self.app = app
+        self._rechecks: dict[str, Dispatch] = {}
         self.middlewares: list[Middleware] = []
         self._events: dict[tuple[str, str], SocketEvent] = {}
 
@@ -106,6 +108,29 @@ class AsyncServer(GuardedServer):
         """
         self.middlewares.append(function)
         return function
+
+    def recheck(self, function: F, namespace: str = "/") -> F:
+        """Ask an injected function whether a client may stay as it is; it raises as handlers do, code 1008 for no.
+
+        It is asked about a client that comes back, once that is in its rooms again, and about every client when this
+        process has not heard the others for a while.
+        """
+        self._rechecks[namespace] = Dispatch(self, compile_event("recheck", namespace, function))
+        return function
+
+    async def may_stay(self, sid: str, namespace: str) -> bool:
+        """Whether a client may stay as it is; not, if that cannot be told."""
+        check = self._rechecks.get(namespace)
+        return check is None or await check.complaint(sid) is None
+
+    async def recheck_clients(self) -> None:
+        """End the connections of this process that may not stay; waits for stores that do not answer."""
+        for namespace, check in self._rechecks.items():
+            for sid, _ in list(self.manager.get_participants(namespace, None)):
+                while (code := await check.complaint(sid)) == UNAVAILABLE:  # noqa: ASYNC110 - stores tell nobody
+                    await asyncio.sleep(_RECHECK_SECONDS)
+                if code == DENIED:
+                    await self.dismiss(sid, ended(), namespace)
 
     def include_router(self, router: SocketRouter) -> None:
         """Add the events of a router."""

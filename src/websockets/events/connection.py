@@ -5,12 +5,16 @@ from src.core.exceptions import PermissionDeniedError
 from src.core.token import AccessClaims
 from src.deps.auth import SessionServiceDep, UserAccessJWTDep
 from src.deps.database import ResourcesDep
+from src.deps.permission import PermissionServiceDep
 from src.schemas.auth import AccessTokenRequest
 from src.websockets.params import SID, Server
 from src.websockets.router import SocketRouter
 from src.websockets.server import AsyncServer
 
 router = SocketRouter()
+
+# Rooms that a client enters by an event, by the beginning of their names.
+_GRANTED_BY = {"chat:": "SOCKET:chat.join"}
 
 
 @router.on("connect")
@@ -38,6 +42,14 @@ async def refresh(
     await sessions.require(new)
     server.renew(sid, {"token": data.token})
     _expire(server, sid, new)
+
+
+async def recheck(sid: SID, server: Server, claims: UserAccessJWTDep, permissions: PermissionServiceDep) -> None:
+    """A client may stay while its session lives, and while what it listens to is granted to it."""
+    rooms = server.rooms(sid)
+    for prefix, code in _GRANTED_BY.items():
+        if any(room.startswith(prefix) for room in rooms):
+            await permissions.require(claims.user_id, claims.session_id, code)
 
 
 def _expire(server: AsyncServer, sid: str, claims: AccessClaims) -> None:

@@ -1,0 +1,160 @@
+"""What a client whose network broke comes back to: its rooms, and what was emitted meanwhile."""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import structlog
+
+from src.core.socket_channel import STREAM, ChannelError, SocketChannel
+
+log = structlog.get_logger(__name__)
+
+REMEMBERED = 256
+"""How many offsets are known of what a connection was sent: its client may have lost all that came after its own."""
+
+_AT_MOST = 1000  # events; whoever missed more had better read everything anew
+_PAGE = 1000
+_PAGES = 5
+_CLOCKS_DIFFER_MS = 2000
+
+
+@dataclass(slots=True)
+class Trail:
+    """What is known of a connection that its client may come back to.
+
+    Attributes:
+        pid: The secret that the client shows when it comes back.
+        owner: Whose it is.
+        since: When it began, in milliseconds.
+        rooms: Where it was when it broke.
+        sent: The offsets of what it was sent, oldest first.
+    """
+
+    pid: str
+    sid: str
+    namespace: str
+    owner: str
+    since: int = field(default_factory=lambda: int(time.time() * 1000))
+    rooms: list[str] = field(default_factory=list)
+    sent: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+
+    def to_json(self) -> str:
+        """As it is kept."""
+        return json.dumps({**asdict(self), "sent": list(self.sent)})
+
+    @classmethod
+    def from_json(cls, kept: str | bytes) -> Self:
+        """As it was kept."""
+        fields = json.loads(kept)
+        return cls(**{**fields, "sent": deque(fields["sent"], maxlen=REMEMBERED)})
+
+    def cut(self, offset: str | None) -> None:
+        """Forget what was sent after an offset: the client has not got it."""
+        while self.sent and self.sent[-1] != offset:
+            self.sent.pop()
+
+
+class Recovery:
+    """Keeps connections that broke in Redis for a while, and finds what they missed in the channel's stream.
+
+    Args:
+        channel: Where the servers meet.
+        owner: Says by the `auth` payload whose a connection is; nobody gets another's back. Any exception of it is
+            nobody's.
+    """
+
+    def __init__(self, channel: SocketChannel, owner: Callable[[Any], str] = lambda _: "") -> None:
+        self.channel = channel
+        self._owner = owner
+
+    def owner(self, auth: Any) -> str | None:
+        """Whose connection this is; None when nobody can tell, and where nothing is to be kept."""
+        if not self.channel.memory.seconds or not isinstance(auth, dict) or auth.get("recover") is not True:
+            return None
+        try:
+            return self._owner(auth)
+        except Exception as error:  # the connect handler says what is wrong with it
+            log.info("owner_unknown", reason=type(error).__name__)
+            return None
+
+    async def keep(self, trail: Trail) -> None:
+        """Keep a connection that broke; without Redis it is forgotten."""
+        redis, seconds = self.channel.redis, self.channel.memory.seconds
+        try:
+            await self.channel.attempt(lambda: redis.set(_key(trail.pid), trail.to_json(), ex=seconds))
+        except ChannelError:
+            log.info("connection_not_kept")
+
+    async def take(self, auth: Any, namespace: str, owner: str) -> Trail | None:
+        """The connection that the client comes back to, once, if it is its own and begins where the client says."""
+        pid, offset = auth.get("pid"), auth.get("offset")
+        if not isinstance(pid, str) or not pid:
+            return None
+        try:
+            kept = await self.channel.attempt(lambda: self.channel.redis.getdel(_key(pid)))
+        except ChannelError:
+            return None
+        trail = Trail.from_json(kept) if kept else None
+        if trail is None or (trail.namespace, trail.owner) != (namespace, owner):
+            return None
+        if offset is not None and offset not in trail.sent:
+            return None
+        trail.cut(offset)
+        return trail
+
+    async def missed(self, trail: Trail) -> list[dict[str, Any]] | None:
+        """What was emitted to the connection's rooms after what its client has got, oldest first.
+
+        Returns:
+            None when that cannot be told any more, or when the connection would have been ended meanwhile.
+        """
+        got = set(trail.sent)
+        start = int(trail.sent[-1].partition("-")[0]) - _CLOCKS_DIFFER_MS if got else trail.since
+        try:
+            messages = await self.channel.attempt(lambda: self._read(start))
+        except ChannelError:
+            return None
+        if got:  # the stream has to reach back so far, and what was before is of no interest
+            first = next((at for at, message in enumerate(messages) if message.get("offset") in got), None)
+            if first is None:
+                return None
+            messages = messages[first:]
+        concerning = [message for message in messages if _concerns(message, trail)]
+        if any(message["method"] != "emit" for message in concerning):
+            return None
+        missed = [message for message in concerning if message["offset"] not in got]
+        return missed if len(missed) <= _AT_MOST else None
+
+    async def _read(self, start: int) -> list[dict[str, Any]]:
+        """Everything from a time on, what is being written now included."""
+        await self.channel.settle()
+        messages: list[dict[str, Any]] = []
+        begin = str(max(0, start))
+        for _ in range(_PAGES):
+            entries: Any = await self.channel.redis.xrange(STREAM, begin, "+", count=_PAGE)
+            messages += [json.loads(fields[b"message"]) for _, fields in entries]
+            if len(entries) < _PAGE:
+                return messages
+            begin = f"({entries[-1][0].decode()}"
+        raise ChannelError
+
+
+def _concerns(message: dict[str, Any], trail: Trail) -> bool:
+    """Whether the connection would have been reached."""
+    if message["namespace"] != trail.namespace:
+        return False
+    rooms, skipped = _listed(message["room"]), _listed(message.get("skip_sid"))
+    reached = message["room"] is None or not rooms.isdisjoint(trail.rooms)
+    return reached and trail.sid not in skipped and message.get("spare") not in trail.rooms
+
+
+def _listed(names: Any) -> set[Any]:
+    return set(names) if isinstance(names, list) else {names}
+
+
+def _key(pid: str) -> str:
+    return f"socketio:connection:{pid}"
