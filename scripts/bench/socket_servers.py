@@ -1,9 +1,11 @@
-"""The same events twice: written for our server, and by hand for python-socketio's own.
+"""The same events twice, written for our server and by hand for python-socketio's own; and a server to be flooded.
 
 uvicorn scripts.bench.socket_servers:ours
 uvicorn scripts.bench.socket_servers:bare
+uvicorn scripts.bench.socket_servers:flooded
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -104,14 +106,42 @@ async def shout_by_hand(sid: str, count: int) -> None:
         await stock.emit("shouted", {"number": number, "text": "x" * 100})
 
 
-def _application() -> FastAPI:
-    app = FastAPI()
+guarded = AsyncServer(transports=["websocket"])
+
+
+@guarded.on("slow")
+async def slow() -> None:
+    """Take some time, as events that ask a store do."""
+    await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def _watched(app: FastAPI) -> AsyncIterator[None]:
+    async def watch() -> None:
+        while True:
+            app.state.tasks = max(app.state.tasks, len(asyncio.all_tasks()))
+            await asyncio.sleep(0.01)
+
+    app.state.tasks = 0
+    watching = asyncio.create_task(watch())
+    yield
+    watching.cancel()
+
+
+def _application(lifespan: Any = None) -> FastAPI:
+    app = FastAPI(lifespan=lifespan)
 
     @app.get("/livez")
     async def livez() -> None: ...
+
+    @app.get("/report")
+    async def report() -> dict[str, int]:
+        tasks, app.state.tasks = app.state.tasks, 0
+        return {"tasks": tasks}
 
     return app
 
 
 ours = server.asgi(_application())
+flooded = guarded.asgi(_application(_watched))
 bare = socketio.ASGIApp(stock, other_asgi_app=_application())

@@ -91,6 +91,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
             await self._socket.queue.put(None)
             await asyncio.wait([writer])
             await self._socket.close(wait=False, abort=True, reason=self._server.reason.TRANSPORT_CLOSE)
+            self._socket.ping.cancel()
 
     async def _read(self) -> None:
         """Take packets until the client leaves, breaks the protocol, or says nothing, not even a pong."""
@@ -137,6 +138,14 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
     def create_queue(self, *_args: Any, **_options: Any) -> SendQueue:
         """A queue for a new transport."""
         return SendQueue()
+
+    def start_background_task(self, target: Any, *args: Any, **options: Any) -> asyncio.Task[Any]:
+        """Run something; of a socket that is its next ping, which waits for long and can be ended by its `ping`."""
+        task: asyncio.Task[Any] = super().start_background_task(target, *args, **options)
+        socket = getattr(target, "__self__", None)
+        if isinstance(socket, AsyncSocket):
+            socket.ping = task
+        return task
 
     async def _trigger_event(self, event: str, *args: Any, run_async: bool = False) -> Any:
         """Hand over a message without a task for it; whoever takes it lets no exception out."""

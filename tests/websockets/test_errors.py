@@ -109,20 +109,6 @@ class TestUnexpectedError:
         assert record.exc_info
         assert isinstance(record.exc_info[1], RuntimeError)
 
-    async def test_a_type_error_of_the_handler_is_the_servers(self, sio: AsyncServer, connect: Connect) -> None:
-        @sio.on("fail")
-        async def handler(message: Message) -> Any:
-            return 1 + message.text  # type: ignore[operator]  # the point of the case
-
-        assert (await (await connect()).call("fail", {"text": "x"}))["code"] == 1011
-
-    async def test_a_validation_error_of_the_handler_is_the_servers(self, sio: AsyncServer, connect: Connect) -> None:
-        @sio.on("fail")
-        async def handler() -> None:
-            Message.model_validate({})
-
-        assert (await (await connect()).call("fail"))["code"] == 1011
-
     async def test_a_result_that_cannot_be_sent_is_the_servers(self, sio: AsyncServer, connect: Connect) -> None:
         @sio.on("fail")
         async def handler() -> Any:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
 
 import aiohttp
 import httpx
@@ -10,6 +11,7 @@ import pytest
 
 from src.core.config import settings
 from src.core.database import Resources
+from src.core.exceptions import UnauthorizedError
 from src.core.token import AccessClaims
 from src.main import rest
 from src.queues.emitter import RedisEmitter
@@ -104,6 +106,21 @@ class TestConnections:
         soon = AccessClaims(claims.user_id, claims.session_id, int(time.time()) + 2)
         monkeypatch.setattr(type(resources.tokens), "read_access", lambda *_: soon)
         assert await is_told_and_disconnected(await join(person))
+
+
+class TestToken:
+    async def test_is_read_once_until_it_expires(
+        self, people: People, join: Join, resources: Resources, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def read(_issuer: object, _token: str) -> AccessClaims:
+            raise UnauthorizedError
+
+        peer = await join(await people.create("SOCKET:chat.join"))
+        monkeypatch.setattr(type(resources.tokens), "read_access", read)
+        assert await peer.call("chat.join", {"room": "a"}) == {"room": "a"}
+        later = time.time() + 3600
+        monkeypatch.setattr("src.deps.auth.time", SimpleNamespace(time=lambda: later))
+        assert (await peer.call("chat.join", {"room": "a"}))["code"] == 1008
 
 
 class TestRefresh:

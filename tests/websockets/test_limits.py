@@ -1,12 +1,19 @@
-"""What no client can do to the server: each limit, flooded."""
+"""What no client can do to the server: each limit, flooded.
+
+Refusal, flood, slow reader, binary, order, type errors, expiry, shutdown and broadcast are here; identity is in
+`test_identity.py`, Redis down in `test_outage.py`, several processes in `test_processes.py`, mounting in
+`test_mounting.py`.
+"""
 
 import asyncio
 from typing import Any
 
 import aiohttp
 import pytest
+from fastapi import FastAPI
 
 from src.websockets.limits import Limits
+from src.websockets.params import SID
 from src.websockets.server import AsyncServer
 from tests.websockets.conftest import Connect, Host
 
@@ -68,6 +75,32 @@ class TestFlood:
             assert await closed(websocket)
         assert most == 4
 
+    async def test_leaves_few_tasks_alive(self, host: Host, app: FastAPI) -> None:
+        server = AsyncServer()
+        host.app = server.asgi(app)
+
+        @server.on("slow")
+        async def handler() -> None:
+            await asyncio.sleep(0.2)
+
+        before = most = len(asyncio.all_tasks())
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            for _ in range(60):
+                await asyncio.gather(*(websocket.send_str('42["slow"]') for _ in range(50)), return_exceptions=True)
+                most = max(most, len(asyncio.all_tasks()))
+            assert await closed(websocket)
+        assert most - before <= 100
+        await server.shutdown()
+
+    async def test_leaves_no_task_behind(self, sio: AsyncServer, connect: Connect) -> None:
+        peer = await connect()
+        await peer.client.disconnect()
+        while sio.eio.sockets:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        assert not [task for task in asyncio.all_tasks() if "_send_ping" in repr(task)]
+
     async def test_a_flood_of_connects_is_dropped(self, sio: AsyncServer, host: Host) -> None:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             for number in range(40):
@@ -75,7 +108,7 @@ class TestFlood:
             assert await closed(websocket)
 
 
-class TestStrangers:
+class TestRefusal:
     async def test_who_does_not_connect_in_time_is_closed(self, sio: AsyncServer, host: Host) -> None:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             assert await closed(websocket)
@@ -98,12 +131,18 @@ class TestStrangers:
 
 class TestProtocol:
     @pytest.mark.parametrize(
-        "packet", ["42", '42["disconnect"]', '42["connect"]', "42[{}]", "4", "49", '453-["x"]', "4" + "[" * 3000]
+        "packet", ["42", '42["disconnect"]', '42["connect"]', "42[{}]", "4", "49", "4" + "[" * 3000]
     )
     async def test_who_breaks_it_is_dropped(self, sio: AsyncServer, host: Host, packet: str) -> None:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             await websocket.send_str("40")
             await websocket.send_str(packet)
+            assert await closed(websocket)
+
+    async def test_too_many_attachments_are_dropped_before_they_come(self, sio: AsyncServer, host: Host) -> None:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            await websocket.send_str('453-["x"]')
             assert await closed(websocket)
 
     async def test_a_packet_too_large_is_dropped(self, sio: AsyncServer, host: Host) -> None:
@@ -166,6 +205,37 @@ class TestExpiry:
         sio.expire(peer.client.get_sid(), 60)
         await asyncio.sleep(0.15)
         assert peer.client.connected
+
+
+class TestBroadcast:
+    async def test_needs_no_task_for_a_recipient(self, sio: AsyncServer, connect: Connect) -> None:
+        peers = [await connect() for _ in range(5)]
+        before = asyncio.all_tasks()
+        emitting = sio.emit("news", 1)
+        with pytest.raises(StopIteration):
+            emitting.send(None)  # it is done without waiting for anybody
+        assert asyncio.all_tasks() == before
+        assert [await peer.next() for peer in peers] == [("/", "news", 1)] * 5
+
+
+class TestTypeError:
+    @pytest.mark.parametrize("event", ["connect", "disconnect"])
+    async def test_runs_its_handler_once(self, sio: AsyncServer, host: Host, event: str) -> None:
+        calls: list[str] = []
+
+        @sio.on(event)
+        async def handler(sid: SID) -> None:
+            calls.append(sid)
+            raise TypeError
+
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            assert (await websocket.receive_str()).startswith("0{")
+            assert (await websocket.receive_str()).startswith(("40{", "44{"))
+        async with asyncio.timeout(3):
+            while sio.eio.sockets:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.01)
+        assert len(calls) == 1
 
 
 class TestShutdown:

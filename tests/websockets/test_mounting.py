@@ -12,7 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
 from src.websockets.server import AsyncServer
-from tests.websockets.conftest import Host, serve
+from tests.websockets.conftest import Connect, Host, serve
 
 PATH = "/socket.io/?EIO=4&transport="
 GOOD = {"Origin": "http://good.example"}
@@ -41,6 +41,39 @@ class TestCors:
             response = await client.get(f"{PATH}polling", headers=EVIL)
         assert response.status_code == 400
         assert "access-control-allow-origin" not in response.headers
+
+
+class TestUpgrade:
+    async def test_from_polling_to_a_websocket(self, sio: AsyncServer, connect: Connect) -> None:
+        @sio.on("say")
+        async def handler(text: str) -> str:
+            return text
+
+        peer = await connect(transports=["polling", "websocket"])
+        assert peer.client.transport() == "websocket"
+        assert await peer.call("say", "hi") == "hi"
+        await sio.emit("news", b"raw")
+        assert await peer.next() == ("/", "news", b"raw")
+
+    async def test_counted_by_the_admin_ui(self, sio: AsyncServer, connect: Connect) -> None:
+        admin = sio.instrument(auth=False, mode="development", namespace="/admin")
+
+        @sio.on("say")
+        async def handler(text: str) -> str:
+            return text
+
+        try:
+            assert await (await connect()).call("say", "hi") == "hi"
+            assert any(key.endswith("packetsIn") for key in admin.event_buffer.buffer)
+        finally:
+            admin.uninstrument()
+
+
+class TestSeveralProcesses:
+    async def test_may_refuse_who_would_need_sticky_sessions(self, host: Host, app: FastAPI) -> None:
+        host.app = AsyncServer(transports=["websocket"]).asgi(app)
+        async with httpx.AsyncClient(base_url=host.url) as client:
+            assert (await client.get(f"{PATH}polling")).status_code == 400
 
 
 class TestApplication:

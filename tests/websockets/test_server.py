@@ -1,15 +1,14 @@
 """What a handler-writer may rely on; each class is one use of the server."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import pytest
 import socketio
-from fastapi import Depends, Header, HTTPException
+from fastapi import Depends, HTTPException
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -91,37 +90,6 @@ class TestConnect:
 
         assert await self.refusal(connect) == {"message": "full", "data": {"limit": 3}}
 
-    async def test_runs_the_handler_once_when_it_raises_a_type_error(self, sio: AsyncServer, connect: Connect) -> None:
-        calls: list[str] = []
-
-        @sio.on("connect")
-        async def handler(sid: SID) -> None:
-            calls.append(sid)
-            raise TypeError
-
-        assert (await self.refusal(connect))["data"]["code"] == 1011
-        assert len(calls) == 1
-
-    async def test_a_refused_client_runs_no_event(self, sio: AsyncServer, connect: Connect) -> None:
-        calls: list[int] = []
-
-        @sio.on("connect", namespace="/private")
-        async def refuse() -> bool:
-            return False
-
-        @sio.on("work", namespace="/private")
-        async def work() -> None:
-            calls.append(1)
-
-        @sio.on("ping")
-        async def ping() -> None: ...
-
-        peer = await connect()
-        await peer.client.eio.send('0/private,{"token":"x"}')
-        await peer.client.eio.send('2/private,["work"]')
-        await peer.call("ping")
-        assert calls == []
-
     async def test_a_refusal_in_one_namespace_leaves_the_others_alone(self, sio: AsyncServer, connect: Connect) -> None:
         @sio.on("connect", namespace="/private")
         async def refuse() -> bool:
@@ -137,30 +105,6 @@ class TestConnect:
 
 
 class TestDisconnect:
-    async def test_tells_the_handler_who_and_why(self, sio: AsyncServer, connect: Connect) -> None:
-        seen: asyncio.Queue[tuple[str, str, str]] = asyncio.Queue()
-
-        @sio.on("disconnect")
-        async def handler(sid: SID, reason: Reason, environ: Environ) -> None:
-            seen.put_nowait((sid, reason, environ["HTTP_USER_AGENT"]))
-
-        peer = await connect(headers={"User-Agent": "tests"})
-        sid = peer.client.get_sid()
-        await peer.client.eio.send("1")
-        assert await asyncio.wait_for(seen.get(), 3) == (sid, "client disconnect", "tests")
-
-    async def test_runs_the_handler_once_when_it_raises_a_type_error(self, sio: AsyncServer, connect: Connect) -> None:
-        calls: list[str] = []
-
-        @sio.on("disconnect")
-        async def handler(sid: SID) -> None:
-            calls.append(sid)
-            raise TypeError
-
-        peer = await connect()
-        await sio.disconnect(peer.client.get_sid())
-        assert len(calls) == 1
-
     async def test_comes_before_the_server_shuts_down(self, sio: AsyncServer, connect: Connect) -> None:
         reasons: list[str] = []
 
@@ -172,12 +116,6 @@ class TestDisconnect:
         await sio.shutdown()
         await asyncio.wait_for(peer.client.wait(), 3)
         assert reasons == ["server disconnect"]
-
-    def test_brings_no_payload(self) -> None:
-        with pytest.raises(UnresolvableParameterError, match="disconnect brings no payload"):
-
-            @AsyncServer().on("disconnect")
-            async def handler(sid: str) -> None: ...
 
 
 class TestAck:
@@ -216,15 +154,6 @@ class TestAck:
 
 
 class TestEmit:
-    @pytest.mark.parametrize(
-        ("data", "received"),
-        [(Message(text="hi"), MESSAGE), ([Message(text="hi")], [MESSAGE]), ({"m": Message(text="hi")}, {"m": MESSAGE})],
-    )
-    async def test_takes_what_an_ack_takes(self, sio: AsyncServer, connect: Connect, data: Any, received: Any) -> None:
-        peer = await connect()
-        await sio.emit("news", data)
-        assert await peer.next() == ("/", "news", received)
-
     async def test_call_takes_a_model_as_well(self, sio: AsyncServer, connect: Connect) -> None:
         peer = await connect()
         peer.client.on("ask", lambda data: data["text"])
@@ -247,17 +176,6 @@ class TestPayload:
 
         assert await (await connect()).call("upload", b"\xff\x00\xff") == 3
 
-    async def test_a_header_dependency_never_sees_the_payload(self, sio: AsyncServer, connect: Connect) -> None:
-        async def agent(user_agent: Annotated[str, Header()]) -> str:
-            return user_agent
-
-        @sio.on("who")
-        async def handler(claim: str, agent: Annotated[str, Depends(agent)]) -> list[str]:
-            return [claim, agent]
-
-        peer = await connect(headers={"User-Agent": "tests"})
-        assert await peer.call("who", "admin") == ["admin", "tests"]
-
     async def test_the_server_is_there_for_rooms(self, sio: AsyncServer, connect: Connect) -> None:
         @sio.on("join")
         async def handler(room: str, sid: SID, server: Server) -> bool:
@@ -274,55 +192,7 @@ class TestPayload:
         assert await (await connect(headers={"User-Agent": "tests"})).call("who") == "tests"
 
 
-class TestCost:
-    async def test_no_signature_is_read_while_events_run(
-        self, sio: AsyncServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        @sio.on("get")
-        async def handler(message: Message, sid: SID) -> str:
-            return message.text
-
-        peer = await connect()
-        reads: list[Any] = []
-        monkeypatch.setattr("inspect.signature", reads.append)
-        assert await peer.call("get", {"text": "hi"}) == "hi"
-        assert reads == []
-
-
-class TestBlocking:
-    async def test_synchronous_handlers_and_dependencies_do_not_stall_the_loop(
-        self, sio: AsyncServer, connect: Connect
-    ) -> None:
-        first, second = threading.Event(), threading.Event()
-
-        def dependency() -> bool:
-            return first.wait(3)
-
-        @sio.on("slow")
-        def slow(waited: Annotated[bool, Depends(dependency)]) -> list[bool]:
-            return [waited, second.wait(3)]
-
-        @sio.on("release")
-        async def release(number: int) -> None:
-            (first, second)[number].set()
-
-        peer = await connect()
-        running = asyncio.create_task(peer.call("slow"))
-        await peer.call("release", 0)
-        await peer.call("release", 1)
-        assert await running == [True, True]
-
-
 class TestNamespaces:
-    async def test_an_error_goes_to_the_events_own_namespace(self, sio: AsyncServer, connect: Connect) -> None:
-        @sio.on("send", namespace="/chat")
-        async def handler(message: Message) -> None: ...
-
-        peer = await connect(namespaces=["/", "/chat"])
-        await peer.client.emit("send", {}, namespace="/chat")
-        namespace, event, body = await peer.next()
-        assert (namespace, event, body["code"]) == ("/chat", "error", 1007)
-
     async def test_a_class_of_handlers_is_injected(self, sio: AsyncServer, connect: Connect) -> None:
         class Chat(socketio.AsyncNamespace):  # type: ignore[misc]  # its base is untyped
             async def on_send(self, message: Message, sid: SID, namespace: Namespace) -> list[str]:
@@ -377,11 +247,6 @@ class TestRegistration:
         sio.on("stock", handler)
         peer = await connect()
         assert await peer.call("stock", "a") == [peer.client.get_sid(), "a"]
-
-    async def test_the_admin_ui_can_instrument_the_server(self, sio: AsyncServer, connect: Connect) -> None:
-        sio.instrument(auth=False, mode="production", namespace="/admin")
-        peer = await connect(namespaces=["/admin"])
-        assert (await peer.next())[:2] == ("/admin", "config")
 
     def test_a_decorated_function_is_handed_back(self) -> None:
         def handler() -> None: ...
