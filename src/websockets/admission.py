@@ -45,17 +45,21 @@ class AdmittingServer(socketio.AsyncServer):  # type: ignore[misc]  # its base i
         if not self._knows(namespace) or self.manager.sid_from_eio_sid(eio_sid, namespace) is not None:
             await self._refuse(eio_sid, namespace, "Unable to connect")
             return
+        environ = self.environ[eio_sid]
         owner = self.recovery.owner(data) if self.recovery else None
         past = await self.recovery.take(data, namespace, owner) if self.recovery and owner is not None else None
         sid = await self.manager.pre_connect(eio_sid, namespace, past.sid if past else None)
-        refusal = await self._introduce(namespace, sid, self.environ[eio_sid], data)
+        begin = past.last if past else None
+        if past:
+            self.manager.trails[sid] = past  # from now on, what it is sent is noted
+        refusal = await self._introduce(namespace, sid, environ, data)
         if refusal is not None:
             await self._refuse(eio_sid, namespace, refusal)
             await self.manager.disconnect(sid, namespace, ignore_queue=True)
             return
         answer, missed = {"sid": sid}, None
         if owner is not None:
-            missed = await self._restore(past) if past else None
+            missed = await self._restore(past, begin) if past else None
             if missed is None:
                 self.manager.trails[sid] = Trail(secrets.token_urlsafe(18), sid, namespace, owner)
             answer["pid"] = self.manager.trails[sid].pid
@@ -77,16 +81,15 @@ class AdmittingServer(socketio.AsyncServer):  # type: ignore[misc]  # its base i
         if self.recovery and trail and (self._closing or reason in _BROKEN):
             await self.recovery.keep(trail)
 
-    async def _restore(self, past: Trail) -> list[dict[str, Any]] | None:
-        """Give a connection its rooms back, and find what it missed; None if it has to start anew."""
+    async def _restore(self, past: Trail, begin: str | None) -> list[dict[str, Any]] | None:
+        """Give a connection its rooms back, and find what it missed since an offset; None if it has to start anew."""
         if self.recovery is None:
             return None
         sid, namespace = past.sid, past.namespace
         given = set(past.rooms).difference(self.rooms(sid, namespace))
-        self.manager.trails[sid] = past  # from now on what it is sent is noted
         for room in given:
             await self.manager.enter_room(sid, namespace, room)
-        missed = await self.recovery.missed(past)
+        missed = await self.recovery.missed(past, begin)
         if missed is not None and await self.may_stay(sid, namespace):
             return missed
         for room in given:

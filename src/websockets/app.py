@@ -8,8 +8,8 @@ from src.core.socket_channel import SocketChannel, SocketMemory
 from src.core.token import TokenIssuer
 from src.websockets.events import chat, connection, notice
 from src.websockets.limits import Limits
-from src.websockets.manager import RedisManager
 from src.websockets.recovery import Recovery
+from src.websockets.redis_manager import RedisManager
 from src.websockets.server import AsyncServer
 
 

@@ -151,6 +151,9 @@ class GuardedServer(AdmittingServer):
         if self.manager.sid_from_eio_sid(eio_sid, namespace) is None:  # a second CONNECT must not change the identity
             client.connections[namespace] = Connection(environ["asgi.scope"], data, self.authorization)
         await super()._handle_connect(eio_sid, namespace, data)
+        sid, dismissed = self.manager.sid_from_eio_sid(eio_sid, namespace), client.connections[namespace].dismissed
+        if sid is not None and dismissed:  # after its connect handler, and before it was there to be told
+            await self.dismiss(sid, dismissed, namespace)
         if self._is_accepted(eio_sid):
             self._strangers.discard(eio_sid)
             client.settle()

@@ -52,9 +52,14 @@ class Trail:
         fields = json.loads(kept)
         return cls(**{**fields, "sent": deque(fields["sent"], maxlen=REMEMBERED)})
 
+    @property
+    def last(self) -> str | None:
+        """The offset of what was sent last, if anything was."""
+        return self.sent[-1] if self.sent else None
+
     def cut(self, offset: str | None) -> None:
         """Forget what was sent after an offset: the client has not got it."""
-        while self.sent and self.sent[-1] != offset:
+        while self.sent and self.last != offset:
             self.sent.pop()
 
 
@@ -106,19 +111,23 @@ class Recovery:
         trail.cut(offset)
         return trail
 
-    async def missed(self, trail: Trail) -> list[dict[str, Any]] | None:
-        """What was emitted to the connection's rooms after what its client has got, oldest first.
+    async def missed(self, trail: Trail, begin: str | None) -> list[dict[str, Any]] | None:
+        """What was emitted to the connection's rooms and not sent to its client, oldest first.
+
+        Args:
+            trail: What was sent, a moment ago included.
+            begin: The offset of the last that the client had got when it came back; None if it had got nothing.
 
         Returns:
             None when that cannot be told any more, or when the connection would have been ended meanwhile.
         """
-        got = set(trail.sent)
-        start = int(trail.sent[-1].partition("-")[0]) - _CLOCKS_DIFFER_MS if got else trail.since
+        start = int(begin.partition("-")[0]) - _CLOCKS_DIFFER_MS if begin else trail.since
         try:
             messages = await self.channel.attempt(lambda: self._read(start))
         except ChannelError:
             return None
-        if got:  # the stream has to reach back so far, and what was before is of no interest
+        got = set(trail.sent)
+        if begin:  # the stream has to reach back so far, and what was before is of no interest
             first = next((at for at, message in enumerate(messages) if message.get("offset") in got), None)
             if first is None:
                 return None

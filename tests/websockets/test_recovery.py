@@ -13,9 +13,9 @@ from fastapi import FastAPI
 
 from src.core.socket_channel import STREAM, SocketChannel, SocketMemory
 from src.queues.emitter import RedisEmitter
-from src.websockets.manager import RedisManager
 from src.websockets.params import SID, Server
 from src.websockets.recovery import Recovery
+from src.websockets.redis_manager import RedisManager
 from src.websockets.server import AsyncServer
 from tests.proxy import proxied
 from tests.websockets.conftest import serve
@@ -182,6 +182,25 @@ class TestRecovery:
         assert again.pid == client.pid
         assert await again.event() == ["news", 1]
 
+    async def test_sends_nothing_twice_that_comes_while_it_connects(self, servers: Any, wire: Open) -> None:
+        client = await wire()
+        back = await cut(client, servers[0][0])
+        second: AsyncServer = servers[1][0]
+
+        @second.on("connect")
+        async def connect(sid: SID, server: Server) -> None:
+            await server.emit("news", 1, to=sid)
+
+        again = Wire(client.websocket)
+        async with aiohttp.ClientSession() as http:
+            again.websocket = await http.ws_connect(f"{servers[1][1]}/socket.io/?EIO=4&transport=websocket")
+            await again.websocket.receive_str()
+            await again.websocket.send_str(f"40{json.dumps({'recover': True, **back})}")
+            packets = [await again.packet(), await again.packet()]
+            assert [packet[:2] for packet in packets] == ["42", "40"]
+            await second.emit("news", 2, to=client.sid)
+            assert json.loads((await again.packet())[2:])[:2] == ["news", 2]
+
 
 class TestNoRecovery:
     async def test_for_who_did_not_ask(self, servers: Any, wire: Open) -> None:
@@ -231,6 +250,19 @@ class TestNoRecovery:
         assert again.pid != client.pid
         assert "secret" in seen[0]
         assert "secret" not in second.rooms(again.sid)
+
+    async def test_for_who_is_disconnected_meanwhile(self, servers: Any, wire: Open) -> None:
+        client = await wire()
+        back = await cut(client, servers[0][0])
+        second: AsyncServer = servers[1][0]
+
+        @second.recheck
+        async def recheck(sid: SID, server: Server) -> None:
+            await server.disconnect_room(sid)
+
+        again = await wire(1, **back)
+        assert "auth.session_ended" in await again.packet()
+        assert await again.packet() == "41"
 
     @pytest.mark.parametrize("claim", [{"pid": 5}, {"pid": "x"}, {"pid": ["x"], "offset": {}}])
     async def test_for_nonsense(self, wire: Open, claim: Any) -> None:
