@@ -80,16 +80,13 @@ class RedisManager(socketio.AsyncRedisManager, LocalManager):  # type: ignore[mi
 
     async def _listen(self) -> AsyncIterator[dict[str, Any]]:
         """What other processes published; a connection that says nothing is asked, and replaced when it is dead."""
-        is_first = True
         while True:
             pubsub = self._bus.redis.pubsub(ignore_subscribe_messages=True)
             try:
                 async with asyncio.timeout(ATTEMPT_SECONDS):
                     await pubsub.subscribe(self.channel)
                 self.is_listening = True
-                if not is_first:
-                    self.server.resume()
-                is_first = False
+                self.server.resume()
                 async for message in _messages(pubsub):
                     if (data := await self._own(message)) is not None:
                         yield data

@@ -9,7 +9,7 @@ from fastapi import FastAPI, params
 
 from src.utils.wire import to_wire
 from src.websockets.dispatch import Dispatch, Middleware
-from src.websockets.errors import DENIED, UNAVAILABLE, ended
+from src.websockets.errors import DENIED, ended
 from src.websockets.guard import GuardedServer
 from src.websockets.registry import SocketEvent, compile_event
 from src.websockets.router import SocketRouter
@@ -124,13 +124,16 @@ class AsyncServer(GuardedServer):
         return check is None or await check.complaint(sid) is None
 
     async def recheck_clients(self) -> None:
-        """End the connections of this process that may not stay; waits for stores that do not answer."""
-        for namespace, check in self._rechecks.items():
-            for sid, _ in list(self.manager.get_participants(namespace, None)):
-                while (code := await check.complaint(sid)) == UNAVAILABLE:  # noqa: ASYNC110 - stores tell nobody
-                    await asyncio.sleep(_RECHECK_SECONDS)
+        """End the connections of this process that may not stay; asks again about those of whom nobody could tell."""
+        asked = [(name, sid) for name in self._rechecks for sid, _ in self.manager.get_participants(name, None)]
+        while asked:
+            codes = [(await self._rechecks[name].complaint(sid), name, sid) for name, sid in asked]
+            for code, name, sid in codes:
                 if code == DENIED:
-                    await self.dismiss(sid, ended(), namespace)
+                    await self.dismiss(sid, ended(), name)
+            asked = [(name, sid) for code, name, sid in codes if code not in (None, DENIED)]
+            if asked:
+                await asyncio.sleep(_RECHECK_SECONDS)
 
     def include_router(self, router: SocketRouter) -> None:
         """Add the events of a router."""

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from fastapi import FastAPI
 
+from src.core.exceptions import UnauthorizedError
 from src.websockets.limits import Limits
 from src.websockets.params import SID
 from src.websockets.server import AsyncServer
@@ -237,6 +238,25 @@ class TestTypeError:
             while sio.eio.sockets:  # noqa: ASYNC110 - nobody is told
                 await asyncio.sleep(0.01)
         assert len(calls) == 1
+
+
+class TestRecheck:
+    async def test_ends_who_may_not_stay_once_that_can_be_told(
+        self, sio: AsyncServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("src.websockets.server._RECHECK_SECONDS", 0.01)
+        peers = [await connect() for _ in range(2)]
+        answers: list[Exception] = [OSError(), UnauthorizedError()]
+
+        @sio.recheck
+        async def recheck(sid: SID) -> None:
+            if sid == peers[0].client.get_sid():
+                raise answers.pop(0)
+
+        await asyncio.wait_for(sio.recheck_clients(), 3)
+        assert (await peers[0].next())[2]["error"] == "auth.session_ended"
+        await asyncio.wait_for(peers[0].client.wait(), 3)
+        assert peers[1].client.connected
 
 
 class TestShutdown:
