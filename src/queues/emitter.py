@@ -3,6 +3,7 @@ from collections.abc import Sequence
 
 from socketio import AsyncRedisManager
 
+from src.core.emissions import Emissions
 from src.utils.wire import to_wire
 
 PUBLISH_SECONDS = 1
@@ -21,10 +22,17 @@ class RedisEmitter:
 
     Args:
         url: The Redis that the servers listen on.
+        promised: What clients are told to expect; None to send anything.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, promised: Emissions | None = None) -> None:
         self._manager = AsyncRedisManager(url, write_only=True)
+        self._promised = promised
+
+    def check(self, event: str, data: object) -> None:
+        """Raise `EmissionError` where a strict server would."""
+        if self._promised is not None:
+            self._promised.check(event, data)
 
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         """Emit to everyone in `room`, or to everyone in the namespace."""

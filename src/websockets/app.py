@@ -1,6 +1,7 @@
 """The Socket.IO server of the product, with its events."""
 
 from src.core.config import Settings
+from src.schemas.events import SERVICE_EVENTS
 from src.websockets.events import chat, connection, notice
 from src.websockets.limits import Limits
 from src.websockets.manager import RedisManager
@@ -13,6 +14,7 @@ def create_server(settings: Settings) -> AsyncServer:
     The list of origins is that of REST.
     """
     server = AsyncServer(
+        strict=settings.ENVIRONMENT.is_debug,
         limits=Limits(**settings.sockets.model_dump(exclude={"transports"})),
         client_manager=RedisManager(settings.REDIS_DATABASE_URL),
         cors_allowed_origins=settings.cors.origins or None,
@@ -20,4 +22,5 @@ def create_server(settings: Settings) -> AsyncServer:
     )
     for module in (connection, chat, notice):
         server.include_router(module.router)
+    server.emits(SERVICE_EVENTS)
     return server

@@ -23,7 +23,7 @@ async def leave(data: ChatRoom, sid: SID, server: Server) -> ChatRoom:
     return data
 
 
-@router.on("chat.send")
+@router.on("chat.send", emits={"chat.receive": ChatReceived})
 async def send(data: ChatMessage, sid: SID, server: Server, claims: VerifyPermissionDep) -> ChatReceived:
     """Say something to everyone in a room that one has joined."""
     if _name(data.room) not in server.rooms(sid):
