@@ -27,6 +27,7 @@ class AsyncServer(GuardedServer):
         limits: What a client may ask for.
         strict: Raise `EmissionError` where something is sent that nobody declared, or in another shape: for debugging
             and tests. A handler that does so fails with code 1011, and with the reason in the log.
+        explain: Says which error an exception of a handler means, or None for what it is.
         options: Those of `socketio.AsyncServer`.
 
     Attributes:
@@ -34,11 +35,18 @@ class AsyncServer(GuardedServer):
     """
 
     def __init__(
-        self, *, app: FastAPI | None = None, limits: Limits | None = None, strict: bool = False, **options: Any
+        self,
+        *,
+        app: FastAPI | None = None,
+        limits: Limits | None = None,
+        strict: bool = False,
+        explain: Callable[[Exception], Exception | None] = lambda _: None,
+        **options: Any,
     ) -> None:
         super().__init__(limits=limits, **options)
         self.app = app
         self.strict = strict
+        self.explain = explain
         self.emissions = Emissions()
         self.emits({"error": ErrorBody}, namespace=EVERYWHERE)
         self.middlewares: list[Middleware] = []
