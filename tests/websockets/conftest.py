@@ -16,6 +16,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from src.websockets.server import AsyncServer
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Imported only after the settings of this session stand."""
+    config.pluginmanager.import_plugin("tests.served")
+
+
 @dataclass
 class Host:
     """A running web server whose application each test chooses."""

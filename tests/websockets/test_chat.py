@@ -1,5 +1,6 @@
 """Chat rooms of the product: who may say and read what, and what stays of it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from uuid import UUID, uuid4
@@ -18,14 +19,18 @@ Join = Callable[[Person], Awaitable[SocketClient]]
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Join]:
-    """Connect as somebody."""
+    """Connect as somebody; the server itself ends with the session of tests."""
     async with AsyncExitStack() as stack:
 
         async def connect(person: Person) -> SocketClient:
-            return await stack.enter_async_context(SocketClient(app, auth={"token": person.tokens.access_token}))
+            client = SocketClient(app, auth={"token": person.tokens.access_token})
+            await stack.enter_async_context(client)
+            async with asyncio.timeout(3):
+                while not server.manager.is_listening:  # noqa: ASYNC110 - nobody is told of a subscription
+                    await asyncio.sleep(0.01)
+            return client
 
         yield connect
-    await server.shutdown()
 
 
 @pytest.fixture
