@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from src.core.emissions import EVERYWHERE, Emission
 from src.core.injection import EMPTY, read_return
@@ -112,7 +113,8 @@ class _Channel:
         return {"address": self.name, "title": self.id, "description": f"In {where}."}
 
     def reference(self, *parts: str) -> Schema:
-        return {"$ref": "/".join(("#/channels", self.id, *parts))}
+        pointer = quote(self.id.replace("~", "~0").replace("/", "~1"), safe="~*:")
+        return {"$ref": "/".join(("#/channels", pointer, *parts))}
 
     def base(self, action: str, summary: str, description: str) -> Schema:
         return {

@@ -204,6 +204,9 @@ class TestAnything:
         async def everything(pet: Pet, many: tuple[int, *tuple[str, ...]], file: bytes | None = None) -> list[Sent]:
             raise NotImplementedError
 
+        @sio.on("names/of all~kinds")
+        async def named() -> None: ...
+
         @sio.on("*", namespace="*")
         async def rest(arguments: Arguments) -> Any: ...
 
