@@ -13,7 +13,7 @@ from src.core.config import settings
 from src.core.database import Resources, open_resources
 from src.core.logging import configure_logging
 from src.main import register_routes, rest, server
-from src.models.audit import DOCUMENTS
+from src.models import DOCUMENTS
 from src.queues.app import app as celery_app
 from src.queues.sender import CelerySender
 from src.services.audit import AuditService

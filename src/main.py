@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from src.api import access, docs, health
+from src.api.asyncapi import PAGE as EVENTS_PAGE
+from src.api.asyncapi import install_asyncapi
 from src.api.v1.router import create_router
 from src.core.config import Settings, settings
 from src.core.database import Resources, open_resources
@@ -30,7 +32,7 @@ from src.queues.app import app as celery_app
 from src.queues.sender import CelerySender
 from src.services.router import RouterService
 from src.utils.password import dummy_hash
-from src.websockets.app import create_server
+from src.websockets.app import create_server, describe
 from src.websockets.emitter import SocketEmitter
 from src.websockets.server import AsyncServer
 
@@ -59,6 +61,7 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
     app = FastAPI(
         title=settings.app.name,
         version=settings.app.version,
+        description=f"Events, by Socket.IO: [{EVENTS_PAGE}]({EVENTS_PAGE})." if debug else "",
         lifespan=lifespan,
         openapi_url="/openapi.json" if debug else None,
         docs_url=None,
@@ -71,6 +74,7 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
     app.include_router(create_router(settings))
     if debug:
         docs.install_docs(app)
+        install_asyncapi(app, describe(server, settings))
     app.state.registry = create_registry(app, server, settings)
     app.router.routes.insert(0, RouteIndex(app.routes))
     install_middlewares(app, settings)

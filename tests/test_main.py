@@ -16,7 +16,16 @@ from src.core.environment import Environment
 from src.main import create_app, server
 from tests.conftest import ROOT
 
-DEBUG_ONLY = ["/docs", "/redoc", "/openapi.json", "/docs/static/swagger-ui-bundle.js", "/docs/oauth2-redirect"]
+DEBUG_ONLY = [
+    "/docs",
+    "/redoc",
+    "/openapi.json",
+    "/docs/static/swagger-ui-bundle.js",
+    "/docs/oauth2-redirect",
+    "/asyncapi",
+    "/asyncapi.json",
+    "/asyncapi/static/parser.js.gz",
+]
 
 
 def app_in(environment: Environment) -> FastAPI:
@@ -45,7 +54,7 @@ class TestDebug:
     async def test_the_documentation_is_served(self, debug: httpx.AsyncClient, path: str) -> None:
         assert (await debug.get(path)).status_code == 200
 
-    @pytest.mark.parametrize("path", ["/docs", "/redoc"])
+    @pytest.mark.parametrize("path", ["/docs", "/redoc", "/asyncapi"])
     async def test_its_pages_need_no_other_host(self, debug: httpx.AsyncClient, path: str) -> None:
         page = (await debug.get(path)).text
         assert 'src="http' not in page

@@ -95,8 +95,8 @@ def browser(directory: Path) -> Iterator[Page]:
             port_file = Path(profile, "DevToolsActivePort")
             while not port_file.exists() and process.poll() is None:
                 time.sleep(0.05)
-            with urlopen(f"http://127.0.0.1:{port_file.read_text().split()[0]}/json/list") as answer:
-                tab = next(target for target in json.load(answer) if target["type"] == "page")
+            targets = json.loads(read(f"http://127.0.0.1:{port_file.read_text().split()[0]}/json/list"))
+            tab = next(target for target in targets if target["type"] == "page")
             with connect(tab["webSocketDebuggerUrl"], max_size=None) as socket:
                 yield Page(socket, directory)
         finally:
@@ -124,6 +124,17 @@ def visit(page: Page, url: str) -> None:
     page.send("Page.navigate", url=f"{url}/redoc")
     page.wait("document.querySelectorAll('[data-section-id]').length > 5")
     page.save("redoc")
+    page.send("Page.navigate", url=f"{url}/asyncapi")
+    events = [channel["address"] for channel in json.loads(read(f"{url}/asyncapi.json"))["channels"].values()]
+    shown = "document.querySelector('#asyncapi')?.innerText ?? ''"
+    page.wait(f"{json.dumps(events)}.every((event) => ({shown}).includes(event))")
+    page.save("asyncapi")
+
+
+def read(url: str) -> str:
+    """The answer to a GET."""
+    with urlopen(url) as answer:  # noqa: S310 - our own
+        return str(answer.read().decode())
 
 
 def main(url: str = "http://localhost:16000", directory: str = "") -> str | None:

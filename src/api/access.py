@@ -24,7 +24,18 @@ SELF_SERVICE = {
 
 
 # Outside the API: for those who operate the service, and the pages of debug environments.
-OUTSIDE = {"/livez", "/readyz", "/metrics", "/docs", "/redoc", "/docs/oauth2-redirect", "/docs/static"}
+OUTSIDE = {
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/docs",
+    "/redoc",
+    "/docs/oauth2-redirect",
+    "/docs/static",
+    "/asyncapi",
+    "/asyncapi.json",
+    "/asyncapi/static",
+}
 
 
 def public_routes(settings: Settings) -> set[str]:

@@ -34,6 +34,9 @@ class TaskSender(Protocol):
 class EventEmitter(Protocol):
     """Sends a Socket.IO event to browsers."""
 
+    def check(self, event: str, data: object) -> None:
+        """Do nothing, or in debug environments raise `EmissionError` for what clients were not promised."""
+
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         """Emit to everyone in `room`, or to everyone in the namespace."""
 

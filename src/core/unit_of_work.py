@@ -29,7 +29,12 @@ class UnitOfWork:
         self.after_commit(f"task {task}", lambda: self._tasks.send(task, kwargs))
 
     def emit(self, event: str, data: object, *, room: str | None = None) -> None:
-        """Send a Socket.IO event once the transaction has committed, to `room` or to everyone."""
+        """Send a Socket.IO event once the transaction has committed, to `room` or to everyone.
+
+        Raises:
+            EmissionError: In debug environments, when the event is not in `src/schemas/events.py`, or in another shape.
+        """
+        self._events.check(event, data)
         self.after_commit(f"event {event}", lambda: self._events.emit(event, data, room=room))
 
     def disconnect(self, *rooms: str) -> None:

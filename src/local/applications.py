@@ -44,6 +44,7 @@ ANNOUNCEMENT = """
 Ready.
   Swagger UI   {url}/docs
   ReDoc        {url}/redoc
+  Events       {url}/asyncapi
   Socket.IO    {url}/socket.io
   Login        admin / 123456, unless you chose another
 

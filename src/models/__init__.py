@@ -1,5 +1,9 @@
-"""Every table; importing this package fills SQLModel's metadata, for migrations."""
+"""Every table and document; importing this package fills SQLModel's metadata, for migrations."""
 
+from beanie import Document
+
+from src.models.audit import AuditLog
+from src.models.chat import ChatLine
 from src.models.file import File
 from src.models.notice import Notice
 from src.models.outbox import OutboxMessage
@@ -8,4 +12,6 @@ from src.models.route import Route
 from src.models.schedule import Schedule
 from src.models.user import User, UserRole
 
-__all__ = ["File", "Notice", "OutboxMessage", "Role", "Route", "Schedule", "User", "UserRole"]
+__all__ = ["DOCUMENTS", "File", "Notice", "OutboxMessage", "Role", "Route", "Schedule", "User", "UserRole"]
+
+DOCUMENTS: list[type[Document]] = [AuditLog, ChatLine]

@@ -35,6 +35,3 @@ class AuditLog(Document):
             IndexModel([("actor_id", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("action", ASCENDING), ("_id", DESCENDING)]),
         ]
-
-
-DOCUMENTS: list[type[Document]] = [AuditLog]

@@ -9,6 +9,7 @@ from celery import signals
 
 from src.core.config import settings
 from src.core.database import Resources, open_resources
+from src.core.emissions import Emissions
 from src.core.logging import configure_logging
 from src.core.socket_channel import SocketMemory
 from src.queues.backend import ResultBackend
@@ -18,6 +19,7 @@ from src.queues.loop import process_loop
 from src.queues.quiet import QuietTasks
 from src.queues.schedules import BEAT_SCHEDULE
 from src.queues.sender import CelerySender
+from src.schemas.events import SERVICE_EVENTS
 
 log = structlog.get_logger(__name__)
 
@@ -69,8 +71,9 @@ app.autodiscover_tasks(["src.queues.tasks"])
 @asynccontextmanager
 async def worker_lifespan() -> AsyncIterator[Resources]:
     """The stores of one worker process: the API's own, with an emitter that needs no sockets."""
+    promised = Emissions(SERVICE_EVENTS) if settings.ENVIRONMENT.is_debug else None
     async with (
-        aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, MEMORY)) as events,
+        aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, MEMORY, promised)) as events,
         open_resources(settings, CelerySender(app), events) as resources,
     ):
         yield resources

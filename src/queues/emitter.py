@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
+from src.core.emissions import Emissions
 from src.core.socket_channel import ChannelError, SocketChannel, SocketMemory
 from src.utils.wire import to_wire
 
@@ -22,10 +23,17 @@ class RedisEmitter:
     Args:
         url: The Redis that the servers listen on.
         memory: What is kept for clients that come back; as the servers have it.
+        promised: What clients are told to expect; None to send anything.
     """
 
-    def __init__(self, url: str, memory: SocketMemory | None = None) -> None:
+    def __init__(self, url: str, memory: SocketMemory | None = None, promised: Emissions | None = None) -> None:
         self._channel = SocketChannel(url, memory)
+        self._promised = promised
+
+    def check(self, event: str, data: object) -> None:
+        """Raise `EmissionError` where a strict server would."""
+        if self._promised is not None:
+            self._promised.check(event, data)
 
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         """Emit to everyone in `room`, or to everyone in the namespace."""

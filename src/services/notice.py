@@ -49,7 +49,7 @@ class NoticeService:
             NotFoundError: There is no such notice.
         """
         notice = await self.notices.get(notice_id)
-        self.uow.emit("notice.published", NoticeResponse.model_validate(notice).model_dump(mode="json", by_alias=True))
+        self.uow.emit("notice.published", NoticeResponse.model_validate(notice))
 
     async def expire(self) -> int:
         """Expire what is due; returns how many there were."""

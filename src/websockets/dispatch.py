@@ -70,7 +70,7 @@ class Dispatch:
                 run = partial(middleware, EventCall(name, namespace, sid, sent), run)
             return to_wire(await run())
         except Exception as error:
-            body = _tell(error, name)
+            body = self._tell(error, name)
             code = body["code"]
             await self.server.emit("error", body, to=sid, namespace=namespace, ignore_queue=True)
             return body
@@ -97,7 +97,7 @@ class Dispatch:
         except Refusal:
             raise
         except Exception as error:
-            _refuse(_tell(error, name), error)
+            _refuse(self._tell(error, name), error)
         if accepted is False:
             _refuse(refused(name))
         if dismissed := self.server.connection(environ, namespace).dismissed:
@@ -121,8 +121,19 @@ class Dispatch:
         try:
             await self._run((), self.name, self.namespace, sid, environ)
         except Exception as error:
-            return _tell(error, self.name)["code"]
+            return self._tell(error, self.name)["code"]
         return None
+
+    def _tell(self, error: Exception, event: str) -> ErrorBody:
+        """Describe an error to the client, or to the log when it is the server's own."""
+        meant = self.server.explain(error) or error
+        try:
+            body: ErrorBody = to_wire(describe(meant, event))
+        except PydanticSerializationError as unsendable:
+            error, body = unsendable, describe(unsendable, event)
+        if body["code"] == UNEXPECTED:
+            logger.error("The handler of %s failed", event, exc_info=error)
+        return body
 
     def _split(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Put name and namespace in front, where python-socketio gives them to catch-all handlers only."""
@@ -156,17 +167,6 @@ class Dispatch:
             connection=lambda: connection.request(event, namespace, server.app),
             overrides=server.dependency_overrides,
         )
-
-
-def _tell(error: Exception, event: str) -> ErrorBody:
-    """Describe an error to the client, or to the log when it is the server's own."""
-    try:
-        body: ErrorBody = to_wire(describe(error, event))
-    except PydanticSerializationError as unsendable:
-        error, body = unsendable, describe(unsendable, event)
-    if body["code"] == UNEXPECTED:
-        logger.error("The handler of %s failed", event, exc_info=error)
-    return body
 
 
 def _refuse(body: ErrorBody, cause: Exception | None = None) -> NoReturn:

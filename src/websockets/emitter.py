@@ -9,6 +9,10 @@ class SocketEmitter:
     def __init__(self, server: AsyncServer) -> None:
         self._server = server
 
+    def check(self, event: str, data: object) -> None:
+        """Raise where a strict server would."""
+        self._server.check_emission(event, data)
+
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         """Emit to everyone in `room`, or to everyone in the namespace; other processes are reached through Redis."""
         await self._server.emit(event, data, room=room, namespace=namespace)

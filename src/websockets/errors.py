@@ -14,9 +14,10 @@ Codes follow the close codes of RFC 6455, section 7.4, with the private range fo
 
 from http import HTTPStatus
 from http.client import responses
-from typing import Any, NotRequired, Protocol, TypedDict, runtime_checkable
+from typing import Any, NotRequired, Protocol, runtime_checkable
 
 from starlette.exceptions import HTTPException
+from typing_extensions import TypedDict
 
 from src.core.injection import FieldError, PayloadError
 

@@ -1,7 +1,7 @@
 """An event and its compiled handler."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import params
@@ -23,6 +23,7 @@ class SocketEvent:
         handler: The function as it was written.
         plan: How it is run; `plan.depends_on(call)` looks into its dependency tree.
         ordered: Whether it waits for the client's earlier ordered events.
+        emits: Events that it sends, with the types of their payloads.
     """
 
     namespace: str
@@ -30,6 +31,7 @@ class SocketEvent:
     handler: Callable[..., Any]
     plan: Plan
     ordered: bool = False
+    emits: Mapping[str, Any] = field(default_factory=dict)
 
 
 def compile_event(
@@ -39,6 +41,7 @@ def compile_event(
     dependencies: Sequence[params.Depends] = (),
     *,
     ordered: bool = False,
+    emits: Mapping[str, Any] | None = None,
 ) -> SocketEvent:
     """Compile a handler for an event.
 
@@ -53,4 +56,4 @@ def compile_event(
         )
     if name == "connect" and len(unmarked) > 1:
         raise UnresolvableParameterError(handler, unmarked[1], "connect brings one payload, auth; mark the others")
-    return SocketEvent(namespace, name, handler, plan, ordered)
+    return SocketEvent(namespace, name, handler, plan, ordered, emits or {})

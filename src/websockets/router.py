@@ -1,6 +1,6 @@
 """A group of events that a server includes, as `APIRouter` is for routes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from fastapi import params
@@ -37,8 +37,9 @@ class SocketRouter:
         *,
         dependencies: Sequence[params.Depends] = (),
         ordered: bool | None = None,
+        emits: Mapping[str, Any] | None = None,
     ) -> Callable[[F], F]:
-        """Register a handler for an event; `ordered` is that of `AsyncServer.on`.
+        """Register a handler for an event; `ordered` and `emits` are those of `AsyncServer.on`.
 
         Raises:
             UnresolvableParameterError: A parameter can be supplied by nobody.
@@ -47,7 +48,7 @@ class SocketRouter:
         def register(handler: F) -> F:
             needed = (*self.dependencies, *dependencies)
             in_order = self.ordered if ordered is None else ordered
-            self.events.append(compile_event(event, self.namespace, handler, needed, ordered=in_order))
+            self.events.append(compile_event(event, self.namespace, handler, needed, ordered=in_order, emits=emits))
             return handler
 
         return register

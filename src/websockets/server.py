@@ -7,9 +7,10 @@ from typing import Any, TypeVar, overload
 import socketio
 from fastapi import FastAPI, params
 
+from src.core.emissions import EVERYWHERE, Emissions
 from src.utils.wire import to_wire
 from src.websockets.dispatch import Dispatch, Middleware
-from src.websockets.errors import DENIED, ended
+from src.websockets.errors import DENIED, ErrorBody, ended
 from src.websockets.guard import GuardedServer
 from src.websockets.registry import SocketEvent, compile_event
 from src.websockets.router import SocketRouter
@@ -25,13 +26,30 @@ class AsyncServer(GuardedServer):
 
     Args:
         app: The application whose `dependency_overrides` and `state` the handlers share; `asgi` sets it as well.
+        strict: Raise `EmissionError` where something is sent that nobody declared, or in another shape: for debugging
+            and tests. A handler that does so fails with code 1011, and with the reason in the log.
+        explain: Says which error an exception of a handler means, or None for what it is.
         options: `limits`, `recovery`, and those of `socketio.AsyncServer`.
+
+    Attributes:
+        emissions: The events that the server sends, as far as they are declared.
     """
 
-    def __init__(self, *, app: FastAPI | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        app: FastAPI | None = None,
+        strict: bool = False,
+        explain: Callable[[Exception], Exception | None] = lambda _: None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.app = app
         self._rechecks: dict[str, Dispatch] = {}
+        self.strict = strict
+        self.explain = explain
+        self.emissions = Emissions()
+        self.emits({"error": ErrorBody}, namespace=EVERYWHERE)
         self.middlewares: list[Middleware] = []
         self._events: dict[tuple[str, str], SocketEvent] = {}
 
@@ -53,6 +71,7 @@ class AsyncServer(GuardedServer):
         *,
         dependencies: Sequence[params.Depends] = (),
         ordered: bool = False,
+        emits: Mapping[str, Any] | None = None,
     ) -> Callable[[F], F]: ...
 
     @overload
@@ -66,6 +85,7 @@ class AsyncServer(GuardedServer):
         *,
         dependencies: Sequence[params.Depends] = (),
         ordered: bool = False,
+        emits: Mapping[str, Any] | None = None,
     ) -> Any:
         """Register a handler: injected when used as a decorator, python-socketio's own way when `handler` is given.
 
@@ -75,16 +95,17 @@ class AsyncServer(GuardedServer):
             namespace: Where the event is heard.
             dependencies: Run before the handler's own; their values are dropped.
             ordered: Whether one client's ordered events run one after the other, as they were sent.
+            emits: The events that the handler sends in this namespace, with the types of their payloads.
 
         Raises:
             UnresolvableParameterError: A parameter can be supplied by nobody.
-            ValueError: The event has an injected handler already.
+            ValueError: The event has an injected handler already, or another one sends the same event otherwise.
         """
         if handler is not None:
             return super().on(event, handler, namespace)
 
         def register(function: F) -> F:
-            self._add(compile_event(event, namespace or "/", function, dependencies, ordered=ordered))
+            self._add(compile_event(event, namespace or "/", function, dependencies, ordered=ordered, emits=emits))
             return function
 
         return register
@@ -157,9 +178,40 @@ class AsyncServer(GuardedServer):
         """List the injected handlers."""
         return list(self._events.values())
 
-    async def emit(self, event: str, data: Any = None, *args: Any, **kwargs: Any) -> None:
-        """Emit as `socketio.AsyncServer` does; models, dates and the like may appear anywhere in the data."""
-        await super().emit(event, to_wire(data), *args, **kwargs)
+    def emits(self, shapes: Mapping[str, Any], *, namespace: str = "/") -> None:
+        """Declare events that no handler of an event sends, with the types of their payloads.
+
+        Raises:
+            ValueError: One is declared with another type already.
+        """
+        self.emissions.declare(shapes, namespace)
+
+    async def emit(
+        self,
+        event: str,
+        data: Any = None,
+        to: Any = None,
+        room: Any = None,
+        skip_sid: Any = None,
+        namespace: str | None = None,
+        **options: Any,
+    ) -> None:
+        """Emit as `socketio.AsyncServer` does; models, dates and the like may appear anywhere in the data.
+
+        Raises:
+            EmissionError: The server is strict, and the event is not declared like this.
+        """
+        self.check_emission(event, data, namespace or "/")
+        await super().emit(event, to_wire(data), to, room, skip_sid, namespace, **options)
+
+    def check_emission(self, event: str, data: object, namespace: str = "/") -> None:
+        """Compare what is about to be sent with its declaration; namespaces without injected handlers are left alone.
+
+        Raises:
+            EmissionError: The server is strict, and the event is not declared like this.
+        """
+        if self.strict and any(namespace == known for known, _ in self._events):
+            self.emissions.check(event, data, namespace)
 
     async def disconnect_room(
         self, room: str | Sequence[str], *, spare: str | None = None, namespace: str = "/"
@@ -193,6 +245,7 @@ class AsyncServer(GuardedServer):
         key = event.namespace, event.name
         if key in self._events:
             raise ValueError(f"{event.name!r} in {event.namespace!r} has a handler: {self._events[key].handler!r}")
+        self.emissions.declare(event.emits, event.namespace, sender=event.name)
         self._events[key] = event
         dispatch = Dispatch(self, event)
         run = {"connect": dispatch.connect, "disconnect": dispatch.disconnect}.get(event.name, dispatch.event)

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlmodel import col, delete
 
 from src.core.database import Resources
+from src.core.emissions import EmissionError
 from src.core.exceptions import ConflictError
 from src.core.unit_of_work import UnitOfWork
 from src.deps.database import UnitOfWorkDep
@@ -30,6 +31,10 @@ class Sinks:
         if name == "broken":
             raise ConnectionError(name)
         self.sent.append((name, kwargs))
+
+    def check(self, event: str, data: object) -> None:
+        if event == "undeclared":
+            raise EmissionError(event)
 
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         self.sent.append((event, (data, room)))
@@ -96,17 +101,24 @@ class TestCommit:
 
 
 class TestRollback:
-    async def fail(self, resources: Resources, notice: Notice) -> None:
+    async def fail(self, resources: Resources, notice: Notice, event: str = "event") -> None:
         async with resources.unit_of_work() as uow:
             uow.session.add(notice)
             await uow.session.flush()
             uow.enqueue("task")
-            uow.emit("event", None)
+            uow.emit(event, None)
             raise ConflictError
 
-    async def test_an_error_keeps_nothing(self, resources: Resources, notice: Notice) -> None:
+    async def test_an_error_keeps_nothing(self, resources: Resources, notice: Notice, sinks: Sinks) -> None:
         with pytest.raises(ConflictError):
             await self.fail(resources, notice)
+        assert not await is_stored(resources, notice.id)
+
+    async def test_an_event_that_clients_do_not_expect_is_one(
+        self, resources: Resources, notice: Notice, sinks: Sinks
+    ) -> None:
+        with pytest.raises(EmissionError):
+            await self.fail(resources, notice, "undeclared")
         assert not await is_stored(resources, notice.id)
 
     async def test_an_error_sends_nothing(self, resources: Resources, notice: Notice, sinks: Sinks) -> None:
@@ -114,7 +126,9 @@ class TestRollback:
             await self.fail(resources, notice)
         assert sinks.sent == []
 
-    async def test_the_connection_goes_back_to_the_pool(self, resources: Resources, notice: Notice) -> None:
+    async def test_the_connection_goes_back_to_the_pool(
+        self, resources: Resources, notice: Notice, sinks: Sinks
+    ) -> None:
         with pytest.raises(ConflictError):
             await self.fail(resources, notice)
         assert "Current Checked out connections: 0" in resources.engine.pool.status()

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from src.deps.database import RedisDep, SessionDep, UnitOfWorkDep
 from src.queues.app import app
+from src.schemas.events import TaskFinished
 
 # What a killed worker leaves is given away at once instead of after the longest task.
 app.conf.broker_transport_options = {
@@ -155,6 +156,6 @@ async def work(key: str, value: str, redis: RedisDep = INJECTED) -> None:
 @app.task(name="sample.announce")
 async def announce(key: str, uow: UnitOfWorkDep = INJECTED, *, fails: bool) -> None:
     uow.enqueue("sample.mark", key=key, value="sent after commit")
-    uow.emit("notice.published", {"key": key}, room=key)
+    uow.emit("task.finished", TaskFinished(task_id=key, name="sample.announce", state="SUCCESS"), room=key)
     if fails:
         raise ValueError("nothing may leave")

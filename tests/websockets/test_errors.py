@@ -4,12 +4,12 @@ import logging
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, HTTPException
+from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel
 
 from src.core.exceptions import AppError, ConflictError, InvalidInputError, PermissionDeniedError, UnauthorizedError
 from src.websockets.server import AsyncServer
-from tests.websockets.conftest import Connect
+from tests.websockets.conftest import Connect, Host
 
 
 class Message(BaseModel):
@@ -84,6 +84,31 @@ class TestDomainError:
         async def handler() -> None: ...
 
         assert (await (await connect()).call("guarded"))["code"] == 1008
+
+
+class TestExplaining:
+    @pytest.fixture
+    def sio(self, host: Host, app: FastAPI) -> AsyncServer:
+        """A server that knows what an `OSError` means."""
+        server = AsyncServer(explain=lambda error: ConflictError() if isinstance(error, OSError) else None)
+        host.app = server.asgi(app)
+        return server
+
+    async def test_an_error_of_a_library_gets_a_meaning(self, sio: AsyncServer, connect: Connect) -> None:
+        fail_with(sio, OSError("secret"))
+        assert (await (await connect()).call("fail"))["code"] == 4409
+
+    async def test_of_connect_as_well(self, sio: AsyncServer, connect: Connect) -> None:
+        @sio.on("connect")
+        async def handler() -> None:
+            raise OSError("secret")
+
+        _, event, body = await (await connect(wait=False)).next()
+        assert (event, body["data"]["code"]) == ("connect_error", 4409)
+
+    async def test_the_others_stay_what_they_are(self, sio: AsyncServer, connect: Connect) -> None:
+        fail_with(sio, HTTPException(404))
+        assert (await (await connect()).call("fail"))["code"] == 4404
 
 
 class TestUnexpectedError:

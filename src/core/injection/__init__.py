@@ -21,10 +21,11 @@ from src.core.injection.compiler import compile_plan
 from src.core.injection.door import Door
 from src.core.injection.errors import FieldError, PayloadError, UnresolvableParameterError
 from src.core.injection.invoke import on_loop
-from src.core.injection.parameters import Special
+from src.core.injection.parameters import EMPTY, Special, read_return
 from src.core.injection.plan import Plan
 
 __all__ = [
+    "EMPTY",
     "Door",
     "FieldError",
     "NativeArguments",
@@ -35,4 +36,5 @@ __all__ = [
     "ValidatedArguments",
     "compile_plan",
     "on_loop",
+    "read_return",
 ]

@@ -1,9 +1,10 @@
 """What can go wrong: at registration the author is at fault, at run time only `PayloadError` blames the caller."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypedDict
+from typing import Any
 
 from pydantic import ValidationError
+from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
 
 class FieldError(TypedDict):

@@ -54,6 +54,11 @@ def read_parameters(call: Callable[..., Any]) -> list[Parameter]:
     return [_read(parameter) for parameter in parameters]
 
 
+def read_return(call: Callable[..., Any]) -> Any:
+    """Read what a callable says that it returns; `EMPTY` when it says nothing."""
+    return _open_alias(_signature(call).return_annotation)
+
+
 def _signature(call: Callable[..., Any]) -> inspect.Signature:
     """Evaluate postponed annotations; one that only the return type needs may stay unknown."""
     unknown: dict[str, Any] = {}

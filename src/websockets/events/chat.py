@@ -1,38 +1,78 @@
+from collections.abc import Collection
+from typing import Annotated
+
 from fastapi import Depends
 
-from src.core.exceptions import PermissionDeniedError
+from src.core.exceptions import ConflictError, PermissionDeniedError
+from src.deps.chat import ChatServiceDep
 from src.deps.permission import VerifyPermissionDep, require_permission
-from src.schemas.chat import ChatMessage, ChatReceived, ChatRoom
+from src.models.chat import ChatLine
+from src.schemas.chat import ChatHistory, ChatHistoryQuery, ChatMessage, ChatReceived, ChatRoom
 from src.websockets.params import SID, Server
 from src.websockets.router import SocketRouter
 
-router = SocketRouter(dependencies=[Depends(require_permission)])
+MOST_ROOMS = 100
+
+router = SocketRouter(dependencies=[Depends(require_permission)], ordered=True)
+
+
+async def get_rooms(sid: SID, server: Server) -> Collection[str]:
+    """The chat rooms that this connection has joined."""
+    return {room.removeprefix(_PREFIX) for room in server.rooms(sid) if room.startswith(_PREFIX)}
+
+
+RoomsDep = Annotated[Collection[str], Depends(get_rooms)]
 
 
 @router.on("chat.join")
-async def join(data: ChatRoom, sid: SID, server: Server) -> ChatRoom:
-    """Receive what is said in a room from now on."""
-    await server.enter_room(sid, _name(data.room))
+async def join(data: ChatRoom, sid: SID, server: Server, rooms: RoomsDep) -> ChatRoom:
+    """Receive what is said in a room from now on.
+
+    A connection may be in 100 rooms, and leaves them all when it ends.
+    """
+    if len(rooms) >= MOST_ROOMS and data.room not in rooms:
+        raise ConflictError(f"Leave another room first: {MOST_ROOMS} are enough.", error="chat.too_many_rooms")
+    await server.enter_room(sid, _PREFIX + data.room)
     return data
 
 
 @router.on("chat.leave")
 async def leave(data: ChatRoom, sid: SID, server: Server) -> ChatRoom:
     """Receive no more of a room."""
-    await server.leave_room(sid, _name(data.room))
+    await server.leave_room(sid, _PREFIX + data.room)
     return data
 
 
-@router.on("chat.send")
-async def send(data: ChatMessage, sid: SID, server: Server, claims: VerifyPermissionDep) -> ChatReceived:
-    """Say something to everyone in a room that one has joined."""
-    if _name(data.room) not in server.rooms(sid):
-        raise PermissionDeniedError("Join the room first.")
-    message = ChatReceived(room=data.room, text=data.text, user=claims.user_id)
-    await server.emit("chat.receive", message, room=_name(data.room))
-    return message
+@router.on("chat.send", emits={"chat.receive": ChatReceived})
+async def send(
+    data: ChatMessage, server: Server, rooms: RoomsDep, claims: VerifyPermissionDep, chat: ChatServiceDep
+) -> ChatReceived:
+    """Say something to everyone in a room that one has joined.
+
+    The ack means that the line is kept; it is what the others receive, and the sender as well.
+    """
+    _require_member(data.room, rooms)
+    line = _received(await chat.say(claims.user_id, data))
+    await server.emit("chat.receive", line, room=_PREFIX + data.room)
+    return line
 
 
-def _name(room: str) -> str:
-    """Chat rooms have names of their own, apart from the rooms that the server keeps for users and connections."""
-    return f"chat:{room}"
+@router.on("chat.history")
+async def history(data: ChatHistoryQuery, rooms: RoomsDep, chat: ChatServiceDep) -> ChatHistory:
+    """Read what was said in a room that one has joined, the latest first."""
+    _require_member(data.room, rooms)
+    lines, more = await chat.history(data)
+    return ChatHistory(records=[_received(line) for line in lines], before=lines[-1].id if more else None)
+
+
+# Chat rooms have names of their own, apart from the rooms that the server keeps for users and connections.
+_PREFIX = "chat:"
+
+
+def _require_member(room: str, rooms: Collection[str]) -> None:
+    if room not in rooms:
+        raise PermissionDeniedError("Join the room first.", error="chat.not_joined")
+
+
+def _received(line: ChatLine) -> ChatReceived:
+    return ChatReceived(id=line.id, room=line.room, text=line.text, user=line.user_id, create_time=line.create_time)

@@ -1,0 +1,47 @@
+import gzip
+import hashlib
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT
+
+VENDOR = ROOT / "src/api/vendor/asyncapi"
+SUMS = [line.split() for line in (VENDOR / "SHA256SUMS").read_text().splitlines()]
+
+
+class TestTheDocument:
+    async def test_names_the_server_that_it_came_from(self, client: httpx.AsyncClient) -> None:
+        document = (await client.get("https://events.example:8443/asyncapi.json")).json()
+        assert document["asyncapi"] == "3.0.0"
+        server = document["servers"]["socketio"]
+        assert (server["host"], server["protocol"], server["pathname"]) == ("events.example:8443", "wss", "/socket.io")
+
+    async def test_is_linked_from_swagger(self, client: httpx.AsyncClient) -> None:
+        assert "(/asyncapi)" in (await client.get("/openapi.json")).json()["info"]["description"]
+
+
+class TestThePage:
+    async def test_alone_may_compile_code(self, client: httpx.AsyncClient) -> None:
+        policies = {
+            path: (await client.get(path)).headers["Content-Security-Policy"]
+            for path in ("/asyncapi", "/docs", "/redoc", "/asyncapi.json", "/livez", "/asyncapi/static/page.js")
+        }
+        assert [path for path, policy in policies.items() if "unsafe-eval" in policy] == ["/asyncapi"]
+
+    async def test_runs_no_script_inside_the_page(self, client: httpx.AsyncClient) -> None:
+        policy = (await client.get("/asyncapi")).headers["Content-Security-Policy"]
+        scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
+        assert scripts == "script-src 'self' 'unsafe-eval'"
+        assert "frame-ancestors 'none'" in policy
+
+    @pytest.mark.parametrize("name", [name for _, name in SUMS])
+    async def test_has_its_files(self, client: httpx.AsyncClient, name: str) -> None:
+        answer = await client.get(f"/asyncapi/static/{name}")
+        expected = (VENDOR / name).read_bytes()
+        assert answer.content == (gzip.decompress(expected) if name.endswith(".gz") else expected)
+        assert answer.headers["Content-Type"].startswith(("text/javascript", "text/css"))
+
+    @pytest.mark.parametrize(("digest", "name"), SUMS)
+    def test_files_are_what_was_published(self, digest: str, name: str) -> None:
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest

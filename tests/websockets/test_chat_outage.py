@@ -1,0 +1,54 @@
+"""A store that is away is told to clients as 4503, in time, and nothing is said that was not kept."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import aiohttp
+import pytest
+
+from tests.people import Person
+from tests.served import Served, serve
+from tests.websockets.conftest import Peer
+
+ROOM = f"room-{uuid4()}"
+
+
+@pytest.fixture(scope="module")
+async def served_process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """A process for these tests alone, so that no others meet what they leave behind."""
+    async with serve(tmp_path_factory.mktemp("chat") / "output") as served:
+        yield served
+
+
+@pytest.fixture
+async def member(served: Served, served_admin: Person) -> AsyncIterator[Peer]:
+    """Somebody in a room, for whom everything is connected."""
+    async with aiohttp.ClientSession() as http:
+        peer = Peer(http)
+        auth = {"token": served_admin.tokens.access_token}
+        await peer.client.connect(str(served.client.base_url), auth=auth, transports=["websocket"])
+        await peer.call("chat.join", {"room": ROOM})
+        await peer.call("chat.history", {"room": ROOM})
+        yield peer
+        await peer.client.disconnect()
+
+
+@pytest.mark.parametrize("fault", ["hang", "refuse"])
+@pytest.mark.parametrize("store", ["mongo", "redis"])
+class TestStoreIsAway:
+    async def test_a_line_is_refused_and_not_sent(self, served: Served, member: Peer, store: str, fault: str) -> None:
+        getattr(served.stores[store], fault)()
+        refused = await member.call("chat.send", {"room": ROOM, "text": "hello"})
+        assert (refused["code"], refused["error"]) == (4503, "service.unavailable")
+        assert (await member.next())[1] == "error"
+        assert member.received.empty()
+
+    async def test_it_goes_on_once_the_store_is_back(
+        self, served: Served, member: Peer, store: str, fault: str
+    ) -> None:
+        getattr(served.stores[store], fault)()
+        await member.call("chat.send", {"room": ROOM, "text": "lost"})
+        await member.next()
+        await served.stores[store].heal()
+        line = await member.call("chat.send", {"room": ROOM, "text": "kept"})
+        assert await member.next() == ("/", "chat.receive", line)
