@@ -5,7 +5,7 @@ from src.main import app, server
 __all__ = ["app"]
 
 
-@server.on("relay")
+@server.on("relay", emits={"relayed": int})
 async def relay(number: int) -> int:
     """Send a number to everybody."""
     await server.emit("relayed", number)
