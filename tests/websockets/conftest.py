@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,7 +13,11 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from src.main import app as product
+from src.main import server as product_server
 from src.websockets.server import AsyncServer
+from src.websockets.testing import SocketClient
+from tests.people import Person
 
 
 @pytest.hookimpl(trylast=True)
@@ -70,6 +74,7 @@ async def serve(app: ASGIApp, *, lifespan: Literal["on", "off"]) -> AsyncIterato
 
 
 Connect = Callable[..., Awaitable[Peer]]
+Visit = Callable[[Person], Awaitable[SocketClient]]
 
 
 @pytest.fixture(scope="session")
@@ -108,3 +113,19 @@ async def connect(host: Host, sio: AsyncServer) -> AsyncIterator[Connect]:
         await sio.shutdown()
         for peer in peers:
             await peer.client.disconnect()
+
+
+@pytest.fixture
+async def visit() -> AsyncIterator[Visit]:
+    """Connect to the product as somebody, in memory; its server ends with the session of tests."""
+    async with AsyncExitStack() as stack:
+
+        async def connect(person: Person) -> SocketClient:
+            client = SocketClient(product, auth={"token": person.tokens.access_token})
+            await stack.enter_async_context(client)
+            async with asyncio.timeout(3):
+                while not product_server.manager.is_listening:  # noqa: ASYNC110 - nobody is told of a subscription
+                    await asyncio.sleep(0.01)
+            return client
+
+        yield connect

@@ -1,36 +1,16 @@
 """Chat rooms of the product: who may say and read what, and what stays of it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from uuid import UUID, uuid4
 
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
 from src.crud.chat import ChatCRUD
-from src.main import app, server
 from src.websockets.testing import SocketClient
 from tests.people import People, Person
+from tests.websockets.conftest import Visit
 
 CODES = ["SOCKET:chat.join", "SOCKET:chat.leave", "SOCKET:chat.send", "SOCKET:chat.history"]
-Join = Callable[[Person], Awaitable[SocketClient]]
-
-
-@pytest.fixture
-async def connect() -> AsyncIterator[Join]:
-    """Connect as somebody; the server itself ends with the session of tests."""
-    async with AsyncExitStack() as stack:
-
-        async def connect(person: Person) -> SocketClient:
-            client = SocketClient(app, auth={"token": person.tokens.access_token})
-            await stack.enter_async_context(client)
-            async with asyncio.timeout(3):
-                while not server.manager.is_listening:  # noqa: ASYNC110 - nobody is told of a subscription
-                    await asyncio.sleep(0.01)
-            return client
-
-        yield connect
 
 
 @pytest.fixture
@@ -44,25 +24,25 @@ async def person(people: People) -> Person:
 
 
 @pytest.fixture
-async def member(person: Person, connect: Join, room: str) -> SocketClient:
+async def member(person: Person, visit: Visit, room: str) -> SocketClient:
     """Somebody in the room."""
-    client = await connect(person)
+    client = await visit(person)
     assert await client.call("chat.join", {"room": room}) == {"room": room}
     return client
 
 
 class TestSending:
     async def test_everyone_in_the_room_receives_what_the_ack_says(
-        self, member: SocketClient, people: People, connect: Join, room: str, person: Person
+        self, member: SocketClient, people: People, visit: Visit, room: str, person: Person
     ) -> None:
-        other = await connect(await people.create(*CODES))
+        other = await visit(await people.create(*CODES))
         await other.call("chat.join", {"room": room})
         line = await member.call("chat.send", {"room": room, "text": "hello"})
         assert (line["room"], line["text"], line["user"]) == (room, "hello", str(person.user.id))
         assert await other.receive() == await member.receive() == ("chat.receive", line)
 
-    async def test_nobody_else_does(self, member: SocketClient, people: People, connect: Join, room: str) -> None:
-        other = await connect(await people.create(*CODES))
+    async def test_nobody_else_does(self, member: SocketClient, people: People, visit: Visit, room: str) -> None:
+        other = await visit(await people.create(*CODES))
         await other.call("chat.join", {"room": f"{room}-next"})
         await member.call("chat.send", {"room": room, "text": "hello"})
         await other.call("chat.leave", {"room": f"{room}-next"})
@@ -73,14 +53,14 @@ class TestSending:
         refused = await member.call("chat.send", {"room": room, "text": "hello"})
         assert (refused["code"], refused["error"]) == (1008, "chat.not_joined")
 
-    async def test_needs_its_permission(self, people: People, connect: Join, room: str) -> None:
-        client = await connect(await people.create("SOCKET:chat.join"))
+    async def test_needs_its_permission(self, people: People, visit: Visit, room: str) -> None:
+        client = await visit(await people.create("SOCKET:chat.join"))
         await client.call("chat.join", {"room": room})
         assert (await client.call("chat.send", {"room": room, "text": "hello"}))["error"] == "auth.permission_denied"
 
     @pytest.mark.parametrize("room", ["", "a b", "x" * 65, "\ud800", "null\0"])
-    async def test_rooms_have_plain_names(self, person: Person, connect: Join, room: str) -> None:
-        client = await connect(person)
+    async def test_rooms_have_plain_names(self, person: Person, visit: Visit, room: str) -> None:
+        client = await visit(person)
         assert (await client.call("chat.join", {"room": room}))["code"] == 1007
 
     async def test_lines_of_one_client_keep_their_order(self, member: SocketClient, room: str) -> None:
@@ -88,8 +68,8 @@ class TestSending:
             await member.emit("chat.send", {"room": room, "text": str(number)})
         assert [(await member.receive()).data["text"] for _ in range(20)] == [str(number) for number in range(20)]
 
-    async def test_rooms_have_an_end(self, person: Person, connect: Join, room: str) -> None:
-        client = await connect(person)
+    async def test_rooms_have_an_end(self, person: Person, visit: Visit, room: str) -> None:
+        client = await visit(person)
         for number in range(100):
             await client.call("chat.join", {"room": str(number)})
         assert (await client.call("chat.join", {"room": room}))["error"] == "chat.too_many_rooms"
@@ -130,10 +110,10 @@ class TestHistory:
         assert before is None
 
     async def test_outlives_the_connection(
-        self, person: Person, connect: Join, room: str, said: list[str], member: SocketClient
+        self, person: Person, visit: Visit, room: str, said: list[str], member: SocketClient
     ) -> None:
         await member.disconnect()
-        again = await connect(person)
+        again = await visit(person)
         await again.call("chat.join", {"room": room})
         assert len((await again.call("chat.history", {"room": room}))["records"]) == 5
 
@@ -141,8 +121,8 @@ class TestHistory:
         await member.call("chat.join", {"room": f"{room}-next"})
         assert await member.call("chat.history", {"room": f"{room}-next"}) == {"records": [], "before": None}
 
-    async def test_is_for_members(self, person: Person, connect: Join, room: str, said: list[str]) -> None:
-        stranger = await connect(person)
+    async def test_is_for_members(self, person: Person, visit: Visit, room: str, said: list[str]) -> None:
+        stranger = await visit(person)
         assert (await stranger.call("chat.history", {"room": room}))["error"] == "chat.not_joined"
 
     @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 101}, {"before": "yesterday"}])
