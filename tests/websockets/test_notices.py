@@ -54,7 +54,7 @@ class TestAnnouncing:
 
     async def test_reaches_everyone_from_a_worker(self, people: People, visit: Visit, notice: Notice) -> None:
         client = await visit(await people.create())
-        async with aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, Emissions(SERVICE_EVENTS))) as worker:
+        async with aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, promised=Emissions(SERVICE_EVENTS))) as worker:
             announced = NoticeResponse.model_validate(notice)
             worker.check("notice.published", announced)
             await worker.emit("notice.published", announced)
