@@ -9,7 +9,8 @@ Everything between the two is the real thing: the handshake with its headers, pa
 attachments, disconnects. What a network adds, such as a reader that is slow, needs a real client.
 """
 
-from src.websockets.testing.client import Received, Session, SocketClient
+from src.websockets.testing.client import SocketClient
+from src.websockets.testing.session import Received, Session
 from src.websockets.testing.transport import Refused
 
 __all__ = ["Received", "Refused", "Session", "SocketClient"]
