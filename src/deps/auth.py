@@ -7,6 +7,7 @@ from fastapi import Depends, Header
 from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
+from src.core.caller import caller_id
 from src.core.exceptions import UnauthorizedError
 from src.core.token import AccessClaims, RefreshClaims
 from src.crud.user import UserCRUD
@@ -86,6 +87,7 @@ async def require_session(
     claims = resources.tokens.read_access(token)
     await sessions.require(claims)
     connection.state.actor_id = claims.user_id
+    caller_id.set(claims.user_id)
     return claims
 
 

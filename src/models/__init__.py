@@ -1,11 +1,13 @@
 """Every table; importing this package fills SQLModel's metadata, for migrations."""
 
+from src.models.claim import Claim
 from src.models.file import File
 from src.models.notice import Notice
 from src.models.outbox import OutboxMessage
 from src.models.role import Role
 from src.models.route import Route
 from src.models.schedule import Schedule
+from src.models.task_run import TaskRun
 from src.models.user import User, UserRole
 
-__all__ = ["File", "Notice", "OutboxMessage", "Role", "Route", "Schedule", "User", "UserRole"]
+__all__ = ["Claim", "File", "Notice", "OutboxMessage", "Role", "Route", "Schedule", "TaskRun", "User", "UserRole"]

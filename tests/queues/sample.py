@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from src.deps.database import RedisDep, SessionDep, UnitOfWorkDep
 from src.queues.app import app
+from src.queues.progress import progress
 
 # What a killed worker leaves is given away at once instead of after the longest task.
 app.conf.broker_transport_options = {
@@ -158,3 +159,28 @@ async def announce(key: str, uow: UnitOfWorkDep = INJECTED, *, fails: bool) -> N
     uow.emit("notice.published", {"key": key}, room=key)
     if fails:
         raise ValueError("nothing may leave")
+
+
+@app.task(name="sample.long")
+async def long(key: str, redis: RedisDep = INJECTED) -> None:
+    """Run until somebody stops it."""
+    await redis.rpush(key, "started")
+    await asyncio.sleep(60)
+
+
+@app.task(name="sample.counting")
+async def counting(steps: int) -> None:
+    for step in range(steps + 1):
+        await progress(step, steps, f"step {step}")
+
+
+@app.task(name="sample.login")
+async def login(username: str, password: str, options: dict[str, str] | None = None) -> str:
+    return f"{username} {len(password)}"
+
+
+@app.task(name="sample.deadly", max_redeliveries=2)
+async def deadly(key: str, redis: RedisDep = INJECTED) -> None:
+    """Take the process with it, every time."""
+    await redis.rpush(key, os.getpid())
+    os._exit(1)
