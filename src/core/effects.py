@@ -35,6 +35,8 @@ class TaskCall:
         requested_by: The user in whose name it is sent, if there is one.
         request_id: Of the request that it comes from, for the logs.
         retry_of: The run that this one repeats.
+        queue: Another than the task's own; `priority` likewise.
+        schedule_id: The schedule that it is sent for.
     """
 
     name: str
@@ -46,6 +48,10 @@ class TaskCall:
     requested_by: UUID | None = field(default_factory=caller_id.get)
     request_id: str = field(default_factory=request_id.get)
     retry_of: UUID | None = None
+    queue: str | None = None
+    priority: int | None = None
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    schedule_id: UUID | None = None
 
 
 class TaskPublisher(Protocol):

@@ -30,6 +30,8 @@ def queued_run(call: TaskCall) -> TaskRun:
         requested_by=call.requested_by,
         request_id=call.request_id or None,
         retry_of=call.retry_of,
+        queue=call.queue,
+        schedule_id=call.schedule_id,
     )
 
 

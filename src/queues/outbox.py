@@ -35,11 +35,13 @@ class CeleryPublisher:
             ServiceUnavailableError: The broker did not take it in time.
         """
         headers = {
+            **call.headers,
+            "schedule_id": str(call.schedule_id) if call.schedule_id else None,
             "queued_at": call.queued_at.isoformat(),
             "requested_by": str(call.requested_by) if call.requested_by else None,
             "request_id": call.request_id or None,
         }
-        options = {"task_id": str(call.id), "headers": headers}
+        options = {"task_id": str(call.id), "headers": headers, "queue": call.queue, "priority": call.priority}
         await publisher.publish(self._app.send_task, call.name, list(call.args), dict(call.kwargs), **options)
 
     async def revoke(self, task_id: UUID) -> None:

@@ -69,14 +69,8 @@ class TaskOutboxService:
 
 
 def _payload(call: TaskCall) -> dict[str, Any]:
-    return {
-        "name": call.name,
-        "args": list(call.args),
-        "kwargs": dict(call.kwargs),
-        "queued_at": call.queued_at.isoformat(),
-        "requested_by": str(call.requested_by) if call.requested_by else None,
-        "request_id": call.request_id,
-    }
+    payload: dict[str, Any] = _CALL.dump_python(call, mode="json", exclude={"id", "key"})
+    return payload
 
 
 def _calls(messages: Sequence[OutboxMessage]) -> list[TaskCall]:
