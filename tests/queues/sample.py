@@ -19,8 +19,6 @@ app.conf.broker_transport_options = {
     "visibility_timeout": 4,
     "unacked_restore_interval": 1,
 }
-# Beat notices within a second what a test stores.
-app.conf.refresh_interval = 1
 
 
 # What `Depends` fills in; callers pass no value, which type checkers learn from a default.
