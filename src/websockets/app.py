@@ -6,6 +6,12 @@ from src.websockets.limits import Limits
 from src.websockets.manager import RedisManager
 from src.websockets.server import AsyncServer
 
+MODULES = (
+    connection,
+    chat,
+    notice,
+)
+
 
 def create_server(settings: Settings) -> AsyncServer:
     """A server that shares rooms and events with the other processes through Redis.
@@ -18,6 +24,6 @@ def create_server(settings: Settings) -> AsyncServer:
         cors_allowed_origins=settings.cors.origins or None,
         transports=settings.sockets.transports,
     )
-    for module in (connection, chat, notice):
+    for module in MODULES:
         server.include_router(module.router)
     return server

@@ -19,11 +19,25 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": ErrorResponse, "description": "Service Unavailable"},
 }
 
+# In the order of the documentation.
+MODULES = (
+    auth,
+    users,
+    roles,
+    permissions,
+    routes,
+    audit_logs,
+    schedules,
+    tasks,
+    notices,
+    files,
+)
+
 
 def create_router(settings: Settings) -> APIRouter:
     """All routes of version 1 that exist with these settings."""
     router = APIRouter(prefix="/api/v1", responses=ERRORS)
-    for module in (auth, users, roles, permissions, routes, audit_logs, schedules, tasks, notices, files):
+    for module in MODULES:
         router.include_router(module.router)
     if settings.ENVIRONMENT.is_debug:
         router.include_router(auth.swagger_router)
