@@ -15,7 +15,7 @@ from src.core.logging import configure_logging
 from src.main import register_routes, rest, server
 from src.models import DOCUMENTS
 from src.queues.app import app as celery_app
-from src.queues.sender import CelerySender
+from src.queues.outbox import create_outbox
 from src.services.audit import AuditService
 from src.services.user import UserService
 from src.websockets.emitter import SocketEmitter
@@ -61,7 +61,7 @@ def create_bucket(s3: Minio, bucket: str) -> None:
 async def main() -> None:
     """Open the stores, create what is missing, and say what nobody else can know."""
     configure_logging(settings)
-    async with open_resources(settings, CelerySender(celery_app), SocketEmitter(server)) as resources:
+    async with open_resources(settings, create_outbox(celery_app), SocketEmitter(server)) as resources:
         password = await initialise(resources)
     if password is not None:
         print(f"Administrator: admin / {password} (shown once; it has to be changed at the first login)")

@@ -29,7 +29,7 @@ from src.middlewares.request_id import RequestIdMiddleware
 from src.middlewares.security_headers import SecurityHeadersMiddleware
 from src.models.route import Route
 from src.queues.app import app as celery_app
-from src.queues.sender import CelerySender
+from src.queues.outbox import create_outbox
 from src.services.router import RouterService
 from src.utils.password import dummy_hash
 from src.websockets.app import create_server, describe
@@ -45,7 +45,7 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(settings, CelerySender(celery_app), SocketEmitter(server)) as resources:
+        async with open_resources(settings, create_outbox(celery_app), SocketEmitter(server)) as resources:
             # What the first login would otherwise wait for.
             await resources.hashing.run(lambda: (resources.credentials.kid, dummy_hash()))
             try:

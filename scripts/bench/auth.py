@@ -31,12 +31,12 @@ async def prepare() -> str:
     from src.models.user import User, UserRole
     from src.queues.app import app as celery_app
     from src.queues.emitter import RedisEmitter
-    from src.queues.sender import CelerySender
+    from src.queues.outbox import create_outbox
     from src.services.session import Client, SessionService
     from src.utils.password import hash_password
 
     events = RedisEmitter(settings.REDIS_DATABASE_URL)
-    async with open_resources(settings, CelerySender(celery_app), events) as resources:
+    async with open_resources(settings, create_outbox(celery_app), events) as resources:
         user = User(
             name="Bench", email="bench@example.com", username="bench", password_hash=hash_password("bench-pass")
         )

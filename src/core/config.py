@@ -91,6 +91,7 @@ class CelerySettings(SettingsGroup):
     redis_url: str | None = Field(None, alias="CELERY_REDIS_URL")
     redis_database: int = Field(1, ge=0, le=15, alias="CELERY_REDIS_DATABASE")
     timezone: str = Field("UTC", alias="CELERY_TIMEZONE")
+    run_retention_days: int = Field(30, ge=1, alias="TASK_RUN_RETENTION_DAYS")
 
     @field_validator("timezone")
     @classmethod

@@ -22,7 +22,7 @@ from src.core.config import Settings
 from src.core.config_stores import MongoSettings, RedisSettings, S3Settings, SQLSettings
 from src.core.credential import CredentialBox
 from src.core.documents import Documents
-from src.core.effects import EventEmitter, TaskSender
+from src.core.effects import EventEmitter, TaskOutbox
 from src.core.hashing import HashPool
 from src.core.minio_storage import MinioStorage
 from src.core.single_flight import SingleFlight
@@ -50,7 +50,7 @@ class Resources:
     tokens: TokenIssuer
     credentials: CredentialBox
     throttle: LoginThrottle
-    tasks: TaskSender
+    tasks: TaskOutbox
     events: EventEmitter
     flights: SingleFlight = field(default_factory=SingleFlight)
 
@@ -82,7 +82,7 @@ def current_resources() -> Resources:
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings, tasks: TaskSender, events: EventEmitter) -> AsyncIterator[Resources]:
+async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmitter) -> AsyncIterator[Resources]:
     """Open the clients of every store, and make them this process's current ones.
 
     No store is contacted yet: a process starts while a store is away, and answers 503 until it is back.

@@ -8,7 +8,6 @@ import logging
 import sys
 from collections.abc import MutableMapping
 from contextvars import ContextVar
-from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -16,10 +15,9 @@ from pydantic_core import to_json
 
 from src.core.config import Settings
 from src.core.environment import Environment
+from src.utils.masking import MASK, is_secret
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-
-_SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie", "private_key", "challenge")
 
 
 class NamedLogger(structlog.WriteLogger):
@@ -91,11 +89,6 @@ def mask_secrets(_logger: Any, _method: str, entry: MutableMapping[str, Any]) ->
     """Replace the value of every key that sounds like a credential."""
     entry.pop("color_message", None)  # uvicorn's second copy of the message, for terminals
     for key in entry:
-        if _is_secret(key):
-            entry[key] = "***"
+        if is_secret(key):
+            entry[key] = MASK
     return entry
-
-
-@lru_cache(maxsize=1024)
-def _is_secret(key: str) -> bool:
-    return any(word in key.lower() for word in _SECRET_WORDS)

@@ -8,6 +8,7 @@ from fastapi import Depends, Header
 from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
+from src.core.caller import caller_id
 from src.core.database import Resources
 from src.core.exceptions import UnauthorizedError
 from src.core.token import AccessClaims, RefreshClaims
@@ -102,6 +103,7 @@ async def require_session(
     """The contents of the access token, after it was verified and its session found alive."""
     claims = read_claims(connection, token, resources)
     await sessions.require(claims)
+    caller_id.set(claims.user_id)
     return claims
 
 

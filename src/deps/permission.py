@@ -3,6 +3,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from src.core.caller import caller_id
 from src.core.exceptions import PermissionDeniedError
 from src.core.route import RouteRegistry
 from src.core.token import AccessClaims
@@ -32,6 +33,7 @@ async def require_permission(
         raise PermissionDeniedError
     # Made here instead of by a dependency of its own: every guarded request pays for each of them.
     await PermissionService(resources).require(claims.user_id, claims.session_id, code)
+    caller_id.set(claims.user_id)
     return claims
 
 

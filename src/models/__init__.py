@@ -4,14 +4,28 @@ from beanie import Document
 
 from src.models.audit import AuditLog
 from src.models.chat import ChatLine
+from src.models.claim import Claim
 from src.models.file import File
 from src.models.notice import Notice
 from src.models.outbox import OutboxMessage
 from src.models.role import Role
 from src.models.route import Route
 from src.models.schedule import Schedule
+from src.models.task_run import TaskRun
 from src.models.user import User, UserRole
 
-__all__ = ["DOCUMENTS", "File", "Notice", "OutboxMessage", "Role", "Route", "Schedule", "User", "UserRole"]
+__all__ = [
+    "DOCUMENTS",
+    "Claim",
+    "File",
+    "Notice",
+    "OutboxMessage",
+    "Role",
+    "Route",
+    "Schedule",
+    "TaskRun",
+    "User",
+    "UserRole",
+]
 
 DOCUMENTS: list[type[Document]] = [AuditLog, ChatLine]

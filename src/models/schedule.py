@@ -8,7 +8,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from src.models.base import BaseModel
+from src.models.mixins import Authored
 from src.utils.crontab import Crontab
+from src.utils.date import utc_now
 from src.utils.recurrence import Interval, Once, Recurrence
 from src.utils.solar import Solar, SolarEvent
 
@@ -56,7 +58,7 @@ class ScheduleOrigin(StrEnum):
     CONFIG = "config"
 
 
-class Schedule(BaseModel, table=True):
+class Schedule(Authored, BaseModel, table=True):
     """A task that beat sends again and again.
 
     `next_run_at` is the heap that beat works from. An enabled row without it asks beat to compute it: whoever changes a
@@ -109,6 +111,15 @@ class Schedule(BaseModel, table=True):
             name="kind_has_its_timing",
         ),
     )
+
+    @property
+    def upcoming(self) -> datetime | None:
+        """The next run, also while beat has not planned it yet; None when there is none or the schedule is off.
+
+        Raises:
+            ValueError: The columns make no rule.
+        """
+        return (self.next_run_at or self.next_run(utc_now())) if self.enabled else None
 
     @property
     def recurrence(self) -> Recurrence:

@@ -12,13 +12,14 @@ from src.core.database import Resources, open_resources
 from src.core.emissions import Emissions
 from src.core.logging import configure_logging
 from src.core.socket_channel import SocketMemory
-from src.queues.backend import ResultBackend
 from src.queues.celery import Celery
 from src.queues.emitter import RedisEmitter
+from src.queues.ledger_backend import LedgerBackend
 from src.queues.loop import process_loop
+from src.queues.outbox import create_outbox
 from src.queues.quiet import QuietTasks
 from src.queues.schedules import BEAT_SCHEDULE
-from src.queues.sender import CelerySender
+from src.queues.tracked import TrackedTask
 from src.schemas.events import SERVICE_EVENTS
 
 log = structlog.get_logger(__name__)
@@ -27,12 +28,15 @@ REDIS_URL = str(settings.CELERY_REDIS_URL)
 MEMORY = SocketMemory(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
 TIME_LIMIT_SECONDS = 600
 
-app = Celery("celery_app", broker=REDIS_URL, backend=f"{ResultBackend.__module__}:{ResultBackend.__name__}+{REDIS_URL}")
+BACKEND = f"{LedgerBackend.__module__}:{LedgerBackend.__name__}"
+
+app = Celery("celery_app", broker=REDIS_URL, backend=f"{BACKEND}+{REDIS_URL}", task_cls=TrackedTask)
 app.conf.update(
     {
         "timezone": settings.CELERY_TIMEZONE,
         "enable_utc": True,
         "database_url": settings.SQL_DATABASE_URL,
+        "ledger_url": settings.REDIS_DATABASE_URL,
         # JSON alone: whoever writes to the broker must not run code here.
         "accept_content": ["json"],
         "task_serializer": "json",
@@ -74,7 +78,7 @@ async def worker_lifespan() -> AsyncIterator[Resources]:
     promised = Emissions(SERVICE_EVENTS) if settings.ENVIRONMENT.is_debug else None
     async with (
         aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, MEMORY, promised)) as events,
-        open_resources(settings, CelerySender(app), events) as resources,
+        open_resources(settings, create_outbox(app), events) as resources,
     ):
         yield resources
     log.info("stores_closed")
@@ -92,4 +96,4 @@ def _configure_logging(loglevel: int, **_signal: object) -> None:
     configure_logging(settings)
     logging.getLogger().setLevel(loglevel)
     for name in ("celery.worker.strategy", "celery.app.trace"):
-        logging.getLogger(name).addFilter(QuietTasks({"outbox.relay"}))
+        logging.getLogger(name).addFilter(QuietTasks({"outbox.relay", "tasks.record"}))

@@ -45,6 +45,8 @@ class TaskOptions(TypedDict, total=False):
     priority: int
     serializer: str
     shared: bool
+    tracked: bool
+    max_redeliveries: int
     lazy: bool
 
 

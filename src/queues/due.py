@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid5
 
-from src.models.schedule import MisfirePolicy, Schedule, ScheduleKind
+from src.models.schedule import MisfirePolicy, OverlapPolicy, Schedule, ScheduleKind
 
 MISFIRE_GRACE = timedelta(seconds=60)
 CATCH_UP_LIMIT = 100
@@ -23,8 +23,13 @@ def plan(schedule: Schedule, now: datetime) -> None:
     schedule.enabled = schedule.next_run_at is not None
 
 
-def advance(schedule: Schedule, now: datetime) -> list[datetime]:
+def advance(schedule: Schedule, now: datetime, *, is_going: bool = False) -> list[datetime]:
     """Move a due schedule on to its next run after `now`.
+
+    Args:
+        schedule: Changed in place.
+        now: The time.
+        is_going: Whether it has a run that has not ended, and skips others meanwhile.
 
     Returns:
         The slots to send, oldest first: by the misfire policy none, one, or all that were missed.
@@ -32,14 +37,18 @@ def advance(schedule: Schedule, now: datetime) -> list[datetime]:
     Raises:
         ValueError: Its columns make no rule.
     """
-    slots = _due_slots(schedule, now)
+    slots = [] if is_going else _due_slots(schedule, now)
     if schedule.max_runs is not None:
         slots = slots[: schedule.max_runs - schedule.total_run_count]
+    # Where runs wait for each other, those that were missed go one by one.
+    handled = now
+    if schedule.overlap_policy == OverlapPolicy.QUEUE and len(slots) > 1:
+        handled, slots = slots[0], slots[:1]
     if slots:
         schedule.last_run_at = now
         schedule.total_run_count += len(slots)
     exhausted = schedule.max_runs is not None and schedule.total_run_count >= schedule.max_runs
-    schedule.next_run_at = None if exhausted else schedule.next_run(now)
+    schedule.next_run_at = None if exhausted else schedule.next_run(handled)
     schedule.enabled = schedule.next_run_at is not None
     return slots
 

@@ -18,8 +18,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from src.core.config_stores import SQLSettings
 from src.core.database import create_engine
 from src.models.schedule import Schedule
+from src.queues.changes import Changes
 from src.queues.configured import merge
 from src.queues.due import advance, message, plan
+from src.queues.overlap import not_held, note_run, still_going
 from src.utils.date import utc_now
 
 logger = get_logger(__name__)
@@ -36,7 +38,8 @@ class AsyncDatabaseScheduler(Scheduler):
     Any number of beats share the table: each takes the due rows that no other holds, publishes, and commits. One that
     dies in between leaves its rows to the others, who may send the same slots again under the same task ids.
 
-    Reads `app.conf.database_url`; `refresh_interval` (seconds) can shorten the time until a changed row is noticed.
+    PostgreSQL tells it of new and changed rows; should it not hear, or on other databases, it looks for them every
+    `refresh_interval` seconds, five at most. Reads `app.conf.database_url`.
     """
 
     max_interval = MAX_INTERVAL_SECONDS
@@ -45,6 +48,7 @@ class AsyncDatabaseScheduler(Scheduler):
         if not app.conf.get("database_url"):
             raise ImproperlyConfigured("The database scheduler reads app.conf.database_url, which is not set.")
         self._runner = asyncio.Runner()
+        self._changes: Changes | None = None
         self._merged = False
         self._failure: str | None = None
         super().__init__(app, *args, **kwargs)
@@ -57,10 +61,10 @@ class AsyncDatabaseScheduler(Scheduler):
         self.install_default_entries(self.schedule)
 
     def tick(self, *_args: Any, **_kwargs: Any) -> float:
-        """Send what is due.
+        """Send what is due, and wait until something else is, or rows change.
 
         Returns:
-            Seconds until the next row is due, or until rows that changed must be noticed.
+            Seconds to wait before the next tick: none, but where the stores are away.
         """
         try:
             self.producer  # noqa: B018 - connects, with Celery's patience, before any row is locked
@@ -74,7 +78,10 @@ class AsyncDatabaseScheduler(Scheduler):
         if self._failure:
             logger.info("beat: scheduling again")
         self._failure = None
-        return min(delay, self.max_interval)
+        delay = min(delay, self.max_interval)
+        logger.debug("beat: Waking up in %.2f seconds.", delay)
+        self._runner.run(self._wait(delay))
+        return 0
 
     def close(self) -> None:
         """Release the broker and the database."""
@@ -82,7 +89,8 @@ class AsyncDatabaseScheduler(Scheduler):
             # A signal struck within a tick: beat closes once more when that has been left.
             return
         super().close()
-        self._runner.run(self._engine.dispose())
+        self._runner.run(self._disconnect())
+        self._runner.close()
 
     @property
     def info(self) -> str:
@@ -92,47 +100,67 @@ class AsyncDatabaseScheduler(Scheduler):
     @cached_property
     def _engine(self) -> AsyncEngine:
         url = SecretStr(self.app.conf.database_url)
-        return create_engine(SQLSettings(SQL_DATABASE_URL=url, SQL_POOL_SIZE=1, SQL_MAX_OVERFLOW=0))
+        return create_engine(SQLSettings(SQL_DATABASE_URL=url, SQL_POOL_SIZE=2, SQL_MAX_OVERFLOW=0))
+
+    async def _disconnect(self) -> None:
+        if self._changes is not None:
+            await self._changes.close()
+        await self._engine.dispose()
+
+    async def _wait(self, seconds: float) -> None:
+        assert self._changes is not None  # noqa: S101 - every tick opens it
+        await self._changes.wait(seconds)
 
     async def _tick(self) -> float:
+        # Before the rows are read: what changes afterwards is heard of.
+        if self._changes is not None and self._changes.is_lost:
+            await self._changes.close()
+            self._changes = None
+        self._changes = self._changes or await Changes.listen(self._engine)
         async with AsyncSession(self._engine, expire_on_commit=False) as session:
             if not self._merged:
                 await merge(session, self.schedule, str(self.app.timezone))
                 await session.commit()
                 self._merged = True
             now = utc_now()
-            await self._plan(session, now)
+            planned = await self._plan(session, now)
             taken = await self._send_due(session, now)
             await session.flush()
-            first = (await session.exec(select(func.min(Schedule.next_run_at)).where(Schedule.enabled))).one()
+            waiting = select(func.min(Schedule.next_run_at)).where(Schedule.enabled, not_held())
+            first = (await session.exec(waiting)).one()
             await session.commit()
-        if taken == BATCH:
+        if BATCH in (planned, taken):
             return 0
         if first is None:
             return self.max_interval
         return max((first - utc_now()).total_seconds(), 0 if taken else CONTENDED_SECONDS)
 
-    async def _plan(self, session: AsyncSession, now: datetime) -> None:
+    async def _plan(self, session: AsyncSession, now: datetime) -> int:
         unplanned = col(Schedule.enabled), col(Schedule.next_run_at).is_(None)
         query = select(Schedule).where(*unplanned).limit(BATCH).with_for_update(skip_locked=True)
-        for schedule in (await session.exec(query)).all():
+        schedules = (await session.exec(query)).all()
+        for schedule in schedules:
             try:
                 plan(schedule, now)
             except Exception as error:
                 _disable(schedule, error)
+        return len(schedules)
 
     async def _send_due(self, session: AsyncSession, now: datetime) -> int:
-        due = col(Schedule.enabled), col(Schedule.next_run_at) <= now
+        due = col(Schedule.enabled), col(Schedule.next_run_at) <= now, not_held()
         query = select(Schedule).where(*due).order_by(col(Schedule.next_run_at)).limit(BATCH)
         schedules = (await session.exec(query.with_for_update(skip_locked=True))).all()
+        going = await still_going(session, schedules)
         for schedule in schedules:
             try:
-                messages = [message(schedule, slot) for slot in advance(schedule, now)]
+                slots = advance(schedule, now, is_going=schedule.id in going)
+                messages = [message(schedule, slot) for slot in slots]
             except Exception as error:
                 _disable(schedule, error)
                 continue
             for options in messages:
                 self.send_task(**options, producer=self.producer)
+                await note_run(session, schedule, options)
                 logger.debug("beat: sent %s for %s", schedule.task, schedule.name)
         return len(schedules)
 

@@ -20,6 +20,11 @@ from src.websockets.registry import SocketEvent
 from src.websockets.server import AsyncServer
 
 log = structlog.get_logger(__name__)
+MODULES = (
+    connection,
+    chat,
+    notice,
+)
 
 
 def create_server(settings: Settings) -> AsyncServer:
@@ -44,7 +49,7 @@ def create_server(settings: Settings) -> AsyncServer:
         cors_allowed_origins=settings.cors.origins or None,
         transports=settings.sockets.transports,
     )
-    for module in (connection, chat, notice):
+    for module in MODULES:
         server.include_router(module.router)
     server.recheck(connection.recheck)
     server.emits(SERVICE_EVENTS)

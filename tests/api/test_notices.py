@@ -5,9 +5,11 @@ import httpx
 import pytest
 
 from src.core.database import Resources
+from src.core.effects import TaskCall
 from src.core.unit_of_work import UnitOfWork
 from src.models.notice import Notice
 from src.services.notice import NoticeService
+from src.services.task_outbox import TaskOutboxService
 from src.utils.date import utc_now
 from tests.people import Person
 
@@ -37,15 +39,15 @@ class TestPublish:
     async def test_it_is_announced_by_a_task(
         self, client: httpx.AsyncClient, admin: Person, resources: Resources, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        sent: list[tuple[str, dict[str, Any]]] = []
+        sent: list[TaskCall] = []
 
-        class Sender:
-            async def send(self, name: str, kwargs: dict[str, Any], *, task_id: str | None = None) -> None:
-                sent.append((name, kwargs))
+        class Publisher:
+            async def send(self, call: TaskCall) -> None:
+                sent.append(call)
 
-        monkeypatch.setattr(resources, "tasks", Sender())
+        monkeypatch.setattr(resources, "tasks", TaskOutboxService(Publisher()))  # type: ignore[arg-type]  # it sends only
         key = (await publish(client, admin)).json()["data"]["id"]
-        assert ("notices.announce", {"notice_id": key}) in sent
+        assert ("notices.announce", {"notice_id": key}) in [(call.name, call.kwargs) for call in sent]
 
     @pytest.mark.parametrize(
         "text", ["x" * 200, "Ж" * 200, "🔑" * 200, "'; DROP TABLE notices; --", "<script>", "%_\\"]

@@ -27,12 +27,12 @@ from sqlalchemy import text
 from src.core.config import settings
 from src.core.database import current_resources, open_resources
 from src.queues.app import app
-from src.queues.sender import CelerySender
+from src.queues.outbox import create_outbox
 from src.websockets.emitter import SocketEmitter
 from src.websockets.server import AsyncServer
 
 async def main():
-    async with open_resources(settings, CelerySender(app), SocketEmitter(AsyncServer())) as resources:
+    async with open_resources(settings, create_outbox(app), SocketEmitter(AsyncServer())) as resources:
         assert current_resources() is resources
         {inside}
     try:

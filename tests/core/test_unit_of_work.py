@@ -1,5 +1,5 @@
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,10 @@ import structlog
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlmodel import col, delete
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.database import Resources
+from src.core.effects import TaskCall
 from src.core.emissions import EmissionError
 from src.core.exceptions import ConflictError
 from src.core.unit_of_work import UnitOfWork
@@ -27,16 +29,20 @@ class Sinks:
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any]] = []
 
-    async def send(self, name: str, kwargs: Mapping[str, Any], *, task_id: str | None = None) -> None:
-        if name == "broken":
-            raise ConnectionError(name)
-        self.sent.append((name, kwargs))
+    async def store(self, session: AsyncSession, calls: Sequence[TaskCall]) -> None:
+        self.stored = [call.id for call in calls]
+
+    async def deliver(self, session: AsyncSession, calls: Sequence[TaskCall]) -> None:
+        assert [call.id for call in calls] == self.stored
+        self.sent.extend((call.name, call.kwargs) for call in calls)
 
     def check(self, event: str, data: object) -> None:
         if event == "undeclared":
             raise EmissionError(event)
 
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
+        if event == "broken":
+            raise ConnectionError(event)
         self.sent.append((event, (data, room)))
 
 
@@ -69,12 +75,14 @@ class TestCommit:
             uow.session.add(notice)
         assert await is_stored(resources, notice.id)
 
-    async def test_effects_leave_in_the_order_of_their_recording(self, resources: Resources, sinks: Sinks) -> None:
+    async def test_tasks_leave_and_then_events_each_in_their_order(self, resources: Resources, sinks: Sinks) -> None:
         async with resources.unit_of_work() as uow:
+            uow.emit("third", {"number": 3}, room="room")
             uow.enqueue("first", number=1)
-            uow.emit("second", {"number": 2}, room="room")
-            uow.enqueue("third")
-        assert sinks.sent == [("first", {"number": 1}), ("second", ({"number": 2}, "room")), ("third", {})]
+            uow.emit("fourth", None)
+            uow.enqueue("second")
+        tasks = [("first", {"number": 1}), ("second", {})]
+        assert sinks.sent == [*tasks, ("third", ({"number": 3}, "room")), ("fourth", (None, None))]
 
     async def test_nothing_leaves_before_the_block_ends(self, resources: Resources, sinks: Sinks) -> None:
         async with resources.unit_of_work() as uow:
@@ -169,9 +177,9 @@ class TestBeforeCommit:
 
 class TestFailingEffect:
     def fail(self, uow: UnitOfWork) -> None:
-        uow.enqueue("before")
-        uow.enqueue("broken")
-        uow.enqueue("after")
+        uow.emit("before", None)
+        uow.emit("broken", None)
+        uow.emit("after", None)
 
     async def test_the_others_leave(self, resources: Resources, sinks: Sinks) -> None:
         async with resources.unit_of_work() as uow:
@@ -183,7 +191,7 @@ class TestFailingEffect:
         with structlog.testing.capture_logs() as logs:
             async with resources.unit_of_work() as uow:
                 self.fail(uow)
-        assert [entry["effect"] for entry in logs if entry["event"] == "effect_failed"] == ["task broken"]
+        assert [entry["effect"] for entry in logs if entry["event"] == "effect_failed"] == ["event broken"]
 
     @pytest.mark.usefixtures("sinks")
     async def test_the_rows_stay(self, resources: Resources, notice: Notice) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from typing import Any
+from uuid import UUID
 
 from celery import current_task
 from celery.exceptions import SoftTimeLimitExceeded
@@ -11,7 +12,8 @@ from sqlalchemy import text
 
 from src.deps.database import RedisDep, SessionDep, UnitOfWorkDep
 from src.queues.app import app
-from src.schemas.events import TaskFinished
+from src.queues.progress import progress
+from src.schemas.task import TaskProgress
 
 # What a killed worker leaves is given away at once instead of after the longest task.
 app.conf.broker_transport_options = {
@@ -19,8 +21,6 @@ app.conf.broker_transport_options = {
     "visibility_timeout": 4,
     "unacked_restore_interval": 1,
 }
-# Beat notices within a second what a test stores.
-app.conf.refresh_interval = 1
 
 
 # What `Depends` fills in; callers pass no value, which type checkers learn from a default.
@@ -156,6 +156,31 @@ async def work(key: str, value: str, redis: RedisDep = INJECTED) -> None:
 @app.task(name="sample.announce")
 async def announce(key: str, uow: UnitOfWorkDep = INJECTED, *, fails: bool) -> None:
     uow.enqueue("sample.mark", key=key, value="sent after commit")
-    uow.emit("task.finished", TaskFinished(task_id=key, name="sample.announce", state="SUCCESS"), room=key)
+    uow.emit("task.progress", TaskProgress(task_id=UUID(int=1), name="sample.announce", done=1), room=key)
     if fails:
         raise ValueError("nothing may leave")
+
+
+@app.task(name="sample.long")
+async def long(key: str, redis: RedisDep = INJECTED) -> None:
+    """Run until somebody stops it."""
+    await redis.rpush(key, "started")
+    await asyncio.sleep(60)
+
+
+@app.task(name="sample.counting")
+async def counting(steps: int) -> None:
+    for step in range(steps + 1):
+        await progress(step, steps, f"step {step}")
+
+
+@app.task(name="sample.login")
+async def login(username: str, password: str, options: dict[str, str] | None = None) -> str:
+    return f"{username} {len(password)}"
+
+
+@app.task(name="sample.deadly", max_redeliveries=2)
+async def deadly(key: str, redis: RedisDep = INJECTED) -> None:
+    """Take the process with it, every time."""
+    await redis.rpush(key, os.getpid())
+    os._exit(1)

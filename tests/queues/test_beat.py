@@ -6,9 +6,15 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
+from sqlmodel import delete, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from src.models.schedule import MisfirePolicy, ScheduleKind
+from src.core.config import settings
+from src.core.database import create_engine
+from src.models.schedule import MisfirePolicy, OverlapPolicy, ScheduleKind
+from src.models.task_run import RunState, TaskRun
+from src.queues.changes import Changes
 from tests.queues.conftest import BEAT, Process, Run, running, wait_until
 from tests.queues.schedules import Queue, empty_table, store
 
@@ -90,6 +96,64 @@ class TestSharingTheWork:
         third.kill()
         # A kill between publishing and committing may repeat slots, under the same ids.
         wait_until(lambda: len(Counter(headers["id"] for headers in queue.headers())) == 80, 20)
+
+
+class TestOverlap:
+    """A run that nobody takes is still going, by the ledger."""
+
+    @pytest.fixture(autouse=True)
+    async def _no_runs(self, session: AsyncSession) -> AsyncIterator[None]:
+        yield
+        await session.exec(delete(TaskRun))
+        await session.commit()
+
+    async def sent_while_one_is_going(self, session: AsyncSession, policy: OverlapPolicy) -> Queue:
+        queue, clock = Queue(), Queue()
+        await store(session, queue.every_second(overlap_policy=policy), clock.every_second())
+        await asyncio.to_thread(wait_until, lambda: len(clock) >= 3)
+        return queue
+
+    async def test_runs_are_allowed_side_by_side(self, session: AsyncSession) -> None:
+        assert len(await self.sent_while_one_is_going(session, OverlapPolicy.ALLOW)) >= 2
+
+    @pytest.mark.parametrize("policy", [OverlapPolicy.SKIP, OverlapPolicy.QUEUE])
+    async def test_a_run_is_not_sent_while_another_is_going(self, session: AsyncSession, policy: OverlapPolicy) -> None:
+        assert len(await self.sent_while_one_is_going(session, policy)) == 1
+
+    @pytest.mark.parametrize("policy", [OverlapPolicy.SKIP, OverlapPolicy.QUEUE])
+    async def test_the_next_goes_when_it_has_ended(self, session: AsyncSession, policy: OverlapPolicy) -> None:
+        queue = await self.sent_while_one_is_going(session, policy)
+        await session.exec(update(TaskRun).values(state=RunState.SUCCESS))
+        await session.commit()
+        await asyncio.to_thread(wait_until, lambda: len(queue) == 2)
+
+
+class TestHearingOfChanges:
+    @pytest.fixture
+    async def changes(self) -> AsyncIterator[Changes]:
+        engine = create_engine(settings.sql)
+        changes = await Changes.listen(engine)
+        yield changes
+        await changes.close()
+        await engine.dispose()
+
+    @pytest.fixture
+    async def quiet(self) -> AsyncIterator[AsyncSession]:
+        """No beat, so that nobody else changes rows."""
+        async with empty_table() as session:
+            yield session
+
+    async def test_a_new_row_is_heard_of(self, quiet: AsyncSession, changes: Changes) -> None:
+        await store(quiet, Queue().every_second())
+        async with asyncio.timeout(10):
+            await changes.wait(60)
+
+    async def test_a_lost_connection_is_heard_of_as_well(self, quiet: AsyncSession, changes: Changes) -> None:
+        listeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+        await (await quiet.connection()).execute(text(listeners))
+        async with asyncio.timeout(10):
+            await changes.wait(60)
+        assert changes.is_lost
 
 
 class TestCosts:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from src.core.effects import TaskCall
 from src.core.exceptions import ServiceUnavailableError
 from src.queues.celery import Celery
+from src.queues.outbox import CeleryPublisher
 from src.queues.publisher import Publisher
-from src.queues.sender import CelerySender
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ class TestABrokerThatIsAway:
         with Celery("away", broker=f"redis://127.0.0.1:{closed_port}/0", set_as_current=False) as app:
             app.conf.task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
             with pytest.raises(ServiceUnavailableError, match="broker is unavailable"):
-                await CelerySender(app).send("some.task", {})
+                await CeleryPublisher(app).send(TaskCall("some.task"))
 
     async def test_a_silent_one_neither_holds_the_caller_nor_its_loop(self, silent_port: int) -> None:
         publisher = Publisher(timeout_seconds=0.3)

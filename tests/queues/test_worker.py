@@ -68,7 +68,7 @@ class TestUsingTheStores:
             message = channel.get_message(timeout=5)
         assert message is not None
         event = json.loads(message["data"])
-        assert (event["event"], event["room"], event["data"][0]["taskId"]) == ("task.finished", key, key)
+        assert (event["event"], event["room"], event["data"][0]["name"]) == ("task.progress", key, "sample.announce")
 
     def test_a_rollback_sends_nothing(self, redis: Redis, key: str) -> None:
         with pytest.raises(ValueError, match="nothing may leave"):

@@ -115,3 +115,46 @@ class TestChangesOfClocks:
         zone, first = ZoneInfo(name), datetime(2026, month, 1, tzinfo=UTC)
         last = first + timedelta(days=31)
         assert slots("*/20 * * * *", zone, first, last) == walk(lambda t: t.minute % 20 == 0, zone, first, last)
+
+    @pytest.mark.parametrize("name", ZONES)
+    def test_around_each_change_of_ten_years_a_walk_over_the_minutes_finds_the_same(self, name: str) -> None:
+        zone = ZoneInfo(name)
+        for change in changes_of(zone, 2020, 2030):
+            first, last = change - timedelta(days=1, minutes=7), change + timedelta(days=1)
+            for expression, minutes_past in (("*/20 * * * *", {0, 20, 40}), ("7,37 * * * *", {7, 37})):
+                expected = walk(lambda wall, past=minutes_past: wall.minute in past, zone, first, last)  # type: ignore[misc]  # bound now
+                assert slots(expression, zone, first, last) == expected
+
+    @pytest.mark.parametrize("name", ZONES)
+    @pytest.mark.parametrize("expression", ["30 2 * * *", "0,30 1-3 * * *", "15 */6 * * mon-fri"])
+    def test_around_each_of_them_the_slots_of_the_wall_clock_fire_once(self, name: str, expression: str) -> None:
+        """Against all the minutes that a zone's clock shows: the first of each, or of what follows a gap."""
+        zone = ZoneInfo(name)
+        for change in changes_of(zone, 2020, 2030):
+            first, last = change - timedelta(days=1), change + timedelta(days=1)
+            assert slots(expression, zone, first, last) == shown_once(expression, zone, first, last)
+
+
+def changes_of(zone: ZoneInfo, first: int, last: int) -> list[datetime]:
+    """The hours in which the zone's offset changes."""
+    hours = [datetime(first, 1, 1, tzinfo=UTC) + timedelta(hours=n) for n in range((last - first) * 8766)]
+    offsets = [hour.astimezone(zone).utcoffset() for hour in hours]
+    return [hour for hour, (before, after) in zip(hours, pairwise(offsets), strict=False) if before != after]
+
+
+def shown_once(expression: str, zone: ZoneInfo, first: datetime, last: datetime) -> list[datetime]:
+    """When a walk first meets the wall times of an expression: those it meets again are not counted, those that the
+    clock leaps over are met with the minute after them."""
+    minute, hour, _, _, weekday = expression.split()
+    wanted_minutes = {int(part) for part in minute.split(",")}
+    wanted_hours = {"2": {2}, "1-3": {1, 2, 3}, "*/6": {0, 6, 12, 18}}[hour]
+    found: dict[datetime, datetime] = {}
+    clock = (first - timedelta(days=2)).astimezone(zone).replace(tzinfo=None)
+    for moment in minutes(first - timedelta(days=2), last):
+        shown = moment.astimezone(zone).replace(tzinfo=None)
+        while clock < shown:
+            clock += MINUTE
+            fits = clock.minute in wanted_minutes and clock.hour in wanted_hours
+            if fits and (weekday == "*" or clock.isoweekday() <= 5):
+                found.setdefault(clock, moment)
+    return [moment for moment in sorted(set(found.values())) if first < moment < last]

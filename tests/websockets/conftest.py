@@ -13,8 +13,12 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from src.core.config import settings
+from src.core.database import Resources
 from src.main import app as product
+from src.main import rest
 from src.main import server as product_server
+from src.websockets.app import create_server
 from src.websockets.server import AsyncServer
 from src.websockets.testing import SocketClient
 from tests.people import Person
@@ -75,6 +79,7 @@ async def serve(app: ASGIApp, *, lifespan: Literal["on", "off"]) -> AsyncIterato
 
 Connect = Callable[..., Awaitable[Peer]]
 Visit = Callable[[Person], Awaitable[SocketClient]]
+Join = Callable[[Person], Awaitable[Peer]]
 
 
 @pytest.fixture(scope="session")
@@ -129,3 +134,25 @@ async def visit() -> AsyncIterator[Visit]:
             return client
 
         yield connect
+
+
+async def join(resources: Resources) -> AsyncIterator[Join]:
+    """Connect people to the product as another process serves it; the two share nothing but Redis."""
+    elsewhere = create_server(settings)
+    peers: list[Peer] = []
+    async with aiohttp.ClientSession() as http, serve(elsewhere.asgi(rest), lifespan="off") as url:
+
+        async def connect(person: Person) -> Peer:
+            peer = Peer(http)
+            peers.append(peer)
+            auth = {"token": person.tokens.access_token}
+            await peer.client.connect(url, auth=auth, transports=["websocket"], wait_timeout=3)
+            async with asyncio.timeout(3):
+                while not elsewhere.manager.is_listening:  # noqa: ASYNC110 - nobody is told of a subscription
+                    await asyncio.sleep(0.01)
+            return peer
+
+        yield connect
+        await elsewhere.shutdown()
+        for peer in peers:
+            await peer.client.disconnect()

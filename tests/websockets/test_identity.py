@@ -2,10 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 
-import aiohttp
 import httpx
 import pytest
 
@@ -13,36 +11,9 @@ from src.core.config import settings
 from src.core.database import Resources
 from src.core.exceptions import UnauthorizedError
 from src.core.token import AccessClaims
-from src.main import rest
 from src.queues.emitter import RedisEmitter
-from src.websockets.app import create_server
 from tests.people import People, Person
-from tests.websockets.conftest import Peer, serve
-
-Join = Callable[[Person], Awaitable[Peer]]
-
-
-@pytest.fixture
-async def join(resources: Resources) -> AsyncIterator[Join]:
-    """Connect to a second process's server: a server of its own that shares nothing but Redis with the application."""
-    elsewhere = create_server(settings)
-    peers: list[Peer] = []
-    async with aiohttp.ClientSession() as http, serve(elsewhere.asgi(rest), lifespan="off") as url:
-
-        async def connect(person: Person) -> Peer:
-            peer = Peer(http)
-            peers.append(peer)
-            auth = {"token": person.tokens.access_token}
-            await peer.client.connect(url, auth=auth, transports=["websocket"], wait_timeout=3)
-            async with asyncio.timeout(3):
-                while not elsewhere.manager.is_listening:  # noqa: ASYNC110 - nobody is told of a subscription
-                    await asyncio.sleep(0.01)
-            return peer
-
-        yield connect
-        await elsewhere.shutdown()
-        for peer in peers:
-            await peer.client.disconnect()
+from tests.websockets.conftest import Join, Peer
 
 
 async def is_told_and_disconnected(peer: Peer) -> bool:

@@ -2,7 +2,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from src.api.v1 import audit_logs, auth, files, notices, permissions, roles, routes, users
+from src.api.v1 import audit_logs, auth, files, notices, permissions, roles, routes, schedules, tasks, users
 from src.core.config import Settings
 from src.schemas.response import ErrorResponse, ValidationErrorResponse
 
@@ -19,11 +19,25 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": ErrorResponse, "description": "Service Unavailable"},
 }
 
+# In the order of the documentation.
+MODULES = (
+    auth,
+    users,
+    roles,
+    permissions,
+    routes,
+    audit_logs,
+    schedules,
+    tasks,
+    notices,
+    files,
+)
+
 
 def create_router(settings: Settings) -> APIRouter:
     """All routes of version 1 that exist with these settings."""
     router = APIRouter(prefix="/api/v1", responses=ERRORS)
-    for module in (auth, users, roles, permissions, routes, audit_logs, notices, files):
+    for module in MODULES:
         router.include_router(module.router)
     if settings.ENVIRONMENT.is_debug:
         router.include_router(auth.swagger_router)

@@ -1,0 +1,61 @@
+"""Write a feature from its table to its tests, and register it: ./scripts/new-feature.sh NAME [--plural NAMES]."""
+
+import argparse
+import ast
+import sys
+from pathlib import Path
+
+from scripts.new_feature.noun import Noun, RefusedError, parse
+from scripts.new_feature.registration import register
+from scripts.new_feature.rendering import render, tidy
+from scripts.new_feature.revision import next_revision
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write(noun: Noun) -> tuple[list[str], list[str]]:
+    """Write the feature; returns the new files and the changed ones.
+
+    Raises:
+        RefusedError: Something of that name exists; nothing was written.
+    """
+    made, changed = render(noun, next_revision(ROOT)), register(ROOT, noun)
+    for path in made:
+        if (ROOT / path).exists():
+            raise RefusedError(f"{path} exists already.")
+    if model := _model_of(noun):
+        name = noun.spellings()["Noun"]
+        raise RefusedError(f"{name} or its table exists already, in {model.relative_to(ROOT)}.")
+    for path, text in {**made, **changed}.items():
+        (ROOT / path).write_text(text)
+    tidy(ROOT, [*made, *changed])
+    return list(made), list(changed)
+
+
+def _model_of(noun: Noun) -> Path | None:
+    for file in (ROOT / "src/models").glob("*.py"):
+        text = file.read_text()
+        models = {node.name for node in ast.parse(text).body if isinstance(node, ast.ClassDef)}
+        if noun.spellings()["Noun"] in models or f'__tablename__ = "{noun.plural}"' in text:
+            return file
+    return None
+
+
+def main() -> str | None:
+    """Do what the command line says; returns what is wrong with it, for `sys.exit`."""
+    parser = argparse.ArgumentParser(prog="new-feature.sh", description="Write a feature, from its table to its tests.")
+    parser.add_argument("name", help="its noun, in the singular: invoice, purchase_order")
+    parser.add_argument("--plural", help="where English has a word of its own: --plural people")
+    arguments = parser.parse_args()
+    try:
+        made, changed = write(parse(arguments.name, arguments.plural))
+    except RefusedError as refusal:
+        return f"{refusal} Nothing was written."
+    print("Written:", *made, sep="\n  ")
+    print("Changed:", *changed, sep="\n  ")
+    print("Next: its own fields, as docs/new-feature.md tells; then ./scripts/alembic/migrate.sh")
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

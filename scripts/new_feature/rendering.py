@@ -1,0 +1,49 @@
+"""The files of a feature, made of the templates."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from string import Template
+
+from scripts.new_feature.noun import Noun, RefusedError
+
+TEMPLATES = Path(__file__).parent / "templates"
+# A noun that means nothing else anywhere.
+UNHEARD = Noun("unheard_of", "unheard_ofs")
+
+
+def render(noun: Noun, revision: Mapping[str, str]) -> dict[str, str]:
+    """Texts by their path in the project; templates lie where the files will, as `NOUN.py.txt` or `NOUNS.py.txt`.
+
+    Raises:
+        RefusedError: The noun would mean two things in one file.
+    """
+    texts: dict[str, str] = {}
+    for file in sorted(TEMPLATES.rglob("*.txt")):
+        path = file.relative_to(TEMPLATES).as_posix().removesuffix(".txt").replace("MOMENT", revision["moment"])
+        path = path.replace("NOUNS", noun.plural).replace("NOUN", noun.singular)
+        template = Template(file.read_text())
+        text, other = (template.substitute({**word.spellings(), **revision}) for word in (noun, UNHEARD))
+        names, distinct = set(_names(text)), set(_names(other))
+        if len(names) < len(distinct):
+            raise RefusedError(f"{noun.singular!r} would mean two things in {path}: take another name.")
+        texts[path] = text
+    return texts
+
+
+def tidy(root: Path, paths: Sequence[str]) -> None:
+    """Sort imports and wrap lines by the project's own rules: both depend on the noun."""
+    for command in (["check", "--select", "I,RUF022", "--fix"], ["format"]):
+        subprocess.run([sys.executable, "-m", "ruff", *command, "--quiet", *paths], cwd=root, check=True)  # noqa: S603 - our own
+
+
+def _names(source: str) -> Iterator[str]:
+    """Every name that a module gives or uses; attributes and keywords belong to something else."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.alias(name=name):
+                yield name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name

@@ -1,0 +1,21 @@
+"""The place of a feature's migration among the others; no database is asked."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import rev_id
+
+
+def next_revision(root: Path) -> dict[str, str]:
+    """What the template of the migration has to know: it follows whatever stands last, be it several branches."""
+    config = Config(root / "alembic.ini")
+    config.set_main_option("script_location", str(root / "alembic"))
+    heads = ScriptDirectory.from_config(config).get_heads()
+    return {
+        "revision": rev_id(),
+        "moment": f"{datetime.now(UTC):%Y%m%d_%H%M}",
+        "follows": ", ".join(heads),
+        "down_revision": repr(heads[0] if len(heads) == 1 else tuple(heads)),
+    }

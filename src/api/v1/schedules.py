@@ -1,0 +1,67 @@
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from src.api.route import AuditedRoute
+from src.deps.permission import require_permission
+from src.deps.schedule import ScheduleServiceDep
+from src.schemas.response import Page, Response, created, ok
+from src.schemas.schedule import ScheduleCreate, SchedulePreview, ScheduleQuery, ScheduleResponse, ScheduleUpdate
+from src.schemas.task import RunResponse
+
+router = APIRouter(
+    prefix="/schedules", tags=["Schedule"], route_class=AuditedRoute, dependencies=[Depends(require_permission)]
+)
+
+ScheduleId = Annotated[UUID, Path(alias="scheduleId")]
+
+
+@router.get("")
+async def list_schedules(
+    query: Annotated[ScheduleQuery, Query()], schedules: ScheduleServiceDep
+) -> Response[Page[ScheduleResponse]]:
+    """One page of the schedules."""
+    rows, total = await schedules.page(query)
+    records = [ScheduleResponse.model_validate(schedule) for schedule in rows]
+    return ok(Page(page=query.page, page_size=query.page_size, total=total, records=records))
+
+
+@router.post("", status_code=201)
+async def create_schedule(body: ScheduleCreate, schedules: ScheduleServiceDep) -> Response[ScheduleResponse]:
+    """Add a schedule; beat knows of it within a second."""
+    return created(ScheduleResponse.model_validate(await schedules.create(body)))
+
+
+@router.post("/preview")
+async def preview_schedule(body: SchedulePreview, schedules: ScheduleServiceDep) -> Response[list[datetime]]:
+    """The next runs of a schedule that need not exist."""
+    return ok(schedules.preview(body))
+
+
+@router.get("/{scheduleId}")
+async def get_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -> Response[ScheduleResponse]:
+    """One schedule; its runs are at `/tasks/runs?scheduleId=`."""
+    return ok(ScheduleResponse.model_validate(await schedules.get(schedule_id)))
+
+
+@router.patch("/{scheduleId}")
+async def update_schedule(
+    schedule_id: ScheduleId, body: ScheduleUpdate, schedules: ScheduleServiceDep
+) -> Response[ScheduleResponse]:
+    """Change what is given; beat knows of it within a second."""
+    return ok(ScheduleResponse.model_validate(await schedules.update(schedule_id, body)))
+
+
+@router.delete("/{scheduleId}")
+async def delete_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -> Response[None]:
+    """Remove a schedule."""
+    await schedules.delete(schedule_id)
+    return ok(None)
+
+
+@router.post("/{scheduleId}/run")
+async def run_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -> Response[RunResponse]:
+    """Send a schedule's task now; answers the run."""
+    return ok(RunResponse.model_validate(await schedules.run(schedule_id)))

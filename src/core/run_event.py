@@ -1,0 +1,44 @@
+"""What a worker tells of a run, and the ledger writes down: entries of one Redis stream."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from src.utils.date import utc_now
+
+STREAM = "tasks:runs"
+# How many entries the stream keeps while nobody can write them down: an hour of 25 a second, some 50 MB.
+CAPACITY = 100_000
+
+
+def revocation_key(task_id: object) -> str:
+    """The Redis key that says that a run must not start any more."""
+    return f"tasks:revoked:{task_id}"
+
+
+class RunEvent(BaseModel):
+    """A change of a run; what it does not tell of is None and stays as it was."""
+
+    id: UUID
+    at: datetime = Field(default_factory=utc_now)
+    state: str | None = None
+    name: str | None = None
+    args: list[Any] | None = None
+    kwargs: dict[str, Any] | None = None
+    is_complete: bool | None = None
+    queued_at: datetime | None = None
+    queue: str | None = None
+    worker: str | None = None
+    result: Any = None
+    error: str | None = None
+    traceback: str | None = None
+    progress: dict[str, Any] | None = None
+    schedule_id: UUID | None = None
+    requested_by: UUID | None = None
+    request_id: str | None = None
+
+    def fields(self) -> dict[str, str]:
+        """As the fields of a stream's entry."""
+        return {"event": self.model_dump_json(exclude_none=True, fallback=repr)}

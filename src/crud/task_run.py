@@ -1,0 +1,71 @@
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlmodel import col, delete, select
+
+from src.core.effects import TaskCall
+from src.core.run_event import RunEvent
+from src.crud.crud_sqlmodel import BaseSQLModelCRUD
+from src.models.task_run import FINISHED, RunState, TaskRun
+from src.utils.masking import masked
+
+# Of everyone who writes down what workers tell, one at a time does; the number is arbitrary, and this lock's alone.
+LEDGER_LOCK = 2_026_112_402
+
+
+def queued_run(call: TaskCall) -> TaskRun:
+    """The run of a call that is about to be sent."""
+    args, kwargs = list(call.args), dict(call.kwargs)
+    shown_args, shown_kwargs = masked(args), masked(kwargs)
+    return TaskRun(
+        id=call.id,
+        name=call.name,
+        args=shown_args,
+        kwargs=shown_kwargs,
+        is_complete=(shown_args, shown_kwargs) == (args, kwargs),
+        queued_at=call.queued_at,
+        requested_by=call.requested_by,
+        request_id=call.request_id or None,
+        retry_of=call.retry_of,
+        queue=call.queue,
+        schedule_id=call.schedule_id,
+    )
+
+
+class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
+    """The ledger of runs."""
+
+    model: ClassVar[type[TaskRun]] = TaskRun
+
+    async def lock(self) -> bool:
+        """Whether this transaction is now the one that writes the ledger."""
+        return bool((await self.session.exec(select(func.pg_try_advisory_xact_lock(LEDGER_LOCK)))).one())
+
+    async def apply(self, events: Sequence[RunEvent]) -> Sequence[TaskRun]:
+        """Bring runs up to date with what happened to them, oldest first; returns those that have finished by it."""
+        known = select(TaskRun).where(col(TaskRun.id).in_({event.id for event in events}))
+        runs = {run.id: run for run in (await self.session.exec(known)).all()}
+        finished: dict[UUID, TaskRun] = {}
+        for event in events:
+            run = runs.get(event.id)
+            if run is None:
+                run = runs[event.id] = TaskRun(id=event.id)
+                self.session.add(run)
+            run.sqlmodel_update(event.model_dump(exclude_none=True, exclude={"id", "at"}))
+            if event.state == RunState.STARTED:
+                run.attempts += 1
+                run.started_at, run.finished_at = event.at, None
+                run.result = run.error = run.traceback = None
+            if event.state in FINISHED:
+                run.finished_at = event.at
+                finished[run.id] = run
+        return list(finished.values())
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        """Remove runs that finished before a time; returns how many."""
+        old = select(TaskRun.id).where(col(TaskRun.finished_at) < before).limit(limit)
+        result = await self.session.exec(delete(TaskRun).where(col(TaskRun.id).in_(old)))
+        return int(result.rowcount)

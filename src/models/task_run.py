@@ -1,0 +1,74 @@
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Index, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from src.models.base import BaseModel
+
+
+class RunState(StrEnum):
+    """Where a run is; the names are Celery's."""
+
+    PENDING = "PENDING"
+    STARTED = "STARTED"
+    RETRY = "RETRY"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    REVOKED = "REVOKED"
+
+
+FINISHED = frozenset({RunState.SUCCESS, RunState.FAILURE, RunState.REVOKED})
+
+
+class TaskRun(BaseModel, table=True):
+    """What became of a task that was sent; its id is Celery's.
+
+    Attributes:
+        args: As they were sent, without secrets; `kwargs` likewise.
+        is_complete: Whether the arguments are stored as they were sent, so that the run can be repeated from its row.
+        attempts: How often it was started.
+        worker: The name of the worker that had it last.
+        request_id: Of the request that it comes from.
+        retry_of: The run that this one repeats.
+        retried_by: The run that repeats this one.
+    """
+
+    __tablename__ = "task_runs"
+
+    name: str = Field(default="", max_length=255)
+    state: RunState = Field(default=RunState.PENDING, sa_type=Text)
+    args: list[Any] = Field(default_factory=list, sa_type=JSONB)
+    kwargs: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    is_complete: bool = True
+    attempts: int = 0
+    queued_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True), index=True)
+    started_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    finished_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True), index=True)
+    queue: str | None = Field(default=None, max_length=255)
+    worker: str | None = Field(default=None, max_length=255)
+    result: Any = Field(default=None, sa_type=JSONB, nullable=True)
+    error: str | None = Field(default=None, sa_type=Text)
+    traceback: str | None = Field(default=None, sa_type=Text)
+    progress: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    schedule_id: UUID | None = None
+    requested_by: UUID | None = None
+    request_id: str | None = Field(default=None, max_length=128)
+    retry_of: UUID | None = None
+    retried_by: UUID | None = None
+
+    # What lists filter by, each in the order that they show.
+    __table_args__ = (
+        Index("ix_task_runs_name_id", "name", "id"),
+        Index("ix_task_runs_state_id", "state", "id"),
+        Index("ix_task_runs_schedule_id_id", "schedule_id", "id"),
+        Index("ix_task_runs_requested_by_id", "requested_by", "id"),
+    )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more is going to happen to it."""
+        return self.state in FINISHED

@@ -1,0 +1,139 @@
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, AliasChoices, Field, StrictBool
+
+from src.models.schedule import IntervalPeriod, MisfirePolicy, OverlapPolicy, ScheduleKind, ScheduleOrigin
+from src.schemas.base import BaseRequest, Moment, Text
+from src.schemas.query import PageQuery, SearchIn, SortBy
+from src.schemas.response import BaseResponse
+from src.utils.crontab import Crontab
+from src.utils.solar import SolarEvent
+
+UTC_ZONE = ZoneInfo("UTC")
+# Stands in a field that an update need not have; none of them takes null.
+NOT_GIVEN: Any = None
+
+
+def _is_crontab(value: str) -> str:
+    Crontab.parse(value, UTC_ZONE)
+    return value
+
+
+def _is_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, OSError, ValueError) as error:
+        raise ValueError("unknown time zone") from error
+    return value
+
+
+Name = Annotated[Text, Field(min_length=1, max_length=200)]
+TaskName = Annotated[Text, Field(min_length=1, max_length=255)]
+Expression = Annotated[Text, Field(max_length=500), AfterValidator(_is_crontab)]
+Zone = Annotated[Text, Field(min_length=1, max_length=64), AfterValidator(_is_zone)]
+QueueName = Annotated[Text, Field(min_length=1, max_length=255)]
+# JSON as Celery's own serializer takes it.
+Arguments = Annotated[list[Any], Field(max_length=100)]
+NamedArguments = Annotated[dict[Text, Any], Field(max_length=100)]
+# A century, so that no sum of times leaves the calendar.
+Every = Annotated[int, Field(ge=1, le=36_500 * 24 * 3600)]
+
+
+class ScheduleCreate(BaseRequest):
+    """A task to be sent again and again; each `kind` needs the fields of its own timing.
+
+    `interval`: `every`, `period`. `crontab`: `crontab`, `timezone`. `solar`: `event`, `latitude`, `longitude`.
+    `clocked`: `clockedTime`.
+    """
+
+    name: Name
+    description: Annotated[Text, Field(max_length=2000)] = ""
+    enabled: StrictBool = True
+    task: TaskName
+    args: Arguments = Field(default_factory=list)
+    kwargs: NamedArguments = Field(default_factory=dict)
+    kind: ScheduleKind
+    every: Every | None = None
+    period: IntervalPeriod | None = None
+    crontab: Expression | None = Field(None, description="minute hour day-of-month month day-of-week")
+    timezone: Zone = Field("UTC", description="IANA name of the zone that the crontab follows.")
+    event: SolarEvent | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    clocked_time: Moment | None = None
+    queue: QueueName | None = None
+    priority: Annotated[int, Field(ge=0, le=9)] | None = None
+    headers: NamedArguments = Field(default_factory=dict)
+    expires_seconds: Annotated[float, Field(gt=0, le=366 * 24 * 3600)] | None = None
+    start_time: Moment | None = None
+    end_time: Moment | None = None
+    max_runs: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    jitter_seconds: Annotated[float, Field(ge=0, le=24 * 3600)] = 0
+    misfire_policy: MisfirePolicy = MisfirePolicy.RUN_ONCE
+    overlap_policy: OverlapPolicy = OverlapPolicy.ALLOW
+
+
+class SchedulePreview(ScheduleCreate):
+    """A schedule to try out."""
+
+    name: Name = "preview"
+    task: TaskName = "preview"
+    count: Annotated[int, Field(ge=1, le=100)] = 10
+
+
+class ScheduleUpdate(ScheduleCreate):
+    """What is given is changed, and checked together with what stays; no default applies."""
+
+    name: Name = NOT_GIVEN
+    task: TaskName = NOT_GIVEN
+    kind: ScheduleKind = NOT_GIVEN
+
+
+class ScheduleQuery(PageQuery):
+    """Which schedules."""
+
+    sort: Annotated[Text, SortBy("create_time", "name", "next_run_at", "last_run_at")] = ""
+    keyword: Annotated[Text, SearchIn("name", "description")] = ""
+    task: Annotated[Text, Field(max_length=255)] | None = None
+    kind: ScheduleKind | None = None
+    enabled: bool | None = None
+    origin: ScheduleOrigin | None = None
+
+
+class ScheduleResponse(BaseResponse):
+    """A schedule, and how it is going."""
+
+    name: str
+    description: str
+    origin: ScheduleOrigin = Field(description="`config` comes from the code and can only be switched on and off.")
+    enabled: bool
+    task: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    kind: ScheduleKind
+    every: int | None
+    period: IntervalPeriod | None
+    crontab: str | None
+    timezone: str
+    event: SolarEvent | None
+    latitude: float | None
+    longitude: float | None
+    clocked_time: datetime | None
+    queue: str | None
+    priority: int | None
+    headers: dict[str, Any]
+    expires_seconds: float | None
+    start_time: datetime | None
+    end_time: datetime | None
+    max_runs: int | None
+    jitter_seconds: float
+    misfire_policy: MisfirePolicy
+    overlap_policy: OverlapPolicy
+    created_by: UUID | None
+    updated_by: UUID | None
+    last_run_at: datetime | None
+    next_run_at: datetime | None = Field(validation_alias=AliasChoices("upcoming", "nextRunAt", "next_run_at"))
+    total_run_count: int

@@ -1,0 +1,114 @@
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from src.core.database import Resources
+from src.core.effects import TaskCall, user_room
+from src.core.exceptions import ConflictError
+from src.core.query import CursorRequest
+from src.core.task_info import TaskInfo
+from src.core.unit_of_work import UnitOfWork
+from src.crud.claim import ClaimCRUD
+from src.crud.outbox import OutboxCRUD
+from src.crud.run_event import RunEventCRUD
+from src.crud.task_run import TaskRunCRUD, queued_run
+from src.models.task_run import RunState, TaskRun
+from src.schemas.query import MAXIMUM_IDS
+from src.schemas.task import RunsToRetry, TaskFinished
+from src.utils.date import utc_now
+
+BATCH = 1000
+
+
+class TaskRunService:
+    """The ledger of runs: writes down what workers tell, shows it, and lets people stop runs and repeat them."""
+
+    def __init__(self, resources: Resources, uow: UnitOfWork) -> None:
+        self.resources = resources
+        self.uow = uow
+        self.runs = TaskRunCRUD(uow.session)
+        self.events = RunEventCRUD(resources.redis)
+
+    def tasks(self) -> Sequence[TaskInfo]:
+        """The registered tasks, by name."""
+        return list(self.resources.tasks.publisher.catalog().values())
+
+    async def cursor(self, query: CursorRequest) -> tuple[Sequence[TaskRun], str | None]:
+        """Runs after the query's cursor, and the cursor of those that follow."""
+        return await self.runs.cursor(query)
+
+    async def get(self, task_id: UUID) -> TaskRun:
+        """One run.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        return await self.runs.get(task_id)
+
+    async def revoke(self, task_id: UUID) -> TaskRun:
+        """Keep a run from starting, or end it where it has begun; whether it did so, its state tells afterwards.
+
+        Raises:
+            NotFoundError: There is no such run.
+            ConflictError: It has finished.
+        """
+        run = await self.runs.get(task_id)
+        if run.is_finished:
+            raise ConflictError("The run has finished.", error="tasks.finished")
+        await self.events.revoke(task_id)
+        await self.resources.tasks.publisher.revoke(task_id)
+        if await OutboxCRUD(self.uow.session).delete_many({"id": task_id}):
+            await self.runs.update(run, {"state": RunState.REVOKED, "finished_at": utc_now()})
+        return run
+
+    async def retry(self, task_id: UUID) -> TaskRun:
+        """Send a finished run's task again, as a new run.
+
+        Raises:
+            NotFoundError: There is no such run.
+            ConflictError: It has not finished, or its arguments were not stored as they were sent.
+        """
+        run = await self.runs.get(task_id)
+        if not run.is_finished:
+            raise ConflictError("The run has not finished.", error="tasks.unfinished")
+        if not run.is_complete:
+            raise ConflictError("The run's arguments were not kept.", error="tasks.arguments_not_kept")
+        return await self._repeat(run)
+
+    async def retry_failed(self, choice: RunsToRetry) -> Sequence[TaskRun]:
+        """Send failed runs again whose arguments were kept; returns the new runs.
+
+        Runs that were repeated already are passed over, so that asking twice sends nothing twice.
+        """
+        where: dict[str, Any] = {"state": RunState.FAILURE, "is_complete": True, "retried_by": None}
+        if choice.ids is not None:
+            where["id__in"] = choice.ids
+        if choice.name is not None:
+            where["name"] = choice.name
+        return [await self._repeat(run) for run in await self.runs.list(where, order=("id",), limit=MAXIMUM_IDS)]
+
+    async def record(self) -> int:
+        """Write down what workers have told; returns how many events there were.
+
+        Whatever goes wrong, the events stay in their stream until they are in the ledger.
+        """
+        events, places = await self.events.oldest(BATCH)
+        if not events or not await self.runs.lock():
+            return 0
+        for run in await self.runs.apply(events):
+            if run.requested_by:
+                self.uow.emit("task.finished", TaskFinished.model_validate(run), room=user_room(run.requested_by))
+        self.uow.after_commit("forget events", lambda: self.events.forget(places))
+        return len(events)
+
+    async def prune(self) -> int:
+        """Forget runs that finished longer ago than `TASK_RUN_RETENTION_DAYS`, and claims as old; returns how many."""
+        before = utc_now() - timedelta(days=self.resources.settings.celery.run_retention_days)
+        removed = await self.runs.prune(before, BATCH)
+        return removed + await ClaimCRUD(self.uow.session).delete_many({"create_time__lt": before})
+
+    async def _repeat(self, run: TaskRun) -> TaskRun:
+        call = TaskCall(run.name, run.args, run.kwargs, retry_of=run.id)
+        await self.runs.update(run, {"retried_by": self.uow.enqueue_call(call)})
+        return queued_run(call)

@@ -1,0 +1,207 @@
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from src.core.unit_of_work import UnitOfWork
+from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind, ScheduleOrigin
+from src.utils.date import utc_now
+from tests.people import People, Person
+
+PATH = "/api/v1/schedules"
+TASK = {"task": "notices.announce", "kwargs": {"notice_id": "x"}}
+INTERVAL = {**TASK, "kind": "interval", "every": 5, "period": "minutes"}
+TIMINGS: list[dict[str, Any]] = [
+    {"kind": "interval", "every": 5, "period": "minutes"},
+    {"kind": "crontab", "crontab": "*/5 * * * *", "timezone": "America/New_York"},
+    {"kind": "solar", "event": "sunset", "latitude": 52.5, "longitude": 13.4},
+    {"kind": "clocked", "clockedTime": "2999-01-01T00:00:00Z"},
+]
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    return {"name": uuid4().hex, **INTERVAL, **changes}
+
+
+async def create(client: httpx.AsyncClient, person: Person, **changes: Any) -> httpx.Response:
+    return await client.post(PATH, headers=person.headers, json=body(**changes))
+
+
+@pytest.fixture
+async def schedule_id(client: httpx.AsyncClient, admin: Person) -> str:
+    return str((await create(client, admin)).json()["data"]["id"])
+
+
+class TestCreate:
+    @pytest.mark.parametrize("timing", TIMINGS, ids=lambda timing: timing["kind"])
+    async def test_every_kind_is_kept_and_says_when_it_is_next(
+        self, client: httpx.AsyncClient, admin: Person, timing: dict[str, Any]
+    ) -> None:
+        answer = await client.post(PATH, headers=admin.headers, json={"name": uuid4().hex, **TASK, **timing})
+        assert answer.status_code == 201, answer.text
+        data = answer.json()["data"]
+        assert data.items() >= timing.items()
+        assert datetime.fromisoformat(data["nextRunAt"]) > utc_now()
+        assert (data["lastRunAt"], data["totalRunCount"], data["createdBy"]) == (None, 0, str(admin.user.id))
+
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            ({"task": "no.such"}, "task"),
+            ({"kwargs": {}}, "args"),
+            ({"kwargs": {"notice_id": "x", "more": 1}}, "kwargs"),
+            ({"kwargs": {"notice_id": 7}}, "kwargs.notice_id"),
+            ({"every": None}, "every"),
+            ({"every": 0}, "every"),
+            ({"period": "weeks"}, "period"),
+            ({"kind": "monthly"}, "kind"),
+            ({"kind": "crontab"}, "crontab"),
+            ({"kind": "crontab", "crontab": "61 * * * *"}, "crontab"),
+            ({"kind": "crontab", "crontab": "0 0 30 2 *"}, "crontab"),
+            ({"kind": "crontab", "crontab": "0 0 * * *", "timezone": "Mars/Olympus"}, "timezone"),
+            ({"kind": "crontab", "crontab": "0 0 * * *", "timezone": "../etc/passwd"}, "timezone"),
+            ({"kind": "solar", "event": "sunset", "latitude": 91, "longitude": 0}, "latitude"),
+            ({"kind": "solar", "latitude": 1, "longitude": 0}, "event"),
+            ({"kind": "clocked"}, "clockedTime"),
+            ({"kind": "clocked", "clockedTime": "2001-01-01T00:00:00Z"}, "kind"),
+            ({"kind": "clocked", "clockedTime": "2999-01-01T00:00:00"}, "clockedTime"),
+            ({"startTime": "2998-01-01T00:00:00Z", "endTime": "2997-01-01T00:00:00Z"}, "endTime"),
+            ({"endTime": "2001-01-01T00:00:00Z"}, "kind"),
+            ({"misfirePolicy": "panic"}, "misfirePolicy"),
+            ({"priority": 10}, "priority"),
+            ({"maxRuns": 0}, "maxRuns"),
+            ({"nextRunAt": "2999-01-01T00:00:00Z"}, "nextRunAt"),
+            ({"name": ""}, "name"),
+        ],
+    )
+    async def test_what_makes_no_sense_is_422_and_names_the_field(
+        self, client: httpx.AsyncClient, admin: Person, changes: dict[str, Any], field: str
+    ) -> None:
+        answer = await create(client, admin, **changes)
+        assert answer.status_code == 422, answer.text
+        assert [fault["field"] for fault in answer.json()["data"]] == [field]
+
+    async def test_a_name_that_is_taken_is_409(self, client: httpx.AsyncClient, admin: Person) -> None:
+        assert (await create(client, admin, name="nightly")).status_code == 201
+        assert (await create(client, admin, name="nightly")).status_code == 409
+
+
+class TestUpdate:
+    async def test_beat_is_asked_to_plan_anew(
+        self, client: httpx.AsyncClient, admin: Person, schedule_id: str, uow: UnitOfWork
+    ) -> None:
+        row = await uow.session.get_one(Schedule, schedule_id)
+        row.next_run_at = utc_now() + timedelta(minutes=5)
+        await uow.session.commit()
+        answer = await client.patch(f"{PATH}/{schedule_id}", headers=admin.headers, json={"every": 1})
+        await uow.session.refresh(row)
+        assert answer.json()["data"]["every"] == 1
+        assert row.next_run_at is None
+
+    async def test_what_is_not_about_time_leaves_the_plan(
+        self, client: httpx.AsyncClient, admin: Person, schedule_id: str, uow: UnitOfWork
+    ) -> None:
+        row = await uow.session.get_one(Schedule, schedule_id)
+        row.next_run_at = planned = utc_now() + timedelta(minutes=5)
+        await uow.session.commit()
+        await client.patch(f"{PATH}/{schedule_id}", headers=admin.headers, json={"description": "d"})
+        await uow.session.refresh(row)
+        assert (row.description, row.next_run_at) == ("d", planned)
+
+    async def test_it_is_switched_off_and_on(self, client: httpx.AsyncClient, admin: Person, schedule_id: str) -> None:
+        path = f"{PATH}/{schedule_id}"
+        off = await client.patch(path, headers=admin.headers, json={"enabled": False})
+        on = await client.patch(path, headers=admin.headers, json={"enabled": True})
+        assert off.json()["data"]["nextRunAt"] is None
+        assert on.json()["data"]["nextRunAt"] is not None
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"kind": "crontab"}, {"every": None}, {"kwargs": {}}, {"task": "no.such"}, {"name": None}, {"id": 1}],
+    )
+    async def test_what_would_make_no_sense_is_422(
+        self, client: httpx.AsyncClient, admin: Person, schedule_id: str, changes: dict[str, Any]
+    ) -> None:
+        answer = await client.patch(f"{PATH}/{schedule_id}", headers=admin.headers, json=changes)
+        assert answer.status_code == 422
+
+    async def test_the_codes_own_can_only_be_switched(
+        self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork
+    ) -> None:
+        row = Schedule(
+            name=uuid4().hex,
+            task="system.ping",
+            origin=ScheduleOrigin.CONFIG,
+            kind=ScheduleKind.INTERVAL,
+            every=1,
+            period=IntervalPeriod.HOURS,
+        )
+        uow.session.add(row)
+        await uow.session.commit()
+        path = f"{PATH}/{row.id}"
+        answers = [
+            await client.patch(path, headers=admin.headers, json={"enabled": False}),
+            await client.patch(path, headers=admin.headers, json={"every": 2}),
+            await client.delete(path, headers=admin.headers),
+        ]
+        assert [answer.status_code for answer in answers] == [200, 409, 409]
+
+
+class TestOthers:
+    async def test_a_page_of_them(self, client: httpx.AsyncClient, admin: Person) -> None:
+        for number in range(3):
+            await create(client, admin, name=f"page me {number}")
+        query = {"keyword": "page me", "sort": "-name", "pageSize": "2"}
+        data = (await client.get(PATH, headers=admin.headers, params=query)).json()["data"]
+        assert ([row["name"] for row in data["records"]], data["total"]) == (["page me 2", "page me 1"], 3)
+
+    async def test_it_is_gone_when_deleted(self, client: httpx.AsyncClient, admin: Person, schedule_id: str) -> None:
+        path = f"{PATH}/{schedule_id}"
+        codes = [
+            (await client.request(method, path, headers=admin.headers)).status_code
+            for method in ("GET", "DELETE", "GET", "DELETE")
+        ]
+        assert codes == [200, 200, 404, 404]
+
+    async def test_run_now_answers_the_run(self, client: httpx.AsyncClient, admin: Person, schedule_id: str) -> None:
+        answer = await client.post(f"{PATH}/{schedule_id}/run", headers=admin.headers)
+        run = answer.json()["data"]
+        assert (run["name"], run["kwargs"], run["scheduleId"]) == ("notices.announce", {"notice_id": "x"}, schedule_id)
+        history = await client.get("/api/v1/tasks/runs", headers=admin.headers, params={"scheduleId": schedule_id})
+        assert [record["taskId"] for record in history.json()["data"]["records"]] == [run["taskId"]]
+
+    async def test_a_reader_may_not_run_it(self, client: httpx.AsyncClient, people: People, schedule_id: str) -> None:
+        reader = await people.create("GET:/api/v1/schedules")
+        assert (await client.post(f"{PATH}/{schedule_id}/run", headers=reader.headers)).status_code == 403
+
+
+class TestPreview:
+    async def preview(self, client: httpx.AsyncClient, person: Person, **changes: Any) -> httpx.Response:
+        return await client.post(f"{PATH}/preview", headers=person.headers, json=changes)
+
+    @pytest.mark.parametrize("timing", TIMINGS[:3], ids=lambda timing: timing["kind"])
+    async def test_the_next_runs(self, client: httpx.AsyncClient, admin: Person, timing: dict[str, Any]) -> None:
+        answer = await self.preview(client, admin, **timing, count=4)
+        runs = [datetime.fromisoformat(run) for run in answer.json()["data"]]
+        assert len(runs) == 4
+        assert utc_now() < runs[0] < runs[1] < runs[2] < runs[3]
+
+    async def test_the_body_of_a_schedule_will_do(self, client: httpx.AsyncClient, admin: Person) -> None:
+        answer = await self.preview(client, admin, **body(), count=2)
+        assert len(answer.json()["data"]) == 2
+
+    async def test_a_one_off_has_one(self, client: httpx.AsyncClient, admin: Person) -> None:
+        answer = await self.preview(client, admin, **TIMINGS[3])
+        assert answer.json()["data"] == ["2999-01-01T00:00:00Z"]
+
+    async def test_clocks_that_change_are_seen(self, client: httpx.AsyncClient, admin: Person) -> None:
+        start = "2027-03-13T12:00:00Z"
+        timing = {"kind": "crontab", "crontab": "30 2 * * *", "timezone": "America/New_York", "startTime": start}
+        answer = await self.preview(client, admin, **timing, count=2)
+        assert answer.json()["data"] == ["2027-03-14T07:00:00Z", "2027-03-15T06:30:00Z"]
+
+    @pytest.mark.parametrize("count", [0, 101])
+    async def test_there_is_an_end_to_it(self, client: httpx.AsyncClient, admin: Person, count: int) -> None:
+        assert (await self.preview(client, admin, **TIMINGS[0], count=count)).status_code == 422
