@@ -23,6 +23,12 @@ ENTRIES = (
     Entry("src/api/v1/router.py", "MODULES", "$nouns", "from src.api.v1 import $nouns"),
     Entry("src/websockets/app.py", "MODULES", "$noun", "from src.websockets.events import $noun"),
     Entry(
+        "src/schemas/events.py",
+        "SERVICE_EVENTS",
+        ", ".join(f'"$noun.{change}": ${{Noun}}Ref' for change in ("created", "updated", "deleted")),
+        "from src.schemas.$noun import ${Noun}Ref",
+    ),
+    Entry(
         "src/queues/schedules.py",
         "BEAT_SCHEDULE",
         '"$nouns.purge": {"task": "$nouns.purge", "schedule": 86_400.0, "options": {"expires": 3600}}',

@@ -136,6 +136,7 @@ async def visit() -> AsyncIterator[Visit]:
         yield connect
 
 
+@pytest.fixture
 async def join(resources: Resources) -> AsyncIterator[Join]:
     """Connect people to the product as another process serves it; the two share nothing but Redis."""
     elsewhere = create_server(settings)
