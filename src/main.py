@@ -1,5 +1,6 @@
 """The web application: REST and Socket.IO in one ASGI app, `src.main:app`."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -53,6 +54,9 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
                     raise
                 # The process serves what it can, and the table is brought up to date by the next start.
                 log.warning("routes_not_registered", reason=type(error).__name__)
+            # What start-up made stays: collections need not look through it again and again.
+            gc.collect()
+            gc.freeze()
             yield
             await server.shutdown()
 

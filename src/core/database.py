@@ -25,6 +25,7 @@ from src.core.documents import Documents
 from src.core.effects import EventEmitter, TaskSender
 from src.core.hashing import HashPool
 from src.core.minio_storage import MinioStorage
+from src.core.redis_batch import RedisBatch
 from src.core.single_flight import SingleFlight
 from src.core.storage import FileStorage
 from src.core.throttle import LoginThrottle
@@ -42,6 +43,7 @@ class Resources:
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
     redis: Redis
+    redis_batch: RedisBatch
     mongo: AsyncDatabase[dict[str, Any]]
     documents: Documents
     s3: Minio
@@ -106,6 +108,7 @@ async def open_resources(settings: Settings, tasks: TaskSender, events: EventEmi
             engine=engine,
             sessions=async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False),
             redis=redis,
+            redis_batch=RedisBatch(redis),
             mongo=mongo[settings.mongo.database],
             documents=Documents(mongo[settings.mongo.database]),
             s3=s3,

@@ -1,4 +1,6 @@
+import hashlib
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -6,6 +8,12 @@ from uuid import UUID
 from src.core.config_auth import AuthSettings
 from src.core.exceptions import UnauthorizedError
 from src.utils.jwt import InvalidTokenError, TokenCodec
+
+
+# Verifying costs 75 us of a guarded request, and a client sends the same token for a quarter of an hour. The oldest are
+# forgotten first. Only what never changes is remembered, under a digest, and by the keys of this process: time is
+# looked at on every use, and whether the session still lives is Redis' answer as before.
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,7 @@ class TokenIssuer:
             maximum_seconds=settings.session_idle_seconds,
             **common,
         )
+        self._verified: dict[bytes, AccessClaims] = {}
 
     def access(self, user_id: UUID, session_id: str, now: int) -> str:
         """A short-lived access token."""
@@ -75,8 +84,16 @@ class TokenIssuer:
         Raises:
             UnauthorizedError: It is not valid.
         """
-        claims = _decode(self._access, token)
-        return AccessClaims(_uuid(claims["sub"]), _identifier(claims["sid"]), claims["exp"])
+        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        known = self._verified.get(digest)
+        if known is not None and known.expires_at > time.time():
+            return known
+        content = _decode(self._access, token)
+        claims = AccessClaims(_uuid(content["sub"]), _identifier(content["sid"]), content["exp"])
+        if len(self._verified) >= _REMEMBERED:
+            del self._verified[next(iter(self._verified))]
+        self._verified[digest] = claims
+        return claims
 
     def read_refresh(self, token: str) -> RefreshClaims:
         """Verify a refresh token.
