@@ -1,7 +1,7 @@
 """The stores of one process, opened together in its lifespan and closed in reverse."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config import Settings
@@ -37,10 +37,15 @@ MongoClient = AsyncMongoClient[dict[str, Any]]
 
 @dataclass(slots=True)
 class Resources:
-    """Everything that this process holds open."""
+    """Everything that this process holds open.
+
+    Attributes:
+        reading: A connection for a single statement that only reads: no transaction is begun and ended around it.
+    """
 
     settings: Settings
     engine: AsyncEngine
+    reading: Callable[[], AbstractAsyncContextManager[AsyncConnection]]
     sessions: async_sessionmaker[AsyncSession]
     redis: Redis
     redis_batch: RedisBatch
@@ -106,6 +111,7 @@ async def open_resources(settings: Settings, tasks: TaskSender, events: EventEmi
         _current = Resources(
             settings=settings,
             engine=engine,
+            reading=engine.execution_options(isolation_level="AUTOCOMMIT").connect,
             sessions=async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False),
             redis=redis,
             redis_batch=RedisBatch(redis),
