@@ -22,10 +22,8 @@ from src.deps.auth import require_session
 from src.deps.permission import require_permission
 from src.middlewares.body_limit import BodyLimitMiddleware
 from src.middlewares.errors import install_error_handlers
-from src.middlewares.logger import AccessLogMiddleware
+from src.middlewares.request import RequestMiddleware
 from src.middlewares.request_id import HEADER as REQUEST_ID_HEADER
-from src.middlewares.request_id import RequestIdMiddleware
-from src.middlewares.security_headers import SecurityHeadersMiddleware
 from src.models.route import Route
 from src.queues.app import app as celery_app
 from src.queues.sender import CelerySender
@@ -118,9 +116,7 @@ def install_middlewares(app: FastAPI, settings: Settings) -> None:
             allow_headers=settings.cors.headers,
             expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
         )
-    app.add_middleware(SecurityHeadersMiddleware, deployed=settings.ENVIRONMENT.is_deployed)
-    app.add_middleware(AccessLogMiddleware)
-    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(RequestMiddleware, deployed=settings.ENVIRONMENT.is_deployed)
 
 
 async def register_routes(resources: Resources, registry: RouteRegistry) -> None:

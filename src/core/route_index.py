@@ -18,14 +18,26 @@ class RouteIndex(BaseRoute):
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._by_beginning: dict[str, list[tuple[RouteContext, ASGIApp]]] = defaultdict(list)
+        self._fixed: dict[tuple[str, str], Scope] = {}
         for route in iter_route_contexts(list(routes)):
             if isinstance(route.original_route, APIRoute):
-                self._by_beginning[_fixed_beginning(str(route.path_format))].append((route, compile_route(route)))
+                self._add(route, str(route.path_format))
+
+    def _add(self, route: RouteContext, path: str) -> None:
+        app = compile_route(route)
+        self._by_beginning[_fixed_beginning(path)].append((route, app))
+        if "{" not in path:
+            for method in route.methods or ():
+                found = {"endpoint": route.endpoint, "route": route, "route_app": app}
+                self._fixed.setdefault((method, path), found)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """The route itself goes into the scope, as `route`, and the way through it, as `route_app`."""
         if scope["type"] != "http":
             return Match.NONE, {}
+        fixed = self._fixed.get((scope["method"], scope["path"]))
+        if fixed is not None and not scope.get("root_path"):
+            return Match.FULL, {**fixed, "path_params": {}}
         refused: set[str] = set()
         beginning = scope["path"]
         while True:

@@ -9,7 +9,6 @@ from src.core.config_auth import AuthSettings
 from src.core.exceptions import UnauthorizedError
 from src.utils.jwt import InvalidTokenError, TokenCodec
 
-
 # Verifying costs 75 us of a guarded request, and a client sends the same token for a quarter of an hour. The oldest are
 # forgotten first. Only what never changes is remembered, under a digest, and by the keys of this process: time is
 # looked at on every use, and whether the session still lives is Redis' answer as before.
