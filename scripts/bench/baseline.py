@@ -37,7 +37,7 @@ return 'denied'
 
 redis = Redis.from_url(os.environ["REDIS_DATABASE_URL"], decode_responses=True)
 granted = redis.register_script(GRANTED)
-engine = create_async_engine(os.environ["SQL_DATABASE_URL"], pool_size=20)
+engine = create_async_engine(os.environ["SQL_DATABASE_URL"], pool_size=20, max_overflow=0)
 rows = engine.execution_options(isolation_level="AUTOCOMMIT")
 
 users, links, roles = User.__table__, UserRole.__table__, Role.__table__  # type: ignore[attr-defined]  # SQLModel's

@@ -28,7 +28,8 @@ def start_and_weigh(application: str, path: str) -> tuple[float, float]:
 
 def compare_starts(rounds: int) -> None:
     """Print both as multiples of the bare application's, medians of interleaved rounds after one that warms up."""
-    ours, bare = [], []
+    ours: list[tuple[float, float]] = []
+    bare: list[tuple[float, float]] = []
     for number in range(rounds + 1):
         for values, application in ((ours, OURS), (bare, BARE)):
             found = start_and_weigh(*application)

@@ -1,5 +1,7 @@
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, bindparam, select
@@ -60,13 +62,13 @@ class ProfileCRUD:
 
     async def find(self, user_id: UUID) -> Profile | None:
         """The user, or None."""
-        rows = (await self.connection.execute(_PROFILE, {"user_id": user_id})).all()
+        rows: Sequence[Any] = (await self.connection.execute(_PROFILE, {"user_id": user_id})).all()
         if not rows:
             return None
         roles = [row[len(_USER) :] for row in rows if row[len(_USER)] is not None]
-        return Profile(
-            *rows[0][: len(_USER)],
-            roles=[code for code, _, _ in roles],
-            button_permissions=sorted({button for _, buttons, _ in roles for button in buttons}),
-            router_permissions=sorted({router for _, _, routers in roles for router in routers}),
-        )
+        grants: list[Any] = [
+            [code for code, _, _ in roles],
+            sorted({button for _, buttons, _ in roles for button in buttons}),
+            sorted({router for _, _, routers in roles for router in routers}),
+        ]
+        return Profile(*rows[0][: len(_USER)], *grants)
