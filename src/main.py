@@ -52,9 +52,7 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
                     raise
                 # The process serves what it can, and the table is brought up to date by the next start.
                 log.warning("routes_not_registered", reason=type(error).__name__)
-            # What start-up made stays: collections need not look through it again and again.
-            gc.collect()
-            gc.freeze()
+            _spare_collections()
             yield
             await server.shutdown()
 
@@ -77,6 +75,17 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
     app.router.routes.insert(0, RouteIndex(app.routes))
     install_middlewares(app, settings)
     return app
+
+
+def _spare_collections() -> None:
+    """Let the garbage collector look at what requests leave behind alone, and not after every few of them.
+
+    What start-up made stays anyway. Under load, going through it was up to 40 % of a guarded request, and collecting
+    every 700 objects 3 % of a quick one.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, *gc.get_threshold()[1:])
 
 
 def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> RouteRegistry:
