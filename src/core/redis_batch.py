@@ -7,9 +7,9 @@ from redis.asyncio import Redis
 class RedisBatch:
     """Sends what concurrent requests ask of Redis together: one write and one read for all that is due at a moment.
 
-    Most of a command's cost is the client's, and not the command's: with 64 requests at once, one check costs a third
-    of what it costs alone. Each caller gets its own command's answer or error. Only for commands that may be sent
-    twice, since a batch is tried again on a new connection when the server has closed the old one.
+    Most of a command's cost is the client's, and not the command's. Each caller gets its own command's answer or error.
+    Only for commands that may be sent twice, since a batch is tried again on a new connection when the server has
+    closed the old one.
     """
 
     def __init__(self, redis: Redis) -> None:
