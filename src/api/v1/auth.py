@@ -76,8 +76,8 @@ async def refresh(
     users: AuthCrudDep,
 ) -> Response[TokenResponse]:
     """Exchange a refresh token for the next token pair."""
+    await require_enabled(users, claims.user_id)  # first: a refusal spends no token
     pair = await sessions.refresh(claims, token, client)
-    await require_enabled(users, claims.user_id)
     return ok(TokenResponse.model_validate(pair))
 
 
