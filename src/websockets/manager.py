@@ -89,8 +89,9 @@ class RedisManager(socketio.AsyncRedisManager, LocalManager):  # type: ignore[mi
     async def aclose(self) -> None:
         """Stop listening."""
         if self.thread is not None:
-            self.thread.cancel()
-            await asyncio.wait([self.thread])
+            while not self.thread.done():  # Redis's client loses a cancellation that meets it while it connects
+                self.thread.cancel()
+                await asyncio.wait([self.thread], timeout=_PUBLISH_SECONDS / 10)
             self.thread = None
         await self._client.aclose()
 
