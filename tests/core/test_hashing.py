@@ -29,7 +29,7 @@ async def fill(pool: HashPool, release: threading.Event) -> list["asyncio.Task[b
     return tasks
 
 
-class TestHashPool:
+class TestRow27HashPool:
     async def test_it_answers_what_the_function_returns(self, pool: HashPool) -> None:
         assert await pool.run(pow, 2, 10) == 1024
 

@@ -1,12 +1,14 @@
-"""The product's connections end with what let them in, in every process."""
+"""The product's connections need a login and end with it, in every process: SECURITY row 42."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import aiohttp
 import httpx
 import pytest
+from socketio.exceptions import ConnectionError as RefusedError
 
 from src.core.config import settings
 from src.core.database import Resources
@@ -17,7 +19,7 @@ from src.websockets.app import create_server
 from tests.people import People, Person
 from tests.websockets.conftest import Peer, serve
 
-Join = Callable[[Person], Awaitable[Peer]]
+Join = Callable[..., Awaitable[Peer]]
 
 
 @pytest.fixture
@@ -27,11 +29,11 @@ async def join(resources: Resources) -> AsyncIterator[Join]:
     peers: list[Peer] = []
     async with aiohttp.ClientSession() as http, serve(elsewhere.asgi(rest), lifespan="off") as url:
 
-        async def connect(person: Person) -> Peer:
+        async def connect(person: Person, **options: Any) -> Peer:
             peer = Peer(http)
             peers.append(peer)
-            auth = {"token": person.tokens.access_token}
-            await peer.client.connect(url, auth=auth, transports=["websocket"], wait_timeout=3)
+            usual = {"auth": {"token": person.tokens.access_token}, "transports": ["websocket"], "wait_timeout": 3}
+            await peer.client.connect(url, **usual | options)
             async with asyncio.timeout(3):
                 while not elsewhere.manager.is_listening:  # noqa: ASYNC110 - nobody is told of a subscription
                     await asyncio.sleep(0.01)
@@ -49,7 +51,21 @@ async def is_told_and_disconnected(peer: Peer) -> bool:
     return event == "error" and body["code"] == 1008
 
 
-class TestConnections:
+class TestRow42Connect:
+    @pytest.mark.parametrize("auth", [None, {}, {"token": ""}, {"token": "made.up.token"}, {"token": 1}, "token"])
+    async def test_without_a_token_of_ours_is_refused(self, join: Join, people: People, auth: Any) -> None:
+        person = await people.create()
+        with pytest.raises(RefusedError):
+            await join(person, auth=auth)
+
+    async def test_after_a_logout_is_refused(self, client: httpx.AsyncClient, people: People, join: Join) -> None:
+        person = await people.create()
+        await client.post("/api/v1/auth/logout", headers=person.headers)
+        with pytest.raises(RefusedError):
+            await join(person)
+
+
+class TestRow42Connections:
     async def test_end_with_a_logout(self, client: httpx.AsyncClient, people: People, join: Join) -> None:
         person = await people.create()
         peer = await join(person)
