@@ -139,6 +139,11 @@ class TestRow04Kind:
         headers = {**person.headers, "X-Refresh-Token": person.tokens.access_token}
         assert (await client.post("/api/v1/auth/token/refresh", headers=headers)).status_code == 401
 
+    async def test_each_says_what_it_is_under_a_key_of_its_own(self, person: Person) -> None:
+        access, refresh = map(jwt.get_unverified_header, (person.tokens.access_token, person.tokens.refresh_token))
+        assert (access["typ"], refresh["typ"]) == ("at+jwt", "rt+jwt")
+        assert access["kid"] != refresh["kid"]
+
     @pytest.mark.parametrize("typ", ["JWT", "rt+jwt", "AT+JWT", "", None, ["at+jwt"]])
     async def test_another_type_is_401(self, client: httpx.AsyncClient, forge: Forge, typ: Any) -> None:
         token = forge.signed({"typ": typ}) if isinstance(typ, str | None) else forge.raw({"typ": typ})
