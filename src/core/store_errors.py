@@ -45,9 +45,14 @@ def as_unavailable(error: BaseException) -> ServiceUnavailableError | None:
     return ServiceUnavailableError() if transient or unreachable or isinstance(error, _UNAVAILABLE) else None
 
 
+# MySQL's numbers for the same.
+_TRANSIENT_CODES = (1040, 1053, 1205, 1213, 1969, 2002, 2003, 2006, 2013, 3024)
+
+
 def _is_transient(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or str(state).startswith(_TRANSIENT_STATES)
+    code = next(iter(getattr(error.orig, "args", ())), None)
+    return error.connection_invalidated or str(state).startswith(_TRANSIENT_STATES) or code in _TRANSIENT_CODES
 
 
 # Unique and foreign keys: PostgreSQL's SQLSTATE, MySQL's error numbers.

@@ -70,7 +70,7 @@ class BaseCRUD(ABC, Generic[ModelT]):
         """
         selection = query.selection()
         keys = unique_order(selection.order)
-        scope = [self.model.__name__, selection.order, sorted(selection.where.items()), selection.keyword]
+        scope = self.scope(selection)
         types: Any = tuple.__class_getitem__(tuple(self.model.model_fields[key.name].annotation for key in keys))
         after = unseal(query.cursor, scope, types) if query.cursor else None
         rows = await self._select(selection, keys, query.limit + 1, after=after)
@@ -78,6 +78,10 @@ class BaseCRUD(ABC, Generic[ModelT]):
             return rows, None
         last = rows[query.limit - 1]
         return rows[: query.limit], seal([getattr(last, key.name) for key in keys], scope)
+
+    def scope(self, selection: Selection) -> object:
+        """What a cursor belongs to: the resource, the filters and the order."""
+        return [self.model.__name__, selection.order, sorted(selection.where.items()), selection.keyword]
 
     async def count(self, where: Where | None = None) -> int:
         """How many rows match."""
