@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from scripts.bench.items import ItemCRUD, ItemPage, ItemResponse
 from src.core.route import RouteRegistry
 from src.core.route_index import RouteIndex
-from src.deps.database import UnitOfWorkDep
+from src.deps.database import ReadUnitOfWorkDep
 from src.main import app, rest
 from src.schemas.response import Page, Response, ok
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/v1/bench")
 
 
 @router.get("/items")
-async def list_items(query: Annotated[ItemPage, Query()], uow: UnitOfWorkDep) -> Response[Page[ItemResponse]]:
+async def list_items(query: Annotated[ItemPage, Query()], uow: ReadUnitOfWorkDep) -> Response[Page[ItemResponse]]:
     """One page, as the product's lists are made."""
     rows, total = await ItemCRUD(uow.session).page(query)
     records = [ItemResponse.model_validate(row) for row in rows]

@@ -16,6 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from src.core.cache import Cache
 from src.core.config import Settings
 from src.core.config_stores import MongoSettings, RedisSettings, S3Settings
 from src.core.credential import CredentialBox
@@ -49,6 +50,7 @@ class Resources:
     readers: async_sessionmaker[AsyncSession]
     databases: dict[str, SQLDatabase]
     redis: Redis
+    cache: Cache
     mongo: AsyncDatabase[dict[str, Any]]
     documents: Documents
     s3: Minio
@@ -133,6 +135,7 @@ async def open_resources(settings: Settings, tasks: TaskSender, events: EventEmi
             readers=reading.sessions,
             databases=databases,
             redis=redis,
+            cache=Cache(redis),
             mongo=mongo[settings.mongo.database],
             documents=Documents(mongo[settings.mongo.database]),
             s3=s3,

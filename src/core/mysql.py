@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, UnaryExpression
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.operators import nulls_first_op, nulls_last_op
 
 from src.core.config_stores import SQLSettings
 
@@ -13,6 +14,14 @@ from src.core.config_stores import SQLSettings
 def _with_microseconds(*_: Any, **__: Any) -> str:
     """Without a precision, times would lose what orders them."""
     return "DATETIME(6)"
+
+
+@compiles(UnaryExpression, "mysql", "mariadb")
+def _in_native_order(element: UnaryExpression[Any], compiler: Any, **options: Any) -> str:
+    """The servers know no NULLS FIRST, and put missing values before all others by themselves, as we want them."""
+    if element.modifier in (nulls_first_op, nulls_last_op):
+        return str(compiler.process(element.element, **options))
+    return str(compiler.visit_unary(element, **options))
 
 
 def mysql_options(settings: SQLSettings, read_only: bool) -> dict[str, Any]:

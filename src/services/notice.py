@@ -33,10 +33,7 @@ class NoticeService:
     async def update(
         self, notice_id: UUID, data: NoticeUpdate, author_id: UUID | None = None, *, version: int | None = None
     ) -> Notice:
-        """Change what is given; one that gets a new end is published again.
-
-        Args:
-            version: That the author has seen; None for any.
+        """Change what is given, if it still has the version that the author has seen; a new end publishes it again.
 
         Raises:
             NotFoundError: There is no such notice.
