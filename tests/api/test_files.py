@@ -1,6 +1,5 @@
 """Files, uploaded and fetched as a browser does."""
 
-import asyncio
 import hashlib
 from typing import Any
 
@@ -8,7 +7,6 @@ import httpx
 import pytest
 
 from src.core.database import Resources
-from src.initdb import create_bucket
 from tests.people import People, Person
 
 FILES = "/api/v1/files"
@@ -17,11 +15,6 @@ CODES = (
     f"DELETE:{FILES}/{{fileId}}",
 )  # fmt: skip
 CONTENT = bytes(range(256)) * 4096 * 12  # 12 MiB: two parts
-
-
-@pytest.fixture(autouse=True)
-async def _bucket(resources: Resources) -> None:
-    await asyncio.to_thread(create_bucket, resources.s3, resources.settings.s3.bucket)
 
 
 @pytest.fixture
