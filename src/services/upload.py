@@ -29,7 +29,7 @@ class UploadService:
         self.storage = resources.storage
         self.settings = resources.settings.files
 
-    async def begin(self, data: FileCreate, owner_id: UUID) -> UploadResponse:
+    async def begin(self, data: FileCreate, owner_id: UUID | None) -> UploadResponse:
         """Note what is coming, and sign where to.
 
         Raises:

@@ -23,7 +23,7 @@ _SIGNATURES = {
     "image/x-icon": rb"\x00\x00\x01\x00",
     "image/avif": rb".{4}ftyp(avi|mif)",
     "image/heic": rb".{4}ftyp(he|mif|msf)",
-    "image/svg+xml": _PROLOGUE + rb"<(\w+:)?svg[\s>]",
+    "image/svg+xml": _PROLOGUE + rb"<(\w+:)?svg[\s/>]",
     "application/pdf": rb".{0,1019}%PDF-",
     "application/zip": _ZIP,
     "application/epub+zip": _ZIP,
