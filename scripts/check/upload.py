@@ -50,9 +50,8 @@ def main(megabytes: int) -> None:
                 before = peak_mb(server.pid)
                 seconds = roundtrip(server.port, megabytes)
                 growth = peak_mb(server.pid) - before
-    print(
-        f"{megabytes} MB up once and down twice: {seconds:.1f} s; peak of the API: {before:.0f} MB, then {growth:.1f} MB more"
-    )
+    print(f"{megabytes} MB up once and down twice: {seconds:.1f} s.")
+    print(f"The most memory that the API had: {before:.0f} MB after {SMALL_MB} MB, then {growth:.1f} MB more.")
     if growth > MAXIMUM_GROWTH_MB:
         sys.exit("The API's memory grew with the file.")
 
