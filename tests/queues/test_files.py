@@ -9,7 +9,6 @@ from src.queues.app import app
 from src.queues.schedules import BEAT_SCHEDULE
 from src.utils.date import utc_now
 
-
 app.loader.import_default_modules()  # as a worker does
 
 
