@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
+from src.core.task_info import TaskInfo
+
 
 def user_room(user_id: UUID) -> str:
     """The room of all of a user's connections."""
@@ -17,6 +19,9 @@ def session_room(session_id: str) -> str:
 
 class TaskSender(Protocol):
     """Publishes a task by name."""
+
+    def catalog(self) -> Mapping[str, TaskInfo]:
+        """The registered tasks, by name."""
 
     async def send(self, name: str, kwargs: Mapping[str, Any], *, task_id: str | None = None) -> None:
         """Hand the task to the broker without blocking the loop.

@@ -1,0 +1,43 @@
+"""What can be known of a task before it is sent."""
+
+import pytest
+
+from src.queues.app import app
+from src.queues.catalog import read_catalog
+from tests.queues import sample
+
+
+class TestTasks:
+    def test_each_is_listed_with_what_it_says_of_itself(self) -> None:
+        catalog = read_catalog(app)
+        assert catalog["system.ping"].description.startswith("Answer")
+        assert "notices.announce" in catalog
+        assert not any(name.startswith("celery.") for name in catalog)
+
+    def test_a_caller_passes_neither_the_task_nor_what_is_injected(self) -> None:
+        catalog = read_catalog(app)
+        assert list(catalog[sample.mark.name].signature.parameters) == ["key", "value"]
+        assert list(catalog[sample.flaky.name].signature.parameters) == ["failures"]
+        assert list(catalog[sample.multiply.name].signature.parameters) == ["x", "y"]
+
+
+class TestCalls:
+    @pytest.mark.parametrize(
+        ("task", "args", "kwargs", "fields"),
+        [
+            ("sample.add", [1, 2], {}, []),
+            ("sample.add", [1], {"y": 2}, []),
+            ("sample.mirror", [{"x": 1, "y": 2}], {}, []),
+            ("sample.overdue", [], {"handles": True}, []),
+            ("sample.add", [1], {}, ["args"]),
+            ("sample.add", [], {"x": 1, "z": 2}, ["kwargs"]),
+            ("sample.add", [1, "two"], {}, ["args.1"]),
+            ("sample.add", ["one"], {"y": "two"}, ["args.0", "kwargs.y"]),
+            ("sample.mirror", [{"x": 1}], {}, ["args.0"]),
+            ("sample.multiply", [1, None], {}, ["args.1"]),
+        ],
+    )
+    def test_arguments_are_checked_by_their_types(
+        self, task: str, args: list[object], kwargs: dict[str, object], fields: list[str]
+    ) -> None:
+        assert list(read_catalog(app)[task].check_call(args, kwargs)) == fields
