@@ -64,9 +64,12 @@ class TestAtTheSameTime:
         async with announced(resources, b"content") as (file, parts):
             all_of_them = [asyncio.create_task(complete(resources, file, parts)) for _ in range(MANY)]
             pending = set(all_of_them)
-            while len(pending) > 1:
-                _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            pause.let_go.set()
+            try:
+                async with asyncio.timeout(30):
+                    while len(pending) > 1:
+                        _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                pause.let_go.set()
             outcomes = await asyncio.gather(*all_of_them, return_exceptions=True)
         told = [outcome.error for outcome in outcomes if isinstance(outcome, ConflictError)]
         assert told == ["file.being_completed"] * (MANY - 1)
