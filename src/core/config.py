@@ -91,6 +91,7 @@ class CelerySettings(SettingsGroup):
     redis_url: str | None = Field(None, alias="CELERY_REDIS_URL")
     redis_database: int = Field(1, ge=0, le=15, alias="CELERY_REDIS_DATABASE")
     timezone: str = Field("UTC", alias="CELERY_TIMEZONE")
+    bulk_transport: bool = Field(default=True, alias="CELERY_BULK_TRANSPORT")
 
     @field_validator("timezone")
     @classmethod
