@@ -119,7 +119,12 @@ class Schedule(Authored, BaseModel, table=True):
         Raises:
             ValueError: The columns make no rule.
         """
-        return (self.next_run_at or self.next_run(utc_now())) if self.enabled else None
+        return (self.next_run_at or self.next_run(utc_now())) if self.enabled and not self.is_exhausted else None
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether it has had all its runs."""
+        return self.max_runs is not None and self.total_run_count >= self.max_runs
 
     @property
     def recurrence(self) -> Recurrence:
@@ -139,12 +144,15 @@ class Schedule(Authored, BaseModel, table=True):
         raise ValueError(f"schedule {self.name!r} is of kind {self.kind!r} and lacks its timing")
 
     def next_run(self, after: datetime) -> datetime | None:
-        """The first slot later than an aware time, within the start and end; None when there is none.
+        """The first slot later than an aware time, within start, end and calendar; None when there is none.
 
         Raises:
             ValueError: The columns make no rule.
         """
-        if self.start_time is not None:
-            after = max(after, self.start_time - INSTANT)
-        slot = self.recurrence.next_run(after)
+        try:
+            if self.start_time is not None and self.start_time > after:
+                after = self.start_time - INSTANT
+            slot = self.recurrence.next_run(after)
+        except OverflowError:
+            return None
         return None if slot is None or (self.end_time is not None and slot > self.end_time) else slot

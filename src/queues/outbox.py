@@ -5,6 +5,7 @@ from uuid import UUID
 from celery import Celery
 
 from src.core.effects import TaskCall
+from src.core.task_headers import free_headers
 from src.core.task_info import TaskInfo
 from src.queues.catalog import read_catalog
 from src.queues.publisher import publisher
@@ -35,7 +36,7 @@ class CeleryPublisher:
             ServiceUnavailableError: The broker did not take it in time.
         """
         headers = {
-            **call.headers,
+            **free_headers(call.headers),
             "schedule_id": str(call.schedule_id) if call.schedule_id else None,
             "queued_at": call.queued_at.isoformat(),
             "requested_by": str(call.requested_by) if call.requested_by else None,

@@ -1,7 +1,7 @@
 """Celery beat on the schedules table, whose index on `next_run_at` is the heap: nothing is loaded or reloaded."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +9,7 @@ from celery import Celery
 from celery.beat import Scheduler
 from celery.exceptions import ImproperlyConfigured
 from celery.utils.log import get_logger
+from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,7 +21,7 @@ from src.core.database import create_engine
 from src.models.schedule import Schedule
 from src.queues.changes import Changes
 from src.queues.configured import merge
-from src.queues.due import advance, message, plan
+from src.queues.due import MISFIRE_GRACE, advance, message, plan
 from src.queues.overlap import not_held, note_run, still_going
 from src.utils.date import utc_now
 
@@ -39,7 +40,8 @@ class AsyncDatabaseScheduler(Scheduler):
     dies in between leaves its rows to the others, who may send the same slots again under the same task ids.
 
     PostgreSQL tells it of new and changed rows; should it not hear, or on other databases, it looks for them every
-    `refresh_interval` seconds, five at most. Reads `app.conf.database_url`.
+    `refresh_interval` seconds, five at most. Reads `app.conf.database_url`, and `app.conf.misfire_grace_seconds`: how
+    late a run may be before the misfire policy `skip` drops it, 60 unless set.
     """
 
     max_interval = MAX_INTERVAL_SECONDS
@@ -50,10 +52,13 @@ class AsyncDatabaseScheduler(Scheduler):
         self._runner = asyncio.Runner()
         self._changes: Changes | None = None
         self._merged = False
+        self._closed = False
         self._failure: str | None = None
         super().__init__(app, *args, **kwargs)
         refresh = app.conf.get("refresh_interval") or MAX_INTERVAL_SECONDS
         self.max_interval = min(self.max_interval, refresh, MAX_INTERVAL_SECONDS)
+        grace = app.conf.get("misfire_grace_seconds")
+        self._grace = MISFIRE_GRACE if grace is None else timedelta(seconds=grace)
 
     def setup_schedule(self) -> None:
         """Read the configuration; the first tick merges it into the table."""
@@ -84,10 +89,13 @@ class AsyncDatabaseScheduler(Scheduler):
         return 0
 
     def close(self) -> None:
-        """Release the broker and the database."""
+        """Release the broker and the database; Celery asks for it from the signal's handler, and once more after it."""
+        if self._closed:
+            return
         if self._runner.get_loop().is_running():
             # A signal struck within a tick: beat closes once more when that has been left.
             return
+        self._closed = True
         super().close()
         self._runner.run(self._disconnect())
         self._runner.close()
@@ -153,13 +161,19 @@ class AsyncDatabaseScheduler(Scheduler):
         going = await still_going(session, schedules)
         for schedule in schedules:
             try:
-                slots = advance(schedule, now, is_going=schedule.id in going)
+                slots = advance(schedule, now, is_going=schedule.id in going, grace=self._grace)
                 messages = [message(schedule, slot) for slot in slots]
             except Exception as error:
                 _disable(schedule, error)
                 continue
             for options in messages:
-                self.send_task(**options, producer=self.producer)
+                try:
+                    self.send_task(**options, producer=self.producer)
+                except OperationalError:
+                    raise
+                except Exception as error:
+                    _disable(schedule, error)
+                    break
                 await note_run(session, schedule, options)
                 logger.debug("beat: sent %s for %s", schedule.task, schedule.name)
         return len(schedules)

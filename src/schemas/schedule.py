@@ -1,18 +1,24 @@
 from datetime import datetime
+from math import isfinite
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AliasChoices, Field, StrictBool
 
+from src.core.task_headers import is_reserved
 from src.models.schedule import IntervalPeriod, MisfirePolicy, OverlapPolicy, ScheduleKind, ScheduleOrigin
 from src.schemas.base import BaseRequest, Moment, Text
 from src.schemas.query import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 from src.utils.crontab import Crontab
 from src.utils.solar import SolarEvent
+from src.utils.text import is_storable
 
 UTC_ZONE = ZoneInfo("UTC")
+MAXIMUM_DEPTH = 32
+# Keys that Celery keeps beside the queues.
+NOT_QUEUES = "unacked", "celery-task", "_"
 # Stands in a field that an update need not have; none of them takes null.
 NOT_GIVEN: Any = None
 
@@ -30,16 +36,49 @@ def _is_zone(value: str) -> str:
     return value
 
 
+def _is_storable(value: Any, depth: int = 0) -> Any:
+    if depth > MAXIMUM_DEPTH:
+        raise ValueError(f"is nested more than {MAXIMUM_DEPTH} levels deep")
+    match value:
+        case str() if not is_storable(value):
+            raise ValueError("must not contain NUL or lone surrogates")
+        case float() if not isfinite(value):
+            raise ValueError("numbers must be finite")
+        case list():
+            for item in value:
+                _is_storable(item, depth + 1)
+        case dict():
+            for name, item in value.items():
+                _is_storable(name)
+                _is_storable(item, depth + 1)
+    return value
+
+
+def _is_queue(value: str) -> str:
+    # On Redis a queue is a key.
+    if value.startswith(NOT_QUEUES):
+        raise ValueError("this name is the broker's own")
+    return value
+
+
+def _has_free_names(headers: dict[str, Any]) -> dict[str, Any]:
+    if reserved := sorted(filter(is_reserved, headers)):
+        raise ValueError(f"these headers say what a message is and who sent it: {', '.join(reserved)}")
+    return headers
+
+
 Name = Annotated[Text, Field(min_length=1, max_length=200)]
 TaskName = Annotated[Text, Field(min_length=1, max_length=255)]
 Expression = Annotated[Text, Field(max_length=500), AfterValidator(_is_crontab)]
 Zone = Annotated[Text, Field(min_length=1, max_length=64), AfterValidator(_is_zone)]
-QueueName = Annotated[Text, Field(min_length=1, max_length=255)]
+QueueName = Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9_.:-]+$"), AfterValidator(_is_queue)]
 # JSON as Celery's own serializer takes it.
-Arguments = Annotated[list[Any], Field(max_length=100)]
-NamedArguments = Annotated[dict[Text, Any], Field(max_length=100)]
-# A century, so that no sum of times leaves the calendar.
-Every = Annotated[int, Field(ge=1, le=36_500 * 24 * 3600)]
+Arguments = Annotated[list[Any], Field(max_length=100), AfterValidator(_is_storable)]
+NamedArguments = Annotated[dict[str, Any], Field(max_length=100), AfterValidator(_is_storable)]
+Headers = Annotated[NamedArguments, AfterValidator(_has_free_names)]
+Every = Annotated[int, Field(ge=1, le=2**31 - 1)]
+# Workers hold a run that is spread until its time: well within the time after which it is given to another.
+JITTER_SECONDS = 900
 
 
 class ScheduleCreate(BaseRequest):
@@ -66,12 +105,12 @@ class ScheduleCreate(BaseRequest):
     clocked_time: Moment | None = None
     queue: QueueName | None = None
     priority: Annotated[int, Field(ge=0, le=9)] | None = None
-    headers: NamedArguments = Field(default_factory=dict)
+    headers: Headers = Field(default_factory=dict)
     expires_seconds: Annotated[float, Field(gt=0, le=366 * 24 * 3600)] | None = None
     start_time: Moment | None = None
     end_time: Moment | None = None
     max_runs: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    jitter_seconds: Annotated[float, Field(ge=0, le=24 * 3600)] = 0
+    jitter_seconds: Annotated[float, Field(ge=0, le=JITTER_SECONDS)] = 0
     misfire_policy: MisfirePolicy = MisfirePolicy.RUN_ONCE
     overlap_policy: OverlapPolicy = OverlapPolicy.ALLOW
 

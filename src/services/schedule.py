@@ -1,5 +1,6 @@
+import asyncio
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
@@ -23,6 +24,7 @@ TIMING = {
     ScheduleKind.SOLAR: {"event": "event", "latitude": "latitude", "longitude": "longitude"},
     ScheduleKind.CLOCKED: {"clocked_time": "clockedTime"},
 }
+CENTURY = timedelta(days=36_500)
 # Whoever changes one of these asks beat to plan anew.
 PLANNED_BY = frozenset(
     {
@@ -81,17 +83,20 @@ class ScheduleService:
         schedule = await self.schedules.get(schedule_id)
         changes = {name: getattr(data, name) for name in data.model_fields_set}
         if schedule.origin == ScheduleOrigin.CONFIG and set(changes) - {"enabled"}:
-            raise ConflictError(
-                "The schedule comes from the code; it can be switched on and off.", error="schedules.config"
-            )
+            raise _from_code()
         if set(changes) - {"enabled"}:
             present = {name: getattr(schedule, name) for name in ScheduleCreate.model_fields}
-            self._check(ScheduleCreate.model_validate({**present, **changes}))
+            merged = ScheduleCreate.model_validate({**present, **changes})
+            _schedule(merged)
+            self._check_call(merged)
         if "name" in changes and await self.schedules.exists({"name": changes["name"], "id__ne": schedule.id}):
             raise ConflictError("There is a schedule with this name.", data={"name": changes["name"]})
         if PLANNED_BY & changes.keys():
             changes["next_run_at"] = None
-        return await self.schedules.update(schedule, changes)
+        updated = await self.schedules.update(schedule, changes)
+        if PLANNED_BY & changes.keys() and updated.enabled:
+            _check_upcoming(updated)
+        return updated
 
     async def delete(self, schedule_id: UUID) -> None:
         """Remove a schedule; its runs stay in the ledger.
@@ -102,9 +107,7 @@ class ScheduleService:
         """
         schedule = await self.schedules.get(schedule_id)
         if schedule.origin == ScheduleOrigin.CONFIG:
-            raise ConflictError(
-                "The schedule comes from the code; it can be switched on and off.", error="schedules.config"
-            )
+            raise _from_code()
         await self.schedules.delete(schedule)
 
     async def run(self, schedule_id: UUID) -> TaskRun:
@@ -126,22 +129,33 @@ class ScheduleService:
         self.uow.enqueue_call(call)
         return queued_run(call)
 
-    def preview(self, data: SchedulePreview) -> list[datetime]:
+    async def preview(self, data: SchedulePreview) -> list[datetime]:
         """The next runs of a schedule that need not exist, `count` at most.
 
         Raises:
             InvalidInputError: Its timing is incomplete or never comes.
         """
-        return list(islice(_runs(_schedule(data)), data.count))
+        runs = islice(_runs(_schedule(data)), data.count)
+        # Rare ones, such as sunrises near a pole, take a search of years each.
+        return await asyncio.to_thread(list, runs)
 
     def _check(self, data: ScheduleCreate) -> None:
-        if next(_runs(_schedule(data)), None) is None:
-            raise InvalidInputError("kind", "It would never run: its time has passed, or never comes.")
+        _check_upcoming(_schedule(data))
+        self._check_call(data)
+
+    def _check_call(self, data: ScheduleCreate) -> None:
         task = self.resources.tasks.publisher.catalog().get(data.task)
         if task is None:
             raise InvalidInputError("task", "There is no such task.")
         for field, message in task.check_call(data.args, data.kwargs).items():
             raise InvalidInputError(field, message)
+
+
+def _check_upcoming(schedule: Schedule) -> None:
+    if schedule.is_exhausted:
+        raise InvalidInputError("maxRuns", "It has had as many runs.")
+    if schedule.next_run(utc_now()) is None:
+        raise InvalidInputError("kind", "It would never run: its time has passed, or never comes.")
 
 
 def _from_code() -> ConflictError:
@@ -153,6 +167,8 @@ def _schedule(data: ScheduleCreate) -> Schedule:
     for column, field in TIMING[data.kind].items():
         if getattr(data, column) is None:
             raise InvalidInputError(field, f"A schedule of kind {data.kind} needs it.")
+    if data.every and data.period and data.every > CENTURY // timedelta(**{data.period: 1}):
+        raise InvalidInputError("every", "It is longer than a century.")
     if data.start_time and data.end_time and data.start_time > data.end_time:
         raise InvalidInputError("endTime", "It lies before startTime.")
     return Schedule.model_validate(data.model_dump(exclude={"count"}))

@@ -1,3 +1,4 @@
+import json
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,9 @@ from tests.people import People, Person
 PATH = "/api/v1/schedules"
 TASK = {"task": "notices.announce", "kwargs": {"notice_id": "x"}}
 INTERVAL = {**TASK, "kind": "interval", "every": 5, "period": "minutes"}
+NESTED: list[Any] = []
+for _ in range(40):
+    NESTED = [NESTED]
 TIMINGS: list[dict[str, Any]] = [
     {"kind": "interval", "every": 5, "period": "minutes"},
     {"kind": "crontab", "crontab": "*/5 * * * *", "timezone": "America/New_York"},
@@ -26,7 +30,9 @@ def body(**changes: Any) -> dict[str, Any]:
 
 
 async def create(client: httpx.AsyncClient, person: Person, **changes: Any) -> httpx.Response:
-    return await client.post(PATH, headers=person.headers, json=body(**changes))
+    # What httpx would not write, others may: NaN, lone surrogates.
+    headers = {**person.headers, "Content-Type": "application/json"}
+    return await client.post(PATH, headers=headers, content=json.dumps(body(**changes)))
 
 
 @pytest.fixture
@@ -74,6 +80,19 @@ class TestCreate:
             ({"maxRuns": 0}, "maxRuns"),
             ({"nextRunAt": "2999-01-01T00:00:00Z"}, "nextRunAt"),
             ({"name": ""}, "name"),
+            ({"headers": {"id": "x"}}, "headers"),
+            ({"headers": {"requested_by": "0197f7a0-0000-7000-8000-000000000000"}}, "headers"),
+            ({"headers": {"_protected": 1}}, "headers"),
+            ({"headers": {"tenant": ["a\x00b"]}}, "headers"),
+            ({"kwargs": {"notice_id": {"a": ["\x00"]}}}, "kwargs"),
+            ({"args": ["\ud800"], "kwargs": {}}, "args"),
+            ({"args": [float("nan")], "kwargs": {}}, "args"),
+            ({"args": [NESTED], "kwargs": {}}, "args"),
+            ({"queue": "unacked"}, "queue"),
+            ({"queue": "a b"}, "queue"),
+            ({"every": 2**31}, "every"),
+            ({"every": 2**31 - 1, "period": "days"}, "every"),
+            ({"jitterSeconds": 901}, "jitterSeconds"),
         ],
     )
     async def test_what_makes_no_sense_is_422_and_names_the_field(
@@ -127,6 +146,38 @@ class TestUpdate:
         answer = await client.patch(f"{PATH}/{schedule_id}", headers=admin.headers, json=changes)
         assert answer.status_code == 422
 
+    async def test_a_one_off_that_has_passed_can_be_described_but_not_enabled(
+        self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork
+    ) -> None:
+        row = Schedule(
+            name=uuid4().hex,
+            task="notices.announce",
+            kwargs={"notice_id": "x"},
+            kind=ScheduleKind.CLOCKED,
+            clocked_time=utc_now() - timedelta(days=1),
+            enabled=False,
+            last_run_at=utc_now() - timedelta(days=1),
+        )
+        uow.session.add(row)
+        await uow.session.commit()
+        path = f"{PATH}/{row.id}"
+        described = await client.patch(path, headers=admin.headers, json={"description": "done"})
+        enabled = await client.patch(path, headers=admin.headers, json={"enabled": True})
+        assert (described.status_code, enabled.status_code) == (200, 422)
+        assert enabled.json()["data"][0]["field"] == "kind"
+
+    async def test_one_that_has_had_its_runs_needs_more_to_be_enabled(
+        self, client: httpx.AsyncClient, admin: Person, schedule_id: str, uow: UnitOfWork
+    ) -> None:
+        row = await uow.session.get_one(Schedule, schedule_id)
+        row.enabled, row.max_runs, row.total_run_count = False, 3, 3
+        await uow.session.commit()
+        path = f"{PATH}/{schedule_id}"
+        again = await client.patch(path, headers=admin.headers, json={"enabled": True})
+        more = await client.patch(path, headers=admin.headers, json={"enabled": True, "maxRuns": 4})
+        assert (again.status_code, again.json()["data"][0]["field"]) == (422, "maxRuns")
+        assert (more.status_code, more.json()["data"]["enabled"]) == (200, True)
+
     async def test_the_codes_own_can_only_be_switched(
         self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork
     ) -> None:
@@ -171,6 +222,15 @@ class TestOthers:
         assert (run["name"], run["kwargs"], run["scheduleId"]) == ("notices.announce", {"notice_id": "x"}, schedule_id)
         history = await client.get("/api/v1/tasks/runs", headers=admin.headers, params={"scheduleId": schedule_id})
         assert [record["taskId"] for record in history.json()["data"]["records"]] == [run["taskId"]]
+
+    async def test_one_that_is_off_can_be_run_and_stays_off(
+        self, client: httpx.AsyncClient, admin: Person, schedule_id: str
+    ) -> None:
+        path = f"{PATH}/{schedule_id}"
+        await client.patch(path, headers=admin.headers, json={"enabled": False})
+        run = await client.post(f"{path}/run", headers=admin.headers)
+        assert (run.status_code, run.json()["data"]["requestedBy"]) == (200, str(admin.user.id))
+        assert (await client.get(path, headers=admin.headers)).json()["data"]["enabled"] is False
 
     async def test_a_reader_may_not_run_it(self, client: httpx.AsyncClient, people: People, schedule_id: str) -> None:
         reader = await people.create("GET:/api/v1/schedules")

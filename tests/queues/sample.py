@@ -21,6 +21,7 @@ app.conf.broker_transport_options = {
     "visibility_timeout": 4,
     "unacked_restore_interval": 1,
 }
+app.conf.misfire_grace_seconds = float(os.environ.get("SAMPLE_MISFIRE_GRACE_SECONDS", "60"))
 
 
 # What `Depends` fills in; callers pass no value, which type checkers learn from a default.

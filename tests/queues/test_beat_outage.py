@@ -1,14 +1,16 @@
-"""Beat outlives its database."""
+"""Beat outlives its database, and does about what it missed as each schedule says."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import make_url
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config import settings
+from src.models.schedule import MisfirePolicy
 from tests.queues.conftest import BEAT, Run, wait_until
 from tests.queues.schedules import Queue, empty_table, store
 
@@ -49,7 +51,59 @@ class Proxy:
         writer.close()
 
 
+OUTAGE_SECONDS = 4
+GRACE_SECONDS = 2
+SECOND = timedelta(seconds=1)
+
+
+class Sent:
+    """For which slots, and how late, a queue's messages were sent."""
+
+    def __init__(self, queue: Queue) -> None:
+        found = {datetime.fromisoformat(headers["scheduled_for"]): headers["queued_at"] for headers in queue.headers()}
+        assert len(found) == len(queue)
+        self.slots = sorted(found)
+        self.late = [slot for slot in self.slots if datetime.fromisoformat(found[slot]) - slot > GRACE_SECONDS * SECOND]
+
+    @property
+    def gaps(self) -> list[timedelta]:
+        steps = (later - earlier for earlier, later in zip(self.slots, self.slots[1:], strict=False))
+        return [step for step in steps if step != SECOND]
+
+
 class TestOutages:
+    async def test_what_was_missed_follows_the_policy(self, session: AsyncSession, run: Run) -> None:
+        queues = {policy: Queue() for policy in MisfirePolicy}
+        schedules = [queue.every_second(misfire_policy=policy) for policy, queue in queues.items()]
+        await store(session, *schedules)
+        proxy = Proxy()
+        url = proxy.target.set(host="127.0.0.1", port=(port := await proxy.open())).render_as_string(False)
+        beat = run(*BEAT, SQL_DATABASE_URL=url, SAMPLE_MISFIRE_GRACE_SECONDS=str(GRACE_SECONDS))
+        await asyncio.to_thread(wait_until, lambda: all(queues.values()), 20)
+        # A cut between publishing and committing would repeat slots.
+        while not all(schedule.total_run_count for schedule in schedules):
+            for schedule in schedules:
+                await session.refresh(schedule)
+            await session.commit()
+        await proxy.close()
+        await asyncio.sleep(OUTAGE_SECONDS)
+        before = {policy: len(queue) for policy, queue in queues.items()}
+        await proxy.open(port)
+        await asyncio.to_thread(
+            wait_until, lambda: all(len(queues[policy]) > before[policy] + 2 for policy in queues), 20
+        )
+        assert await asyncio.to_thread(beat.stop) == 0
+        await proxy.close()
+        sent = {policy: Sent(queue) for policy, queue in queues.items()}
+        assert (len(sent[MisfirePolicy.SKIP].late), len(sent[MisfirePolicy.SKIP].gaps)) == (0, 1)
+        assert (len(sent[MisfirePolicy.RUN_ONCE].late), len(sent[MisfirePolicy.RUN_ONCE].gaps)) == (1, 1)
+        assert (len(sent[MisfirePolicy.CATCH_UP].late) >= 2, sent[MisfirePolicy.CATCH_UP].gaps) == (True, [])
+
+    async def test_beat_can_be_stopped_while_it_waits(self, run: Run) -> None:
+        beat = run(*BEAT, SQL_DATABASE_URL=make_url(settings.SQL_DATABASE_URL).set(port=1).render_as_string(False))
+        await asyncio.to_thread(beat.wait_for, "Waking up in 5")
+        assert await asyncio.to_thread(beat.stop) == 0
+
     async def test_beat_waits_for_its_database(self, session: AsyncSession, run: Run) -> None:
         queue = Queue()
         await store(session, queue.every_second())

@@ -52,6 +52,20 @@ class TestPlanning:
         plan(schedule, NOW)
         assert schedule.enabled is False
 
+    def test_one_that_has_had_all_its_runs_is_switched_off(self) -> None:
+        schedule = every_minute(next_run_at=None, total_run_count=3, max_runs=3)
+        plan(schedule, NOW)
+        assert (schedule.enabled, schedule.next_run_at) == (False, None)
+
+    def test_what_ran_before_the_clock_was_set_back_is_not_planned_again(self) -> None:
+        schedule = every_minute(next_run_at=None, last_run_at=NOW + 10 * MINUTE)
+        plan(schedule, NOW)
+        assert schedule.next_run_at == NOW + 11 * MINUTE
+
+    def test_an_interval_that_leaves_the_calendar_ends(self) -> None:
+        schedule = every_minute(next_run_at=None, start_time=datetime.max.replace(tzinfo=UTC) - MINUTE / 2)
+        assert schedule.next_run(datetime.max.replace(tzinfo=UTC) - MINUTE / 4) is None
+
     def test_a_rule_without_sense_is_named(self) -> None:
         with pytest.raises(ValueError, match="lacks its timing"):
             plan(Schedule(name="s", task="t", kind=ScheduleKind.SOLAR), NOW)
@@ -72,6 +86,16 @@ class TestAdvancing:
         schedule = every_minute(total_run_count=2, max_runs=3)
         assert advance(schedule, NOW) == [NOW]
         assert (schedule.enabled, schedule.next_run_at) == (False, None)
+
+    def test_more_runs_than_allowed_leave_none_to_catch_up(self) -> None:
+        schedule = every_minute(total_run_count=5, max_runs=3, misfire_policy=MisfirePolicy.CATCH_UP)
+        assert advance(schedule, NOW + 5 * MINUTE) == []
+        assert (schedule.enabled, schedule.total_run_count) == (False, 5)
+
+    @pytest.mark.parametrize(("late", "slots"), [(4, [NOW]), (6, [])])
+    def test_how_late_is_missed_can_be_set(self, late: int, slots: list[datetime]) -> None:
+        schedule = every_minute(misfire_policy=MisfirePolicy.SKIP)
+        assert advance(schedule, NOW + timedelta(seconds=late), grace=timedelta(seconds=5)) == slots
 
     @pytest.mark.parametrize(
         ("policy", "slots"),
@@ -110,6 +134,16 @@ class TestMessages:
     def test_the_options_of_the_row_are_sent_along(self) -> None:
         sent = message(every_minute(queue="q", priority=3, expires_seconds=9, headers={"a": "b"}), NOW)
         assert (sent["queue"], sent["priority"], sent["expires"], sent["headers"]["a"]) == ("q", 3, 9, "b")
+
+    def test_headers_cannot_pass_for_ours(self) -> None:
+        forged = dict.fromkeys(("id", "task", "requested_by", "queued_at", "schedule_id", "_protected"), "forged")
+        schedule = every_minute(headers={**forged, "tenant": "x"})
+        sent = message(schedule, NOW)["headers"]
+        assert sent == {"tenant": "x", "schedule_id": str(schedule.id), "scheduled_for": NOW.isoformat()}
+
+    def test_a_run_that_is_spread_expires_as_much_later(self) -> None:
+        sent = message(every_minute(jitter_seconds=600, expires_seconds=5), NOW)
+        assert sent["expires"] == 5 + sent["countdown"]
 
     def test_jitter_is_bounded_and_repeatable(self) -> None:
         schedule = every_minute(jitter_seconds=10)

@@ -37,7 +37,7 @@ async def create_schedule(body: ScheduleCreate, schedules: ScheduleServiceDep) -
 @router.post("/preview")
 async def preview_schedule(body: SchedulePreview, schedules: ScheduleServiceDep) -> Response[list[datetime]]:
     """The next runs of a schedule that need not exist."""
-    return ok(schedules.preview(body))
+    return ok(await schedules.preview(body))
 
 
 @router.get("/{scheduleId}")
