@@ -34,7 +34,7 @@ class TrackedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
     Reads `app.conf.ledger_url`.
 
     Attributes:
-        tracked: Whether the ledger is told; housekeeping that runs every second is not worth a row each.
+        tracked: Whether the ledger is told; housekeeping that runs all the time is not worth a row each.
         max_redeliveries: How often a run is begun again after its worker was lost.
     """
 
