@@ -116,7 +116,7 @@ def install_middlewares(app: FastAPI, settings: Settings) -> None:
             allow_credentials=True,
             allow_methods=["*"],
             allow_headers=settings.cors.headers,
-            expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
+            expose_headers=[REQUEST_ID_HEADER, "Retry-After", "Content-Disposition", "Content-Range", "ETag"],
         )
     app.add_middleware(SecurityHeadersMiddleware, deployed=settings.ENVIRONMENT.is_deployed)
     app.add_middleware(AccessLogMiddleware)

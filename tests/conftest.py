@@ -12,20 +12,21 @@ import pytest
 from dotenv import load_dotenv
 
 from src.local.stores import embedded_stores
-from tests.databases import own_databases
+from tests.databases import own_bucket, own_databases
 
 ROOT = Path(__file__).resolve().parents[1]
 _session = ExitStack()
 
 
 def _point_settings_at_own_stores() -> None:
-    """Start what the environment and `.env.pytest` do not name, and make databases of this session's own everywhere."""
+    """Start what the environment and `.env.pytest` do not name, and make this session's own databases and bucket."""
     load_dotenv(ROOT / ".env.pytest")
     os.environ["ENVIRONMENT"] = "TESTING"
     directory = Path(_session.enter_context(tempfile.TemporaryDirectory(prefix="multidb-", ignore_cleanup_errors=True)))
     directory.chmod(0o755)  # PostgreSQL drops root's rights, and still has to get there
     os.environ.update(_session.enter_context(embedded_stores(directory / "stores")))
     os.environ.update(_session.enter_context(own_databases()))
+    os.environ.update(_session.enter_context(own_bucket()))
     subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, check=True)
 
 

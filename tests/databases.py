@@ -1,4 +1,4 @@
-"""Databases that belong to one test session, so that nothing which was there before can be touched."""
+"""Databases and a bucket that belong to one test session, so that nothing which was there before can be touched."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
+from minio import Minio
 from pymongo import MongoClient
 from sqlalchemy import make_url
 
@@ -33,6 +34,28 @@ def own_databases() -> Iterator[dict[str, str]]:
         asyncio.run(_execute(server, f'DROP DATABASE "{name}" WITH (FORCE)'))
         mongo.drop_database(name)
         mongo.close()
+
+
+@contextmanager
+def own_bucket() -> Iterator[dict[str, str]]:
+    """Create an empty bucket on the configured server, and remove it with all that is in it at the end.
+
+    Yields:
+        The environment variable that names it.
+    """
+    name = f"pytest-{secrets.token_hex(6)}"
+    server = urlsplit(os.environ["MINIO_ENDPOINT"])
+    keys = os.environ["MINIO_ROOT_USER"], os.environ["MINIO_ROOT_PASSWORD"]
+    s3 = Minio(server.netloc, *keys, secure=server.scheme == "https")
+    s3.make_bucket(name)
+    try:
+        yield {"MINIO_BUCKET": name}
+    finally:
+        for item in s3.list_objects(name, recursive=True):
+            s3.remove_object(name, str(item.object_name))
+        for upload in s3._list_multipart_uploads(name).uploads:
+            s3._abort_multipart_upload(name, upload.object_name, str(upload.upload_id))
+        s3.remove_bucket(name)
 
 
 def _mongo_url(url: str, database: str) -> str:

@@ -35,6 +35,11 @@ class Proxy:
             self._server = await asyncio.start_server(self._accept, HOST, self.port)
             self.port = self._server.sockets[0].getsockname()[1]
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._serving)
+
     def hang(self) -> None:
         """Connections are accepted, and nothing moves on any of them."""
         self._flowing.clear()

@@ -10,12 +10,13 @@ PATTERN = re.compile(r"\*/\*|[a-z]+/\*|[a-z]+/[a-z0-9][a-z0-9!#$&^_.+-]*")
 
 
 class FileSettings(SettingsGroup):
-    """What may be uploaded, and for how long a URL of the S3 server serves."""
+    """What may be uploaded, for how long a URL of the S3 server serves, and when the rest is cleared away."""
 
     limits: dict[str, Annotated[int, Field(ge=1)]] = Field({"*/*": 1024 * MEBIBYTE}, alias="FILE_LIMITS")
     part_bytes: int = Field(8 * MEBIBYTE, ge=5 * MEBIBYTE, le=1024 * MEBIBYTE, alias="FILE_PART_BYTES")
     upload_seconds: int = Field(3600, ge=60, le=7 * 24 * 3600, alias="FILE_UPLOAD_SECONDS")
     download_seconds: int = Field(300, ge=1, le=7 * 24 * 3600, alias="FILE_DOWNLOAD_SECONDS")
+    orphan_seconds: int = Field(24 * 3600, ge=3600, alias="FILE_ORPHAN_SECONDS")
 
     @field_validator("limits")
     @classmethod

@@ -181,6 +181,7 @@ def create_mongo(settings: MongoSettings) -> MongoClient:
 def create_s3(settings: S3Settings) -> tuple[Minio, urllib3.PoolManager]:
     """The MinIO SDK and the connection pool to close after it; it blocks, so call it in threads."""
     pool = urllib3.PoolManager(
+        maxsize=8,  # of them are kept, as many as there are threads
         timeout=urllib3.Timeout(connect=settings.timeout_seconds, read=settings.timeout_seconds),
         retries=urllib3.Retry(total=1, redirect=0),
     )

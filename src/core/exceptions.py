@@ -84,6 +84,21 @@ class PreconditionFailedError(AppError):
     message = "Precondition Failed."
 
 
+class RangeNotSatisfiableError(AppError):
+    """The part that is asked for lies beyond the end.
+
+    Args:
+        size: Of the whole, in bytes.
+    """
+
+    status = 416
+    error = "request.range_not_satisfiable"
+    message = "Range Not Satisfiable."
+
+    def __init__(self, size: int) -> None:
+        super().__init__(headers={"Content-Range": f"bytes */{size}"})
+
+
 class InvalidInputError(AppError):
     """Well-formed input that a rule refuses.
 

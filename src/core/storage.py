@@ -3,10 +3,12 @@
 Browsers send contents to the storage and fetch them from it directly, by signed URLs.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
+
+BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ class FileStorage(Protocol):
     async def find(self, key: str) -> StoredObject | None:
         """The object, or None."""
 
-    async def open(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """The content, or `length` bytes of it, in chunks.
+    async def open(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
+        """The content, or `length` bytes of it, in chunks; close it to free its connection before the end.
 
         Raises:
             NotFoundError: There is no such object.
@@ -75,8 +77,8 @@ class FileStorage(Protocol):
     async def remove(self, key: str) -> None:
         """Remove an object; one that is gone already is no error."""
 
-    def objects(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
-        """All objects below a prefix, in batches."""
+    async def objects(self, prefix: str, after: str = "") -> Sequence[StoredObject]:
+        """The first `BATCH` objects below a prefix, in the order of their keys, or the next after a key."""
 
-    def uploads(self, prefix: str) -> AsyncIterator[Sequence[OpenUpload]]:
-        """All open uploads below a prefix, in batches."""
+    async def uploads(self, prefix: str) -> Sequence[OpenUpload]:
+        """The first `BATCH` open uploads below a prefix."""

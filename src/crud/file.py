@@ -1,11 +1,13 @@
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
-
-from sqlmodel import col, update
 
 from src.core.exceptions import NotFoundError
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.file import File, FileStatus
+from src.utils.date import utc_now
+
+SEEN = {FileStatus.PENDING, FileStatus.READY}
 
 
 class FileCRUD(BaseSQLModelCRUD[File]):
@@ -13,14 +15,38 @@ class FileCRUD(BaseSQLModelCRUD[File]):
 
     model: ClassVar[type[File]] = File
 
-    async def mark_ready(self, file_id: UUID, checksum: str) -> File:
-        """Note that the content is there.
+    async def get_of(self, file_id: UUID, owner_id: UUID | None) -> File:
+        """A file that is uploaded or being so; of any owner, if None is given.
+
+        Raises:
+            NotFoundError: There is none, or it is somebody else's.
+        """
+        file = await self.get(file_id)
+        if file.status not in SEEN or owner_id not in (None, file.owner_id):
+            raise self.missing()
+        return file
+
+    async def move_claim(self, file_id: UUID, seen: datetime, until: datetime) -> bool:
+        """Claim a pending file until then, if nobody has moved the claim since it was seen."""
+        where = {"id": file_id, "status": FileStatus.PENDING, "claimed_until": seen}
+        return await self.update_many(where, {"claimed_until": until}) == 1
+
+    async def finish(self, file_id: UUID, checksum: str) -> File:
+        """Note that the content is there; twice is once.
 
         Raises:
             NotFoundError: The file was deleted meanwhile.
         """
-        ready = update(File).where(col(File.id) == file_id).values(status=FileStatus.READY, checksum_sha256=checksum)
-        row: File | None = (await self.session.exec(ready.returning(File))).scalar_one_or_none()
-        if row is None:
+        ready = {"status": FileStatus.READY, "checksum_sha256": checksum, "claimed_until": utc_now()}
+        await self.update_many({"id": file_id, "status": FileStatus.PENDING}, ready)
+        file = await self.get(file_id)
+        if file.status != FileStatus.READY:
             raise NotFoundError("File not found.")
-        return row
+        return file
+
+    async def condemn_expired(self, now: datetime, limit: int) -> None:
+        """Delete uploads that are past their time and that nobody is completing; as many as the limit."""
+        late = {"status": FileStatus.PENDING, "expires_at__lte": now, "claimed_until__lte": now}
+        rows = await self.list(late, order=("expires_at",), limit=limit)
+        # The condition again: somebody may have claimed one since.
+        await self.update_many({**late, "id__in": [row.id for row in rows]}, {"status": FileStatus.DELETED})

@@ -83,11 +83,13 @@ class S3Guard:
         overrides = {header: query[name] for name, header in OVERRIDES.items() if name in query}
 
         async def send_overridden(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] < 300:
-                MutableHeaders(scope=message).update(overrides)
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"  # as MinIO does
+                headers.update(overrides if message["status"] < 300 else {})
             await send(message)
 
-        return await self._app(scope, receive, send_overridden if overrides else send)
+        return await self._app(scope, receive, send_overridden)
 
 
 def _is_known(request: Request, query: dict[str, str]) -> bool:

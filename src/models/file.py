@@ -2,23 +2,37 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Text
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Text, text
 from sqlmodel import Field
 
 from src.models.base import BaseModel
+from src.utils.date import utc_now
+
+# What the keys of all contents begin with; the rest is the file's id. Nothing else may lie there.
+PREFIX = "files/"
 
 
 class FileStatus(StrEnum):
-    """Whether the content is there."""
+    """How far a file is.
+
+    Attributes:
+        PENDING: It is being uploaded, or its content has not been checked.
+        READY: Its content is there.
+        LOST: Its content was there, and is no longer found in the storage.
+        DELETED: Nobody sees it any more; the row stays until the content is gone.
+    """
 
     PENDING = "pending"
     READY = "ready"
+    LOST = "lost"
+    DELETED = "deleted"
 
 
 class File(BaseModel, table=True):
     """A file; its content is in the storage, under a key that has nothing of its name."""
 
     __tablename__ = "files"
+    __table_args__ = (Index("ix_files_unfinished", "expires_at", postgresql_where=text("status <> 'ready'")),)
 
     owner_id: UUID | None = Field(
         default=None, index=True, sa_column_args=[ForeignKey("users.id", ondelete="SET NULL")]
@@ -30,9 +44,11 @@ class File(BaseModel, table=True):
     status: FileStatus = Field(default=FileStatus.PENDING, sa_type=Text)
     upload_id: str = Field(sa_type=Text)
     part_count: int
-    expires_at: datetime = Field(sa_type=DateTime(timezone=True), index=True)
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    # Until then somebody completes the file, and nobody else may touch it.
+    claimed_until: datetime = Field(default_factory=utc_now, sa_type=DateTime(timezone=True))
 
     @property
     def key(self) -> str:
         """Where the content is in the storage."""
-        return f"files/{self.id}"
+        return f"{PREFIX}{self.id}"

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from celery.schedules import crontab
+
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # A run that the worker did not get to within its interval is overtaken by the next.
     "outbox.relay": {"task": "outbox.relay", "schedule": 2.0, "options": {"expires": 10}},
     "tasks.record": {"task": "tasks.record", "schedule": 2.0, "options": {"expires": 5}},
     "tasks.prune": {"task": "tasks.prune", "schedule": 600.0, "options": {"expires": 600}},
+    "files.sweep": {"task": "files.sweep", "schedule": 300.0, "options": {"expires": 300}},
+    "files.reconcile": {"task": "files.reconcile", "schedule": crontab(hour="3", minute="30")},
     "notices.expire": {"task": "notices.expire", "schedule": 60.0, "options": {"expires": 60}},
 }

@@ -18,6 +18,11 @@ class Authority:
         """Whether everything may be done."""
         return ALL_CODES in self.codes
 
+    @property
+    def sees_only(self) -> UUID | None:
+        """Whose things they see: their own; None stands for everybody's."""
+        return None if self.is_admin else self.user_id
+
     def require_holding(self, codes: AbstractSet[str]) -> None:
         """Check that all of the codes are the actor's own.
 

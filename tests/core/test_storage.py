@@ -13,7 +13,6 @@ from src.core.database import Resources
 from src.core.exceptions import BadRequestError, NotFoundError
 from src.core.minio_storage import MinioStorage
 from src.core.storage import FileStorage, Part
-from src.initdb import create_bucket
 
 CONTENT = bytes(range(256)) * 4096 * 6  # one part of 5 MiB, and 1 MiB
 SIZES = [5 * 1024 * 1024, 1024 * 1024]
@@ -22,7 +21,6 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 async def storage(resources: Resources) -> FileStorage:
-    await asyncio.to_thread(create_bucket, resources.s3, resources.settings.s3.bucket)
     return resources.storage
 
 
@@ -115,14 +113,19 @@ class TestReading:
 class TestListing:
     async def test_shows_objects_until_they_are_removed(self, storage: FileStorage, key: str) -> None:
         await upload(storage, key)
-        before = [item.key async for batch in storage.objects(key) for item in batch]
+        before = [item.key for item in await storage.objects(key)]
         await storage.remove(key)
         await storage.remove(key)
-        assert (before, [item async for batch in storage.objects(key) for item in batch]) == ([key], [])
+        assert (before, await storage.objects(key)) == ([key], [])
+
+    async def test_goes_on_after_a_key(self, storage: FileStorage, key: str) -> None:
+        for name in "abc":
+            await upload(storage, f"{key}/{name}")
+        assert [item.key for item in await storage.objects(key, f"{key}/a")] == [f"{key}/b", f"{key}/c"]
 
     async def test_shows_open_uploads(self, storage: FileStorage, key: str) -> None:
         upload_id = await storage.begin_upload(key)
-        assert [item.id async for batch in storage.uploads(key) for item in batch] == [upload_id]
+        assert [item.id for item in await storage.uploads(key)] == [upload_id]
 
 
 class TestThePublicEndpoint:

@@ -48,9 +48,18 @@ class TestTheProduct:
         assert set(PRODUCT) == {*OURS, *STORES}
 
     def test_opens_one_port_to_others(self) -> None:
-        assert {name: service["ports"] for name, service in PRODUCT.items() if "ports" in service} == {
-            "app": ["${PORT:-16000}:16000"]
-        }
+        ports = [port for service in PRODUCT.values() for port in service.get("ports", [])]
+        assert [port for port in ports if not port.startswith("127.0.0.1:")] == ["${PORT:-16000}:16000"]
+
+    def test_opens_only_the_s3_server_to_this_machine(self) -> None:
+        assert {name for name, service in PRODUCT.items() if "ports" in service} == {"app", "s3"}
+
+    @pytest.mark.parametrize("name", OURS)
+    def test_signs_for_browsers_what_is_published(self, name: str) -> None:
+        (port,) = PRODUCT["s3"]["ports"]
+        published = port.removeprefix("127.0.0.1:").removesuffix(":9000")
+        default = f"${{MINIO_PUBLIC_ENDPOINT:-http://localhost:{published}}}"
+        assert PRODUCT[name]["environment"]["MINIO_PUBLIC_ENDPOINT"] == default
 
     @pytest.mark.parametrize("name", STORES)
     def test_holds_no_secret(self, name: str) -> None:

@@ -95,8 +95,21 @@ class TestNode:
             "",
         )
 
-    def test_the_guide_shows_the_file(self) -> None:
-        assert (ROOT / "docs/client/session.mjs").read_text() in (ROOT / "docs/auth.md").read_text()
+    def test_uploads_and_downloads(self, site: httpx.Client) -> None:
+        output, complaints = run_node("roundtrip.mjs", site)
+        assert (output.splitlines(), complaints) == (
+            [
+                "Uploaded 12 MiB in 2 parts.",
+                "Downloaded from the storage: the same bytes.",
+                "Downloaded through the API, whole and in part: the same bytes.",
+                "Deleted.",
+            ],
+            "",
+        )
+
+    @pytest.mark.parametrize(("file", "guide"), [("session.mjs", "auth.md"), ("upload.mjs", "files.md")])
+    def test_the_guides_show_the_files(self, file: str, guide: str) -> None:
+        assert (ROOT / "docs/client" / file).read_text() in (ROOT / "docs" / guide).read_text()
 
     def test_example_is_the_file(self) -> None:
         assert blocks("js") == [(ROOT / "docs/client/login.mjs").read_text()]

@@ -1,19 +1,30 @@
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Header, Path, Query
 
 from src.api.route import AuditedRoute
-from src.deps.file import FileServiceDep
+from src.api.stream import Stream
+from src.core.exceptions import RangeNotSatisfiableError
+from src.deps.file import FileServiceDep, UploadServiceDep
 from src.deps.permission import AuthorityDep, VerifyPermissionDep, require_permission
 from src.models.file import File
 from src.schemas.file import FileComplete, FileCreate, FileQuery, FileResponse, FileSummary, UploadResponse
 from src.schemas.response import Page, Response, created, ok
 from src.services.file import FileService
+from src.utils.byte_range import parse_range
+from src.utils.content_type import harmless
+from src.utils.filename import attachment
 
 router = APIRouter(prefix="/files", tags=["File"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
 FileId = Annotated[UUID, Path(alias="fileId")]
+BYTES: dict[str, Any] = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+CONTENT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "All of it", **BYTES},
+    206: {"description": "The range", **BYTES},
+    416: {"description": "The range lies beyond the end"},
+}
 
 
 async def render(file: File, files: FileService) -> FileResponse:
@@ -24,18 +35,18 @@ async def render(file: File, files: FileService) -> FileResponse:
 
 @router.post("", status_code=201)
 async def begin_upload(
-    body: FileCreate, files: FileServiceDep, claims: VerifyPermissionDep
+    body: FileCreate, uploads: UploadServiceDep, claims: VerifyPermissionDep
 ) -> Response[UploadResponse]:
     """Get the URLs to upload a file to, in parts."""
-    return created(await files.begin(body, claims.user_id))
+    return created(await uploads.begin(body, claims.user_id))
 
 
 @router.post("/{fileId}/complete")
 async def complete_upload(
-    file_id: FileId, body: FileComplete, files: FileServiceDep, actor: AuthorityDep
+    file_id: FileId, body: FileComplete, uploads: UploadServiceDep, files: FileServiceDep, actor: AuthorityDep
 ) -> Response[FileResponse]:
     """Make the file of its parts, and check it."""
-    return ok(await render(await files.complete(file_id, body.parts, actor), files))
+    return ok(await render(await uploads.complete(file_id, body.parts, actor), files))
 
 
 @router.get("")
@@ -52,6 +63,35 @@ async def list_files(
 async def get_file(file_id: FileId, files: FileServiceDep, actor: AuthorityDep) -> Response[FileResponse]:
     """One file, with a URL to download it."""
     return ok(await render(await files.get(file_id, actor), files))
+
+
+@router.get("/{fileId}/content", response_class=Stream, responses=CONTENT)
+async def get_content(
+    file_id: FileId,
+    files: FileServiceDep,
+    actor: AuthorityDep,
+    wanted: Annotated[str | None, Header(alias="Range")] = None,
+    known: Annotated[str | None, Header(alias="If-Range")] = None,
+) -> Stream:
+    """The content itself, or a range of it: for clients that cannot reach the storage."""
+    file = await files.get(file_id, actor)
+    etag = f'"{file.checksum_sha256}"'
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": attachment(file.filename),
+        "Content-Type": harmless(file.content_type),
+        "ETag": etag,
+    }
+    size = file.size_bytes
+    try:
+        part = parse_range(wanted if known in (None, etag) else None, size)
+    except ValueError as error:
+        raise RangeNotSatisfiableError(size) from error
+    first, length = part or (0, size)
+    headers["Content-Length"] = str(length)
+    if part:
+        headers["Content-Range"] = f"bytes {first}-{first + length - 1}/{size}"
+    return Stream(await files.open(file, first, length), 206 if part else 200, headers)
 
 
 @router.delete("/{fileId}")

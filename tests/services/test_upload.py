@@ -1,0 +1,146 @@
+"""Completing uploads at the same time, in transactions of their own on a real database."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from src.core.database import Resources
+from src.core.exceptions import ConflictError, NotFoundError
+from src.core.storage import Part
+from src.crud.file import FileCRUD
+from src.models.file import File, FileStatus
+from src.schemas.file import UploadedPart
+from src.services.file import FileService
+from src.services.file_sweep import FileSweep
+from src.services.upload import UploadService
+from src.utils.date import utc_now
+from tests.uploads import ADMIN, announced
+
+MANY = 20
+
+
+class Pause:
+    """Holds those who complete an upload in the storage, which is the real one, until they are let go on."""
+
+    def __init__(self, complete: Callable[..., Any]) -> None:
+        self.complete = complete
+        self.calls = 0
+        self.reached = asyncio.Event()
+        self.let_go = asyncio.Event()
+
+    async def __call__(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
+        self.calls += 1
+        self.reached.set()
+        await self.let_go.wait()
+        await self.complete(key, upload_id, parts)
+
+
+@pytest.fixture
+def pause(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Pause:
+    pause = Pause(resources.storage.complete_upload)
+    monkeypatch.setattr(resources.storage, "complete_upload", pause)
+    return pause
+
+
+async def complete(resources: Resources, file: File, parts: list[UploadedPart]) -> File:
+    async with resources.unit_of_work() as uow:
+        return await UploadService(uow, resources).complete(file.id, parts, ADMIN)
+
+
+async def sweep(resources: Resources) -> int:
+    async with resources.unit_of_work() as uow:
+        return await FileSweep(uow, resources).sweep()
+
+
+async def change(resources: Resources, file: File, **changes: Any) -> None:
+    async with resources.unit_of_work() as uow:
+        await FileCRUD(uow.session).update_many({"id": file.id}, changes)
+
+
+class TestAtTheSameTime:
+    async def test_one_completes_and_the_others_are_told(self, resources: Resources, pause: Pause) -> None:
+        async with announced(resources, b"content") as (file, parts):
+            all_of_them = [asyncio.create_task(complete(resources, file, parts)) for _ in range(MANY)]
+            pending = set(all_of_them)
+            try:
+                async with asyncio.timeout(30):
+                    while len(pending) > 1:
+                        _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                pause.let_go.set()
+            outcomes = await asyncio.gather(*all_of_them, return_exceptions=True)
+        told = [outcome.error for outcome in outcomes if isinstance(outcome, ConflictError)]
+        assert told == ["file.being_completed"] * (MANY - 1)
+        assert (pause.calls, [one.status for one in outcomes if isinstance(one, File)]) == (1, [FileStatus.READY])
+
+    async def test_a_second_goes_on_for_one_that_died(self, resources: Resources, pause: Pause) -> None:
+        async with announced(resources, b"content") as (file, parts):
+            first = asyncio.create_task(complete(resources, file, parts))
+            await pause.reached.wait()
+            await change(resources, file, claimed_until=utc_now())  # as a minute later
+            pause.let_go.set()
+            second = await complete(resources, file, parts)
+            outcome = await asyncio.gather(first, return_exceptions=True)
+        assert second.status == FileStatus.READY
+        assert isinstance(outcome[0], (File, NotFoundError, ConflictError))
+
+
+class TestWithTheSweep:
+    async def test_a_completion_that_outlasts_the_time_is_left_alone(self, resources: Resources, pause: Pause) -> None:
+        async with announced(resources, b"content") as (file, parts):
+            completing = asyncio.create_task(complete(resources, file, parts))
+            await pause.reached.wait()
+            await change(resources, file, expires_at=utc_now())
+            await sweep(resources)
+            pause.let_go.set()
+            assert (await completing).status == FileStatus.READY
+            assert await resources.storage.find(file.key) is not None
+
+    async def test_one_that_lost_its_claim_finds_nothing(self, resources: Resources, pause: Pause) -> None:
+        async with announced(resources, b"content") as (file, parts):
+            completing = asyncio.create_task(complete(resources, file, parts))
+            await pause.reached.wait()
+            await change(resources, file, expires_at=utc_now(), claimed_until=utc_now())  # as a minute later
+            swept = await sweep(resources)
+            pause.let_go.set()
+            with pytest.raises(ConflictError, match="ended"):
+                await completing
+            assert (swept, await resources.storage.find(file.key)) == (1, None)
+
+    async def test_completing_what_was_swept_finds_nothing(self, resources: Resources) -> None:
+        async with announced(resources, b"content") as (file, parts):
+            await change(resources, file, expires_at=utc_now())
+            await sweep(resources)
+            with pytest.raises(NotFoundError):
+                await complete(resources, file, parts)
+
+    async def test_all_at_once_end_in_one_of_two_ways(self, resources: Resources) -> None:
+        async with announced(resources, b"content") as (file, parts):
+            racing = [complete(resources, file, parts), change(resources, file, expires_at=utc_now())]
+            outcomes = await asyncio.gather(*racing, *(sweep(resources) for _ in range(5)), return_exceptions=True)
+            await sweep(resources)
+            stored = await resources.storage.find(file.key) is not None
+            uploads = await resources.storage.uploads(file.key)
+            async with resources.unit_of_work() as uow:
+                rows = await FileCRUD(uow.session).list({"id": file.id})
+        assert isinstance(outcomes[0], (File, ConflictError, NotFoundError))
+        assert ([row.status for row in rows], stored, uploads) in (
+            ([FileStatus.READY], True, []),
+            ([], False, []),
+        )
+
+
+class TestWithADeletion:
+    async def test_the_content_goes_after_the_completion(self, resources: Resources, pause: Pause) -> None:
+        async with announced(resources, b"content") as (file, parts):
+            completing = asyncio.create_task(complete(resources, file, parts))
+            await pause.reached.wait()
+            async with resources.unit_of_work() as uow:
+                await FileService(uow, resources).delete(file.id, ADMIN)
+            pause.let_go.set()
+            with pytest.raises(NotFoundError):
+                await completing
+            await change(resources, file, claimed_until=utc_now())  # as a minute later
+            assert (await sweep(resources), await resources.storage.find(file.key)) == (1, None)
