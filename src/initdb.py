@@ -1,4 +1,4 @@
-"""The first data: an administrator, the routes, the bucket, the schedules. Run it as often as you like.
+"""The first data: administrator, routes, bucket, schedules; and the documents' migrations. Run it as often as you like.
 
 python -m src.initdb
 """
@@ -11,9 +11,11 @@ from minio.error import S3Error
 
 from src.core.config import settings
 from src.core.database import Resources, open_resources
+from src.core.document_migrations import migrate_documents
 from src.core.logging import configure_logging
 from src.main import register_routes, rest, server
 from src.models import DOCUMENTS
+from src.models.document_migrations import DOCUMENT_MIGRATIONS
 from src.queues.app import app as celery_app
 from src.queues.outbox import create_outbox
 from src.services.audit import AuditService
@@ -31,6 +33,7 @@ async def initialise(resources: Resources) -> str | None:
             password, must_change_password=resources.settings.ENVIRONMENT.is_deployed
         )
     await register_routes(resources, rest.state.registry)
+    await migrate_documents(resources.settings.sql, resources.mongo, DOCUMENT_MIGRATIONS)
     await resources.documents.create_indexes(*DOCUMENTS)
     await AuditService(resources).set_retention()
     await asyncio.to_thread(create_bucket, resources.s3, resources.settings.s3.bucket)

@@ -126,7 +126,7 @@ def install_middlewares(app: FastAPI, settings: Settings) -> None:
 async def register_routes(resources: Resources, registry: RouteRegistry) -> None:
     """Make the table of routes equal to the code."""
     async with resources.unit_of_work() as uow:
-        await RouterService(uow).register([Route(**asdict(route)) for route in registry.routes])
+        await RouterService(resources).register(uow, [Route(**asdict(route)) for route in registry.routes])
 
 
 configure_logging(settings)

@@ -29,6 +29,7 @@ async def uow(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
             connection, class_=AsyncSession, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
         monkeypatch.setattr(resources, "sessions", sessions)
+        monkeypatch.setattr(resources, "readers", sessions)
         async with sessions() as session:
             yield UnitOfWork(session, resources.tasks, resources.events)
         await outer.rollback()

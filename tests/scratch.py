@@ -19,7 +19,7 @@ class Scratch:
     """An empty database, and programs that run on it."""
 
     def __init__(self, url: URL) -> None:
-        self._url = url
+        self.url = url
 
     def run(self, *module: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run one of our modules to its end; it must succeed."""
@@ -29,14 +29,14 @@ class Scratch:
         return subprocess.CompletedProcess(module, process.returncode, output)
 
     def start(self, *module: str, **environment: str) -> "subprocess.Popen[str]":
-        variables = os.environ | {"SQL_DATABASE_URL": self._url.render_as_string(hide_password=False)} | environment
+        variables = os.environ | {"SQL_DATABASE_URL": self.url.render_as_string(hide_password=False)} | environment
         command = [sys.executable, "-m", *module]
         return subprocess.Popen(  # noqa: S603 - our own
             command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        return asyncio.run(_fetch(_server(self._url), query))
+        return asyncio.run(_fetch(_server(self.url), query))
 
 
 @contextmanager

@@ -148,6 +148,8 @@ class Settings:
         """
         urls = {
             "PostgreSQL": self.SQL_DATABASE_URL,
+            "SQL_REPLICA_URL": self.sql.reading_url.render_as_string(hide_password=False),
+            **{name: url.render_as_string(hide_password=False) for name, url in self.sql.named_urls.items()},
             "Redis": self.REDIS_DATABASE_URL,
             "MongoDB": self.MONGO_DATABASE_URL,
         }

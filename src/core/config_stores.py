@@ -52,7 +52,7 @@ def checked_redis_url(name: str, value: str) -> str:
 
 
 class SQLSettings(StoreSettings):
-    """PostgreSQL, its pool, and how long anything may wait for it."""
+    """PostgreSQL, its pools, and how long anything may wait for it; beside it any number of databases by name."""
 
     store: ClassVar[str] = "PostgreSQL"
     url_setting: ClassVar[str] = "SQL_DATABASE_URL"
@@ -64,6 +64,9 @@ class SQLSettings(StoreSettings):
     username: str = Field("postgres", alias="POSTGRESQL_USERNAME")
     password: SecretStr = Field(SecretStr(""), alias="POSTGRESQL_PASSWORD")
     database: str = Field("app", alias="POSTGRESQL_DATABASE")
+
+    replica_url: SecretStr | None = Field(None, alias="SQL_REPLICA_URL")
+    databases: dict[str, SecretStr] = Field({}, alias="SQL_DATABASES")
 
     pool_size: int = Field(10, ge=1, alias="SQL_POOL_SIZE")
     max_overflow: int = Field(10, ge=0, alias="SQL_MAX_OVERFLOW")
@@ -80,21 +83,43 @@ class SQLSettings(StoreSettings):
             ConfigurationError: Nothing names the database.
         """
         if self.database_url is not None:
-            return self._parsed(self.database_url.get_secret_value())
+            return _postgresql_url(self.url_setting, self.database_url)
         if not self.host:
             raise self.missing()
         password = self.password.get_secret_value() or None
         return URL.create(self.scheme, self.username, password, self.host, self.port, self.database)
 
-    @staticmethod
-    def _parsed(value: str) -> URL:
-        try:
-            url = make_url(value)
-        except ArgumentError as error:
-            raise ConfigurationError("SQL_DATABASE_URL is not a URL such as postgresql://user:pw@host/db.") from error
-        if url.get_backend_name() != "postgresql":
-            raise ConfigurationError("SQL_DATABASE_URL has to name a PostgreSQL database.")
-        return url.set(drivername="postgresql+asyncpg")
+    @property
+    def reading_url(self) -> URL:
+        """The address for what only reads: a replica, where there is one."""
+        return self.url if self.replica_url is None else _postgresql_url("SQL_REPLICA_URL", self.replica_url)
+
+    @property
+    def named_urls(self) -> dict[str, URL]:
+        """The addresses of the databases beside the first, PostgreSQL or MySQL."""
+        return {name: _parsed_url("SQL_DATABASES", url) for name, url in self.databases.items()}
+
+
+# The drivers that the pools and the bulk paths are written for.
+_DRIVERS = {"postgresql": "postgresql+asyncpg", "mysql": "mysql+asyncmy", "mariadb": "mariadb+asyncmy"}
+
+
+def _parsed_url(setting: str, value: SecretStr) -> URL:
+    try:
+        url = make_url(value.get_secret_value())
+    except ArgumentError as error:
+        raise ConfigurationError(f"{setting} is not a URL such as postgresql://user:pw@host/db.") from error
+    driver = _DRIVERS.get(url.get_backend_name())
+    if driver is None:
+        raise ConfigurationError(f"{setting} has to name a database of {', '.join(_DRIVERS)}.")
+    return url.set(drivername=driver)
+
+
+def _postgresql_url(setting: str, value: SecretStr) -> URL:
+    url = _parsed_url(setting, value)
+    if url.get_backend_name() != "postgresql":
+        raise ConfigurationError(f"{setting} has to name a PostgreSQL database.")
+    return url
 
 
 class RedisSettings(StoreSettings):

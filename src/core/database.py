@@ -13,19 +13,19 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from sqlalchemy import event
-from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from src.core.cache import Cache
 from src.core.config import Settings
-from src.core.config_stores import MongoSettings, RedisSettings, S3Settings, SQLSettings
+from src.core.config_stores import MongoSettings, RedisSettings, S3Settings
 from src.core.credential import CredentialBox
 from src.core.documents import Documents
 from src.core.effects import EventEmitter, TaskOutbox
 from src.core.hashing import HashPool
 from src.core.minio_storage import MinioStorage
 from src.core.single_flight import SingleFlight
+from src.core.sql import SQLDatabase
 from src.core.storage import FileStorage
 from src.core.throttle import LoginThrottle
 from src.core.token import TokenIssuer
@@ -36,12 +36,21 @@ MongoClient = AsyncMongoClient[dict[str, Any]]
 
 @dataclass(slots=True)
 class Resources:
-    """Everything that this process holds open."""
+    """Everything that this process holds open.
+
+    Attributes:
+        sessions: On the database that everything is written to.
+        readers: Sessions that only read, of the replica where there is one, and without a transaction.
+        databases: The SQL databases beside the first, by the names that `SQL_DATABASES` gives them.
+    """
 
     settings: Settings
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
+    readers: async_sessionmaker[AsyncSession]
+    databases: dict[str, SQLDatabase]
     redis: Redis
+    cache: Cache
     mongo: AsyncDatabase[dict[str, Any]]
     documents: Documents
     s3: Minio
@@ -54,10 +63,25 @@ class Resources:
     events: EventEmitter
     flights: SingleFlight = field(default_factory=SingleFlight)
 
+    def database(self, name: str) -> SQLDatabase:
+        """A SQL database beside the first.
+
+        Raises:
+            LookupError: `SQL_DATABASES` does not name it.
+        """
+        if name not in self.databases:
+            raise LookupError(f"SQL_DATABASES names no database {name!r}.")
+        return self.databases[name]
+
     @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
-        """One transaction: committed when the block ends, rolled back when it raises."""
-        async with self.sessions() as session:
+    async def unit_of_work(self, database: str | None = None) -> AsyncIterator[UnitOfWork]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Args:
+            database: The name of another database than the first; its transaction is its own.
+        """
+        sessions = self.sessions if database is None else self.database(database).sessions
+        async with sessions() as session:
             uow = UnitOfWork(session, self.tasks, self.events)
             try:
                 yield uow
@@ -89,8 +113,11 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
     """
     global _current
     async with AsyncExitStack() as stack:
-        engine = create_engine(settings.sql)
-        stack.push_async_callback(engine.dispose)
+        first = SQLDatabase(settings.sql, settings.sql.url)
+        reading = SQLDatabase(settings.sql, settings.sql.reading_url, read_only=True)
+        databases = {name: SQLDatabase(settings.sql, url) for name, url in settings.sql.named_urls.items()}
+        for database in (first, reading, *databases.values()):
+            stack.push_async_callback(database.engine.dispose)
         redis = create_redis(settings.redis)
         stack.push_async_callback(redis.aclose)
         mongo = create_mongo(settings.mongo)
@@ -103,9 +130,12 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
         stack.callback(hashing.close)
         _current = Resources(
             settings=settings,
-            engine=engine,
-            sessions=async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False),
+            engine=first.engine,
+            sessions=first.sessions,
+            readers=reading.sessions,
+            databases=databases,
             redis=redis,
+            cache=Cache(redis),
             mongo=mongo[settings.mongo.database],
             documents=Documents(mongo[settings.mongo.database]),
             s3=s3,
@@ -121,34 +151,6 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
             yield _current
         finally:
             _current = None
-
-
-def create_engine(settings: SQLSettings) -> AsyncEngine:
-    """An engine that gives up in time: on connecting, on the pool, on a lock and on a silent server."""
-    engine = create_async_engine(
-        settings.url,
-        hide_parameters=True,  # they would stand in the log with every error
-        pool_size=settings.pool_size,
-        max_overflow=settings.max_overflow,
-        pool_timeout=settings.pool_timeout_seconds,
-        connect_args={
-            "timeout": settings.connect_timeout_seconds,
-            "command_timeout": settings.command_timeout_seconds,
-            "server_settings": {
-                "lock_timeout": str(int(settings.lock_timeout_seconds * 1000)),
-                "statement_timeout": str(int(settings.command_timeout_seconds * 1000)),
-                "timezone": "UTC",
-            },
-        },
-    )
-    event.listen(engine.sync_engine, "checkout", _replace_closed)
-    return engine
-
-
-def _replace_closed(connection: Any, _record: object, _proxy: object) -> None:
-    """After a restart of the server the pool connects anew; asyncpg knows that, so no ping is needed."""
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError
 
 
 def create_redis(settings: RedisSettings) -> Redis:

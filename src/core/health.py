@@ -3,6 +3,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import async_sessionmaker
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.database import Resources
 
@@ -14,9 +16,12 @@ _TIMEOUT_SECONDS = 2.5
 async def check_stores(resources: Resources) -> dict[str, bool]:
     """Ask every store for a sign of life; a store that does not answer in time counts as down."""
 
-    async def sql() -> None:
-        async with resources.engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+    def sql(sessions: async_sessionmaker[AsyncSession]) -> Callable[[], Awaitable[None]]:
+        async def check() -> None:
+            async with sessions() as session:
+                await (await session.connection()).execute(text("SELECT 1"))
+
+        return check
 
     async def redis() -> None:
         await resources.redis.ping()
@@ -29,7 +34,10 @@ async def check_stores(resources: Resources) -> dict[str, bool]:
     async def s3() -> None:
         await asyncio.to_thread(resources.s3.bucket_exists, resources.settings.s3.bucket)
 
-    checks = {"postgres": sql, "redis": redis, "mongo": mongo, "s3": s3}
+    named = {f"sql:{name}": sql(database.sessions) for name, database in resources.databases.items()}
+    if resources.settings.sql.replica_url is not None:
+        named["sql:replica"] = sql(resources.readers)
+    checks = {"postgres": sql(resources.sessions), **named, "redis": redis, "mongo": mongo, "s3": s3}
     alive = await asyncio.gather(*(_answers(name, check) for name, check in checks.items()))
     return dict(zip(checks, alive, strict=True))
 

@@ -4,10 +4,10 @@ A filter is `field` (equal) or `field__operator`, an order is `field` or `-field
 of a resource's query (`src/schemas/query.py`) and the verbs of the CRUD classes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 # `contains` ignores case; `contains` and `starts` take their text as it stands. `null` takes a bool.
 # `ne` and `not_in` hold for a missing value as well.
@@ -17,7 +17,6 @@ OPERATORS = frozenset({"eq", "ne", "in", "not_in", "lt", "lte", "gt", "gte", "co
 COUNT_CAP = 10_000
 
 Where = Mapping[str, Any]
-Expression = TypeVar("Expression")
 
 
 class Total(StrEnum):
@@ -103,15 +102,23 @@ def unique_order(order: Sequence[str]) -> tuple[Key, ...]:
     return tuple(keys)
 
 
-def later(
-    keys: Sequence[Key],
-    position: Sequence[Any],
-    beyond: Callable[[Key, Any], Expression],
-    same: Callable[[Key, Any], Expression],
-    combine: Callable[[Expression, Expression, Expression], Expression],
-) -> Expression:
-    """The condition of rows after a position: beyond it in the first key, or the same there and later in the rest."""
-    expression = beyond(keys[-1], position[-1])
-    for key, value in zip(keys[-2::-1], position[-2::-1], strict=True):
-        expression = combine(beyond(key, value), same(key, value), expression)
-    return expression
+def stretches(keys: Sequence[Key], position: Sequence[Any], nullable: Collection[str]) -> Iterator[Where]:
+    """Filters that select, one after the other, the rows after a position: the nearest stretch first.
+
+    Each is a range of one index on the keys, in whatever directions they run, which no single condition would be.
+    Missing values come before all others.
+
+    Args:
+        keys: The order.
+        position: The values of a row, by key.
+        nullable: The fields that may lack a value.
+    """
+    for length in range(len(keys) - 1, -1, -1):
+        same = {key.name: value for key, value in zip(keys[:length], position[:length], strict=True)}
+        name, descending, value = keys[length].name, keys[length].descending, position[length]
+        if value is not None:
+            yield {**same, f"{name}__lt" if descending else f"{name}__gt": value}
+            if descending and name in nullable:
+                yield {**same, f"{name}__null": True}
+        elif not descending:
+            yield {**same, f"{name}__null": False}

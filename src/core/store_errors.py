@@ -4,7 +4,7 @@ import errno
 import socket
 
 from asyncpg import PostgresError
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError
 from redis.exceptions import BusyLoadingError, ReadOnlyError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -41,17 +41,23 @@ def as_unavailable(error: BaseException) -> ServiceUnavailableError | None:
     transient = (isinstance(error, DBAPIError) and _is_transient(error)) or (
         isinstance(error, PostgresError) and str(error.sqlstate or "").startswith(_TRANSIENT_STATES)
     )
+    transient = transient or (isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError"))
     unreachable = isinstance(error, OSError) and error.errno in _UNREACHABLE
     return ServiceUnavailableError() if transient or unreachable or isinstance(error, _UNAVAILABLE) else None
 
 
+# MySQL's numbers for the same.
+_TRANSIENT_CODES = (1040, 1053, 1205, 1213, 1969, 2002, 2003, 2006, 2013, 3024)
+
+
 def _is_transient(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or str(state).startswith(_TRANSIENT_STATES)
+    known = str(state).startswith(_TRANSIENT_STATES) or _number(error.orig) in _TRANSIENT_CODES
+    return known or error.connection_invalidated
 
 
 # Unique and foreign keys: PostgreSQL's SQLSTATE, MySQL's error numbers.
-_CONFLICTS = ("23505", "23503", 1062, 1451, 1452)
+_CONFLICTS = frozenset({"23505", "23503", 1062, 1451, 1452})
 
 
 def as_conflict(error: BaseException) -> ConflictError | None:
@@ -59,5 +65,9 @@ def as_conflict(error: BaseException) -> ConflictError | None:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, DuplicateKeyError):
         return ConflictError()
-    code = getattr(cause, "sqlstate", None) or next(iter(getattr(cause, "args", ())), None)
-    return ConflictError() if code in _CONFLICTS else None
+    return ConflictError() if {getattr(cause, "sqlstate", None), _number(cause)} & _CONFLICTS else None
+
+
+def _number(error: object) -> object:
+    """MySQL's number of an error, which stands before its text."""
+    return next(iter(getattr(error, "args", ())), None)

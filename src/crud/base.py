@@ -1,17 +1,29 @@
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from src.core.cursor import seal, unseal
 from src.core.exceptions import ConflictError, NotFoundError, PreconditionFailedError
-from src.core.query import COUNT_CAP, CursorRequest, Key, PageRequest, Selection, Total, Where, unique_order
+from src.core.query import (
+    COUNT_CAP,
+    CursorRequest,
+    Key,
+    PageRequest,
+    Selection,
+    Total,
+    Where,
+    stretches,
+    unique_order,
+)
 
 ModelT = TypeVar("ModelT")
 Fields = Mapping[str, Any]
+# Inside the classes, `list` is a verb.
+Rows = list[ModelT]
 
 # These never change once a row is there.
 _FIXED = frozenset({"id", "create_time", "created_by", "version"})
@@ -46,9 +58,11 @@ class BaseCRUD(ABC, Generic[ModelT]):
             raise self.missing()
         return row
 
-    @abstractmethod
-    async def list(self, where: Where | None = None, *, order: Sequence[str] = (), limit: int | None = None) -> Any:
+    async def list(
+        self, where: Where | None = None, *, order: Sequence[str] = (), limit: int | None = None
+    ) -> Sequence[ModelT]:
         """The rows that match, oldest first unless ordered otherwise."""
+        return await self._select(Selection(where or {}), unique_order(order), limit)
 
     async def page(self, query: PageRequest, where: Where | None = None) -> tuple[Sequence[ModelT], int | None]:
         """One page of the rows that match `where` as well, and how many there are, as far as the query asks for it."""
@@ -70,14 +84,21 @@ class BaseCRUD(ABC, Generic[ModelT]):
         """
         selection = query.selection()
         keys = unique_order(selection.order)
-        scope = [self.model.__name__, selection.order, sorted(selection.where.items()), selection.keyword]
+        scope = self.scope(selection)
         types: Any = tuple.__class_getitem__(tuple(self.model.model_fields[key.name].annotation for key in keys))
-        after = unseal(query.cursor, scope, types) if query.cursor else None
-        rows = await self._select(selection, keys, query.limit + 1, after=after)
+        if query.cursor:
+            position = unseal(query.cursor, scope, types)
+            rows = await self._select_after(selection, keys, position, query.limit + 1)
+        else:
+            rows = await self._select(selection, keys, query.limit + 1)
         if len(rows) <= query.limit:
             return rows, None
         last = rows[query.limit - 1]
         return rows[: query.limit], seal([getattr(last, key.name) for key in keys], scope)
+
+    def scope(self, selection: Selection) -> object:
+        """What a cursor belongs to: the resource, the filters and the order."""
+        return [self.model.__name__, selection.order, sorted(selection.where.items()), selection.keyword]
 
     async def count(self, where: Where | None = None) -> int:
         """How many rows match."""
@@ -149,8 +170,20 @@ class BaseCRUD(ABC, Generic[ModelT]):
         limit: int | None,
         *,
         offset: int = 0,
-        after: tuple[Any, ...] | None = None,
+        after: Where | None = None,
     ) -> Sequence[ModelT]: ...
+
+    async def _select_after(
+        self, selection: Selection, keys: Sequence[Key], position: Sequence[Any], limit: int
+    ) -> Sequence[ModelT]:
+        """The rows after a position: from where it is, on to the stretches behind it until there are enough."""
+        nullable = {key.name for key in keys if self._is_nullable(key.name)}
+        rows: Rows[ModelT] = []
+        for after in stretches(keys, position, nullable):
+            rows += await self._select(selection, keys, limit - len(rows), after=after)
+            if len(rows) == limit:
+                break
+        return rows
 
     @abstractmethod
     async def _count(self, selection: Selection, cap: int | None) -> int: ...
@@ -158,6 +191,9 @@ class BaseCRUD(ABC, Generic[ModelT]):
     def missing(self) -> NotFoundError:
         """What to raise for a row that is not there."""
         return NotFoundError(f"{self.model.__name__} not found.")
+
+    def _is_nullable(self, field: str) -> bool:
+        return type(None) in get_args(self.model.model_fields[field].annotation)
 
     def _has(self, field: str) -> bool:
         return field in self.model.model_fields
@@ -172,12 +208,22 @@ class BaseCRUD(ABC, Generic[ModelT]):
     def _new(self, data: BaseModel | Fields) -> dict[str, Any]:
         """The fields of a new row, with its author where the model keeps one."""
         fields = data.model_dump() if isinstance(data, BaseModel) else dict(data)
+        self._refuse_unknown(fields)
+        return fields | self._authors()
+
+    def _authors(self) -> dict[str, Any]:
+        """Who made the row, where the model keeps it."""
+        return {"created_by": self.actor_id, "updated_by": self.actor_id} if self._has("created_by") else {}
+
+    def _refuse_unknown(self, fields: Iterable[str]) -> None:
         unknown = [name for name in fields if not self._has(name)]
         if unknown:
             raise ValueError(f"{self.model.__name__} has no such field: {', '.join(unknown)}.")
-        if self._has("created_by"):
-            fields |= {"created_by": self.actor_id, "updated_by": self.actor_id}
-        return fields
+
+    @staticmethod
+    def _replaced(fields: Fields, by: Sequence[str]) -> dict[str, Any]:
+        """What an upsert changes of a row that is there."""
+        return {name: value for name, value in fields.items() if name not in _FIXED and name not in by}
 
     def _check_version(self, row: ModelT, version: int | None) -> None:
         if version is not None and getattr(row, "version", version) != version:

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from src.core.documents import Documents
 from src.core.exceptions import ConflictError
-from src.core.query import Key, Selection, Where, later, split_filter, unique_order
+from src.core.query import Key, Selection, Where, split_filter
 from src.crud.base import BaseCRUD, Fields
 from src.models.document import utc_now_milliseconds
 
@@ -22,7 +22,6 @@ ModelT = TypeVar("ModelT", bound=Document)
 Filter = dict[str, Any]
 
 DUPLICATE_KEY = 11000
-_NOTHING: Filter = {"_id": {"$in": []}}
 
 _FILTERS: dict[str, Callable[[Any], Any]] = {
     "eq": lambda value: value,
@@ -54,12 +53,6 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         await self.documents.bind(self.model)
         row: ModelT | None = await self.model.find_one(self._where(Selection({"id": key})), session=self.session)
         return row
-
-    @override
-    async def list(
-        self, where: Where | None = None, *, order: Sequence[str] = (), limit: int | None = None
-    ) -> Sequence[ModelT]:
-        return await self._select(Selection(where or {}), unique_order(order), limit)
 
     @override
     async def exists(self, where: Where | None = None) -> bool:
@@ -108,8 +101,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
         await self.documents.bind(self.model)
         fields = self._new(data)
-        kept = {*by, "id", "create_time", "created_by", "version"}
-        changes = {name: value for name, value in fields.items() if name not in kept}
+        changes = self._replaced(fields, by)
         if self._has("delete_time"):
             changes["delete_time"] = None
         change = self._change(changes)
@@ -175,12 +167,10 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         limit: int | None,
         *,
         offset: int = 0,
-        after: tuple[Any, ...] | None = None,
+        after: Where | None = None,
     ) -> Sequence[ModelT]:
         await self.documents.bind(self.model)
-        where = self._where(selection)
-        if after is not None:
-            where = {"$and": [where, self._later(keys, after)]}
+        where = {"$and": [self._where(selection), self._filters(after)]} if after else self._where(selection)
         order = [(self._field(key.name), DESCENDING if key.descending else ASCENDING) for key in keys]
         rows: Sequence[ModelT] = (
             await self.model.find(where, session=self.session).sort(order).skip(offset).limit(limit).to_list()
@@ -194,40 +184,25 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         return await collection.count_documents(self._where(selection), session=self.session, **options)
 
     def _where(self, selection: Selection) -> Filter:
-        conditions: list[Filter] = []
-        for name, value in selection.where.items():
-            field, operator = split_filter(name)
-            conditions.append({self._field(field): _FILTERS[operator](Encoder().encode(value))})
+        conditions = [self._filters(selection.where)]
         if selection.keyword:
             contains = _FILTERS["contains"](selection.keyword)
             conditions.append({"$or": [{self._field(name): contains} for name in selection.searched]})
         if self._has("delete_time"):
             conditions.append({"delete_time": None})
+        return {"$and": conditions}
+
+    def _filters(self, where: Where) -> Filter:
+        named = ((*split_filter(name), value) for name, value in where.items())
+        conditions = [
+            {self._field(field): _FILTERS[operator](Encoder().encode(value))} for field, operator, value in named
+        ]
         return {"$and": conditions} if conditions else {}
 
     def _field(self, name: str) -> str:
         if not self._has(name):
             raise ValueError(f"{self.model.__name__} has no field {name!r}.")
         return "_id" if name == "id" else name
-
-    def _later(self, keys: Sequence[Key], position: Sequence[Any]) -> Filter:
-        expression = later(
-            keys, position, self._beyond, self._same, lambda more, equal, rest: {"$or": [more, {"$and": [equal, rest]}]}
-        )
-        if len(keys) == 1 or position[0] is None or keys[0].descending:
-            return expression
-        # Bounds the index, which an `$or` does not.
-        return {"$and": [{self._field(keys[0].name): {"$gte": Encoder().encode(position[0])}}, expression]}
-
-    def _beyond(self, key: Key, value: Any) -> Filter:
-        """Missing values come first."""
-        name, value = self._field(key.name), Encoder().encode(value)
-        if value is None:
-            return _NOTHING if key.descending else {name: {"$ne": None}}
-        return {"$or": [{name: {"$lt": value}}, {name: None}]} if key.descending else {name: {"$gt": value}}
-
-    def _same(self, key: Key, value: Any) -> Filter:
-        return {self._field(key.name): Encoder().encode(value)}
 
 
 def _copy(source: ModelT, target: ModelT) -> ModelT:

@@ -1,10 +1,10 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 from asyncpg import PostgresError
 from pydantic import BaseModel as PydanticModel
-from sqlalchemy import ColumnElement, and_, false, func, literal, or_, tuple_
+from sqlalchemy import ColumnElement, Table, func, literal
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
@@ -12,28 +12,15 @@ from sqlmodel import delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
-from src.core.query import Key, Selection, Where, later, split_filter, unique_order
+from src.core.query import Key, Selection, Where
 from src.core.store_errors import as_conflict
 from src.crud.base import BaseCRUD, Fields
-from src.crud.bulk import insert_rows, with_defaults
+from src.crud.bulk import by_column, insert_rows
+from src.crud.sql_query import SQLQuery
 from src.models.base import BaseModel
 from src.utils.date import utc_now
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-
-_FILTERS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
-    "eq": lambda column, value: column == value,
-    "ne": lambda column, value: column.is_distinct_from(value),
-    "in": lambda column, value: column.in_(value),
-    "not_in": lambda column, value: or_(column.is_(None), column.not_in(value)),
-    "lt": lambda column, value: column < value,
-    "lte": lambda column, value: column <= value,
-    "gt": lambda column, value: column > value,
-    "gte": lambda column, value: column >= value,
-    "contains": lambda column, value: column.icontains(value, autoescape=True),
-    "starts": lambda column, value: column.startswith(value, autoescape=True),
-    "null": lambda column, value: column.is_(None) if value else column.is_not(None),
-}
 
 
 class BaseSQLModelCRUD(BaseCRUD[ModelT]):
@@ -49,14 +36,8 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         return None if row is None or getattr(row, "delete_time", None) is not None else row
 
     @override
-    async def list(
-        self, where: Where | None = None, *, order: Sequence[str] = (), limit: int | None = None
-    ) -> Sequence[ModelT]:
-        return await self._select(Selection(where or {}), unique_order(order), limit)
-
-    @override
     async def exists(self, where: Where | None = None) -> bool:
-        found = select(literal(1)).select_from(self.model).where(*self._where(Selection(where or {}))).limit(1)
+        found = select(literal(1)).select_from(self.model).where(*self._matches(where or {})).limit(1)
         return (await self.session.exec(found)).first() is not None
 
     @override
@@ -70,12 +51,14 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
     async def create_many(self, rows: Sequence[Fields]) -> Sequence[UUID]:
         if not rows:
             return []
-        complete = with_defaults(self.model.__table__, [self._new(row) for row in rows])
+        self._refuse_unknown(set().union(*rows))
+        authors = self._authors()
+        values = by_column(self._table, [{**row, **authors} for row in rows] if authors else rows)
         try:
-            await insert_rows(self.session, self.model.__table__, complete)
+            await insert_rows(self.session, self._table, values)
         except (PostgresError, IntegrityError) as error:
             raise as_conflict(error) or error from error
-        return [row["id"] for row in complete]
+        return values["id"]
 
     @override
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
@@ -87,14 +70,13 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
 
     @override
     async def update_many(self, where: Where, changes: Fields) -> int:
-        return await self._update(self._where(Selection(where)), self._known(changes))
+        return await self._update(self._matches(where), self._known(changes))
 
     @override
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
         fields = self._new(data)
-        values = with_defaults(self.model.__table__, [fields])[0]
-        kept = {*by, "id", "create_time", "created_by", "version"}
-        changes = {name: value for name, value in fields.items() if name not in kept} | self._touch()
+        values = {name: value for name, (value,) in by_column(self._table, [fields]).items()}
+        changes = self._replaced(fields, by) | self._touch()
         if self._has("delete_time"):
             changes["delete_time"] = None
         if self.session.get_bind().dialect.name == "mysql":
@@ -118,7 +100,7 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
 
     @override
     async def delete_many(self, where: Where) -> int:
-        conditions = self._where(Selection(where))
+        conditions = self._matches(where)
         if self._has("delete_time"):
             return await self._update(conditions, self._known({"delete_time": utc_now()}))
         return int((await self.session.exec(delete(self.model).where(*conditions))).rowcount)
@@ -157,12 +139,30 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         limit: int | None,
         *,
         offset: int = 0,
-        after: tuple[Any, ...] | None = None,
+        after: Where | None = None,
     ) -> Sequence[ModelT]:
-        conditions = self._where(selection)
-        if after is not None:
-            conditions = [*conditions, self._later(keys, after)]
-        statement = select(self.model).where(*conditions).order_by(*map(self._ordered, keys)).limit(limit)
+        beyond = self._query.filters(after) if after else []
+        return await self._rows(selection, keys, limit, *beyond, offset=offset)
+
+    @override
+    async def _select_after(
+        self, selection: Selection, keys: Sequence[Key], position: Sequence[Any], limit: int
+    ) -> Sequence[ModelT]:
+        beyond = self._query.after(keys, position)
+        if beyond is None:
+            return await super()._select_after(selection, keys, position, limit)
+        return await self._rows(selection, keys, limit, beyond)
+
+    async def _rows(
+        self,
+        selection: Selection,
+        keys: Sequence[Key],
+        limit: int | None,
+        *beyond: ColumnElement[bool],
+        offset: int = 0,
+    ) -> Sequence[ModelT]:
+        conditions = [*self._query.matches(selection), *beyond]
+        statement = select(self.model).where(*conditions).order_by(*self._query.order(keys)).limit(limit)
         if offset:
             statement = statement.offset(offset)
         rows: Sequence[ModelT] = (await self.session.exec(statement)).all()
@@ -170,7 +170,7 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
 
     @override
     async def _count(self, selection: Selection, cap: int | None) -> int:
-        conditions = self._where(selection)
+        conditions = self._query.matches(selection)
         if cap is None:
             counted = select(func.count()).select_from(self.model).where(*conditions)
         else:
@@ -178,50 +178,14 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
             counted = select(func.count()).select_from(some.subquery())
         return (await self.session.exec(counted)).one()
 
-    def _where(self, selection: Selection) -> Sequence[ColumnElement[bool]]:
-        conditions = []
-        for name, value in selection.where.items():
-            field, operator = split_filter(name)
-            conditions.append(_FILTERS[operator](self._column(field), value))
-        if selection.keyword:
-            conditions.append(
-                or_(*(_FILTERS["contains"](self._column(name), selection.keyword) for name in selection.searched))
-            )
-        if self._has("delete_time"):
-            conditions.append(self.model.delete_time.is_(None))
-        return conditions
+    def _matches(self, where: Where) -> list[ColumnElement[bool]]:
+        return self._query.matches(Selection(where))
 
-    def _column(self, name: str) -> Any:
-        if not self._has(name):
-            raise ValueError(f"{self.model.__name__} has no field {name!r}.")
-        return getattr(self.model, name)
+    @property
+    def _query(self) -> SQLQuery:
+        return SQLQuery(self._table)
 
-    def _ordered(self, key: Key) -> Any:
-        column = self._column(key.name)
-        ordered = column.desc() if key.descending else column.asc()
-        if not self._nullable(key):
-            return ordered
-        return ordered.nulls_last() if key.descending else ordered.nulls_first()
-
-    def _nullable(self, key: Key) -> bool:
-        return bool(self.model.__table__.c[key.name].nullable)
-
-    def _later(self, keys: Sequence[Key], position: Sequence[Any]) -> ColumnElement[bool]:
-        columns = [self._column(key.name) for key in keys]
-        descending = {key.descending for key in keys}
-        if len(descending) == 1 and not any(map(self._nullable, keys)):
-            bound = tuple_(*(literal(value, column.type) for column, value in zip(columns, position, strict=True)))
-            return tuple_(*columns) < bound if descending.pop() else tuple_(*columns) > bound
-        return later(keys, position, self._beyond, self._same, lambda more, equal, rest: or_(more, and_(equal, rest)))
-
-    def _beyond(self, key: Key, value: Any) -> ColumnElement[bool]:
-        """Missing values come first, as in MongoDB."""
-        column = self._column(key.name)
-        if value is None:
-            return false() if key.descending else _FILTERS["null"](column, False)
-        if not key.descending:
-            return _FILTERS["gt"](column, value)
-        return or_(column < value, column.is_(None)) if self._nullable(key) else _FILTERS["lt"](column, value)
-
-    def _same(self, key: Key, value: Any) -> ColumnElement[bool]:
-        return _FILTERS["eq"](self._column(key.name), value)
+    @property
+    def _table(self) -> Table:
+        table: Table = self.model.__table__
+        return table

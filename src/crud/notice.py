@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from sqlmodel import col, select, update
+from sqlmodel import col, select
 
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.notice import Notice, NoticeStatus
@@ -20,6 +20,5 @@ class NoticeCRUD(BaseSQLModelCRUD[Notice]):
 
     async def expire(self, now: datetime) -> int:
         """Mark what is due; returns how many there were."""
-        due = col(Notice.status) == NoticeStatus.PUBLISHED, col(Notice.expires_at) <= now
-        result = await self.session.exec(update(Notice).where(*due).values(status=NoticeStatus.EXPIRED))
-        return int(result.rowcount)
+        due = {"status": NoticeStatus.PUBLISHED, "expires_at__lte": now}
+        return await self.update_many(due, {"status": NoticeStatus.EXPIRED})

@@ -1,6 +1,6 @@
 """Stores and the unit of work; no HTTP in these signatures, so that REST, sockets and tasks share them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import Depends
@@ -29,6 +29,33 @@ async def get_uow(resources: ResourcesDep) -> AsyncIterator[UnitOfWork]:
 UnitOfWorkDep = Annotated[UnitOfWork, Depends(get_uow, scope="function")]
 
 
+def unit_of_work_on(database: str) -> Callable[[ResourcesDep], AsyncIterator[UnitOfWork]]:
+    """A dependency on the unit of work of another SQL database, by the name that `SQL_DATABASES` gives it.
+
+    ReportsUnitOfWorkDep = Annotated[UnitOfWork, Depends(unit_of_work_on("reports"), scope="function")]
+    """
+
+    async def get_named_uow(resources: ResourcesDep) -> AsyncIterator[UnitOfWork]:
+        async with resources.unit_of_work(database) as uow:
+            yield uow
+
+    return get_named_uow
+
+
+async def get_read_uow(resources: ResourcesDep) -> AsyncIterator[UnitOfWork]:
+    """For services that only read: on the replica, where there is one; nothing is ever committed."""
+    async with resources.readers() as session:
+        yield UnitOfWork(session, resources.tasks, resources.events)
+
+
+ReadUnitOfWorkDep = Annotated[UnitOfWork, Depends(get_read_uow, scope="function")]
+
+
+async def get_read_session(uow: ReadUnitOfWorkDep) -> AsyncSession:
+    """The SQL session that only reads."""
+    return uow.session
+
+
 async def get_session(uow: UnitOfWorkDep) -> AsyncSession:
     """The SQL session of the unit of work."""
     return uow.session
@@ -40,4 +67,5 @@ async def get_redis(resources: ResourcesDep) -> Redis:
 
 
 SessionDep = Annotated[AsyncSession, Depends(get_session)]
+ReadSessionDep = Annotated[AsyncSession, Depends(get_read_session)]
 RedisDep = Annotated[Redis, Depends(get_redis)]

@@ -2,7 +2,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from src.deps.database import UnitOfWorkDep
+from src.deps.database import ReadUnitOfWorkDep, UnitOfWorkDep
 from src.services.notice import NoticeService
 
 
@@ -12,3 +12,11 @@ async def get_notice_service(uow: UnitOfWorkDep) -> NoticeService:
 
 
 NoticeServiceDep = Annotated[NoticeService, Depends(get_notice_service)]
+
+
+async def get_notice_reader(uow: ReadUnitOfWorkDep) -> NoticeService:
+    """Notices to look at: on the replica, where there is one."""
+    return NoticeService(uow)
+
+
+NoticeReaderDep = Annotated[NoticeService, Depends(get_notice_reader)]

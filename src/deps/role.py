@@ -2,7 +2,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from src.deps.database import UnitOfWorkDep
+from src.deps.database import ReadUnitOfWorkDep, UnitOfWorkDep
 from src.deps.permission import PermissionServiceDep
 from src.services.role import RoleService
 
@@ -13,3 +13,11 @@ async def get_role_service(uow: UnitOfWorkDep, permissions: PermissionServiceDep
 
 
 RoleServiceDep = Annotated[RoleService, Depends(get_role_service)]
+
+
+async def get_role_reader(uow: ReadUnitOfWorkDep, permissions: PermissionServiceDep) -> RoleService:
+    """Roles to look at: on the replica, where there is one."""
+    return RoleService(uow, permissions)
+
+
+RoleReaderDep = Annotated[RoleService, Depends(get_role_reader)]

@@ -2,13 +2,13 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from src.deps.database import UnitOfWorkDep
+from src.deps.database import ResourcesDep
 from src.services.router import RouterService
 
 
-async def get_router_service(uow: UnitOfWorkDep) -> RouterService:
-    """The service, on the unit of work of this request, event or task."""
-    return RouterService(uow)
+async def get_router_service(resources: ResourcesDep) -> RouterService:
+    """What can be granted."""
+    return RouterService(resources)
 
 
 RouterServiceDep = Annotated[RouterService, Depends(get_router_service)]

@@ -5,6 +5,7 @@ from sqlalchemy import DateTime, Text
 from sqlmodel import Field
 
 from src.models.base import BaseModel
+from src.models.mixins import Authored, Versioned
 
 
 class NoticeStatus(StrEnum):
@@ -14,7 +15,7 @@ class NoticeStatus(StrEnum):
     EXPIRED = "expired"
 
 
-class Notice(BaseModel, table=True):
+class Notice(Versioned, Authored, BaseModel, table=True):
     """A message to everyone, until it expires."""
 
     __tablename__ = "notices"

@@ -17,7 +17,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config_stores import SQLSettings
-from src.core.database import create_engine
+from src.core.sql import create_engine
 from src.models.schedule import Schedule
 from src.queues.changes import Changes
 from src.queues.configured import merge

@@ -17,6 +17,14 @@ class NoticeCreate(BaseRequest):
     expires_at: Moment
 
 
+class NoticeUpdate(BaseRequest):
+    """What is given is changed."""
+
+    title: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+    body: Annotated[Text, Field(min_length=1, max_length=10_000)] | None = None
+    expires_at: Moment | None = None
+
+
 class NoticeRef(BaseRequest):
     """Which notice."""
 

@@ -6,9 +6,9 @@ import pytest
 
 from src.core.database import Resources
 from src.core.unit_of_work import UnitOfWork
+from src.crud.route import RouteCRUD
 from src.main import register_routes, rest
 from src.models.route import Route
-from src.services.router import RouterService
 from tests.people import Person
 
 PATH = "/api/v1/router/backend"
@@ -46,7 +46,7 @@ class TestBackendRoutes:
 
 class TestRegistration:
     async def ids(self, uow: UnitOfWork) -> dict[str, Any]:
-        return {route.code: (route.id, route.update_time) for route in await RouterService(uow).list()}
+        return {route.code: (route.id, route.update_time) for route in await RouteCRUD(uow.session).list()}
 
     async def test_doing_it_again_changes_nothing(self, uow: UnitOfWork, resources: Resources) -> None:
         before = await self.ids(uow)
@@ -61,7 +61,7 @@ class TestRegistration:
         assert "GET:/gone" not in await self.ids(uow)
 
     async def test_a_changed_description_is_taken_over(self, uow: UnitOfWork, resources: Resources) -> None:
-        route = (await RouterService(uow).list())[0]
+        route = (await RouteCRUD(uow.session).list())[0]
         right, route.description = route.description, "outdated"
         await uow.session.commit()
         await register_routes(resources, rest.state.registry)

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from src.core.database import Resources, create_engine, create_mongo, create_redis, create_s3, current_resources
+from src.core.database import Resources, create_mongo, create_redis, create_s3, current_resources
+from src.core.sql import create_engine
 from src.core.store_errors import as_unavailable
 from tests.conftest import ROOT
 from tests.proxy import Proxy, proxied

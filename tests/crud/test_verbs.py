@@ -1,15 +1,18 @@
 """Every verb of the CRUD classes: the same suite, unchanged, on SQL and on MongoDB."""
 
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pytest
+from pydantic import SecretStr
 from sqlmodel import Field
 
 from src.core.database import Resources
 from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError, PreconditionFailedError
 from src.core.query import Selection, Total
+from src.core.sql import SQLDatabase
 from src.core.unit_of_work import UnitOfWork
 from src.crud.base import BaseCRUD
 from src.crud.crud_beanie import BaseBeanieCRUD
@@ -25,6 +28,9 @@ class ItemRow(SoftDelete, Versioned, Authored, BaseModel, table=True):
     name: str = Field(unique=True)
     number: int = 0
     maybe: int | None = None
+
+
+TABLE = ItemRow.metadata.tables["test_items"]
 
 
 class ItemDocument(SoftDelete, Versioned, Authored, BaseDocument):
@@ -65,18 +71,44 @@ class PartOf:
         return self.wanted
 
 
-@pytest.fixture(params=["sql", "mongo"])
-async def items(request: pytest.FixtureRequest, uow: UnitOfWork, resources: Resources) -> AsyncIterator[BaseCRUD[Any]]:
+# A MySQL or MariaDB server is nobody's duty: its cases exist where its URL does.
+MYSQL_URL = os.environ.get("MYSQL_DATABASE_URL")
+STORES = ["sql", "mongo", *(["mysql"] if MYSQL_URL else [])]
+
+
+@pytest.fixture(params=STORES)
+def items(request: pytest.FixtureRequest) -> BaseCRUD[Any]:
     """The verbs on an empty table, or an empty collection."""
-    if request.param == "sql":
-        await uow.session.run_sync(lambda session: ItemRow.metadata.tables["test_items"].create(session.connection()))
-        yield RowCRUD(uow.session)
-    else:
-        await resources.documents.bind(ItemDocument)
-        collection = ItemDocument.get_pymongo_collection()
-        await collection.create_index("name", unique=True)
-        yield DocumentCRUD(resources.documents)
-        await collection.drop()
+    items: BaseCRUD[Any] = request.getfixturevalue(f"{request.param}_items")
+    return items
+
+
+@pytest.fixture
+async def sql_items(uow: UnitOfWork) -> BaseCRUD[Any]:
+    await uow.session.run_sync(lambda session: TABLE.create(session.connection()))
+    return RowCRUD(uow.session)
+
+
+@pytest.fixture
+async def mongo_items(resources: Resources) -> AsyncIterator[BaseCRUD[Any]]:
+    await resources.documents.bind(ItemDocument)
+    collection = ItemDocument.get_pymongo_collection()
+    await collection.create_index("name", unique=True)
+    yield DocumentCRUD(resources.documents)
+    await collection.drop()
+
+
+@pytest.fixture
+async def mysql_items(resources: Resources) -> AsyncIterator[BaseCRUD[Any]]:
+    settings = resources.settings.sql.model_copy(update={"databases": {"other": SecretStr(str(MYSQL_URL))}})
+    database = SQLDatabase(settings, settings.named_urls["other"])
+    async with database.engine.begin() as connection:
+        await connection.run_sync(TABLE.create)
+    async with database.sessions() as session:
+        yield RowCRUD(session)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(TABLE.drop)
+    await database.engine.dispose()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from sqlmodel import delete, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config import settings
-from src.core.database import create_engine
+from src.core.sql import create_engine
 from src.models.schedule import MisfirePolicy, OverlapPolicy, ScheduleKind
 from src.models.task_run import RunState, TaskRun
 from src.queues.changes import Changes

@@ -16,8 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from src.core.config import CorsSettings
-from src.core.database import Resources, create_engine, create_redis
+from src.core.database import Resources, create_redis
 from src.core.route import RouteRegistry
+from src.core.sql import create_engine
 from src.core.store_errors import as_unavailable
 from src.services.challenge import ChallengeService
 from tests.conftest import ROOT

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from src.api.route import AuditedRoute
 from src.deps.permission import AuthorityDep, VerifyPermissionDep, require_permission
-from src.deps.role import RoleServiceDep
+from src.deps.role import RoleReaderDep, RoleServiceDep
 from src.schemas.query import MAXIMUM_IDS
 from src.schemas.response import Page, Response, created, ok
 from src.schemas.role import RoleCreate, RoleQuery, RoleResponse, RoleUpdate
@@ -16,7 +16,7 @@ RoleId = Annotated[UUID, Path(alias="roleId")]
 
 
 @router.get("")
-async def list_roles(query: Annotated[RoleQuery, Query()], roles: RoleServiceDep) -> Response[Page[RoleResponse]]:
+async def list_roles(query: Annotated[RoleQuery, Query()], roles: RoleReaderDep) -> Response[Page[RoleResponse]]:
     """One page of the roles."""
     rows, total = await roles.page(query)
     records = [RoleResponse.model_validate(role) for role in rows]
@@ -24,13 +24,13 @@ async def list_roles(query: Annotated[RoleQuery, Query()], roles: RoleServiceDep
 
 
 @router.get("/mine")
-async def list_my_roles(claims: VerifyPermissionDep, roles: RoleServiceDep) -> Response[list[RoleResponse]]:
+async def list_my_roles(claims: VerifyPermissionDep, roles: RoleReaderDep) -> Response[list[RoleResponse]]:
     """The caller's roles that count."""
     return ok([RoleResponse.model_validate(role) for role in await roles.list_of(claims.user_id)])
 
 
 @router.get("/all")
-async def list_all_roles(roles: RoleServiceDep) -> Response[list[RoleResponse]]:
+async def list_all_roles(roles: RoleReaderDep) -> Response[list[RoleResponse]]:
     """All roles, for choosing from."""
     return ok([RoleResponse.model_validate(role) for role in await roles.list()])
 

@@ -11,4 +11,4 @@ router = APIRouter(prefix="/router", tags=["Router"], dependencies=[Depends(requ
 @router.get("/backend")
 async def list_routes(routes: RouterServiceDep) -> Response[list[RouteResponse]]:
     """Every method, path and event that a role can be granted."""
-    return ok([RouteResponse.model_validate(route) for route in await routes.list()])
+    return ok(await routes.all())

@@ -1,0 +1,85 @@
+"""The data path against the same by hand: pages at any depth, counts, many rows at once, and a list by HTTP.
+
+python -m scripts.bench.data [--seconds 3] [--rounds 3]
+"""
+
+import argparse
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from scripts.bench.auth import measure
+from scripts.bench.load import get
+from scripts.bench.servers import ROOT, Server, serve
+from src.local.stores import embedded_stores
+
+SMALL = 100_000
+QUERY = "sort=-createTime&status=status%202&pageSize=20"
+
+
+async def measure_store(rounds: int) -> None:
+    """What needs no HTTP; leaves the smaller table for what does."""
+    from scripts.bench.data_store import LARGE, measure_bulk, measure_counts, measure_pages
+    from scripts.bench.items import fill
+    from src.core.config import settings
+    from src.core.sql import create_engine
+
+    engine = create_engine(settings.sql.model_copy(update={"command_timeout_seconds": 120}))
+    try:
+        await fill(engine, LARGE)
+        await measure_pages(engine, rounds)
+        await measure_counts(engine, rounds)
+        await measure_bulk(engine, rounds)
+        await fill(engine, SMALL)
+    finally:
+        await engine.dispose()
+
+
+def measure_list(ours: Server, bare: Server, seconds: float, rounds: int) -> None:
+    """Rates and CPU of 20 rows of 100,000, filtered and sorted, as shares of the hand-written application's."""
+    for total in ("none", "exact"):
+        query = f"{QUERY}&total={total}"
+        servers = ((ours, get(f"/api/v1/bench/items?{query}")), (bare, get(f"/items?{query}")))
+        rates: tuple[list[float], list[float]] = ([], [])
+        costs: tuple[list[float], list[float]] = ([], [])
+        for _ in range(rounds):
+            for index, (server, request) in enumerate(servers):
+                result, cost = measure(server, request, seconds)
+                rates[index].append(result.rate)
+                costs[index].append(cost)
+        our_rate, bare_rate = (statistics.median(values) for values in rates)
+        our_cost, bare_cost = (statistics.median(values) for values in costs)
+        rate, cost = our_rate / bare_rate, bare_cost / our_cost
+        print(
+            f"list, 20 of {SMALL:,}, total={total:5}  {our_rate:7.0f} / {bare_rate:7.0f} a second {rate:5.2f}"
+            f"  CPU {bare_cost:5.0f} / {our_cost:5.0f} us {cost:5.2f}  at least 0.90",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Start the stores, measure, and stop."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        with embedded_stores(Path(directory) / "stores") as variables:
+            os.environ.update(variables, ENVIRONMENT="TESTING")
+            subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, check=True)
+            asyncio.run(measure_store(options.rounds))
+            environment = dict(os.environ)
+            with (
+                serve("scripts.bench.data_application:app", "/livez", environment) as ours,
+                serve("scripts.bench.data_baseline:app", "/public", environment) as bare,
+            ):
+                measure_list(ours, bare, options.seconds, options.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The product with a list of items more.
+
+uvicorn scripts.bench.data_application:app
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from scripts.bench.items import ItemCRUD, ItemPage, ItemResponse
+from src.core.route import RouteRegistry
+from src.core.route_index import RouteIndex
+from src.deps.database import ReadUnitOfWorkDep
+from src.main import app, rest
+from src.schemas.response import Page, Response, ok
+
+__all__ = ["app"]
+
+router = APIRouter(prefix="/api/v1/bench")
+
+
+@router.get("/items")
+async def list_items(query: Annotated[ItemPage, Query()], uow: ReadUnitOfWorkDep) -> Response[Page[ItemResponse]]:
+    """One page, as the product's lists are made."""
+    rows, total = await ItemCRUD(uow.session).page(query)
+    records = [ItemResponse.model_validate(row) for row in rows]
+    return ok(Page(page=query.page, page_size=query.page_size, total=total, records=records))
+
+
+rest.include_router(router)
+rest.state.registry = RouteRegistry(rest)
+rest.router.routes[0] = RouteIndex(rest.routes[1:])

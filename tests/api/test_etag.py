@@ -1,0 +1,97 @@
+import httpx
+import pytest
+
+from src.core.unit_of_work import UnitOfWork
+from src.main import rest
+from src.models.notice import Notice
+from src.services.notice import NoticeService
+from tests.people import People, Person
+
+BODY = {"title": "t", "body": "b", "expiresAt": "2999-01-01T00:00:00Z"}
+
+
+@pytest.fixture
+async def path(client: httpx.AsyncClient, admin: Person) -> str:
+    """A notice of version 1."""
+    answer = await client.post("/api/v1/notices", headers=admin.headers, json=BODY)
+    return f"/api/v1/notices/{answer.json()['data']['id']}"
+
+
+async def change(client: httpx.AsyncClient, person: Person, path: str, if_match: str | None) -> httpx.Response:
+    header = {} if if_match is None else {"If-Match": if_match}
+    return await client.patch(path, headers=person.headers | header, json={"title": "new"})
+
+
+class TestAVersion:
+    async def test_is_shown_with_the_row(self, client: httpx.AsyncClient, admin: Person, path: str) -> None:
+        assert (await client.get(path, headers=admin.headers)).headers["ETag"] == '"1"'
+
+    async def test_is_another_after_a_change(self, client: httpx.AsyncClient, admin: Person, path: str) -> None:
+        answer = await change(client, admin, path, '"1"')
+        shown = await client.get(path, headers=admin.headers)
+        assert (answer.status_code, answer.headers["ETag"], shown.headers["ETag"]) == (200, '"2"', '"2"')
+
+    async def test_is_another_after_a_change_of_many(
+        self, client: httpx.AsyncClient, admin: Person, path: str, uow: UnitOfWork
+    ) -> None:
+        notice = await uow.session.get_one(Notice, path.rpartition("/")[2])
+        notice.expires_at = notice.create_time
+        await uow.session.commit()
+        await NoticeService(uow).expire()
+        await uow.session.commit()
+        assert (await client.get(path, headers=admin.headers)).headers["ETag"] == '"3"'
+
+
+class TestAChange:
+    @pytest.mark.parametrize("if_match", [None, "*", '"1"', ' "1" '])
+    async def test_is_made_on_what_was_seen(
+        self, client: httpx.AsyncClient, admin: Person, path: str, if_match: str | None
+    ) -> None:
+        assert (await change(client, admin, path, if_match)).json()["data"]["title"] == "new"
+
+    @pytest.mark.parametrize("if_match", ['"2"', '"0"', 'W/"1"', '"abc"', '""', f'"{"9" * 400}"'])
+    async def test_of_what_nobody_can_have_seen_is_412(
+        self, client: httpx.AsyncClient, admin: Person, path: str, if_match: str
+    ) -> None:
+        answer = await change(client, admin, path, if_match)
+        assert (answer.status_code, answer.json()["error"]) == (412, "resource.changed")
+
+    async def test_of_what_somebody_else_changed_is_412_and_changes_nothing(
+        self, client: httpx.AsyncClient, admin: Person, path: str
+    ) -> None:
+        await client.patch(path, headers=admin.headers, json={"title": "first"})
+        refused = await change(client, admin, path, '"1"')
+        kept = (await client.get(path, headers=admin.headers)).json()["data"]["title"]
+        assert (refused.status_code, kept) == (412, "first")
+
+    @pytest.mark.parametrize("if_match", ["1", '"1', '"1", "2"', "W/1", "", "%"])
+    async def test_on_no_entity_tag_is_422(
+        self, client: httpx.AsyncClient, admin: Person, path: str, if_match: str
+    ) -> None:
+        answer = await change(client, admin, path, if_match)
+        assert (answer.status_code, answer.json()["data"][0]["field"]) == (422, "If-Match")
+
+
+class TestAnAuthor:
+    async def test_is_kept_of_the_row_and_of_its_last_change(
+        self, client: httpx.AsyncClient, admin: Person, path: str, uow: UnitOfWork
+    ) -> None:
+        notice = await uow.session.get_one(Notice, path.rpartition("/")[2], populate_existing=True)
+        assert (notice.created_by, notice.updated_by) == (admin.user.id, admin.user.id)
+
+    async def test_of_a_change_does_not_replace_the_first(
+        self, client: httpx.AsyncClient, path: str, uow: UnitOfWork, admin: Person, people: People
+    ) -> None:
+        editor = await people.create("PATCH:/api/v1/notices/{noticeId}")
+        await change(client, editor, path, None)
+        notice = await uow.session.get_one(Notice, path.rpartition("/")[2], populate_existing=True)
+        assert (notice.created_by, notice.updated_by) == (admin.user.id, editor.user.id)
+
+
+class TestTheDocument:
+    def test_names_header_and_error(self) -> None:
+        operation = rest.openapi()["paths"]["/api/v1/notices/{noticeId}"]["patch"]
+        headers = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "header"}
+        assert "if-match" in {name.lower() for name in headers}
+        assert {"412", "422"} <= operation["responses"].keys()
+        assert "ETag" in operation["responses"]["200"]["headers"]
