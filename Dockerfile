@@ -9,7 +9,9 @@ RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r requiremen
 
 FROM python:3.13-slim
 # BOOTSTRAP=0: the scripts use the environment that is here, instead of making one.
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 BOOTSTRAP=0
+# CELERY_CUSTOM_WORKER_POOL: what `celery worker -P custom` means.
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 BOOTSTRAP=0 \
+    CELERY_CUSTOM_WORKER_POOL=src.queues.pool:AsyncIOPool
 RUN useradd --system --uid 10001 --user-group --no-create-home app
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app

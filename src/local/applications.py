@@ -11,6 +11,8 @@ from src.local.process import Process
 
 MODULE = [sys.executable, "-m"]
 CELERY = [*MODULE, "celery", "-A", "src.queues.app"]
+POOL = {"CELERY_CUSTOM_WORKER_POOL": "src.queues.pool:AsyncIOPool"}
+ASYNCIO = "-P", "custom", "-c", "100", "--prefetch-multiplier", "2"
 SCHEDULER = "src.queues.scheduler:AsyncDatabaseScheduler"
 
 
@@ -55,19 +57,19 @@ Ctrl-C stops everything and keeps the data.
 def default_plan(logs: Path, host: str, port: int) -> Plan:
     """Migrations and first data, then API, worker and beat."""
 
-    def process(name: str, command: list[str], patience_seconds: float = 3) -> Process:
+    def process(name: str, command: list[str], patience_seconds: float = 3, **environment: str) -> Process:
         return Process(
             name,
             command,
             Log(logs / f"{name}.log"),
-            {"PYTHONUNBUFFERED": "1"},
+            {"PYTHONUNBUFFERED": "1", **environment},
             patience_seconds=patience_seconds,
             is_expendable=True,
         )
 
     serve = ["uvicorn", "src.main:app", "--host", host, "--port", str(port), "--timeout-graceful-shutdown", "4"]
     api = process("api", [*MODULE, *serve], 6)
-    worker = process("worker", [*CELERY, "worker", "-l", "info"], 6)
+    worker = process("worker", [*CELERY, "worker", *ASYNCIO, "-l", "info"], 6, **POOL)
     beat = process("beat", [*CELERY, "beat", "-S", SCHEDULER, "-l", "info"])
     return Plan(
         host,

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from copy import copy
 
 import structlog
 from celery import signals
@@ -27,6 +28,8 @@ log = structlog.get_logger(__name__)
 REDIS_URL = str(settings.CELERY_REDIS_URL)
 MEMORY = SocketMemory(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
 TIME_LIMIT_SECONDS = 600
+# How long a task waits for its turn at a connection, where a client of the API would long have had its 503.
+CONNECTION_SECONDS = 60
 
 BACKEND = f"{LedgerBackend.__module__}:{LedgerBackend.__name__}"
 
@@ -39,6 +42,7 @@ app.conf.update(
         "ledger_url": settings.REDIS_DATABASE_URL,
         # JSON alone: whoever writes to the broker must not run code here.
         "accept_content": ["json"],
+        "broker_transport": "src.queues.transport:BulkTransport" if settings.celery.bulk_transport else None,
         "task_serializer": "json",
         "result_serializer": "json",
         # Nothing is lost with a worker: a task is acknowledged when it is done, and so may run twice.
@@ -51,6 +55,7 @@ app.conf.update(
         # A message not acknowledged for this long goes to another worker: longer than a task and the one before it.
         "broker_transport_options": {
             "visibility_timeout": 3 * TIME_LIMIT_SECONDS,
+            "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
             "socket_connect_timeout": 2,
             "socket_timeout": 5,
@@ -62,7 +67,8 @@ app.conf.update(
         "redis_socket_connect_timeout": 2,
         "redis_socket_timeout": 5,
         "redis_socket_keepalive": True,
-        "result_backend_transport_options": {"retry_policy": {"max_retries": 3, "interval_max": 0.5}},
+        # Half a minute for a result: without Redis a worker has nothing else to do.
+        "result_backend_transport_options": {"retry_policy": {"max_retries": 30, "interval_max": 1}},
         "result_expires": 24 * 3600,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
@@ -76,9 +82,11 @@ app.autodiscover_tasks(["src.queues.tasks"])
 async def worker_lifespan() -> AsyncIterator[Resources]:
     """The stores of one worker process: the API's own, with an emitter that needs no sockets."""
     promised = Emissions(SERVICE_EVENTS) if settings.ENVIRONMENT.is_debug else None
+    patient = copy(settings)
+    patient.sql = settings.sql.model_copy(update={"pool_timeout_seconds": CONNECTION_SECONDS})
     async with (
         aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, MEMORY, promised)) as events,
-        open_resources(settings, create_outbox(app), events) as resources,
+        open_resources(patient, create_outbox(app), events) as resources,
     ):
         yield resources
     log.info("stores_closed")

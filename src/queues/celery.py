@@ -8,7 +8,9 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypedDict, Ty
 import celery
 from celery import signals
 
+from src.queues.publisher import publisher
 from src.queues.task import AsyncTask
+from src.queues.tracer import off_loop
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,6 +86,10 @@ class Celery(celery.Celery):
     def task(self, *args: Any, **options: Any) -> Any:
         """Make a task of a function."""
         return super().task(*args, **options)
+
+    def send_task(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a task by name; in the asyncio pool Celery's own messages (retries, chains) leave from their thread."""
+        return off_loop(publisher.executor, super().send_task, *args, **kwargs)
 
     def autodiscover_tasks(
         self,

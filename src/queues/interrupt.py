@@ -18,10 +18,13 @@ class Interruptible(Coroutine[Any, Any, T]):
     """A coroutine whose asyncio task can be told that its soft time limit was exceeded.
 
     asyncio can only throw `CancelledError`; it is exchanged on its way in, and on its way out.
+
+    Attributes:
+        coroutine: What is wrapped.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
-        self._coroutine = coroutine
+        self.coroutine = coroutine
         self._task: asyncio.Task[Any] | None = None
         self._interrupted = False
         self._pending: SoftTimeLimitCancelled | None = None
@@ -40,7 +43,7 @@ class Interruptible(Coroutine[Any, Any, T]):
             if self._pending is not None:
                 return self.throw(asyncio.CancelledError())
         try:
-            return self._coroutine.send(value)
+            return self.coroutine.send(value)
         except asyncio.CancelledError as error:
             raise self._outcome(error) from error
 
@@ -49,16 +52,20 @@ class Interruptible(Coroutine[Any, Any, T]):
         if self._pending is not None and isinstance(error[0], asyncio.CancelledError):
             error, self._pending = (self._pending,), None
         try:
-            return self._coroutine.throw(*error)
+            return self.coroutine.throw(*error)
         except asyncio.CancelledError as cancelled:
             raise self._outcome(cancelled) from cancelled
 
     def close(self) -> None:
         """Give up the coroutine."""
-        self._coroutine.close()
+        self.coroutine.close()
+
+    def __next__(self) -> Any:
+        return self.send(None)
 
     def __await__(self) -> Generator[Any, Any, T]:
-        return self._coroutine.__await__()
+        # Whether an asyncio task consists of it or awaits it: `send` and `throw` are called in any case.
+        return self  # type: ignore[return-value]  # an iterator with those two is all that is asked for
 
     def _outcome(self, error: asyncio.CancelledError) -> BaseException:
         """A task that ends by its limit has failed, which asyncio must not take for a cancellation."""

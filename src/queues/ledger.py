@@ -9,6 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from src.core.run_event import CAPACITY, STREAM, RunEvent, revocation_key
+from src.queues.tracer import off_loop
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,13 @@ class Ledger:
 
     def start(self, event: RunEvent, *, is_redelivered: bool) -> Start:
         """Tell that a run starts, and ask what is known of it."""
+        return off_loop(None, self._start, event, is_redelivered=is_redelivered)
+
+    def tell(self, event: RunEvent) -> None:
+        """Tell what became of a run."""
+        off_loop(None, self._tell, event)
+
+    def _start(self, event: RunEvent, *, is_redelivered: bool) -> Start:
         redeliveries = f"tasks:redeliveries:{event.id}"
         try:
             with self._redis.pipeline(transaction=False) as pipeline:
@@ -50,8 +58,7 @@ class Ledger:
             return Start()
         return Start(bool(revoked), counts[0] if counts else 0)
 
-    def tell(self, event: RunEvent) -> None:
-        """Tell what became of a run."""
+    def _tell(self, event: RunEvent) -> None:
         try:
             self._redis.xadd(STREAM, event.fields(), maxlen=CAPACITY)  # type: ignore[arg-type]  # the stubs are invariant
         except RedisError as error:

@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import contextvars
 import os
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,12 @@ from celery import signals
 from celery.exceptions import SoftTimeLimitExceeded
 
 from src.queues.interrupt import Interruptible
+from src.queues.tracer import tracing, wait_for
+
+if sys.platform == "win32":
+    from asyncio import new_event_loop
+else:
+    from uvloop import new_event_loop  # as under uvicorn
 
 STOP_SECONDS = 10
 
@@ -25,6 +32,10 @@ class LoopThread:
     """An event loop that runs until `stop`, inside one lifespan.
 
     The lifespan is entered and left by the same asyncio task: what it opens belongs to this loop.
+
+    Attributes:
+        loop: The loop.
+        ident: Its thread's.
     """
 
     def __init__(self, lifespan: Lifespan) -> None:
@@ -32,21 +43,22 @@ class LoopThread:
         self._started: Future[asyncio.AbstractEventLoop] = Future()
         self._thread = threading.Thread(target=self._serve, name="event-loop", daemon=True)
         self._thread.start()
-        self._loop = self._started.result()
+        self.loop = self._started.result()
+        self.ident = self._thread.ident
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Wait for the coroutine; a soft time limit that strikes this thread is raised inside it instead."""
         if threading.current_thread() is self._thread:
-            return _run_elsewhere(coroutine)
+            return wait_for(Interruptible(coroutine)) if tracing() else _run_elsewhere(coroutine)
         call = Interruptible(coroutine)
-        future = asyncio.run_coroutine_threadsafe(call, self._loop)
+        future = asyncio.run_coroutine_threadsafe(call, self.loop)
         while True:
             try:
                 return future.result()
             except SoftTimeLimitExceeded:
                 if future.done():
                     raise
-                self._loop.call_soon_threadsafe(call.interrupt)
+                self.loop.call_soon_threadsafe(call.interrupt)
             except BaseException:
                 future.cancel()
                 raise
@@ -54,12 +66,13 @@ class LoopThread:
     def stop(self) -> None:
         """Leave the lifespan and cancel what still runs; what resists goes down with the process."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            self.loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(STOP_SECONDS)
 
     def _serve(self) -> None:
         try:
-            asyncio.run(self._live())
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                runner.run(self._live())
         except BaseException as error:
             if self._started.done():
                 raise
@@ -87,7 +100,7 @@ class ProcessLoop:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Wait for the coroutine from a thread that runs no loop."""
         try:
-            loop = self._loop()
+            loop = self.thread()
         except BaseException:
             coroutine.close()
             raise
@@ -100,7 +113,8 @@ class ProcessLoop:
         if running is not None and running[0] == os.getpid():
             running[1].stop()
 
-    def _loop(self) -> LoopThread:
+    def thread(self) -> LoopThread:
+        """The loop of this process, started if need be."""
         with self._lock:
             if self._running is None or self._running[0] != os.getpid():
                 self._running = os.getpid(), LoopThread(self.lifespan)

@@ -18,6 +18,9 @@ class Publisher:
     Args:
         timeout_seconds: How long a caller waits for the broker. A message still in line then is dropped; the one being
             sent may yet arrive.
+
+    Attributes:
+        executor: The thread.
     """
 
     def __init__(self, timeout_seconds: float = 2) -> None:
@@ -26,7 +29,7 @@ class Publisher:
         os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="publisher")
+        self.executor = ThreadPoolExecutor(1, thread_name_prefix="publisher")
 
     async def publish(self, send: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run a function that publishes, in the caller's context.
@@ -34,7 +37,7 @@ class Publisher:
         Raises:
             ServiceUnavailableError: The broker did not take the message in time.
         """
-        future = self._executor.submit(contextvars.copy_context().run, send, *args, **kwargs)
+        future = self.executor.submit(contextvars.copy_context().run, send, *args, **kwargs)
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 return await asyncio.wrap_future(future)

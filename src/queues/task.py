@@ -1,18 +1,21 @@
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar, Unpack
 
 from celery import Task as CeleryTask
 from celery._state import _task_stack  # type: ignore[attr-defined]  # the stubs leave it out
+from celery.exceptions import Retry
 from celery.result import AsyncResult
-from celery.utils.threads import get_ident
 from pydantic import BaseModel
 
 from src.core.injection import Door, compile_plan
+from src.queues.identity import current_run, stack_identity
 from src.queues.loop import process_loop
+from src.queues.options import Prepared, SendOptions
 from src.queues.publisher import publisher
+from src.queues.retry import postpone, retrying, send_postponed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -20,16 +23,6 @@ Called = TypeVar("Called")
 CoroutineFunction = Callable[..., Coroutine[Any, Any, Any]]
 
 TASKS = Door()
-
-# Which stacks of Celery's (current task, its request) code belongs to, and the id of the request whose coroutine it is.
-_run: ContextVar[tuple[Any, str | None] | None] = ContextVar("celery_run", default=None)
-
-
-def stack_identity() -> Any:
-    """Coroutines of one task share the stacks of the thread that traces it, whichever thread their loop is on."""
-    run = _run.get()
-    return run[0] if run else get_ident()
-
 
 _task_stack.__ident_func__ = stack_identity
 
@@ -43,6 +36,7 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
     """
 
     abstract = True
+    is_async: ClassVar[bool] = False
     __header__: ClassVar[Any]
 
     if TYPE_CHECKING:
@@ -74,23 +68,41 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
         def run(self: AsyncTask[..., Any, Any], *args: Any, **kwargs: Any) -> Any:
             coroutine = call(self, *args, **kwargs) if bound else call(*args, **kwargs)
             request = self.request
-            running = _run.get()
+            running = current_run.get()
             if request.called_directly or (running is not None and running[1] == request.id):
                 return coroutine
-            token = _run.set((stack_identity(), request.id))
+            token = current_run.set((stack_identity(), request.id))
             try:
                 return process_loop.run(coroutine)
+            except Retry as retry:
+                send_postponed(retry)
+                raise
             finally:
-                _run.reset(token)
+                current_run.reset(token)
 
         # `retry` binds arguments by this signature.
         run.__signature__ = signature if bound else _with_self(signature)  # type: ignore[attr-defined]  # for inspect
+        cls.is_async = True
         cls.run = run  # type: ignore[method-assign,assignment]  # what Celery's tracer calls
 
     @classmethod
     def on_bound(cls, app: Any) -> None:
         """Let coroutines see their own request."""
         cls.request_stack.__ident_func__ = stack_identity  # type: ignore[misc]  # as for the task stack
+
+    def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> AsyncResult[R]:
+        """Send the task; see Celery's guide to calling tasks for the options."""
+        send = functools.partial(super().apply_async, args, kwargs, *more, **options)
+        return None if postpone(send) else send()  # type: ignore[return-value]  # a retry looks at no result
+
+    def retry(self, *args: Any, **options: Any) -> Retry:
+        """Celery's `retry`, which never blocks a loop, and loses no task with a broker that is away."""
+        with retrying() if options.get("throw", True) else nullcontext():
+            return super().retry(*args, **options)
+
+    def options(self, **options: Unpack[SendOptions]) -> Prepared[P, R]:
+        """Say how the next message is sent: `task.options(countdown=5).delay(1)`."""
+        return Prepared(self, options)
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """`delay` for coroutines: publishing never blocks the caller's loop.

@@ -1,14 +1,19 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
+from redis import Redis
+
+from src.core.config import settings
 
 # Workers that need not look for each other start a second sooner.
 WORKER = "worker", "-l", "info", "--without-mingle", "--without-gossip"
@@ -31,6 +36,7 @@ class Process:
                 start_new_session=True,
             )
         self.psutil = psutil.Process(self._popen.pid)
+        self.name = arguments[arguments.index("-n") + 1] if "-n" in arguments else ""
 
     def wait_for(self, line: str, seconds: float = 20) -> None:
         """Return once the log contains a text."""
@@ -40,6 +46,16 @@ class Process:
     @property
     def code(self) -> int | None:
         return self._popen.poll()
+
+    def idle_share(self, seconds: float) -> float:
+        """How much of a core it uses in that time."""
+
+        def spent() -> float:
+            return sum(sum(process.cpu_times()[:2]) for process in self.family())
+
+        before = spent()
+        time.sleep(seconds)
+        return (spent() - before) / seconds
 
     def family(self) -> list[psutil.Process]:
         return [self.psutil, *self.psutil.children(recursive=True)]
@@ -63,6 +79,11 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 @contextmanager
@@ -89,13 +110,11 @@ def run(tmp_path: Path) -> Iterator[Run]:
         yield run
 
 
-@pytest.fixture(scope="module")
-def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """One worker with a single prefork process, and one with threads on the queue of that name."""
-    with running(tmp_path_factory.mktemp("workers")) as run:
-        prefork = run(*WORKER, "-c", "1", "-n", "prefork@test")
-        threads = run(*WORKER, "-P", "threads", "-c", "8", "-Q", "threads", "-n", "threads@test")
-        prefork.wait_for("ready.")
-        threads.wait_for("ready.")
-        yield prefork
-        assert (prefork.stop(), threads.stop()) == (0, 0)
+@pytest.fixture
+def redis() -> Redis:
+    return Redis.from_url(settings.REDIS_DATABASE_URL, decode_responses=True)
+
+
+@pytest.fixture
+def key() -> str:
+    return f"test:{uuid4()}"

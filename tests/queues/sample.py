@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import threading
+import time
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from pydantic import BaseModel
 from sqlalchemy import text
 
+from src.core.database import current_resources
 from src.deps.database import RedisDep, SessionDep, UnitOfWorkDep
 from src.queues.app import app
 from src.queues.progress import progress
@@ -22,6 +25,17 @@ app.conf.broker_transport_options = {
     "unacked_restore_interval": 1,
 }
 app.conf.misfire_grace_seconds = float(os.environ.get("SAMPLE_MISFIRE_GRACE_SECONDS", "60"))
+# Where tasks go that are sent without a queue: in workers, where the tests told them to keep their retries and chains.
+default_queue = os.environ.get("SAMPLE_QUEUE")
+
+
+def route(*_args: object, **_options: object) -> dict[str, str] | None:
+    return {"queue": default_queue} if default_queue else None
+
+
+app.conf.task_routes = [route]
+# A worker whose loop stands still is recycled soon enough for a test.
+app.conf.loop_lost_after_seconds = float(os.environ.get("SAMPLE_LOST_AFTER", "60"))
 
 
 # What `Depends` fills in; callers pass no value, which type checkers learn from a default.
@@ -58,9 +72,13 @@ async def process_id() -> int:
     return os.getpid()
 
 
-@app.task(name="sample.backend_pid")
-async def backend_pid(session: SessionDep = INJECTED) -> int:
-    return int((await session.exec(text("SELECT pg_backend_pid()"))).scalar_one())  # type: ignore[call-overload]  # SQL text
+@app.task(name="sample.query")
+async def query(session: SessionDep = INJECTED) -> list[int]:
+    """The worker's process, its engine, its Redis client, and how many connections are in use."""
+    await session.exec(text("SELECT 1"))  # type: ignore[call-overload]  # SQL text
+    resources = current_resources()
+    pool: Any = resources.engine.pool
+    return [os.getpid(), id(resources.engine), id(resources.redis), pool.checkedout()]
 
 
 @app.task(name="sample.fail")
@@ -185,3 +203,60 @@ async def deadly(key: str, redis: RedisDep = INJECTED) -> None:
     """Take the process with it, every time."""
     await redis.rpush(key, os.getpid())
     os._exit(1)
+
+
+_arrived: dict[str, asyncio.Event] = {}
+_counts: dict[str, int] = {}
+_barrier = threading.Barrier(4)
+
+
+@app.task(name="sample.meet")
+async def meet(place: str, number: int) -> int:
+    """End once this many tasks of this process are here."""
+    everyone = _arrived.setdefault(place, asyncio.Event())
+    _counts[place] = _counts.get(place, 0) + 1
+    if _counts[place] == number:
+        everyone.set()
+    await everyone.wait()
+    return _counts[place]
+
+
+@app.task(name="sample.meet_in_threads")
+def meet_in_threads() -> int:
+    """End once four tasks are here, on threads."""
+    return _barrier.wait(20)
+
+
+@app.task(name="sample.wait_for")
+async def wait_for(key: str, redis: RedisDep = INJECTED) -> str:
+    """Tell that it has begun, and end when told to."""
+    await redis.rpush(f"{key}:started", "begun")
+    answer = await redis.blpop([f"{key}:go"], 0.3)
+    while answer is None:
+        answer = await redis.blpop([f"{key}:go"], 0.3)
+    return str(answer[1])
+
+
+@app.task(name="sample.block")
+async def block(key: str, seconds: float, redis: RedisDep = INJECTED) -> None:
+    """What a coroutine must not do."""
+    await redis.rpush(f"{key}:started", "blocking")
+    time.sleep(seconds)  # noqa: ASYNC251 - on purpose
+
+
+@app.task(name="sample.stubborn", soft_time_limit=1, time_limit=1)
+async def stubborn(key: str, redis: RedisDep = INJECTED) -> None:
+    """Ignores its cancellation for as long as the test wants."""
+    while not await redis.exists(key):
+        try:
+            await asyncio.sleep(0.1)
+        except asyncio.CancelledError:
+            continue
+
+
+@app.task(name="sample.effect")
+async def effect(key: str, value: str, redis: RedisDep = INJECTED) -> None:
+    """Written to be run twice: what it does is there once."""
+    await redis.sadd(f"{key}:started", value)
+    await asyncio.sleep(0.2)
+    await redis.sadd(key, value)

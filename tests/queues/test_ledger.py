@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,11 +21,21 @@ from src.schemas.task import RunsToRetry
 from src.services.task_run import TaskRunService
 from src.utils.date import utc_now
 from tests.queues import sample
-from tests.queues.conftest import WORKER, Process, Run, wait_until
+from tests.queues.conftest import WORKER, Process, Run, running, wait_until
+from tests.queues.pools import ASYNCIO
 
 pytestmark = pytest.mark.usefixtures("worker")
 
 USER = UUID(int=7)
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    with running(tmp_path_factory.mktemp("ledger")) as run:
+        worker = run(*WORKER, "-c", "1", "-n", "prefork@test")
+        worker.wait_for("ready.")
+        yield worker
+        assert worker.stop() == 0
 
 
 class Book:
@@ -220,6 +230,21 @@ class TestPoison:
         assert str(run.error).startswith("PoisonedTaskError")
         assert redis.llen(key) == 3
         assert sample.add.delay(1, 2).get(timeout=20) == 3
+
+
+class TestTheAsyncioPool:
+    """Its tracer runs on the loop, which the ledger must not stop."""
+
+    async def test_runs_are_told_as_well(self, book: Book, run: Run) -> None:
+        worker = ASYNCIO.start(run, "ledger")
+        worker.wait_for("ready.")
+        success = sample.counting.apply_async((2,), queue="ledger")
+        failure = sample.fail.apply_async(queue="ledger")
+        told = await book.wait(success.id), await book.wait(failure.id)
+        assert [run.state for run in told] == [RunState.SUCCESS, RunState.FAILURE]
+        assert told[0].progress == {"done": 2, "total": 2, "note": "step 2"}
+        assert (told[0].attempts, told[0].worker) == (1, worker.name)
+        assert worker.stop() == 0
 
 
 class TestRetention:

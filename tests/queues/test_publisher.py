@@ -1,17 +1,21 @@
 """Publishing from a loop never stops the loop, with the broker there or away."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import Iterator
 
 import pytest
+from redis import Redis
 
+from src.core.config import settings
 from src.core.effects import TaskCall
 from src.core.exceptions import ServiceUnavailableError
 from src.queues.celery import Celery
 from src.queues.outbox import CeleryPublisher
 from src.queues.publisher import Publisher
+from tests.queues import sample
 
 
 @pytest.fixture
@@ -58,8 +62,23 @@ class TestABrokerThatIsAway:
         assert await watching < 0.1
 
 
-class TestOrder:
-    async def test_messages_leave_in_the_order_of_the_calls(self) -> None:
-        publisher, sent = Publisher(), list[int]()
-        await asyncio.gather(*(publisher.publish(sent.append, number) for number in range(100)))
-        assert sent == list(range(100))
+class TestManyCallers:
+    async def test_messages_leave_in_the_order_of_the_calls(self, key: str) -> None:
+        results = await asyncio.gather(*(sample.add.options(queue=key).adelay(number, 0) for number in range(50)))
+        with Redis.from_url(str(settings.CELERY_REDIS_URL)) as broker:
+            queued = [json.loads(message)["headers"]["id"] for message in broker.lrange(key, 0, -1)]
+        assert queued[::-1] == [result.id for result in results]
+
+    async def test_they_share_one_connection(self, key: str) -> None:
+        with Celery("counted", broker=str(settings.CELERY_REDIS_URL), set_current=False) as app:
+            app.conf.broker_transport_options = {"client_name": key}
+            sender = CeleryPublisher(app)
+            await sender.send(TaskCall(key))
+            before = connections(key)
+            await asyncio.gather(*(sender.send(TaskCall(key)) for _ in range(50)))
+            assert connections(key) == before > 0
+
+
+def connections(name: str) -> int:
+    with Redis.from_url(str(settings.CELERY_REDIS_URL), decode_responses=True) as broker:
+        return [client["name"] for client in broker.client_list()].count(name)

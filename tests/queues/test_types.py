@@ -1,6 +1,9 @@
-"""What mypy says about right and wrong uses of tasks."""
+"""What mypy and pyright say about right and wrong uses of tasks: both find the same."""
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,9 +35,12 @@ async def h(self: Any, x: int) -> list[int]:
 
 async def uses() -> None:
     reveal_type(f.delay(1))  # -> AsyncResult[str]
+    reveal_type(f.delay(1).get())  # -> str
     reveal_type(await f.adelay(1))  # -> AsyncResult[str]
     reveal_type(await f(1))  # -> str
     reveal_type(f.apply_async((1,), countdown=5))  # -> AsyncResult[str]
+    reveal_type(f.options(countdown=5, queue="x").delay(1))  # -> AsyncResult[str]
+    reveal_type(await f.options(countdown=5).adelay(1))  # -> AsyncResult[str]
     reveal_type(f.s(1))  # -> Signature[str]
     reveal_type(g(1))  # -> int
     reveal_type(g.delay(1, y="a"))  # -> AsyncResult[int]
@@ -43,32 +49,70 @@ async def uses() -> None:
     f.delay()  # error: call-arg
     await f.adelay(None)  # error: arg-type
     f.adelay(1)  # error: unused-coroutine
+    f.options(countdown=5).delay("a")  # error: arg-type
+    f.options(count_down=5)  # error: call-arg
     g.delay(1, z="a")  # error: call-arg
     g.si("a")  # error: arg-type
     h.delay("a")  # error: arg-type
     app.task(name="i", ack_late=True)  # error: call-overload
 """
+PYRIGHT = {
+    "arg-type": "reportArgumentType",
+    "call-arg": "reportCallIssue",
+    "call-overload": "reportCallIssue",
+    "unused-coroutine": "reportUnusedCoroutine",
+}
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str, str]]:
-    """What mypy says: line, `note` or `error`, text."""
+def snippet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("typed") / "snippet.py"
     path.write_text(SNIPPET)
-    output, errors, _ = api.run([str(path), "--config-file", str(ROOT / "pyproject.toml"), "--no-pretty"])
-    assert not errors
-    return [(int(line), kind, text) for line, kind, text in re.findall(r"snippet\.py:(\d+): (\w+): (.*)", output)]
+    return path
 
 
 def expected(mark: str) -> dict[int, str]:
     return {n: line.split(mark)[1] for n, line in enumerate(SNIPPET.splitlines(), 1) if mark in line}
 
 
-def test_right_uses_have_the_types_of_the_function(said: list[tuple[int, str, str]]) -> None:
-    notes = {line: re.sub(r"\bcelery\.\w+\.", "", text) for line, _, text in said if "Revealed" in text}
-    assert notes == {line: f'Revealed type is "{kind}"' for line, kind in expected("# -> ").items()}
+@pytest.fixture(scope="module")
+def mypy(snippet: Path) -> list[tuple[int, str, str]]:
+    """Line, `note` or `error`, text."""
+    output, errors, _ = api.run([str(snippet), "--config-file", str(ROOT / "pyproject.toml"), "--no-pretty"])
+    assert not errors
+    return [(int(line), kind, text) for line, kind, text in re.findall(r"snippet\.py:(\d+): (\w+): (.*)", output)]
 
 
-def test_wrong_uses_are_errors(said: list[tuple[int, str, str]]) -> None:
-    errors = {line: text.rpartition("[")[2].rstrip("]") for line, kind, text in said if kind == "error"}
-    assert errors == expected("# error: ")
+@pytest.fixture(scope="module")
+def pyright(snippet: Path) -> list[tuple[int, str, str, str]]:
+    """Line, severity, rule, text."""
+    configuration = {"include": [snippet.name], "extraPaths": [str(ROOT)], "typeCheckingMode": "standard"}
+    (snippet.parent / "pyrightconfig.json").write_text(json.dumps(configuration))
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable]
+    found = subprocess.run([*command, "-p", snippet.parent], check=False, capture_output=True, text=True)  # noqa: S603 - ours
+    return [
+        (one["range"]["start"]["line"] + 1, one["severity"], one.get("rule", ""), one["message"])
+        for one in json.loads(found.stdout)["generalDiagnostics"]
+    ]
+
+
+class TestMypy:
+    def test_right_uses_have_the_types_of_the_function(self, mypy: list[tuple[int, str, str]]) -> None:
+        notes = {line: re.sub(r"\bcelery\.\w+\.", "", text) for line, _, text in mypy if "Revealed" in text}
+        assert notes == {line: f'Revealed type is "{kind}"' for line, kind in expected("# -> ").items()}
+
+    def test_wrong_uses_are_errors(self, mypy: list[tuple[int, str, str]]) -> None:
+        errors = {line: text.rpartition("[")[2].rstrip("]") for line, kind, text in mypy if kind == "error"}
+        assert errors == expected("# error: ")
+
+
+class TestPyright:
+    def test_right_uses_have_the_types_of_the_function(self, pyright: list[tuple[int, str, str, str]]) -> None:
+        notes = {line: text for line, severity, _, text in pyright if severity == "information"}
+        assert {line: text.rpartition(' is "')[2].removesuffix('"') for line, text in notes.items()} == expected(
+            "# -> "
+        )
+
+    def test_wrong_uses_are_errors(self, pyright: list[tuple[int, str, str, str]]) -> None:
+        errors = {line: rule for line, severity, rule, _ in pyright if severity == "error"}
+        assert errors == {line: PYRIGHT[code] for line, code in expected("# error: ").items()}

