@@ -43,7 +43,7 @@ def deployed_environment() -> dict[str, str]:
     }
 
 
-class TestFirstRun:
+class TestRow24FirstRun:
     def test_it_makes_the_documented_administrator(self, filled: Scratch) -> None:
         ((hashed, _),) = filled.rows(ADMIN)
         assert verify_password("123456", hashed)[0]
@@ -70,7 +70,7 @@ def output(deployed_environment: dict[str, str]) -> Iterator[tuple[Scratch, list
         yield database, [database.run("src.initdb", **deployed_environment).stdout for _ in range(2)]
 
 
-class TestDeployed:
+class TestRow24Deployed:
     def test_a_made_up_password_is_told(self, output: tuple[Scratch, list[str]]) -> None:
         database, (first, _) = output
         ((hashed, _),) = database.rows(ADMIN)

@@ -60,9 +60,6 @@ class TestDebug:
         assert 'src="http' not in page
         assert 'href="http' not in page
 
-    async def test_the_swagger_login_exists(self, debug: httpx.AsyncClient) -> None:
-        assert (await debug.post("/api/v1/auth/login/swagger")).status_code == 422
-
 
 @pytest.mark.usefixtures("resources")
 class TestProduction:
@@ -70,15 +67,21 @@ class TestProduction:
     async def test_there_is_no_documentation(self, production: httpx.AsyncClient, path: str) -> None:
         assert (await production.get(path)).status_code == 404
 
-    async def test_the_swagger_login_does_not_exist(self, production: httpx.AsyncClient) -> None:
-        form = {"username": "admin", "password": "123456"}
-        assert (await production.post("/api/v1/auth/login/swagger", data=form)).status_code == 404
-
     async def test_the_api_is_there(self, production: httpx.AsyncClient) -> None:
         assert (await production.get("/api/v1/notices")).status_code == 401
 
     async def test_browsers_are_told_to_stay_with_https(self, production: httpx.AsyncClient) -> None:
         assert "Strict-Transport-Security" in (await production.get("/livez")).headers
+
+
+@pytest.mark.usefixtures("resources")
+class TestRow25SwaggerLogin:
+    async def test_exists_where_debugging_is(self, debug: httpx.AsyncClient) -> None:
+        assert (await debug.post("/api/v1/auth/login/swagger")).status_code == 422
+
+    async def test_does_not_exist_in_production(self, production: httpx.AsyncClient) -> None:
+        form = {"username": "admin", "password": "123456"}
+        assert (await production.post("/api/v1/auth/login/swagger", data=form)).status_code == 404
 
 
 UNGUARDED = """
@@ -92,7 +95,7 @@ main.create_registry(main.rest, main.server, main.settings)
 """
 
 
-class TestStart:
+class TestRow33Start:
     def test_a_route_without_a_guard_stops_it_by_name(self) -> None:
         ended = subprocess.run(  # noqa: S603 - our own
             [sys.executable, "-c", UNGUARDED], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False

@@ -13,9 +13,10 @@ import string
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from scripts.bench.servers import ROOT, serve
+from scripts.bench.servers import ROOT, Server, serve
 from src.local.stores import embedded_stores
 
 OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
@@ -207,14 +208,61 @@ class Attack:
             raise RuntimeError(f"The answers differ: {bodies}")
         return {name: statistics.median(values) for name, values in times.items()}
 
+    async def login_flood(self, count: int, at_once: int) -> tuple[Counter[int], float]:
+        """Many logins; their statuses, and the 99th percentile of another route's seconds meanwhile."""
+        bodies = [{"username": "admin", **await self.encrypted("123456")} for _ in range(count)]
+        statuses: Counter[int] = Counter()
+
+        async def log_in() -> None:
+            while bodies:
+                answer = await self.client.post("/api/v1/auth/login", json=bodies.pop(), headers=AGENT)
+                statuses[answer.status_code] += 1
+
+        over = threading.Event()
+        probing = asyncio.create_task(asyncio.to_thread(_probe, f"{self.client.base_url}/livez", over))
+        await asyncio.gather(*(log_in() for _ in range(at_once)))
+        over.set()
+        seconds = sorted(await probing)
+        return statuses, seconds[int(len(seconds) * 0.99)]
+
+    async def large_bodies(self, megabytes: int) -> Counter[int]:
+        """A body that says how large it is, and one that does not; both have to be 413."""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(megabytes):
+                yield bytes(1 << 20)
+
+        contents: list[Any] = [bytes(megabytes << 20), chunks()]
+        answers = [await self.client.post("/api/v1/auth/login", content=content) for content in contents]
+        return Counter(answer.status_code for answer in answers)
+
+
+def _probe(url: str, over: threading.Event) -> list[float]:
+    """How long each of many requests takes; in a thread, because the loop is busy with its own."""
+    seconds: list[float] = []
+    with httpx.Client() as client:
+        while not over.is_set():
+            started = time.perf_counter()
+            client.get(url)
+            seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def _peak_mebibytes(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
 
 def _b64(content: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 
 
-async def attack(ports: list[int]) -> list[str]:
+async def attack(servers: list[Server]) -> list[str]:
     """Run everything; returns what went wrong."""
-    clients = [httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) for port in ports]
+    limits = httpx.Limits(max_connections=None)
+    clients = [
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=30, limits=limits) for server in servers
+    ]
     attacker = Attack(clients, seed=2026)
     breaches: list[str] = []
 
@@ -237,6 +285,15 @@ async def attack(ports: list[int]) -> list[str]:
     spread = max(medians.values()) / min(medians.values()) - 1
     shown = {name: f"{seconds * 1000:.1f} ms" for name, seconds in medians.items()}
     judge(f"four kinds of failed login, medians within {spread:.1%}", shown, spread <= 0.05)
+    statuses, delay = await attacker.login_flood(400, 100)
+    shown_flood = f"{dict(statuses)}, another route's p99 {delay * 1000:.0f} ms"
+    judge("400 logins, 100 at once, by status", shown_flood, set(statuses) <= {200, 503} and delay <= 0.05)
+    before = _peak_mebibytes(servers[0].pid)
+    refused = await attacker.large_bodies(100)
+    grown = _peak_mebibytes(servers[0].pid) - before
+    judge(
+        f"100 MiB bodies, {grown:.1f} MiB more memory, by status", dict(refused), set(refused) == {413} and grown <= 10
+    )
     for client in clients:
         await client.aclose()
     return breaches
@@ -254,7 +311,7 @@ def main() -> int:
                 serve("src.main:app", "/livez", environment) as first,
                 serve("src.main:app", "/livez", environment) as second,
             ):
-                return 1 if asyncio.run(attack([first.port, second.port])) else 0
+                return 1 if asyncio.run(attack([first, second])) else 0
 
 
 if __name__ == "__main__":

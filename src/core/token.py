@@ -1,4 +1,6 @@
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -30,11 +32,12 @@ class RefreshClaims:
 
 
 class TokenIssuer:
-    """Signs and reads the two kinds of tokens."""
+    """Signs and reads the two kinds of tokens, and tells the time that they and their sessions go by."""
 
-    def __init__(self, settings: AuthSettings) -> None:
+    def __init__(self, settings: AuthSettings, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
-        common = {"issuer": settings.issuer, "audience": settings.audience}
+        self._clock = clock
+        common: dict[str, Any] = {"issuer": settings.issuer, "audience": settings.audience, "clock": clock}
         self._access = TokenCodec(
             typ="at+jwt",
             keys=_keys(settings.access_token_key, settings.access_token_previous_key),
@@ -49,6 +52,10 @@ class TokenIssuer:
             maximum_seconds=settings.session_idle_seconds,
             **common,
         )
+
+    def now(self) -> int:
+        """The present, in whole Unix seconds."""
+        return int(self._clock())
 
     def access(self, user_id: UUID, session_id: str, now: int) -> str:
         """A short-lived access token."""

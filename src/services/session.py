@@ -1,4 +1,3 @@
-import time
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -45,7 +44,7 @@ class SessionService:
 
     async def start(self, user_id: UUID, client: Client) -> TokenPair:
         """Begin a session for a user who has proven who they are."""
-        now = int(time.time())
+        now = self.tokens.now()
         claims = RefreshClaims(user_id, new_id(), new_id(), now, now, self._expiry(now, now))
         pair = self._pair(claims, now)
         stored = _stored(claims, pair.refresh_token)
@@ -62,7 +61,7 @@ class SessionService:
         Raises:
             UnauthorizedError: The token is spent (which ends its session), expired, or another client's.
         """
-        now = int(time.time())
+        now = self.tokens.now()
         new = self._successor(old, new_id(), now, self._expiry(now, old.session_started_at))
         rotation, stored = await self.sessions.rotate(
             old.user_id,
@@ -102,7 +101,7 @@ class SessionService:
 
     async def list(self, user_id: UUID) -> list[dict[str, Any]]:
         """The user's live sessions, newest first."""
-        return await self.sessions.list(user_id, int(time.time()))
+        return await self.sessions.list(user_id, self.tokens.now())
 
     async def end(self, user_id: UUID, session_id: str) -> bool:
         """End one session, with its access and refresh tokens; False when there was none."""

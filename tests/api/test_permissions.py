@@ -72,7 +72,7 @@ class TestGrant:
         assert [await status(client, person) for _ in range(2)] == [200, 200]
 
 
-class TestDisabled:
+class TestRow35Disabled:
     async def test_a_role_gives_nothing(self, client: httpx.AsyncClient, uow: UnitOfWork, reader: Person) -> None:
         await change_role(uow, reader, status=False)
         assert await status(client, reader) == 403
@@ -147,7 +147,7 @@ class TestWarm:
         assert statements == []
 
 
-class TestChange:
+class TestRow34Change:
     """A change in SQL bites once it is told to the cache, and nothing stale survives that."""
 
     async def test_what_a_role_lost_is_refused_at_once(

@@ -38,7 +38,7 @@ class TestDeployed:
 
 
 @pytest.mark.usefixtures("environment")
-class TestKeys:
+class TestRow06Keys:
     @pytest.mark.parametrize("name", ["ACCESS_TOKEN_KEY", "REFRESH_TOKEN_KEY", "RSA_PRIVATE_KEY"])
     def test_a_missing_key_is_refused(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.delenv(name)
@@ -67,7 +67,7 @@ class TestKeys:
 
 
 @pytest.mark.usefixtures("environment")
-class TestOrigins:
+class TestRow41Origins:
     @pytest.mark.parametrize("value", ['["*"]', '["https://shop.example", "*"]'])
     def test_a_wildcard_is_refused(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
         monkeypatch.setenv("CORS_ORIGINS", value)
@@ -85,7 +85,7 @@ class TestOrigins:
         assert Settings.load(deployed).cors.origins_regex
 
 
-class TestRsaKey:
+class TestRow29RsaKey:
     def test_pem_text_serves(self, deployed: Path) -> None:
         assert Settings.load(deployed).auth.rsa_private_key.key_size == 3072
 
@@ -130,7 +130,7 @@ class TestRsaKey:
         assert "does not belong" in refusal(deployed)
 
 
-class TestDebug:
+class TestRow06Debug:
     @pytest.mark.parametrize("environment", ["LOCAL", "TESTING"])
     def test_no_keys_are_needed(self, root: Path, monkeypatch: pytest.MonkeyPatch, environment: str) -> None:
         monkeypatch.setenv("ENVIRONMENT", environment)
@@ -141,7 +141,7 @@ class TestDebug:
         assert auth.access_token_key != auth.refresh_token_key
 
 
-class TestProcess:
+class TestRow06Process:
     @pytest.mark.parametrize("name", ["ACCESS_TOKEN_KEY", "RSA_PRIVATE_KEY"])
     def test_it_ends_with_code_1_and_one_line(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.setenv(name, "your_key")

@@ -54,7 +54,7 @@ class TestJson:
         assert entries[-1]["event"] == "two\nlines"
 
 
-class TestSecrets:
+class TestRow45Secrets:
     def test_values_of_secret_names_are_masked(self, output: list[str]) -> None:
         assert "hunter2" not in "".join(output)
 

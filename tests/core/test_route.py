@@ -80,7 +80,7 @@ class TestCodes:
             assert (await client.request(method, path)).json() == f"{method}:/api/v1/things/{{thingId}}"
 
 
-class TestGuards:
+class TestRow33Guards:
     def test_an_unguarded_route_is_refused_by_name(self) -> None:
         with pytest.raises(RuntimeError, match="GET:/api/v1/things is neither guarded"):
             check(app_with())

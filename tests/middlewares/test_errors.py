@@ -43,7 +43,7 @@ UNEXPECTED = [
 ]
 
 
-class TestUnexpected:
+class TestRow40Unexpected:
     @pytest.mark.parametrize("error", UNEXPECTED, ids=lambda error: type(error).__name__)
     async def test_it_is_500_in_the_envelope(self, app: FastAPI, client: httpx.AsyncClient, error: Exception) -> None:
         failing(app, error)

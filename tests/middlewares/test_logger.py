@@ -3,7 +3,9 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from tests.people import PASSWORD, Person
+from src.core.database import Resources
+from tests.login import encrypted
+from tests.people import PASSWORD, People, Person
 from tests.served import Served
 
 KEYS = "/api/v1/auth/keys/public"
@@ -50,7 +52,7 @@ class TestRequestId:
         assert {"login_failed", "request"} <= {entry["event"] for entry in entries}
 
 
-class TestSecrets:
+class TestRow45Secrets:
     async def test_a_login_leaves_neither_password_nor_token(self, served: Served, served_admin: Person) -> None:
         form = {"username": served_admin.user.username, "password": PASSWORD}
         answer = await served.client.post("/api/v1/auth/login/swagger", data=form)
@@ -69,3 +71,25 @@ class TestSecrets:
         await logged(served, "GET", "/api/v1/notices", headers=headers)
         await logged(served, "POST", "/api/v1/auth/token/refresh", headers=headers)
         assert "hunter3" not in served.output.read_text()
+
+    async def test_a_whole_visit_leaves_ids_alone(self, served: Served, resources: Resources) -> None:
+        async with resources.unit_of_work() as uow:
+            person = await People(uow, resources).create()
+        client, name = served.client, person.user.username
+        body = {"username": name, **await encrypted(client)}
+        pair = (await client.post("/api/v1/auth/login", json=body)).json()["data"]
+        agent = {"User-Agent": client.headers["User-Agent"]}
+        refresh = {"X-Refresh-Token": pair["refreshToken"], **agent}
+        next_pair = (await client.post("/api/v1/auth/token/refresh", headers=refresh)).json()["data"]
+        await client.post("/api/v1/auth/token/refresh", headers={**refresh, "User-Agent": "thief"})
+        headers = {"Authorization": f"Bearer {next_pair['accessToken']}"}
+        first, second = await encrypted(client), await encrypted(client, "a new and long enough one")
+        change = {"oldPassword": first["password"], "newPassword": second["password"], "kid": first["kid"]}
+        await client.put("/api/v1/auth/password", json=change, headers=headers)
+        await logged(served, "POST", "/api/v1/auth/logout", headers=headers)
+        output = served.output.read_text()
+        tokens = [made[kind] for made in (pair, next_pair) for kind in ("accessToken", "refreshToken")]
+        secrets = [PASSWORD, "a new and long enough one", body["password"], *change.values(), *tokens]
+        assert [secret for secret in secrets if secret != first["kid"] and secret in output] == []
+        entries = [json.loads(line) for line in output.splitlines() if str(person.user.id) in line]
+        assert {"login", "refresh_failed", "password_changed", "session_ended"} <= {each["event"] for each in entries}

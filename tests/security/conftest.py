@@ -1,11 +1,46 @@
+import time
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from src.core.database import Resources
+from src.core.token import TokenIssuer
 from src.main import app
-from tests.people import People
+from tests.people import People, Person
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Imported only after the settings of this session stand."""
+    config.pluginmanager.import_plugin("tests.served")
+
+
+class Clock:
+    """The time that tokens and sessions go by, which a test may move; Redis goes by its own."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        self._ahead += seconds
+
+
+@pytest.fixture
+def clock(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(resources, "tokens", TokenIssuer(resources.settings.auth, clock))
+    return clock
+
+
+@pytest.fixture
+async def person(people: People) -> Person:
+    """Somebody without rights, logged in."""
+    return await people.create()
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def python(code: str, variables: dict[str, str]) -> "subprocess.CompletedProcess
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)  # noqa: S603 - our own
 
 
-class TestBodyLimit:
+class TestRow46BodyLimit:
     async def test_413_with_a_stated_length_is_the_envelope(self, client: httpx.AsyncClient) -> None:
         answer = await client.post("/api/v1/auth/login", content=b" " * (1024 * 1024 + 1))
         assert answer.status_code == 413
@@ -49,7 +49,7 @@ class TestBodyLimit:
         assert (await client.get("/api/v1/auth/sessions", headers=admin.headers)).status_code == 200
 
 
-class TestInput:
+class TestRow38Input:
     @pytest.mark.parametrize("name", ["a\0b", "\0"])
     async def test_swagger_login_nul(self, client: httpx.AsyncClient, name: str) -> None:
         answer = await client.post("/api/v1/auth/login/swagger", data={"username": name, "password": "x"})
@@ -69,7 +69,7 @@ class TestInput:
         assert answer.json()["data"]["expiresAt"] == "2998-12-31T22:00:00Z"
 
 
-class TestRefresh:
+class TestRow15Refresh:
     async def test_a_disabled_user_gets_no_new_tokens(self, client: httpx.AsyncClient, people: People) -> None:
         person = await people.create(status=False)
         answer = await client.post(
@@ -78,7 +78,7 @@ class TestRefresh:
         assert answer.status_code == 401
 
 
-class TestChallenge:
+class TestRow30Challenge:
     async def test_it_is_remembered_for_as_long_as_it_would_be_valid(self, resources: Resources) -> None:
         challenges = ChallengeService(resources.settings.auth, resources.redis)
         challenges.lifetime_seconds = 1
@@ -89,7 +89,7 @@ class TestChallenge:
         assert not await challenges.spend(challenge, int(time.time()))
 
 
-class TestStores:
+class TestRow43Stores:
     async def test_connections_that_a_restart_of_redis_closed_fail_nobody(self, resources: Resources) -> None:
         async with proxied(os.environ["REDIS_DATABASE_URL"]) as (url, proxy):
             redis = create_redis(resources.settings.redis.model_copy(update={"database_url": SecretStr(url)}))
@@ -126,7 +126,7 @@ def check(app: FastAPI) -> None:
     RouteRegistry(app).check_guards(permission=permission, session=session, audit=audit, public=(), self_service=())
 
 
-class TestRegistry:
+class TestRow33Registry:
     def test_an_unguarded_route_cannot_hide_behind_a_guarded_one_of_its_code(self) -> None:
         app = FastAPI()
         app.add_api_route("/api/v1/things", one)
@@ -173,7 +173,7 @@ except RuntimeError:
 """
 
 
-class TestLogs:
+class TestRow45Logs:
     @pytest.mark.parametrize("environment", ["LOCAL", "TESTING"])
     def test_a_traceback_shows_no_local_variables(self, environment: str) -> None:
         variables = os.environ | {"ENVIRONMENT": environment}
@@ -208,7 +208,7 @@ SMALL_KEYS = [
 ]
 
 
-class TestDeployed:
+class TestRow06Deployed:
     @pytest.mark.parametrize("changes", SMALL_KEYS, ids=str)
     def test_it_is_refused_in_one_line(self, changes: dict[str, str]) -> None:
         variables = os.environ | DEPLOYED | changes

@@ -6,13 +6,13 @@ import pytest
 
 from src.utils.jwt import InvalidTokenError, TokenCodec
 
-CODEC = TokenCodec("at+jwt", ["k" * 40], "issuer", "audience", ("iat", "exp"), maximum_seconds=60)
+CODEC = TokenCodec("at+jwt", ["k" * 40], "issuer", "audience", ("iat", "nbf", "exp"), maximum_seconds=60)
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def token(lifetime_seconds: int = 60) -> str:
     now = int(time.time())
-    return CODEC.encode({"iat": now, "exp": now + lifetime_seconds})
+    return CODEC.encode({"iat": now, "nbf": now, "exp": now + lifetime_seconds})
 
 
 class TestRow02Lifetime:

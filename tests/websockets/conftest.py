@@ -79,7 +79,7 @@ async def serve(app: ASGIApp, *, lifespan: Literal["on", "off"]) -> AsyncIterato
 
 Connect = Callable[..., Awaitable[Peer]]
 Visit = Callable[[Person], Awaitable[SocketClient]]
-Join = Callable[[Person], Awaitable[Peer]]
+Join = Callable[..., Awaitable[Peer]]
 
 
 @pytest.fixture(scope="session")
@@ -143,11 +143,11 @@ async def join(resources: Resources) -> AsyncIterator[Join]:
     peers: list[Peer] = []
     async with aiohttp.ClientSession() as http, serve(elsewhere.asgi(rest), lifespan="off") as url:
 
-        async def connect(person: Person) -> Peer:
+        async def connect(person: Person, **options: Any) -> Peer:
             peer = Peer(http)
             peers.append(peer)
-            auth = {"token": person.tokens.access_token}
-            await peer.client.connect(url, auth=auth, transports=["websocket"], wait_timeout=3)
+            usual = {"auth": {"token": person.tokens.access_token}, "transports": ["websocket"], "wait_timeout": 3}
+            await peer.client.connect(url, **usual | options)
             async with asyncio.timeout(3):
                 while not elsewhere.manager.is_listening:  # noqa: ASYNC110 - nobody is told of a subscription
                     await asyncio.sleep(0.01)

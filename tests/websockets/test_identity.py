@@ -1,11 +1,13 @@
-"""The product's connections end with what let them in, in every process."""
+"""The product's connections need a login and end with it, in every process: SECURITY row 42."""
 
 import asyncio
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
+from socketio.exceptions import ConnectionError as RefusedError
 
 from src.core.config import settings
 from src.core.database import Resources
@@ -22,7 +24,21 @@ async def is_told_and_disconnected(peer: Peer) -> bool:
     return event == "error" and body["code"] == 1008
 
 
-class TestConnections:
+class TestRow42Connect:
+    @pytest.mark.parametrize("auth", [None, {}, {"token": ""}, {"token": "made.up.token"}, {"token": 1}, "token"])
+    async def test_without_a_token_of_ours_is_refused(self, join: Join, people: People, auth: Any) -> None:
+        person = await people.create()
+        with pytest.raises(RefusedError):
+            await join(person, auth=auth)
+
+    async def test_after_a_logout_is_refused(self, client: httpx.AsyncClient, people: People, join: Join) -> None:
+        person = await people.create()
+        await client.post("/api/v1/auth/logout", headers=person.headers)
+        with pytest.raises(RefusedError):
+            await join(person)
+
+
+class TestRow42Connections:
     async def test_end_with_a_logout(self, client: httpx.AsyncClient, people: People, join: Join) -> None:
         person = await people.create()
         peer = await join(person)

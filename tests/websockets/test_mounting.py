@@ -19,7 +19,7 @@ GOOD = {"Origin": "http://good.example"}
 EVIL = {"Origin": "http://evil.example"}
 
 
-class TestCors:
+class TestRow42Origin:
     @pytest.fixture(autouse=True)
     def _middleware(self, app: FastAPI, sio: AsyncServer) -> None:
         app.add_middleware(CORSMiddleware, allow_origins=["http://good.example"], allow_credentials=True)

@@ -6,9 +6,9 @@ from fastapi.security import OAuth2PasswordRequestForm
 
 from src.api.route import AuditedRoute
 from src.core.exceptions import NotFoundError
+from src.crud.user import UserCRUD
 from src.deps.audit import AuditDep
 from src.deps.auth import (
-    AuthCrudDep,
     AuthServiceDep,
     ClientDep,
     HeaderRefreshTokenDep,
@@ -18,6 +18,7 @@ from src.deps.auth import (
     UserDBDep,
     require_enabled,
 )
+from src.deps.database import ResourcesDep
 from src.deps.user import PasswordServiceDep, UserServiceDep
 from src.schemas.auth import (
     LoginRequest,
@@ -73,11 +74,12 @@ async def refresh(
     token: HeaderRefreshTokenDep,
     client: ClientDep,
     sessions: SessionServiceDep,
-    users: AuthCrudDep,
+    resources: ResourcesDep,
 ) -> Response[TokenResponse]:
     """Exchange a refresh token for the next token pair."""
+    async with resources.sessions() as session:  # first, and over before Redis is asked: a refusal spends no token
+        await require_enabled(UserCRUD(session), claims.user_id)
     pair = await sessions.refresh(claims, token, client)
-    await require_enabled(users, claims.user_id)
     return ok(TokenResponse.model_validate(pair))
 
 

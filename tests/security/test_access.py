@@ -1,4 +1,4 @@
-"""Every route of the application against somebody without rights: a new one is covered as it appears."""
+"""Every route against somebody without rights, a new one as it appears: SECURITY row 33."""
 
 import re
 from uuid import uuid4
@@ -27,7 +27,7 @@ async def call(client: httpx.AsyncClient, route: RouteInfo, headers: dict[str, s
     return (await client.request(route.methods[0], path, headers=headers)).status_code
 
 
-class TestAnonymous:
+class TestRow33Anonymous:
     @pytest.mark.parametrize("route", CLOSED, ids=codes(CLOSED))
     async def test_is_told_to_log_in(self, client: httpx.AsyncClient, route: RouteInfo) -> None:
         assert await call(client, route, {}) == 401
@@ -37,7 +37,7 @@ class TestAnonymous:
         assert await call(client, route, {"Authorization": "Bearer made.up.token"}) == 401
 
 
-class TestWithoutCodes:
+class TestRow33WithoutCodes:
     @pytest.mark.parametrize("route", GUARDED, ids=codes(GUARDED))
     async def test_every_guarded_route_is_403(
         self, client: httpx.AsyncClient, people: People, route: RouteInfo
@@ -45,7 +45,7 @@ class TestWithoutCodes:
         assert await call(client, route, (await people.create()).headers) == 403
 
 
-class TestWithOneCode:
+class TestRow33WithOneCode:
     @pytest.mark.parametrize("route", GUARDED, ids=codes(GUARDED))
     async def test_its_route_is_open(self, client: httpx.AsyncClient, people: People, route: RouteInfo) -> None:
         assert await call(client, route, (await people.create(route.code)).headers) not in {401, 403}
@@ -56,7 +56,7 @@ class TestWithOneCode:
         assert {await call(client, route, headers) for route in others} == {403}
 
 
-class TestLists:
+class TestRow33Lists:
     def test_what_is_public_stays_few(self) -> None:
         assert sorted(access.PUBLIC) == [
             "GET:/api/v1/auth/keys/public",

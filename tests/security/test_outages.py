@@ -1,15 +1,16 @@
-"""The application as a process of its own, whose stores fail in the ways that networks do."""
+"""The application as a process of its own, whose stores fail in the ways that networks do: SECURITY rows 40, 43, 44."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import text
 
 from src.core.database import Resources
-from tests.people import Person
+from tests.people import PASSWORD, Person
 from tests.served import Served, serve
 
 FAULTS = ["hang", "refuse", "reset"]
@@ -37,7 +38,7 @@ async def warm(served: Served, served_admin: Person) -> Person:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("store", ["redis", "postgres"])
-class TestStoreIsAway:
+class TestRow43StoreIsAway:
     async def test_a_route_that_needs_it_is_503_in_time(
         self, served: Served, warm: Person, store: str, fault: str
     ) -> None:
@@ -54,19 +55,76 @@ class TestStoreIsAway:
         assert {(await get(served, warm)).status_code for _ in range(10)} == {200}
 
 
+# A route that needs the store, for each.
+NEEDED = {
+    "redis": GUARDED,
+    "postgres": "/api/v1/users",
+    "mongo": "/api/v1/audit-logs",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("store", NEEDED)
+class TestRow40StoreIsAway:
+    async def test_the_answer_says_nothing_of_it(self, served: Served, warm: Person, store: str, fault: str) -> None:
+        getattr(served.stores[store], fault)()
+        answer = (await get(served, warm, NEEDED[store])).json()
+        assert {**answer, "ts": 0, "requestId": ""} == {
+            "code": 503,
+            "message": "Service Unavailable.",
+            "ts": 0,
+            "data": None,
+            "error": "service.unavailable",
+            "requestId": "",
+        }
+
+
+def sign_in(person: Person) -> dict[str, Any]:
+    return {"url": "/api/v1/auth/login/swagger", "data": {"username": person.user.username, "password": PASSWORD}}
+
+
+def refresh(person: Person) -> dict[str, Any]:
+    headers = {"X-Refresh-Token": person.tokens.refresh_token, "User-Agent": person.headers["User-Agent"]}
+    return {"url": "/api/v1/auth/token/refresh", "headers": headers}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("store", ["redis", "postgres"])
-class TestAnswer:
-    async def test_it_says_nothing_of_hosts(self, served: Served, warm: Person, store: str) -> None:
-        served.stores[store].refuse()
-        answer = (await get(served, warm)).json()
-        assert (answer["message"], answer["data"]) == ("Service Unavailable.", None)
+@pytest.mark.parametrize("request_of", [sign_in, refresh])
+class TestRow43Authentication:
+    async def test_it_is_503_and_costs_the_user_nothing(
+        self, served: Served, warm: Person, store: str, fault: str, request_of: Callable[[Person], dict[str, Any]]
+    ) -> None:
+        getattr(served.stores[store], fault)()
+        away = await served.client.post(**request_of(warm))
+        await served.stores[store].heal()
+        back = await served.client.post(**request_of(warm))
+        assert (away.status_code, "Retry-After" in away.headers, back.status_code) == (503, True, 200)
 
 
-class TestWithoutRedis:
-    @pytest.mark.parametrize("path", ["/api/v1/auth/user/info", "/api/v1/auth/sessions", "/api/v1/router/backend"])
-    async def test_nobody_is_let_in(self, served: Served, warm: Person, path: str) -> None:
-        served.stores["redis"].refuse()
+OPEN = ["/api/v1/auth/keys/public", "/livez"]
+CLOSED = [
+    "/api/v1/auth/user/info",
+    "/api/v1/auth/sessions",
+    "/api/v1/router/backend",
+    "/api/v1/users",
+    "/api/v1/roles",
+    "/api/v1/permissions/mine",
+    "/api/v1/audit-logs",
+]
+
+
+class TestRow44WithoutRedis:
+    @pytest.mark.parametrize("fault", FAULTS)
+    @pytest.mark.parametrize("path", CLOSED)
+    async def test_nobody_is_let_in(self, served: Served, warm: Person, path: str, fault: str) -> None:
+        getattr(served.stores["redis"], fault)()
         assert (await get(served, warm, path)).status_code == 503
+
+    @pytest.mark.parametrize("path", OPEN)
+    async def test_what_needs_no_login_goes_on(self, served: Served, path: str) -> None:
+        served.stores["redis"].refuse()
+        assert (await get(served, None, path)).status_code == 200
 
     async def test_a_bad_token_is_still_401(self, served: Served) -> None:
         served.stores["redis"].refuse()
@@ -77,16 +135,14 @@ class TestWithoutRedis:
         form = {"username": warm.user.username, "password": "wrong"}
         assert (await served.client.post("/api/v1/auth/login/swagger", data=form)).status_code == 503
 
-    async def test_a_refresh_is_503_and_spends_nothing(self, served: Served, warm: Person) -> None:
-        headers = {"X-Refresh-Token": warm.tokens.refresh_token, "User-Agent": warm.headers["User-Agent"]}
-        served.stores["redis"].refuse()
-        first = await served.client.post("/api/v1/auth/token/refresh", headers=headers)
-        await served.stores["redis"].heal()
-        second = await served.client.post("/api/v1/auth/token/refresh", headers=headers)
-        assert (first.status_code, second.status_code) == (503, 200)
+
+class TestRow44WithoutPostgres:
+    async def test_whoever_is_not_known_yet_is_not_let_in(self, served: Served, served_admin: Person) -> None:
+        served.stores["postgres"].refuse()
+        assert (await get(served, served_admin, "/api/v1/router/backend")).status_code == 503
 
 
-class TestPostgres:
+class TestRow43Postgres:
     async def test_a_restart_is_not_noticed_afterwards(
         self, served: Served, warm: Person, resources: Resources
     ) -> None:

@@ -1,0 +1,220 @@
+"""Refresh tokens: SECURITY rows 9 to 12 and 18."""
+
+import asyncio
+
+import httpx
+import pytest
+from sqlmodel import col, update
+
+from src.core.database import Resources
+from src.core.unit_of_work import UnitOfWork
+from src.crud.session import session_key
+from src.models.user import User
+from tests.people import USER_AGENT, People, Person
+from tests.security.conftest import Clock
+from tests.served import Served
+
+REFRESH = "/api/v1/auth/token/refresh"
+INFO = "/api/v1/auth/user/info"
+DAY = 86_400
+
+
+async def refresh(client: httpx.AsyncClient, token: str, agent: str = USER_AGENT) -> httpx.Response:
+    return await client.post(REFRESH, headers={"X-Refresh-Token": token, "User-Agent": agent})
+
+
+async def successor(client: httpx.AsyncClient, token: str) -> str:
+    return str((await refresh(client, token)).json()["data"]["refreshToken"])
+
+
+async def is_alive(client: httpx.AsyncClient, person: Person) -> bool:
+    return (await client.get(INFO, headers=person.headers)).status_code == 200
+
+
+class TestRefresh:
+    async def test_it_gives_another_pair(self, client: httpx.AsyncClient, person: Person) -> None:
+        pair = (await refresh(client, person.tokens.refresh_token)).json()["data"]
+        assert pair["refreshToken"] != person.tokens.refresh_token
+
+    async def test_the_new_access_token_serves(self, client: httpx.AsyncClient, person: Person) -> None:
+        pair = (await refresh(client, person.tokens.refresh_token)).json()["data"]
+        answer = await client.get(INFO, headers={"Authorization": f"Bearer {pair['accessToken']}"})
+        assert answer.status_code == 200
+
+    async def test_the_chain_goes_on(self, client: httpx.AsyncClient, person: Person) -> None:
+        token = person.tokens.refresh_token
+        for _ in range(5):
+            token = await successor(client, token)
+        assert (await refresh(client, token)).status_code == 200
+
+    async def test_without_a_token_it_is_401(self, client: httpx.AsyncClient) -> None:
+        assert (await client.post(REFRESH)).status_code == 401
+
+    async def test_a_user_who_is_disabled_spends_nothing(
+        self, client: httpx.AsyncClient, people: People, uow: UnitOfWork
+    ) -> None:
+        person = await people.create()
+        statuses = []
+        for enabled in (False, True):
+            await uow.session.exec(update(User).where(col(User.id) == person.user.id).values(status=enabled))
+            await uow.session.commit()
+            statuses.append((await refresh(client, person.tokens.refresh_token)).status_code)
+        assert statuses == [401, 200]
+
+
+class TestRow09SingleUse:
+    async def test_20_at_once_have_one_successor(self, served: Served, served_admin: Person) -> None:
+        token = served_admin.tokens.refresh_token
+        for _ in range(10):
+            answers = await asyncio.gather(*(refresh(served.client, token) for _ in range(20)))
+            (token,) = {answer.json()["data"]["refreshToken"] for answer in answers}
+
+    async def test_the_first_of_a_chain_is_worth_nothing_in_the_end(
+        self, client: httpx.AsyncClient, person: Person
+    ) -> None:
+        token = person.tokens.refresh_token
+        for _ in range(3):
+            token = await successor(client, token)
+        assert (await refresh(client, person.tokens.refresh_token)).status_code == 401
+
+
+class TestRow10Reuse:
+    async def test_it_ends_the_access_token(self, client: httpx.AsyncClient, person: Person, clock: Clock) -> None:
+        await refresh(client, person.tokens.refresh_token)
+        clock.advance(12)
+        await refresh(client, person.tokens.refresh_token)
+        assert not await is_alive(client, person)
+
+    async def test_it_ends_the_rightful_successor(
+        self, client: httpx.AsyncClient, person: Person, clock: Clock
+    ) -> None:
+        rightful = await successor(client, person.tokens.refresh_token)
+        clock.advance(12)
+        await refresh(client, person.tokens.refresh_token)
+        assert (await refresh(client, rightful)).status_code == 401
+
+    async def test_the_users_other_sessions_go_on(
+        self, client: httpx.AsyncClient, people: People, person: Person, clock: Clock
+    ) -> None:
+        other = await people.login(person.user)
+        await refresh(client, person.tokens.refresh_token)
+        clock.advance(12)
+        await refresh(client, person.tokens.refresh_token)
+        assert await is_alive(client, other)
+
+    async def test_the_grandparent_is_reuse_inside_the_grace_too(
+        self, client: httpx.AsyncClient, person: Person
+    ) -> None:
+        latest = await successor(client, await successor(client, person.tokens.refresh_token))
+        statuses = [(await refresh(client, token)).status_code for token in (person.tokens.refresh_token, latest)]
+        assert (statuses, await is_alive(client, person)) == ([401, 401], False)
+
+
+class TestRow11Grace:
+    async def test_the_predecessor_gets_the_same_successor_again(
+        self, client: httpx.AsyncClient, person: Person
+    ) -> None:
+        first = await successor(client, person.tokens.refresh_token)
+        assert await successor(client, person.tokens.refresh_token) == first
+
+    async def test_a_retry_does_not_end_the_successor(self, client: httpx.AsyncClient, person: Person) -> None:
+        first = await successor(client, person.tokens.refresh_token)
+        await refresh(client, person.tokens.refresh_token)
+        assert (await refresh(client, first)).status_code == 200
+
+    @pytest.mark.parametrize(("seconds", "status"), [(9, 200), (11, 401)])
+    async def test_it_is_ten_seconds(
+        self, client: httpx.AsyncClient, person: Person, clock: Clock, seconds: int, status: int
+    ) -> None:
+        first = await successor(client, person.tokens.refresh_token)
+        clock.advance(seconds)
+        answer = await refresh(client, person.tokens.refresh_token)
+        assert (answer.status_code, answer.status_code == 200 and answer.json()["data"]["refreshToken"] == first) == (
+            status,
+            status == 200,
+        )
+
+    async def test_a_retry_does_not_lengthen_it(self, client: httpx.AsyncClient, person: Person, clock: Clock) -> None:
+        statuses = []
+        for _ in range(4):
+            statuses.append((await refresh(client, person.tokens.refresh_token)).status_code)
+            clock.advance(4)
+        assert statuses == [200, 200, 200, 401]
+
+
+class TestRow12Caps:
+    """Seven days without a refresh, thirty with them."""
+
+    @pytest.mark.parametrize(("seconds", "status"), [(-10, 200), (0, 401)])
+    async def test_an_idle_session_ends_after_a_week(
+        self, client: httpx.AsyncClient, person: Person, clock: Clock, seconds: int, status: int
+    ) -> None:
+        clock.advance(7 * DAY + seconds)
+        assert (await refresh(client, person.tokens.refresh_token)).status_code == status
+
+    async def test_each_refresh_begins_the_week_anew(
+        self, client: httpx.AsyncClient, person: Person, clock: Clock
+    ) -> None:
+        token = person.tokens.refresh_token
+        for _ in range(4):
+            clock.advance(6 * DAY)
+            token = await successor(client, token)
+        clock.advance(5 * DAY)
+        assert (await refresh(client, token)).status_code == 200
+
+    @pytest.mark.parametrize(("seconds", "status"), [(-10, 200), (0, 401)])
+    async def test_no_session_lives_longer_than_thirty_days(
+        self, client: httpx.AsyncClient, person: Person, clock: Clock, seconds: int, status: int
+    ) -> None:
+        token = person.tokens.refresh_token
+        for _ in range(4):
+            clock.advance(6 * DAY)
+            token = await successor(client, token)
+        clock.advance(6 * DAY + seconds)
+        assert (await refresh(client, token)).status_code == status
+
+    async def test_the_last_pair_says_how_little_is_left(
+        self, client: httpx.AsyncClient, person: Person, clock: Clock
+    ) -> None:
+        token = person.tokens.refresh_token
+        for _ in range(4):
+            clock.advance(6 * DAY)
+            token = await successor(client, token)
+        clock.advance(6 * DAY - 100)
+        assert 90 < (await refresh(client, token)).json()["data"]["refreshExpiresIn"] <= 100
+
+    async def test_redis_forgets_it_then_with_its_access_tokens(
+        self, client: httpx.AsyncClient, person: Person, clock: Clock, resources: Resources
+    ) -> None:
+        claims, token = resources.tokens.read_refresh(person.tokens.refresh_token), person.tokens.refresh_token
+        for _ in range(4):
+            clock.advance(6 * DAY)
+            token = await successor(client, token)
+        ends = await resources.redis.expiretime(session_key(claims.user_id, claims.session_id))
+        assert ends == claims.session_started_at + 30 * DAY
+
+
+class TestRow18UserAgent:
+    async def test_another_one_is_401(self, client: httpx.AsyncClient, person: Person) -> None:
+        assert (await refresh(client, person.tokens.refresh_token, "thief")).status_code == 401
+
+    async def test_none_is_401(self, client: httpx.AsyncClient, person: Person) -> None:
+        assert (await refresh(client, person.tokens.refresh_token, "")).status_code == 401
+
+    async def test_the_owner_may_go_on_after_it(self, client: httpx.AsyncClient, person: Person) -> None:
+        await refresh(client, person.tokens.refresh_token, "thief")
+        assert (await refresh(client, person.tokens.refresh_token)).status_code == 200
+
+    async def test_it_rotates_nothing(self, client: httpx.AsyncClient, person: Person, resources: Resources) -> None:
+        claims = resources.tokens.read_refresh(person.tokens.refresh_token)
+        before = await resources.redis.hgetall(session_key(claims.user_id, claims.session_id))
+        await refresh(client, person.tokens.refresh_token, "thief")
+        assert await resources.redis.hgetall(session_key(claims.user_id, claims.session_id)) == before
+
+    async def test_a_spent_token_of_another_one_ends_nothing(
+        self, client: httpx.AsyncClient, person: Person, clock: Clock
+    ) -> None:
+        await refresh(client, person.tokens.refresh_token)
+        clock.advance(12)
+        await refresh(client, person.tokens.refresh_token, "thief")
+        assert await is_alive(client, person)

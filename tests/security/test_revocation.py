@@ -1,0 +1,59 @@
+"""A permission that is taken while others use it: SECURITY row 34."""
+
+import asyncio
+from collections import Counter
+
+import httpx
+import pytest
+
+from src.core.database import Resources
+from tests.people import People, Person
+from tests.served import Served
+
+NOTICES = "GET:/api/v1/notices"
+PATH = "/api/v1/notices"
+REVOCATIONS = 40
+READERS = 8
+
+
+@pytest.fixture
+async def reader(resources: Resources) -> Person:
+    """Somebody whom the other process can see as well."""
+    async with resources.unit_of_work() as uow:
+        return await People(uow, resources).create(NOTICES)
+
+
+class TestRow34UnderLoad:
+    async def test_no_answer_is_stale(self, served: Served, served_admin: Person, reader: Person) -> None:
+        client, admin = served.client, served_admin.headers
+        roles = (await client.get(f"/api/v1/users/{reader.user.id}", headers=admin)).json()["data"]["roles"]
+        changes, done = 0, False  # odd while a change is under way: both answers are right then
+        expected, wrong, reads = 200, Counter[int](), Counter[int]()
+
+        async def read() -> None:
+            while not done:
+                begun = changes
+                status = (await client.get(PATH, headers=reader.headers)).status_code
+                if begun == changes and begun % 2 == 0:
+                    reads[status] += 1
+                    wrong[status] += status != expected
+
+        readers = [asyncio.create_task(read()) for _ in range(READERS)]
+        for _ in range(REVOCATIONS):
+            for given in (list[str](), roles):
+                changes += 1
+                await self.give(client, admin, reader, given)
+                expected = 200 if given else 403
+                changes += 1
+                settled = reads.total() + READERS
+                async with asyncio.timeout(30):
+                    while reads.total() < settled:  # noqa: ASYNC110 - each reader notes what it saw by itself
+                        await asyncio.sleep(0)
+        done = True
+        await asyncio.gather(*readers)
+        assert wrong.total() == 0
+        assert min(reads[200], reads[403]) >= REVOCATIONS * READERS
+
+    async def give(self, client: httpx.AsyncClient, admin: dict[str, str], person: Person, roles: list[str]) -> None:
+        answer = await client.put(f"/api/v1/users/{person.user.id}/roles", json={"roles": roles}, headers=admin)
+        assert answer.status_code == 200

@@ -1,0 +1,23 @@
+"""Every row of the security requirements has a test that bears its number: `TestRow01…` to `TestRow46…`."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from tests.conftest import ROOT
+
+ROWS = 46
+
+
+def rows_with_a_test() -> Iterator[int]:
+    """The number of each class of that name which holds at least one test."""
+    for path in ROOT.glob("tests/**/test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and (number := re.match(r"TestRow(\d\d)[A-Z]", node.name)):
+                functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+                if any(isinstance(item, functions) and item.name.startswith("test_") for item in node.body):
+                    yield int(number[1])
+
+
+def test_each_row_is_tested_under_its_number() -> None:
+    assert set(rows_with_a_test()) == set(range(1, ROWS + 1))
