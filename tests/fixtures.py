@@ -1,6 +1,7 @@
 """What most tests need: the application on real stores, a transaction that is undone, and people to call it."""
 
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 
 import httpx
 import pytest
@@ -30,6 +31,7 @@ async def uow(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         )
         monkeypatch.setattr(resources, "sessions", sessions)
         monkeypatch.setattr(resources, "readers", sessions)
+        monkeypatch.setattr(resources, "reading", lambda: nullcontext(connection))
         async with sessions() as session:
             yield UnitOfWork(session, resources.tasks, resources.events)
         await outer.rollback()

@@ -1,7 +1,12 @@
 """The product with two constant routes more, so that what is measured is the way to a route and back.
 
+BENCH_ROUTES=1000 adds that many other routes.
+
 uvicorn scripts.bench.application:app
 """
+
+import os
+from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Depends
 
@@ -27,6 +32,18 @@ async def guarded() -> Response[str]:
     """A constant, for holders of its code."""
     return ok("pong")
 
+
+def another() -> Callable[[int], Awaitable[Response[int]]]:
+    """A route of its own: no function may serve two."""
+
+    async def answer(item: int) -> Response[int]:
+        return ok(item)
+
+    return answer
+
+
+for number in range(int(os.environ.get("BENCH_ROUTES", "0"))):
+    router.add_api_route(f"/others-{number}/{{item}}", another(), methods=["GET"])
 
 rest.include_router(router)
 rest.state.registry = RouteRegistry(rest)

@@ -6,17 +6,18 @@ uvicorn scripts.bench.baseline:app
 import base64
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import jwt
 from fastapi import FastAPI, HTTPException, Request
 from pydantic import BaseModel
 from redis.asyncio import Redis
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from src.models.role import Role
@@ -36,8 +37,23 @@ return 'denied'
 
 redis = Redis.from_url(os.environ["REDIS_DATABASE_URL"], decode_responses=True)
 granted = redis.register_script(GRANTED)
-engine = create_async_engine(os.environ["SQL_DATABASE_URL"], pool_size=20)
+engine = create_async_engine(os.environ["SQL_DATABASE_URL"], pool_size=20, max_overflow=0)
 rows = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+users, links, roles = User.__table__, UserRole.__table__, Role.__table__  # type: ignore[attr-defined]  # SQLModel's
+user_row = [users.c[name] for name in ("id", "name", "email", "username", "status", "is_admin")]
+user_row += [users.c[name] for name in ("must_change_password", "create_time", "update_time")]
+role_row = [roles.c.code, roles.c.button_permissions, roles.c.router_permissions]
+find_user = (
+    select(*user_row, *role_row)
+    .select_from(users)
+    .outerjoin(links, links.c.user_id == users.c.id)
+    .outerjoin(roles, and_(roles.c.id == links.c.role_id, roles.c.status.is_(True)))
+    .where(users.c.id == bindparam("user_id"))
+    .order_by(roles.c.code)
+)
+
+RAW = str(find_user.compile(dialect=engine.dialect)).replace("$1::UUID", "$1")
 
 
 class Constant(BaseModel):
@@ -76,9 +92,12 @@ class UserAnswer(BaseModel):
 
 
 @asynccontextmanager
-async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-    """Close the pools."""
-    yield
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Open and close the pools."""
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    async with asyncpg.create_pool(url, min_size=1, max_size=20) as pool:
+        app.state.pool = pool
+        yield
     await redis.aclose()
     await engine.dispose()
 
@@ -120,32 +139,49 @@ async def guarded(request: Request) -> Constant:
     return Constant(ts=int(time.time()))
 
 
-@app.get("/user")
-async def user_info(request: Request) -> UserAnswer:
-    """The current user's row and roles, after token and session were checked."""
+async def require_session(request: Request) -> UUID:
+    """The id of the user whose session lives."""
     claims = read_token(request)
     if not await redis.exists(f"auth:session:{{{claims['sub']}}}:{claims['sid']}"):
         raise HTTPException(401)
-    user_id = UUID(claims["sub"])
-    users, links, roles = User.__table__, UserRole.__table__, Role.__table__  # type: ignore[attr-defined]  # SQLModel's
-    async with rows.connect() as connection:
-        user = (await connection.execute(select(users).where(users.c.id == user_id))).one()
-        joined = select(roles).join(links, links.c.role_id == roles.c.id).where(links.c.user_id == user_id)
-        mine = (await connection.execute(joined)).all()
+    return UUID(claims["sub"])
+
+
+def answer(found: Sequence[Any]) -> UserAnswer:
+    """The rows of the statement above as the client gets them."""
+    user = found[0]
+    mine = [row for row in found if row[9] is not None]
     return UserAnswer(
         ts=int(time.time()),
         data=UserInfo(
-            id=user.id,
-            name=user.name,
-            email=user.email,
-            username=user.username,
-            status=user.status,
-            isAdmin=user.is_admin,
-            mustChangePassword=user.must_change_password,
-            roles=[role.code for role in mine],
-            buttonPermissions=[code for role in mine for code in role.button_permissions],
-            routerPermissions=[code for role in mine for code in role.router_permissions],
-            createTime=user.create_time,
-            updateTime=user.update_time,
+            id=user[0],
+            name=user[1],
+            email=user[2],
+            username=user[3],
+            status=user[4],
+            isAdmin=user[5],
+            mustChangePassword=user[6],
+            createTime=user[7],
+            updateTime=user[8],
+            roles=[row[9] for row in mine],
+            buttonPermissions=sorted({code for row in mine for code in row[10]}),
+            routerPermissions=sorted({code for row in mine for code in row[11]}),
         ),
     )
+
+
+@app.get("/user")
+async def user_info(request: Request) -> UserAnswer:
+    """The current user's row and roles, after token and session were checked."""
+    user_id = await require_session(request)
+    async with rows.connect() as connection:
+        found = (await connection.execute(find_user, {"user_id": user_id})).all()
+    return answer(found)
+
+
+@app.get("/user/raw")
+async def user_info_raw(request: Request) -> UserAnswer:
+    """The same on asyncpg alone."""
+    user_id = await require_session(request)
+    found = await app.state.pool.fetch(RAW, user_id)
+    return answer(found)

@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 
 
 @dataclass
@@ -20,8 +22,9 @@ class Result:
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
 
 
-async def load(port: int, request: bytes, *, connections: int, seconds: float) -> Result:
-    """Send the same request over and over, on some connections at once, for some seconds."""
+async def load(port: int, request: bytes | Iterator[bytes], *, connections: int, seconds: float) -> Result:
+    """Send the same request, or one after the other, on some connections at once, for some seconds."""
+    requests = repeat(request) if isinstance(request, bytes) else request
     statuses: Counter[int] = Counter()
     latencies: list[float] = []
     started = time.perf_counter()
@@ -31,7 +34,7 @@ async def load(port: int, request: bytes, *, connections: int, seconds: float) -
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.perf_counter() < deadline:
             sent = time.perf_counter()
-            writer.write(request)
+            writer.write(next(requests))
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
             await reader.readexactly(length)

@@ -1,9 +1,10 @@
-"""Web servers as processes of their own, and what they cost."""
+"""Stores and web servers as processes of their own, and what the latter cost."""
 
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from src.local.stores import embedded_stores
 
 ROOT = Path(__file__).resolve().parents[2]
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -28,6 +31,23 @@ class Server:
         """What the process has used so far, by its own accounting."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
+
+    @property
+    def pss_mebibytes(self) -> float:
+        """Its memory, with its share of what it has in common with others."""
+        lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+@contextmanager
+def stores() -> Iterator[None]:
+    """Migrated stores of the run's own, named by the environment; import the settings only inside."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)  # PostgreSQL drops root's rights, and still has to get there
+        with embedded_stores(Path(directory) / "stores") as variables:
+            os.environ.update(variables, ENVIRONMENT="TESTING")
+            subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, check=True)
+            yield
 
 
 @contextmanager

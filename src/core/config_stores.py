@@ -68,8 +68,9 @@ class SQLSettings(StoreSettings):
     replica_url: SecretStr | None = Field(None, alias="SQL_REPLICA_URL")
     databases: dict[str, SecretStr] = Field({}, alias="SQL_DATABASES")
 
-    pool_size: int = Field(10, ge=1, alias="SQL_POOL_SIZE")
-    max_overflow: int = Field(10, ge=0, alias="SQL_MAX_OVERFLOW")
+    # Connections beyond the pool are made for one use: under load, for every one.
+    pool_size: int = Field(20, ge=1, alias="SQL_POOL_SIZE")
+    max_overflow: int = Field(0, ge=0, alias="SQL_MAX_OVERFLOW")
     pool_timeout_seconds: float = Field(2, gt=0, alias="SQL_POOL_TIMEOUT_SECONDS")
     connect_timeout_seconds: float = Field(2, gt=0, alias="SQL_CONNECT_TIMEOUT_SECONDS")
     lock_timeout_seconds: float = Field(1.5, gt=0, alias="SQL_LOCK_TIMEOUT_SECONDS")

@@ -1,7 +1,7 @@
 """The stores of one process, opened together in its lifespan and closed in reverse."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.cache import Cache
@@ -24,6 +24,7 @@ from src.core.documents import Documents
 from src.core.effects import EventEmitter, TaskOutbox
 from src.core.hashing import HashPool
 from src.core.minio_storage import MinioStorage
+from src.core.redis_batch import RedisBatch
 from src.core.single_flight import SingleFlight
 from src.core.sql import SQLDatabase
 from src.core.storage import FileStorage
@@ -42,15 +43,18 @@ class Resources:
         sessions: On the database that everything is written to.
         readers: Sessions that only read, of the replica where there is one, and without a transaction.
         databases: The SQL databases beside the first, by the names that `SQL_DATABASES` gives them.
+        reading: A connection for a single statement that only reads: no transaction is begun and ended around it.
     """
 
     settings: Settings
     engine: AsyncEngine
+    reading: Callable[[], AbstractAsyncContextManager[AsyncConnection]]
     sessions: async_sessionmaker[AsyncSession]
     readers: async_sessionmaker[AsyncSession]
     databases: dict[str, SQLDatabase]
     redis: Redis
     cache: Cache
+    redis_batch: RedisBatch
     mongo: AsyncDatabase[dict[str, Any]]
     documents: Documents
     s3: Minio
@@ -134,7 +138,9 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
             sessions=first.sessions,
             readers=reading.sessions,
             databases=databases,
+            reading=first.engine.execution_options(isolation_level="AUTOCOMMIT").connect,
             redis=redis,
+            redis_batch=RedisBatch(redis),
             cache=Cache(redis),
             mongo=mongo[settings.mongo.database],
             documents=Documents(mongo[settings.mongo.database]),

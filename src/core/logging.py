@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import MutableMapping
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -20,6 +21,10 @@ from src.utils.masking import MASK, is_secret
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
+# Whether lines of level INFO are wanted, and as JSON; `configure_logging` says.
+_writes_json = False
+
+
 class NamedLogger(structlog.WriteLogger):
     """Writes finished lines to standard output, and knows whose they are."""
 
@@ -30,7 +35,9 @@ class NamedLogger(structlog.WriteLogger):
 
 def configure_logging(settings: Settings) -> None:
     """Send everybody's logs to standard output, in one form."""
+    global _writes_json
     level = logging.getLevelNamesMapping()[settings.app.log_level.upper()]
+    _writes_json = level <= logging.INFO and settings.ENVIRONMENT is not Environment.LOCAL
     shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -59,6 +66,23 @@ def configure_logging(settings: Settings) -> None:
         logger.handlers, logger.propagate = [], True
     # The access log of our own middleware says more, in one line a request.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+
+
+def write_info(logger: str, event: str, entry: dict[str, Any]) -> None:
+    """Log without a way through any processors, for what every request does; `entry` must hold no secret.
+
+    The line is as `structlog.get_logger(logger).info(event, **entry)` makes it. Over HTTP that took 26 us of a request.
+    """
+    if not _writes_json:
+        structlog.get_logger(logger).info(event, **entry)
+        return
+    entry |= {"event": event, "level": "info", "logger": logger, "timestamp": _now()}
+    sys.stdout.write(_serialize(add_request_id(None, "info", entry)) + "\n")
+    sys.stdout.flush()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
 # Without local variables: passwords are among them.

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from src.core.route_app import compile_route
 
 
 class RouteIndex(BaseRoute):
@@ -15,22 +17,35 @@ class RouteIndex(BaseRoute):
     """
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
-        self._by_beginning: dict[str, list[RouteContext]] = defaultdict(list)
+        self._by_beginning: dict[str, list[tuple[RouteContext, ASGIApp]]] = defaultdict(list)
+        self._fixed: dict[tuple[str, str], Scope] = {}
         for route in iter_route_contexts(list(routes)):
             if isinstance(route.original_route, APIRoute):
-                self._by_beginning[_fixed_beginning(str(route.path_format))].append(route)
+                self._add(route, str(route.path_format))
+
+    def _add(self, route: RouteContext, path: str) -> None:
+        app = compile_route(route)
+        self._by_beginning[_fixed_beginning(path)].append((route, app))
+        if "{" not in path:
+            for method in route.methods or ():
+                found = {"endpoint": route.endpoint, "route": route, "route_app": app}
+                self._fixed.setdefault((method, path), found)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """The route itself goes into the scope, as `route`."""
+        """The route itself goes into the scope, as `route`, and the way through it, as `route_app`."""
         if scope["type"] != "http":
             return Match.NONE, {}
+        fixed = self._fixed.get((scope["method"], scope["path"]))
+        if fixed is not None and not scope.get("root_path"):
+            return Match.FULL, {**fixed, "path_params": {}}
         refused: set[str] = set()
         beginning = scope["path"]
         while True:
-            for route in self._by_beginning.get(beginning, ()):
+            for route, app in self._by_beginning.get(beginning, ()):
                 match, child_scope = route.matches(scope)
                 if match is Match.FULL:
                     child_scope["route"] = route
+                    child_scope["route_app"] = app
                     return match, child_scope
                 if match is Match.PARTIAL:
                     refused |= route.methods or set()
@@ -43,7 +58,7 @@ class RouteIndex(BaseRoute):
         """Run the route that was found."""
         if "allowed_methods" in scope:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(scope["allowed_methods"]))})
-        await scope["route"].app(scope, receive, send)
+        await scope["route_app"](scope, receive, send)
 
 
 def _fixed_beginning(path: str) -> str:

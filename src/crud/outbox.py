@@ -3,7 +3,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, func, insert, or_
 from sqlmodel import col, delete, select
 
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
@@ -14,6 +14,11 @@ class OutboxCRUD(BaseSQLModelCRUD[OutboxMessage]):
     """Messages that wait to be delivered."""
 
     model: ClassVar[type[OutboxMessage]] = OutboxMessage
+
+    async def put(self, topic: str, payload: dict[str, Any]) -> None:
+        """Add a message; a plain statement, since every audited request pays for it."""
+        message = OutboxMessage(topic=topic, payload=payload)
+        await (await self.session.connection()).execute(insert(OutboxMessage), message.model_dump())
 
     async def take(self, topic: str, limit: int) -> Sequence[OutboxMessage]:
         """The oldest waiting messages, locked until the transaction ends; those that others hold are passed over."""

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
+from src.core.redis_batch import RedisBatch
 from src.crud.redis_script import RedisScript
 from src.crud.session import session_key
 
@@ -83,13 +84,14 @@ def _epoch_key(user_id: UUID) -> str:
 class PermissionCRUD:
     """Asks, fills and outdates the sets."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, batch: RedisBatch | None = None) -> None:
         self.redis = redis
+        self._checks = batch or redis
 
     async def check(self, user_id: UUID, session_id: str, code: str) -> Verdict | str:
         """One round trip: is the session alive and the code granted? A stamp means: fill first."""
         keys = [session_key(user_id, session_id), _codes_key(user_id), _epoch_key(user_id), _GLOBAL_EPOCH]
-        answer: str = await _CHECK.run(self.redis, keys, [code, _fresh_epoch()])
+        answer: str = await _CHECK.run(self._checks, keys, [code, _fresh_epoch()])
         return answer if answer.startswith("@") else Verdict(answer)
 
     async def fill(self, user_id: UUID, stamp: str, codes: Collection[str], seconds: int) -> bool:

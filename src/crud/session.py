@@ -12,6 +12,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
+from src.core.redis_batch import RedisBatch
 from src.crud.session_scripts import END, ROTATE, START
 
 
@@ -55,8 +56,9 @@ def _index_key(user_id: UUID) -> str:
 class SessionCRUD:
     """Starts, continues, lists and ends login sessions."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, batch: RedisBatch | None = None) -> None:
         self.redis = redis
+        self._checks = batch or redis
 
     async def start(
         self, user_id: UUID, session_id: str, token: RefreshToken, *, user_agent: str, address: str
@@ -118,7 +120,7 @@ class SessionCRUD:
 
     async def alive(self, user_id: UUID, session_id: str) -> bool:
         """Whether the session has neither ended nor expired."""
-        return bool(await self.redis.exists(session_key(user_id, session_id)))
+        return bool(await self._checks.execute_command("EXISTS", session_key(user_id, session_id)))
 
     async def belongs_to(self, user_id: UUID, session_id: str, user_agent: str) -> bool:
         """Whether the session lives and was started by a client of this User-Agent."""

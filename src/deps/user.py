@@ -6,6 +6,7 @@ from src.deps.auth import SessionServiceDep
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.deps.permission import PermissionServiceDep
 from src.services.password import PasswordService
+from src.services.profile import ProfileService
 from src.services.user import UserService
 from src.services.user_admin import UserAdminService
 
@@ -16,6 +17,11 @@ async def get_password_service(resources: ResourcesDep) -> PasswordService:
 
 
 PasswordServiceDep = Annotated[PasswordService, Depends(get_password_service)]
+
+
+async def get_profile_service(resources: ResourcesDep) -> ProfileService:
+    """Users about themselves."""
+    return ProfileService(resources)
 
 
 async def get_user_service(uow: UnitOfWorkDep) -> UserService:
@@ -30,5 +36,6 @@ async def get_user_admin_service(
     return UserAdminService(uow, permissions, sessions, passwords)
 
 
+ProfileServiceDep = Annotated[ProfileService, Depends(get_profile_service)]
 UserServiceDep = Annotated[UserService, Depends(get_user_service)]
 UserAdminServiceDep = Annotated[UserAdminService, Depends(get_user_admin_service)]

@@ -1,5 +1,6 @@
 """Every failure in one envelope: errors of the domain, of validation, of HTTP, and those that nobody expected."""
 
+from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any
 
@@ -30,10 +31,10 @@ class UnexpectedErrorMiddleware:
             return
         started = False
 
-        async def send_and_note(message: Message) -> None:
+        def send_and_note(message: Message) -> Awaitable[None]:
             nonlocal started
             started = started or message["type"] == "http.response.start"
-            await send(message)
+            return send(message)
 
         try:
             await self.app(scope, receive, send_and_note)

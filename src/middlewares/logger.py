@@ -1,10 +1,16 @@
-import time
+"""One log line and one measurement a request, when it is over.
+
+The line shows neither query nor headers; the measurement goes by route template, so that the number of series does not
+grow with the traffic.
+"""
+
 from functools import lru_cache
 
 import structlog
 from prometheus_client import Histogram
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
+from src.core.logging import write_info
 from src.core.route import RouteRegistry
 
 log = structlog.get_logger("access")
@@ -15,39 +21,17 @@ PROBES = {"/livez", "/readyz", "/metrics"}
 DURATION = Histogram("http_request_seconds", "Duration of HTTP requests.", ["route", "status"])
 
 
-class AccessLogMiddleware:
-    """One log line and one measurement a request, when it is over.
-
-    The line shows neither query nor headers; the measurement goes by route template, so that the number of series does
-    not grow with the traffic.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        status = 0  # stays when the client leaves before an answer
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, send_and_note)
-        finally:
-            seconds = time.perf_counter() - started
-            _duration(_route(scope), status).observe(seconds)
-            milliseconds = round(seconds * 1000, 1)
-            actor = scope.get("state", {}).get("actor_id")
-            who = {"user_id": str(actor)} if actor else {}
-            line = log.debug if scope["path"] in PROBES else log.info
-            line("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds, **who)
+def record(scope: Scope, status: int, seconds: float) -> None:
+    """Log and measure a request that is over; `status` is 0 for one without an answer."""
+    _duration(_route(scope), status).observe(seconds)
+    entry = {"method": scope["method"], "path": scope["path"], "status": status, "ms": round(seconds * 1000, 1)}
+    actor = scope.get("state", {}).get("actor_id")
+    if actor:
+        entry["user_id"] = str(actor)
+    if scope["path"] in PROBES:
+        log.debug("request", **entry)
+    else:
+        write_info("access", "request", entry)
 
 
 def _route(scope: Scope) -> str:

@@ -1,9 +1,10 @@
+"""Every request has a name: in the logs, in errors and in the answer; a valid name that the client sent is kept."""
+
 import re
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
-from src.core.logging import request_id
-from src.utils.uuid7 import uuid7
+from src.utils.uuid7 import uuid7_text
 
 HEADER = "X-Request-ID"
 
@@ -13,33 +14,9 @@ _HEADER = HEADER.lower().encode()
 _VALID = re.compile(rb"[A-Za-z0-9._\-]{8,128}")
 
 
-class RequestIdMiddleware:
-    """Names every request: in the logs, in errors and in the answer; a valid name that the client sent is kept."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        name = _offered(scope) or str(uuid7()).encode()
-        scope["request_id"] = name.decode()
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"].append((_HEADER, name))
-            await send(message)
-
-        token = request_id.set(scope["request_id"])
-        try:
-            await self.app(scope, receive, send_with_id)
-        finally:
-            request_id.reset(token)
-
-
-def _offered(scope: Scope) -> bytes | None:
+def name_of(scope: Scope) -> str:
+    """The name that the client gave the request, else a new one."""
     for name, value in scope["headers"]:
         if name == _HEADER and _VALID.fullmatch(value):
-            return bytes(value)
-    return None
+            return bytes(value).decode()
+    return uuid7_text()

@@ -1,5 +1,3 @@
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 DEFAULTS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -10,31 +8,29 @@ DEFAULTS = {
 DEPLOYED = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 PRIVATE = {"Cache-Control": "no-store"}
 
+RawHeaders = list[tuple[bytes, bytes]]
 
-class SecurityHeadersMiddleware:
+
+class SecurityHeaders:
     """Tells browsers to be careful, and everybody not to keep answers of the API; a route's own header wins."""
 
-    def __init__(self, app: ASGIApp, *, deployed: bool) -> None:
-        self.app = app
+    def __init__(self, *, deployed: bool) -> None:
         everywhere = DEFAULTS | DEPLOYED if deployed else DEFAULTS
         self._everywhere = _raw(everywhere)
         self._api = _raw(everywhere | PRIVATE)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        wanted = self._api if scope["path"].startswith("/api/") else self._everywhere
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message["headers"]
-                present = {name for name, _ in headers}
-                headers.extend(header for header in wanted if header[0] not in present)
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
+    def add(self, path: str, headers: RawHeaders) -> None:
+        """Add what is missing to the headers of an answer from there."""
+        wanted = self._api if path.startswith("/api/") else self._everywhere
+        present = {name for name, _ in headers}
+        headers += wanted.values() if present.isdisjoint(wanted) else _without(wanted, present)
 
 
-def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+def _without(wanted: dict[bytes, tuple[bytes, bytes]], present: set[bytes]) -> RawHeaders:
+    return [header for name, header in wanted.items() if name not in present]
+
+
+def _raw(headers: dict[str, str]) -> dict[bytes, tuple[bytes, bytes]]:
+    """By name, as ASGI wants them."""
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return {header[0]: header for header in encoded}

@@ -36,7 +36,7 @@ class AuditService:
         """Write the entry with the transaction, if it commits."""
 
         async def write() -> None:
-            uow.session.add(OutboxMessage(topic=TOPIC, payload=entry.outcome(status)))
+            await OutboxCRUD(uow.session).put(TOPIC, entry.outcome(status))
             entry.recorded = True
 
         uow.before_commit(write)
@@ -49,7 +49,7 @@ class AuditService:
             return
         try:
             async with self.resources.unit_of_work() as uow:
-                uow.session.add(OutboxMessage(topic=TOPIC, payload=entry.outcome(known.status, known.error)))
+                await OutboxCRUD(uow.session).put(TOPIC, entry.outcome(known.status, known.error))
         except Exception as failure:
             if as_unavailable(failure) is None:
                 raise

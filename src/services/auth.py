@@ -8,6 +8,7 @@ from src.core.database import Resources
 from src.core.exceptions import BadRequestError, UnauthorizedError
 from src.core.token import AccessClaims
 from src.core.unit_of_work import UnitOfWork
+from src.crud.login import Account, LoginCRUD
 from src.crud.user import UserCRUD
 from src.models.user import User
 from src.services.challenge import ChallengeService
@@ -70,11 +71,11 @@ class AuthService:
 
     async def _login(self, username: str, password: str | None, entry: AuditEntry) -> TokenPair:
         entry.wanted = True
-        # A session of its own: hashing takes long, and must not keep a connection from others meanwhile.
+        # A connection of its own: hashing takes long, and must not keep one from others meanwhile.
         user = None
         if is_storable(username):
-            async with self.resources.sessions() as session:
-                user = await UserCRUD(session).find_by_username(username)
+            async with self.resources.reading() as connection:
+                user = await LoginCRUD(connection).find(username)
         if user is not None:
             entry.details["username"] = username  # a name that nobody has may be a password in the wrong field
         replacement = await self._verify(user, password)
@@ -108,7 +109,7 @@ class AuthService:
         PermissionService(self.resources).user_changed(self.uow, user.id)
         log.info("password_changed", user_id=str(user.id), address=self.client.address)
 
-    async def _verify(self, user: User | None, password: str | None) -> str | None:
+    async def _verify(self, user: User | Account | None, password: str | None) -> str | None:
         """None unless the password fits; then a hash to store instead of an outdated one, or nothing.
 
         It takes equally long without a user or a password.

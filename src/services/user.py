@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from src.core.query import PageRequest
@@ -9,15 +8,6 @@ from src.models.user import User
 from src.schemas.user import RegisterRequest
 from src.services.password import PasswordService
 from src.utils.password import hash_password
-
-
-@dataclass(frozen=True, slots=True)
-class UserGrants:
-    """What the user's enabled roles add up to."""
-
-    roles: list[str]
-    button_permissions: list[str]
-    router_permissions: list[str]
 
 
 class UserService:
@@ -41,15 +31,6 @@ class UserService:
     async def role_codes(self, users: Sequence[User]) -> dict[UUID, list[str]]:
         """The codes of each user's roles, enabled or not."""
         return await self.users.role_codes([user.id for user in users])
-
-    async def grants(self, user: User) -> UserGrants:
-        """The codes of the user's roles that count, and what frontends show or hide by."""
-        roles = await self.users.enabled_roles(user.id)
-        return UserGrants(
-            roles=[role.code for role in roles],
-            button_permissions=sorted({code for role in roles for code in role.button_permissions}),
-            router_permissions=sorted({code for role in roles for code in role.router_permissions}),
-        )
 
     async def register(self, data: RegisterRequest, passwords: PasswordService) -> User:
         """Create an account for oneself, without any role.

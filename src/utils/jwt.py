@@ -50,6 +50,10 @@ class TokenCodec:
         """
         return {self._header(key): _prepared(key) for key in self.keys}
 
+    @cached_property
+    def _signing_key(self) -> jwt.PyJWK:
+        return _prepared(self.keys[0])
+
     def _header(self, key: str) -> str:
         token = jwt.encode({}, key, ALGORITHM, headers=self._header_fields(key))
         return token.partition(".")[0]
@@ -60,7 +64,7 @@ class TokenCodec:
     def encode(self, claims: Mapping[str, Any]) -> str:
         """Sign the claims; equal claims give an equal token."""
         payload = {"iss": self.issuer, "aud": self.audience, **claims}
-        return jwt.encode(payload, self.keys[0], ALGORITHM, headers=self._header_fields(self.keys[0]))
+        return jwt.encode(payload, self._signing_key, ALGORITHM, headers=self._header_fields(self.keys[0]))
 
     def decode(self, token: str) -> dict[str, Any]:
         """Verify everything and return the claims.

@@ -6,8 +6,9 @@ from fastapi import FastAPI, HTTPException
 from starlette.responses import StreamingResponse
 
 from src.core.exceptions import ConflictError, ServiceUnavailableError, TooManyRequestsError
+from src.core.route import RouteRegistry
 from src.middlewares.errors import install_error_handlers
-from src.middlewares.request_id import RequestIdMiddleware
+from src.middlewares.request import RequestMiddleware
 
 SECRET = "postgresql://app:hunter2@db/app"
 
@@ -16,7 +17,8 @@ SECRET = "postgresql://app:hunter2@db/app"
 def app() -> FastAPI:
     app = FastAPI()
     install_error_handlers(app)
-    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(RequestMiddleware, deployed=False)
+    app.state.registry = RouteRegistry(app)
     return app
 
 

@@ -1,4 +1,3 @@
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
@@ -15,11 +14,10 @@ from src.deps.auth import (
     RefreshClaimsDep,
     SessionServiceDep,
     UserAccessJWTDep,
-    UserDBDep,
     require_enabled,
 )
 from src.deps.database import ResourcesDep
-from src.deps.user import PasswordServiceDep, UserServiceDep
+from src.deps.user import PasswordServiceDep, ProfileServiceDep, UserServiceDep
 from src.schemas.auth import (
     LoginRequest,
     PublicKeyResponse,
@@ -124,7 +122,6 @@ async def change_password(body: PasswordChange, claims: UserAccessJWTDep, auth: 
 
 
 @router.get("/user/info")
-async def get_user_info(user: UserDBDep, users: UserServiceDep) -> Response[UserInfoResponse]:
+async def get_user_info(claims: UserAccessJWTDep, profiles: ProfileServiceDep) -> Response[UserInfoResponse]:
     """The current user, their roles, and what frontends show or hide by."""
-    grants = await users.grants(user)
-    return ok(UserInfoResponse.model_validate({**user.model_dump(), **asdict(grants)}))
+    return ok(UserInfoResponse.model_validate(await profiles.get(claims.user_id)))

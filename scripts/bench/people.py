@@ -1,0 +1,46 @@
+"""The users that the benchmarks log in as."""
+
+import uuid
+from dataclasses import dataclass
+
+from src.core.config import settings
+from src.core.database import open_resources
+from src.models.role import Role
+from src.models.user import User, UserRole
+from src.queues.app import app as celery_app
+from src.queues.emitter import RedisEmitter
+from src.queues.outbox import create_outbox
+from src.services.session import Client, SessionService
+from src.utils.password import hash_password
+
+PASSWORD = "bench-pass"  # noqa: S105 - of users that live for a minute
+AGENT = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody with a name, and the headers of their requests."""
+
+    username: str
+    headers: dict[str, str]
+
+
+async def create(username: str, codes: int) -> Caller:
+    """A user with this many permission codes, that of the guarded route among them, logged in."""
+    events = RedisEmitter(settings.REDIS_DATABASE_URL)
+    async with open_resources(settings, create_outbox(celery_app), events) as resources:
+        user = User(
+            name="Bench",
+            email=f"{username}@example.com",
+            username=username,
+            password_hash=hash_password(PASSWORD),
+        )
+        held = ["GET:/api/v1/bench/guarded", *(f"GET:/api/v1/{uuid.uuid4()}" for _ in range(codes - 1))]
+        role = Role(name=username, code=username, interface_permissions=held)
+        async with resources.unit_of_work() as uow:
+            uow.session.add_all([user, role])
+            await uow.session.flush()
+            uow.session.add(UserRole(user_id=user.id, role_id=role.id))
+        tokens = await SessionService(resources).start(user.id, Client(AGENT, "127.0.0.1"))
+    await events.aclose()
+    return Caller(username, {"Authorization": f"Bearer {tokens.access_token}", "User-Agent": AGENT})

@@ -1,0 +1,24 @@
+from uuid import UUID
+
+from src.core.database import Resources
+from src.core.exceptions import UnauthorizedError
+from src.crud.profile import Profile, ProfileCRUD
+
+
+class ProfileService:
+    """Tells users about themselves."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+
+    async def get(self, user_id: UUID) -> Profile:
+        """The user, with what their enabled roles add up to.
+
+        Raises:
+            UnauthorizedError: They do not exist any more, or are disabled.
+        """
+        async with self.resources.reading() as connection:
+            profile = await ProfileCRUD(connection).find(user_id)
+        if profile is None or not profile.status:
+            raise UnauthorizedError
+        return profile

@@ -1,0 +1,196 @@
+"""The quick way through a route answers what FastAPI's own does: every request is made on both."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from fastapi import Cookie, Depends, FastAPI, Header, HTTPException, Path, Query, Request
+from pydantic import BaseModel
+from starlette.responses import PlainTextResponse
+from starlette.responses import Response as AnyResponse
+
+from src.core.route_index import RouteIndex
+
+
+class Item(BaseModel):
+    number: int
+    name: str = "x"
+
+
+class Secretive(Item):
+    secret: str = "hidden"
+
+
+async def page(page: Annotated[int, Query(ge=1)] = 1) -> int:
+    return page
+
+
+async def agent(user_agent: Annotated[str, Header(max_length=10)] = "") -> str:
+    return user_agent
+
+
+async def refuse(request: Request) -> None:
+    if "refuse" in request.query_params:
+        raise HTTPException(403, "no")
+
+
+async def both(page: Annotated[int, Depends(page)], agent: Annotated[str, Depends(agent)]) -> str:
+    return f"{page} {agent}"
+
+
+def calls(request: Request) -> list[str]:
+    """What ran in this request, in order."""
+    return request.scope.setdefault("calls", [])  # type: ignore[no-any-return]
+
+
+async def first(request: Request) -> str:
+    calls(request).append("first")
+    return "first"
+
+
+async def second(request: Request, value: Annotated[str, Depends(first)]) -> str:
+    calls(request).append("second")
+    return f"{value} second"
+
+
+def make(app: FastAPI) -> FastAPI:
+    @app.get("/constant")
+    async def constant() -> Item:
+        return Item(number=1)
+
+    @app.get("/created", status_code=201)
+    async def created() -> Item:
+        return Item(number=1)
+
+    @app.get("/filtered")
+    async def filtered() -> Item:
+        return Secretive(number=1)
+
+    @app.get("/items/{number}", dependencies=[Depends(refuse)])
+    async def item(number: Annotated[int, Path(le=5)], page: Annotated[int, Depends(page)]) -> Item:
+        return Item(number=number, name=str(page))
+
+    @app.get("/all", dependencies=[Depends(refuse)])
+    async def every(
+        text: Annotated[str, Depends(both)], wanted: int, cookie: Annotated[int, Cookie()] = 0
+    ) -> dict[str, Any]:
+        return {"text": text, "wanted": wanted, "cookie": cookie}
+
+    @app.get("/calls", dependencies=[Depends(second)])
+    async def order(
+        request: Request, a: Annotated[str, Depends(second)], b: Annotated[str, Depends(first)]
+    ) -> list[str]:
+        return [*calls(request), a, b]
+
+    @app.get("/response")
+    async def response(number: int) -> Item:
+        return PlainTextResponse(f"{number}", 418, {"X-Pot": "tea"})  # type: ignore[return-value]  # FastAPI allows it
+
+    return app
+
+
+REQUESTS: list[tuple[str, dict[str, str]]] = [
+    ("/constant", {}),
+    ("/created", {}),
+    ("/filtered", {}),
+    ("/items/3", {}),
+    ("/items/3?page=2", {}),
+    ("/items/3?page=0", {}),
+    ("/items/9?page=x", {}),
+    ("/items/x?page=0", {}),
+    ("/items/9?refuse&page=0", {}),
+    ("/all?wanted=1", {"User-Agent": "me", "Cookie": "cookie=7"}),
+    ("/all", {"User-Agent": "far too long a name"}),
+    ("/all?page=0&page=7", {"User-Agent": "far too long a name", "Cookie": "cookie=x"}),
+    ("/all?wanted=1&refuse", {"User-Agent": "far too long a name"}),
+    ("/calls", {}),
+    ("/response?number=5", {}),
+    ("/response", {}),
+]
+
+
+def planned() -> FastAPI:
+    app = make(FastAPI())
+    app.router.routes.insert(0, RouteIndex(app.routes))
+    return app
+
+
+async def fetch(app: FastAPI, path: str, headers: dict[str, str]) -> httpx.Response:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        return await client.get(path, headers=headers)
+
+
+def quick(app: FastAPI, path: str) -> bool:
+    index = app.router.routes[0]
+    scope = {"type": "http", "path": path, "method": "GET"}
+    return type(index.matches(scope)[1]["route_app"]).__name__ == "_QuickRoute"
+
+
+class TestSameAnswer:
+    @pytest.mark.parametrize(("path", "headers"), REQUESTS)
+    async def test_as_from_fastapi(self, path: str, headers: dict[str, str]) -> None:
+        answers = [await fetch(app, path, headers) for app in (planned(), make(FastAPI()))]
+        ours, theirs = [(answer.status_code, answer.text, dict(answer.headers)) for answer in answers]
+        assert ours == theirs
+
+    @pytest.mark.parametrize("path", sorted({path.partition("?")[0] for path, _ in REQUESTS}))
+    def test_by_the_quick_way(self, path: str) -> None:
+        assert quick(planned(), path)
+
+
+class TestOverrides:
+    async def test_hold(self) -> None:
+        app = planned()
+
+        async def seven() -> int:
+            return 7
+
+        app.dependency_overrides[page] = seven
+        assert (await fetch(app, "/items/3", {})).json()["name"] == "7"
+
+
+async def closing() -> AsyncIterator[int]:
+    yield 1
+
+
+def in_a_thread() -> int:
+    return 1
+
+
+async def headers(response: AnyResponse) -> int:
+    response.headers["X-Set"] = "1"
+    return 1
+
+
+class TestLeftToFastAPI:
+    @pytest.mark.parametrize("dependency", [closing, in_a_thread, headers], ids=lambda call: call.__name__)
+    def test_what_a_plan_cannot_say(self, dependency: Any) -> None:
+        app = FastAPI()
+
+        @app.get("/")
+        async def answer(value: Annotated[int, Depends(dependency)]) -> int:
+            return value
+
+        app.router.routes.insert(0, RouteIndex(app.routes))
+        assert not quick(app, "/")
+
+    def test_a_parameter_that_two_dependencies_share(self) -> None:
+        app = FastAPI()
+
+        @app.get("/")
+        async def answer(a: Annotated[int, Depends(page)], b: Annotated[str, Depends(both)]) -> str:
+            return f"{a} {b}"
+
+        app.router.routes.insert(0, RouteIndex(app.routes))
+        assert not quick(app, "/")
+
+    def test_a_body(self) -> None:
+        app = FastAPI()
+
+        @app.get("/")
+        async def answer(item: Item) -> Item:
+            return item
+
+        app.router.routes.insert(0, RouteIndex(app.routes))
+        assert not quick(app, "/")
