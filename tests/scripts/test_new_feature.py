@@ -19,7 +19,7 @@ LEFT_OUT = shutil.ignore_patterns(
 NOUNS = ["invoice", "purchase_order", "company"]
 TESTS = [
     *("tests/api/test_invoices.py", "tests/queues/test_companies.py", "tests/websockets/test_purchase_order.py"),
-    *("tests/models", "tests/api/test_access.py", "tests/api/test_router.py"),
+    *("tests/models", "tests/security/test_access.py", "tests/api/test_router.py"),
 ]
 SHOW = """
 from src.main import rest

@@ -65,7 +65,7 @@ async def get_file(file_id: FileId, files: FileServiceDep, actor: AuthorityDep) 
     return ok(await render(await files.get(file_id, actor), files))
 
 
-@router.get("/{fileId}/content", response_class=Stream, responses=CONTENT)
+@router.get("/{fileId}/content", status_code=200, response_class=Stream, responses=CONTENT)
 async def get_content(
     file_id: FileId,
     files: FileServiceDep,
