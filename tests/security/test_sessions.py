@@ -123,6 +123,10 @@ class TestRow17HashedAtRest:
                     kept += [key, await redis.zrange(key, 0, -1)]
                 case "string":
                     kept += [key, await redis.get(key)]
+                case "list":
+                    kept += [key, await redis.lrange(key, 0, -1)]
+                case "stream":
+                    kept += [key, await redis.xrange(key)]
                 case kind:
                     raise AssertionError(f"nobody has looked into {kind!r}")
         return repr(kept)

@@ -20,7 +20,7 @@ from src.crud.outbox import OutboxCRUD
 from src.models.claim import Claim
 from src.models.outbox import OutboxMessage
 from src.models.task_run import RunState, TaskRun
-from src.services.task_outbox import RELAY_AFTER, TaskOutboxService
+from src.services.task_outbox import RELAY_AFTER, TOPIC, TaskOutboxService
 from src.utils.date import utc_now
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +62,8 @@ async def outbox(resources: Resources, broker: Broker, monkeypatch: pytest.Monke
 
 async def waiting(resources: Resources) -> list[str]:
     async with resources.sessions() as session:
-        rows = (await session.exec(select(OutboxMessage).order_by(col(OutboxMessage.id)))).all()
+        of_tasks = select(OutboxMessage).where(OutboxMessage.topic == TOPIC).order_by(col(OutboxMessage.id))
+        rows = (await session.exec(of_tasks)).all()
     return [row.payload["name"] for row in rows]
 
 
