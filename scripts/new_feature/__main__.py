@@ -20,7 +20,8 @@ def write(noun: Noun) -> tuple[list[str], list[str]]:
         RefusedError: Something of that name exists; nothing was written.
     """
     made, changed = render(noun, next_revision(ROOT)), register(ROOT, noun)
-    for path in made:
+    # The migration last: its name has the minute in it, and says less than any other file of the feature.
+    for path in sorted(made, key=lambda path: path.startswith("alembic/")):
         if (ROOT / path).exists():
             raise RefusedError(f"{path} exists already.")
     if model := _model_of(noun):
@@ -52,7 +53,7 @@ def main() -> str | None:
     except RefusedError as refusal:
         return f"{refusal} Nothing was written."
     print("Written:", *made, sep="\n  ")
-    print("Changed:", *changed, sep="\n  ")
+    print("Changed:", *changed, "tests/websockets/asyncapi.json", sep="\n  ")
     print("Next: its own fields, as docs/new-feature.md tells; then ./scripts/alembic/migrate.sh")
     return None
 

@@ -35,10 +35,22 @@ ENTRIES = (
     ),
 )
 
+EVENTS_PAGE = "docs/sockets.md"
+# The last row of the page's table of events, which the feature's rows come before.
+LAST_EVENT = "| `error` | server |"
+EVENTS = """\
+| `$noun.get` | client | `{id}` | one of the $many |
+| `$noun.created` | server | `{id}` | to everyone |
+| `$noun.updated` | server | `{id}` | to everyone |
+| `$noun.deleted` | server | `{id}` | to everyone |
+"""
+
 
 def register(root: Path, noun: Noun) -> dict[str, str]:
     """The lists with the feature in them, by their path in the project."""
-    return {entry.file: _add((root / entry.file).read_text(), entry, noun.spellings()) for entry in ENTRIES}
+    lists = {entry.file: _add((root / entry.file).read_text(), entry, noun.spellings()) for entry in ENTRIES}
+    rows = Template(EVENTS).substitute(noun.spellings())
+    return {**lists, EVENTS_PAGE: (root / EVENTS_PAGE).read_text().replace(LAST_EVENT, rows + LAST_EVENT)}
 
 
 def _add(text: str, entry: Entry, spellings: dict[str, str]) -> str:

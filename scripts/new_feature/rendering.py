@@ -34,9 +34,11 @@ def render(noun: Noun, revision: Mapping[str, str]) -> dict[str, str]:
 
 
 def tidy(root: Path, paths: Sequence[str]) -> None:
-    """Sort imports and wrap lines by the project's own rules: both depend on the noun."""
+    """Sort imports and wrap lines by the project's own rules, as the noun needs it; then describe the events anew."""
+    modules = [path for path in paths if path.endswith(".py")]
     for command in (["check", "--select", "I,RUF022", "--fix"], ["format"]):
-        subprocess.run([sys.executable, "-m", "ruff", *command, "--quiet", *paths], cwd=root, check=True)  # noqa: S603 - our own
+        subprocess.run([sys.executable, "-m", "ruff", *command, "--quiet", *modules], cwd=root, check=True)  # noqa: S603 - our own
+    subprocess.run([sys.executable, "-m", "scripts.asyncapi"], cwd=root, check=True)
 
 
 def _names(source: str) -> Iterator[str]:

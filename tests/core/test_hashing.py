@@ -1,6 +1,4 @@
 import asyncio
-import os
-import sys
 import threading
 from collections.abc import Iterator
 
@@ -78,10 +76,3 @@ class TestRow27HashPool:
             await asyncio.wait_for(pool.run(pow, 2, 2), 10)
         release.set()
         await waiting
-
-    @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no niceness of their own")
-    async def test_its_threads_stand_back_for_the_loop(self, pool: HashPool) -> None:
-        def niceness() -> int:
-            return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-        assert await pool.run(niceness) > niceness()
