@@ -1,6 +1,5 @@
 """A Socket.IO server whose handlers are written like FastAPI's."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
@@ -9,19 +8,17 @@ from fastapi import FastAPI, params
 
 from src.core.emissions import EVERYWHERE, Emissions
 from src.utils.wire import to_wire
+from src.websockets.authorization import AuthorizingServer
 from src.websockets.dispatch import Dispatch, Middleware
-from src.websockets.errors import DENIED, ErrorBody, ended
-from src.websockets.guard import GuardedServer
+from src.websockets.errors import ErrorBody
 from src.websockets.registry import SocketEvent, compile_event
 from src.websockets.router import SocketRouter
 
 F = TypeVar("F", bound=Callable[..., Any])
 M = TypeVar("M", bound=Middleware)
 
-_RECHECK_SECONDS = 1
 
-
-class AsyncServer(GuardedServer):
+class AsyncServer(AuthorizingServer):
     """`socketio.AsyncServer` with dependency injection, validated payloads, acks and errors.
 
     Args:
@@ -45,7 +42,6 @@ class AsyncServer(GuardedServer):
     ) -> None:
         super().__init__(**options)
         self.app = app
-        self._rechecks: dict[str, Dispatch] = {}
         self.strict = strict
         self.explain = explain
         self.emissions = Emissions()
@@ -130,32 +126,6 @@ class AsyncServer(GuardedServer):
         self.middlewares.append(function)
         return function
 
-    def recheck(self, function: F, namespace: str = "/") -> F:
-        """Ask an injected function whether a client may stay as it is; it raises as handlers do, code 1008 for no.
-
-        It is asked about a client that comes back, once that is in its rooms again, and about every client when this
-        process has not heard the others for a while.
-        """
-        self._rechecks[namespace] = Dispatch(self, compile_event("recheck", namespace, function))
-        return function
-
-    async def may_stay(self, sid: str, namespace: str) -> bool:
-        """Whether a client may stay as it is; not, if that cannot be told."""
-        check = self._rechecks.get(namespace)
-        return check is None or await check.complaint(sid) is None
-
-    async def recheck_clients(self) -> None:
-        """End the connections of this process that may not stay; asks again about those of whom nobody could tell."""
-        asked = [(name, sid) for name in self._rechecks for sid, _ in self.manager.get_participants(name, None)]
-        while asked:
-            codes = [(await self._rechecks[name].complaint(sid), name, sid) for name, sid in asked]
-            for code, name, sid in codes:
-                if code == DENIED:
-                    await self.dismiss(sid, ended(), name)
-            asked = [(name, sid) for code, name, sid in codes if code not in (None, DENIED)]
-            if asked:
-                await asyncio.sleep(_RECHECK_SECONDS)
-
     def include_router(self, router: SocketRouter) -> None:
         """Add the events of a router."""
         for event in router.events:
@@ -212,29 +182,6 @@ class AsyncServer(GuardedServer):
         """
         if self.strict and any(namespace == known for known, _ in self._events):
             self.emissions.check(event, data, namespace)
-
-    async def disconnect_room(
-        self, room: str | Sequence[str], *, spare: str | None = None, namespace: str = "/"
-    ) -> None:
-        """End the connections of everyone in a room (or rooms), in every process, but for those in `spare` as well.
-
-        They get an `error` event of code 1008 before.
-        """
-        await self.manager.disconnect_room(room, spare, namespace, ended())
-
-    def expire(self, sid: str, seconds: float, namespace: str = "/") -> None:
-        """End a connection of this process after some time, with an `error` event; replaces what was said before."""
-        environ = self.get_environ(sid, namespace)
-        if environ is not None:
-            self.connection(environ, namespace).expire(
-                seconds, lambda: self._background(self.dismiss(sid, ended(), namespace))
-            )
-
-    def renew(self, sid: str, auth: Any, namespace: str = "/") -> None:
-        """Replace the `auth` payload of a connection of this process: later events run by the new authorization."""
-        environ = self.get_environ(sid, namespace)
-        if environ is not None:
-            self.connection(environ, namespace).renew(auth)
 
     @property
     def dependency_overrides(self) -> Mapping[Callable[..., Any], Callable[..., Any]]:

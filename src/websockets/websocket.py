@@ -65,8 +65,9 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
         try:
             await self._read()
         finally:
-            await self._socket.queue.put(None)
-            await asyncio.wait([writer])
+            if not writer.done():
+                await self._socket.queue.put(None)
+                await asyncio.wait([writer])
             await self._socket.close(wait=False, abort=True, reason=self._server.reason.TRANSPORT_CLOSE)
             self._socket.ping.cancel()
 
@@ -92,4 +93,5 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
                 kind = "bytes" if packet.binary else "text"
                 await send({"type": "websocket.send", kind: text})
                 queue.task_done()
+            queue.task_done()  # the end as well: whoever waits for what is queued waits for it, too
         await self.close()

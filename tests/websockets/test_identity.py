@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from socketio.exceptions import ConnectionError as RefusedError
 
 from src.core.config import settings
 from src.core.database import Resources
@@ -24,18 +23,25 @@ async def is_told_and_disconnected(peer: Peer) -> bool:
     return event == "error" and body["code"] == 1008
 
 
+async def is_refused(peer: Peer) -> bool:
+    """Whether a client that did not wait for its answer is not let in.
+
+    One that waits notices half a minute late that the server has closed: python-socketio's client, not the server.
+    """
+    _, event, body = await peer.next()
+    return event == "connect_error" and body["data"]["code"] == 1008 and not peer.client.namespaces
+
+
 class TestRow42Connect:
     @pytest.mark.parametrize("auth", [None, {}, {"token": ""}, {"token": "made.up.token"}, {"token": 1}, "token"])
     async def test_without_a_token_of_ours_is_refused(self, join: Join, people: People, auth: Any) -> None:
         person = await people.create()
-        with pytest.raises(RefusedError):
-            await join(person, auth=auth)
+        assert await is_refused(await join(person, auth=auth, wait=False))
 
     async def test_after_a_logout_is_refused(self, client: httpx.AsyncClient, people: People, join: Join) -> None:
         person = await people.create()
         await client.post("/api/v1/auth/logout", headers=person.headers)
-        with pytest.raises(RefusedError):
-            await join(person)
+        assert await is_refused(await join(person, wait=False))
 
 
 class TestRow42Connections:

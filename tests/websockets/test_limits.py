@@ -244,7 +244,7 @@ class TestRecheck:
     async def test_ends_who_may_not_stay_once_that_can_be_told(
         self, sio: AsyncServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("src.websockets.server._RECHECK_SECONDS", 0.01)
+        monkeypatch.setattr("src.websockets.authorization._RECHECK_SECONDS", 0.01)
         peers = [await connect() for _ in range(2)]
         answers: list[Exception] = [OSError(), UnauthorizedError()]
 
