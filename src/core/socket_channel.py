@@ -80,6 +80,18 @@ class SocketChannel:
         if self._underway:
             await asyncio.wait(list(self._underway))
 
+    async def ask(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do something with Redis that may take long, and which says nothing about publishing.
+
+        Raises:
+            ChannelError: It did not work in time.
+        """
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                return await work()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise ChannelError from error
+
     async def attempt(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do something with Redis, unless it failed a moment ago.
 
@@ -128,6 +140,8 @@ class SocketChannel:
         """Kept first: whoever comes back finds in the stream whatever was published before."""
         pipeline: Any = self.redis.pipeline(transaction=False)
         pipeline.xadd(STREAM, {"message": text}, maxlen=self.memory.messages, approximate=True)
+        oldest = time.time_ns() // 1_000_000 - self.memory.seconds * 1000
+        pipeline.xtrim(STREAM, minid=oldest, approximate=True)
         pipeline.expire(STREAM, self.memory.seconds)
         pipeline.publish(CHANNEL, text)
         await pipeline.execute()

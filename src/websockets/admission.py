@@ -52,7 +52,11 @@ class AdmittingServer(socketio.AsyncServer):  # type: ignore[misc]  # its base i
         begin = past.last if past else None
         if past:
             self.manager.trails[sid] = past  # from now on, what it is sent is noted
-        refusal = await self._introduce(namespace, sid, environ, data)
+        self.manager.undecided.add(sid)
+        try:
+            refusal = await self._introduce(namespace, sid, environ, data)
+        finally:
+            self.manager.undecided.discard(sid)
         if refusal is not None:
             await self._refuse(eio_sid, namespace, refusal)
             await self.manager.disconnect(sid, namespace, ignore_queue=True)
@@ -75,7 +79,7 @@ class AdmittingServer(socketio.AsyncServer):  # type: ignore[misc]  # its base i
         namespace = namespace or "/"
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
         trail: Trail | None = self.manager.trails.get(sid)
-        if trail:
+        if trail and self.manager.is_connected(sid, namespace):  # else it is coming back, and has its old rooms noted
             trail.rooms = self.rooms(sid, namespace)
         await super()._handle_disconnect(eio_sid, namespace, reason)
         if self.recovery and trail and (self._closing or reason in _BROKEN):

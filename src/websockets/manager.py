@@ -17,6 +17,7 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
 
     Attributes:
         trails: By session id, of the clients that may come back when their network breaks.
+        undecided: Session ids of clients whose connect handler still runs; what is for everyone is not for them yet.
     """
 
     is_listening = True
@@ -24,6 +25,7 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.trails: dict[str, Trail] = {}
+        self.undecided: set[str] = set()
 
     async def emit(
         self,
@@ -60,7 +62,10 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
         stamped = _stamped(packets, offset) if trails and offset else packets
         skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
         post = self.server.eio.post
-        for sid, eio_sid in self.get_participants(namespace, to or room):
+        room = to or room
+        if room is None:
+            skipped = [*skipped, *self.undecided]
+        for sid, eio_sid in self.get_participants(namespace, room):
             if sid in skipped:
                 continue
             if offset and sid in trails:
@@ -85,6 +90,18 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
         self.basic_enter_room(sid, namespace, sid, eio_sid=eio_sid)
         self.pending_connect.setdefault(namespace, []).append(sid)
         return sid
+
+    def basic_enter_room(self, sid: str, namespace: str, room: Any, eio_sid: str | None = None) -> None:
+        """Put a client into a room."""
+        super().basic_enter_room(sid, namespace, room, eio_sid)
+        if room is not None and (trail := self.trails.get(sid)):
+            trail.enter(room)
+
+    def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
+        """Take a client out of a room."""
+        super().basic_leave_room(sid, namespace, room)
+        if room is not None and (trail := self.trails.get(sid)):
+            trail.leave(room)
 
     def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
         """Forget a client."""

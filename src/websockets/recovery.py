@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import structlog
 
-from src.core.socket_channel import STREAM, ChannelError, SocketChannel
+from src.core.socket_channel import ChannelError, SocketChannel
+from src.websockets.tail import Tail
 
 log = structlog.get_logger(__name__)
 
@@ -17,8 +18,6 @@ REMEMBERED = 256
 """How many offsets are known of what a connection was sent: its client may have lost all that came after its own."""
 
 _AT_MOST = 1000  # events; whoever missed more had better read everything anew
-_PAGE = 1000
-_PAGES = 5
 _CLOCKS_DIFFER_MS = 2000
 
 
@@ -32,6 +31,7 @@ class Trail:
         since: When it began, in milliseconds.
         rooms: Where it was when it broke.
         sent: The offsets of what it was sent, oldest first.
+        entered: When it came into its rooms, in milliseconds, as far as that was later than `since`.
     """
 
     pid: str
@@ -41,6 +41,15 @@ class Trail:
     since: int = field(default_factory=lambda: int(time.time() * 1000))
     rooms: list[str] = field(default_factory=list)
     sent: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    entered: dict[str, int] = field(default_factory=dict)
+
+    def enter(self, room: str) -> None:
+        """Note when the connection came into a room: what was said there before is not for it."""
+        self.entered.setdefault(room, int(time.time() * 1000))
+
+    def leave(self, room: str) -> None:
+        """Forget a room."""
+        self.entered.pop(room, None)
 
     def to_json(self) -> str:
         """As it is kept."""
@@ -75,6 +84,7 @@ class Recovery:
     def __init__(self, channel: SocketChannel, owner: Callable[[Any], str] = lambda _: "") -> None:
         self.channel = channel
         self._owner = owner
+        self._tail = Tail(channel)
 
     def owner(self, auth: Any) -> str | None:
         """Whose connection this is; None when nobody can tell, and where nothing is to be kept."""
@@ -100,7 +110,7 @@ class Recovery:
         if not isinstance(pid, str) or not pid:
             return None
         try:
-            kept = await self.channel.attempt(lambda: self.channel.redis.getdel(_key(pid)))
+            kept = await self.channel.ask(lambda: self.channel.redis.getdel(_key(pid)))
         except ChannelError:
             return None
         trail = Trail.from_json(kept) if kept else None
@@ -109,6 +119,8 @@ class Recovery:
         if offset is not None and offset not in trail.sent:
             return None
         trail.cut(offset)
+        for room in trail.rooms:  # the others it was in from the start
+            trail.entered.setdefault(room, 0)
         return trail
 
     async def missed(self, trail: Trail, begin: str | None) -> list[dict[str, Any]] | None:
@@ -123,42 +135,29 @@ class Recovery:
         """
         start = int(begin.partition("-")[0]) - _CLOCKS_DIFFER_MS if begin else trail.since
         try:
-            messages = await self.channel.attempt(lambda: self._read(start))
+            messages = await self._tail.since(start)
         except ChannelError:
             return None
         got = set(trail.sent)
         if begin:  # the stream has to reach back so far, and what was before is of no interest
-            first = next((at for at, message in enumerate(messages) if message.get("offset") in got), None)
+            first = next((at for at, (_, message) in enumerate(messages) if message.get("offset") in got), None)
             if first is None:
                 return None
             messages = messages[first:]
-        concerning = [message for message in messages if _concerns(message, trail)]
+        concerning = [message for sent_at, message in messages if _concerns(message, sent_at, trail)]
         if any(message["method"] != "emit" for message in concerning):
             return None
         missed = [message for message in concerning if message["offset"] not in got]
         return missed if len(missed) <= _AT_MOST else None
 
-    async def _read(self, start: int) -> list[dict[str, Any]]:
-        """Everything from a time on, what is being written now included."""
-        await self.channel.settle()
-        messages: list[dict[str, Any]] = []
-        begin = str(max(0, start))
-        for _ in range(_PAGES):
-            entries: Any = await self.channel.redis.xrange(STREAM, begin, "+", count=_PAGE)
-            messages += [json.loads(fields[b"message"]) for _, fields in entries]
-            if len(entries) < _PAGE:
-                return messages
-            begin = f"({entries[-1][0].decode()}"
-        raise ChannelError
 
-
-def _concerns(message: dict[str, Any], trail: Trail) -> bool:
-    """Whether the connection would have been reached."""
+def _concerns(message: dict[str, Any], sent_at: int, trail: Trail) -> bool:
+    """Whether the connection would have been reached: it has to have been in the room by then."""
     if message["namespace"] != trail.namespace:
         return False
-    rooms, skipped = _listed(message["room"]), _listed(message.get("skip_sid"))
-    reached = message["room"] is None or not rooms.isdisjoint(trail.rooms)
-    return reached and trail.sid not in skipped and message.get("spare") not in trail.rooms
+    rooms = {room for room in trail.rooms if trail.entered.get(room, 0) <= sent_at}
+    reached = message["room"] is None or not _listed(message["room"]).isdisjoint(rooms)
+    return reached and trail.sid not in _listed(message.get("skip_sid")) and message.get("spare") not in trail.rooms
 
 
 def _listed(names: Any) -> set[Any]:

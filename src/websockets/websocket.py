@@ -10,6 +10,8 @@ from engineio.exceptions import EngineIOError
 from engineio.packet import Packet
 
 _CLOSE_SECONDS = 1
+# What Engine.IO and its JSON make of bytes that are no packet.
+_PROTOCOL_ERRORS = ValueError, IndexError, RecursionError, EngineIOError
 _ENGINE_LOOPS = AsyncSocket._websocket_handler
 
 
@@ -67,7 +69,11 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
         finally:
             if not writer.done():
                 await self._socket.queue.put(None)
+                await asyncio.wait([writer], timeout=_CLOSE_SECONDS)
+            if not writer.done():  # the client reads nothing, and would hold the connection and its queue for ever
+                writer.cancel()
                 await asyncio.wait([writer])
+                self._socket.queue.drop()
             await self._socket.close(wait=False, abort=True, reason=self._server.reason.TRANSPORT_CLOSE)
             self._socket.ping.cancel()
 
@@ -75,7 +81,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
         """Take packets until the client leaves, breaks the protocol, or says nothing, not even a pong."""
         allowed = self._server.ping_interval + self._server.ping_timeout
         now = asyncio.get_running_loop().time
-        with suppress(TimeoutError, ValueError, EngineIOError):
+        with suppress(TimeoutError, *_PROTOCOL_ERRORS):
             async with asyncio.timeout(allowed) as self._silence:
                 while (event := await self.asgi_receive())["type"] == "websocket.receive":
                     self._silence.reschedule(now() + allowed)

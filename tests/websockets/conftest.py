@@ -36,9 +36,14 @@ class Host:
 
     url: str = ""
     app: ASGIApp = field(default_factory=FastAPI)
+    failures: list[Exception] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            self.failures.append(error)
+            raise
 
 
 class Peer:

@@ -6,7 +6,10 @@ Refusal, flood, slow reader, binary, order, type errors, expiry, shutdown and br
 """
 
 import asyncio
+import socket
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -38,6 +41,23 @@ def sio(host: Host, app: Any) -> AsyncServer:
     server = AsyncServer(limits=LIMITS)
     host.app = server.asgi(app)
     return server
+
+
+UPGRADE = (
+    f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+).encode()
+
+
+def text_frame(text: bytes) -> bytes:
+    """A short text from a client, masked by zeros."""
+    return bytes([0x81, 0x80 | len(text)]) + bytes(4) + text
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)
 
 
 async def closed(websocket: aiohttp.ClientWebSocketResponse) -> bool:
@@ -131,15 +151,36 @@ class TestRefusal:
         assert (await connect()).client.connected
 
 
+class TestUndecided:
+    async def test_hears_nothing_that_is_for_everyone(self, sio: AsyncServer, connect: Connect) -> None:
+        @sio.on("connect")
+        async def connected(sid: SID) -> None:
+            await sio.emit("news", "for everyone")
+            await sio.emit("news", "for you", to=sid)
+
+        peer = await connect()
+        assert (await peer.next())[1:] == ("news", "for you")
+        await sio.emit("news", "for everyone, later")
+        assert (await peer.next())[1:] == ("news", "for everyone, later")
+
+
 class TestProtocol:
     @pytest.mark.parametrize(
-        "packet", ["42", '42["disconnect"]', '42["connect"]', "42[{}]", "4", "49", "4" + "[" * 3000]
+        "packet", ["42", '42["disconnect"]', '42["connect"]', "42[{}]", "4", "49", "4" + "[" * 3000, "9"]
     )
     async def test_who_breaks_it_is_dropped(self, sio: AsyncServer, host: Host, packet: str) -> None:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             await websocket.send_str("40")
             await websocket.send_str(packet)
             assert await closed(websocket)
+        assert not host.failures
+
+    async def test_who_nests_too_deep_is_dropped(self, host: Host, app: FastAPI) -> None:
+        host.app = AsyncServer().asgi(app)
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("4" + "[" * 200_000)
+            assert await closed(websocket)
+        assert not host.failures
 
     async def test_too_many_attachments_are_dropped_before_they_come(self, sio: AsyncServer, host: Host) -> None:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
@@ -165,6 +206,28 @@ class TestSlowReader:
                     for _ in range(20):
                         await sio.emit("news", "x" * 100_000)
                     await asyncio.sleep(0.01)
+
+    async def test_that_goes_silent_holds_nothing(self, host: Host, app: FastAPI) -> None:
+        """Neither its connection nor what it did not read."""
+        server = AsyncServer(ping_interval=1, ping_timeout=1)
+        host.app = server.asgi(app)
+        address = urlsplit(host.url)
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(client, (address.hostname, address.port))
+            await loop.sock_sendall(client, UPGRADE)
+            await loop.sock_recv(client, 1024)
+            await loop.sock_sendall(client, text_frame(b"40"))
+            await until(lambda: any(server.manager.get_participants("/", None)))
+            (transport,) = server.eio.sockets.values()
+            while transport.queue.size_bytes < 2_000_000:
+                await server.emit("news", "x" * 100_000)
+                await asyncio.sleep(0)
+            await until(lambda: not server.eio.sockets and transport.queue.empty())
+            assert not [task for task in asyncio.all_tasks() if "WebSocket._write" in str(task.get_coro())]
+        await server.shutdown()
 
 
 class TestOrder:

@@ -14,9 +14,10 @@ from fastapi import FastAPI
 from src.core.socket_channel import STREAM, SocketChannel, SocketMemory
 from src.queues.emitter import RedisEmitter
 from src.websockets.params import SID, Server
-from src.websockets.recovery import Recovery
+from src.websockets.recovery import Recovery, Trail
 from src.websockets.redis_manager import RedisManager
 from src.websockets.server import AsyncServer
+from src.websockets.tail import Tail
 from tests.proxy import proxied
 from tests.websockets.conftest import serve
 
@@ -201,6 +202,42 @@ class TestRecovery:
             await second.emit("news", 2, to=client.sid)
             assert json.loads((await again.packet())[2:])[:2] == ["news", 2]
 
+    async def test_starts_in_a_room_where_the_client_came_in(self, servers: Any, wire: Open) -> None:
+        (first, _), _ = servers
+        client = await wire()
+        await first.emit("news", "before", room="a")
+        await asyncio.sleep(0.005)  # the next millisecond, which the stream counts by
+        await client.call("join", "a")
+        back = await cut(client, first)
+        await first.emit("news", "after", room="a")
+        again = await wire(**back)
+        assert (again.pid, await again.event()) == (client.pid, ["news", "after"])
+
+    async def test_of_many_at_once_reads_the_stream_a_few_times(self, url: str) -> None:
+        channel = SocketChannel(url, MEMORY)
+        recovery = Recovery(channel)
+        for number in range(20):
+            await channel.publish(channel.emit("news", number, room="a"))
+        before = (await channel.redis.info("commandstats"))["cmdstat_xrange"]["calls"]
+        trails = [Trail(pid="p", sid=str(n), namespace="/", owner="", since=0, rooms=["a"]) for n in range(100)]
+        missed = await asyncio.gather(*(recovery.missed(trail, None) for trail in trails))
+        assert all(found is not None and len(found) >= 20 for found in missed)
+        assert (await channel.redis.info("commandstats"))["cmdstat_xrange"]["calls"] - before <= 4
+        await channel.redis.aclose()
+
+    async def test_that_takes_too_long_does_not_keep_others_from_publishing(
+        self, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        channel = SocketChannel(url, MEMORY)
+        recovery = Recovery(channel)
+        monkeypatch.setattr("src.core.socket_channel.ATTEMPT_SECONDS", 0.05)
+        monkeypatch.setattr(Tail, "_read", lambda *_: asyncio.sleep(1))
+        trail = Trail(pid="p", sid="s", namespace="/", owner="", rooms=["a"])
+        assert await recovery.missed(trail, None) is None
+        monkeypatch.undo()
+        await channel.publish(channel.disconnect("a", None, {}))
+        await channel.redis.aclose()
+
 
 class TestNoRecovery:
     async def test_for_who_did_not_ask(self, servers: Any, wire: Open) -> None:
@@ -316,5 +353,16 @@ class TestMemory:
         redis = SocketChannel(url).redis
         assert await redis.xlen(STREAM) < 300  # Redis trims by whole nodes of 100
         assert 0 < await redis.ttl(STREAM) <= 30
+        await redis.aclose()
+        await emitter.aclose()
+
+    async def test_forgets_what_is_older_under_traffic_too(self, url: str) -> None:
+        redis = SocketChannel(url).redis
+        await redis.delete(STREAM)
+        for number in range(1, 301):  # long ago, and more than one node of the stream
+            await redis.xadd(STREAM, {"message": "{}"}, id=f"{number}-0")
+        emitter = RedisEmitter(url, SocketMemory(seconds=30, messages=10_000))
+        await emitter.emit("news", 1)
+        assert await redis.xlen(STREAM) < 150
         await redis.aclose()
         await emitter.aclose()

@@ -131,6 +131,7 @@ class Session:
         for waiting in (self._let_in, *self._acks.values()):
             if not waiting.done():
                 waiting.set_exception(ConnectionError(reason))
+                waiting.exception()  # seen, should nobody wait for it any more
 
 
 def _unpack(values: list[Any] | None) -> Any:
