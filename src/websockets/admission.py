@@ -19,9 +19,10 @@ _BROKEN = {
 class AdmittingServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is untyped
     """`socketio.AsyncServer` with connection state recovery.
 
-    A client that connects with `auth: {"recover": true}` gets a secret, and an offset as the last argument of each
-    event. Both are what the JavaScript client sends by itself when it comes back: it is then in the same rooms, under
-    the same id, and gets what it missed.
+    Each client gets a secret, which the JavaScript client sends by itself when it comes back: it is then in the same
+    rooms, under the same id, and gets what was emitted since the connection broke. One that connects with
+    `auth: {"recover": true}` gets an offset as the last argument of each event as well, sends it with the secret, and
+    so gets what was lost on its way, too.
 
     Args:
         recovery: Where broken connections are kept; without it, there is no recovery.
@@ -65,7 +66,8 @@ class AdmittingServer(socketio.AsyncServer):  # type: ignore[misc]  # its base i
         if owner is not None:
             missed = await self._restore(past, begin) if past else None
             if missed is None:
-                self.manager.trails[sid] = Trail(secrets.token_urlsafe(18), sid, namespace, owner)
+                exact = isinstance(data, dict) and data.get("recover") is True
+                self.manager.trails[sid] = Trail(secrets.token_urlsafe(18), sid, namespace, owner, exact)
             answer["pid"] = self.manager.trails[sid].pid
         await self._send_packet(eio_sid, self.packet_class(CONNECT, answer, namespace=namespace))
         await self.manager.connect(sid, namespace)
@@ -83,6 +85,8 @@ class AdmittingServer(socketio.AsyncServer):  # type: ignore[misc]  # its base i
             trail.rooms = self.rooms(sid, namespace)
         await super()._handle_disconnect(eio_sid, namespace, reason)
         if self.recovery and trail and (self._closing or reason in _BROKEN):
+            if not trail.exact and reason == self.reason.PING_TIMEOUT:
+                trail.doubt(self.eio.ping_interval + self.eio.ping_timeout)
             await self.recovery.keep(trail)
 
     async def _restore(self, past: Trail, begin: str | None) -> list[dict[str, Any]] | None:

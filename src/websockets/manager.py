@@ -49,7 +49,7 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
             skip_sid: Whom to leave out.
             callback: Takes the acks.
             to: The same as `room`.
-            offset: Names the event for those who may come back; they get it as one more argument.
+            offset: Names the event for those who may come back; who asked for it gets it as one more argument.
             options: Of no interest here.
         """
         if callback:
@@ -68,11 +68,10 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
         for sid, eio_sid in self.get_participants(namespace, room):
             if sid in skipped:
                 continue
-            if offset and sid in trails:
-                trails[sid].sent.append(offset)
-                post(eio_sid, stamped)
-            else:
-                post(eio_sid, packets)
+            trail = trails.get(sid)
+            if trail and offset:
+                trail.sent.append(offset)
+            post(eio_sid, stamped if trail and trail.exact else packets)
 
     def replay(self, sid: str, eio_sid: str, message: dict[str, Any]) -> None:
         """Send what a client missed, unless it has got it meanwhile."""
@@ -80,7 +79,7 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
         if offset not in trail.sent:
             packets = self._packets(message["event"], payload(message), message["namespace"])
             trail.sent.append(offset)
-            self.server.eio.post(eio_sid, _stamped(packets, offset))
+            self.server.eio.post(eio_sid, _stamped(packets, offset) if trail.exact else packets)
 
     async def pre_connect(self, eio_sid: str, namespace: str, sid: str | None = None) -> Any:
         """Let a client in until its connect handler has decided, under the id that it had if nobody has it."""

@@ -28,6 +28,7 @@ class Trail:
     Attributes:
         pid: The secret that the client shows when it comes back.
         owner: Whose it is.
+        exact: Whether its client says what it got; otherwise, what was sent to it counts as that.
         since: When it began, in milliseconds.
         rooms: Where it was when it broke.
         sent: The offsets of what it was sent, oldest first.
@@ -38,6 +39,7 @@ class Trail:
     sid: str
     namespace: str
     owner: str
+    exact: bool
     since: int = field(default_factory=lambda: int(time.time() * 1000))
     rooms: list[str] = field(default_factory=list)
     sent: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
@@ -71,6 +73,14 @@ class Trail:
         while self.sent and self.last != offset:
             self.sent.pop()
 
+    def doubt(self, seconds: float) -> None:
+        """Forget what was sent in the last seconds: nobody knows whether it arrived."""
+        begin = int((time.time() - seconds) * 1000)
+        while self.last and _milliseconds(self.last) >= begin:
+            self.sent.pop()
+        if not self.sent:
+            self.since = max(self.since, begin)
+
 
 class Recovery:
     """Keeps connections that broke in Redis for a while, and finds what they missed in the channel's stream.
@@ -88,7 +98,7 @@ class Recovery:
 
     def owner(self, auth: Any) -> str | None:
         """Whose connection this is; None when nobody can tell, and where nothing is to be kept."""
-        if not self.channel.memory.seconds or not isinstance(auth, dict) or auth.get("recover") is not True:
+        if not self.channel.memory.seconds:
             return None
         try:
             return self._owner(auth)
@@ -106,8 +116,7 @@ class Recovery:
 
     async def take(self, auth: Any, namespace: str, owner: str) -> Trail | None:
         """The connection that the client comes back to, once, if it is its own and begins where the client says."""
-        pid, offset = auth.get("pid"), auth.get("offset")
-        if not isinstance(pid, str) or not pid:
+        if not isinstance(auth, dict) or not isinstance(pid := auth.get("pid"), str) or not pid:
             return None
         try:
             kept = await self.channel.ask(lambda: self.channel.redis.getdel(_key(pid)))
@@ -116,9 +125,11 @@ class Recovery:
         trail = Trail.from_json(kept) if kept else None
         if trail is None or (trail.namespace, trail.owner) != (namespace, owner):
             return None
-        if offset is not None and offset not in trail.sent:
-            return None
-        trail.cut(offset)
+        if trail.exact:  # any other client takes a text that it was sent for an offset
+            offset = auth.get("offset")
+            if offset is not None and offset not in trail.sent:
+                return None
+            trail.cut(offset)
         for room in trail.rooms:  # the others it was in from the start
             trail.entered.setdefault(room, 0)
         return trail
@@ -133,7 +144,7 @@ class Recovery:
         Returns:
             None when that cannot be told any more, or when the connection would have been ended meanwhile.
         """
-        start = int(begin.partition("-")[0]) - _CLOCKS_DIFFER_MS if begin else trail.since
+        start = _milliseconds(begin) - _CLOCKS_DIFFER_MS if begin else trail.since
         try:
             messages = await self._tail.since(start)
         except ChannelError:
@@ -149,6 +160,11 @@ class Recovery:
             return None
         missed = [message for message in concerning if message["offset"] not in got]
         return missed if len(missed) <= _AT_MOST else None
+
+
+def _milliseconds(offset: str) -> int:
+    """When an event was emitted."""
+    return int(offset.partition("-")[0])
 
 
 def _concerns(message: dict[str, Any], sent_at: int, trail: Trail) -> bool:

@@ -64,8 +64,11 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
 
     async def _serve(self, _: Any) -> None:
         writer = self._busy["writer"] = asyncio.create_task(self._write())
+        reason = self._server.reason.TRANSPORT_CLOSE
         try:
             await self._read()
+        except TimeoutError:
+            reason = self._server.reason.PING_TIMEOUT
         finally:
             if not writer.done():
                 await self._socket.queue.put(None)
@@ -74,14 +77,18 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
                 writer.cancel()
                 await asyncio.wait([writer])
                 self._socket.queue.drop()
-            await self._socket.close(wait=False, abort=True, reason=self._server.reason.TRANSPORT_CLOSE)
+            await self._socket.close(wait=False, abort=True, reason=reason)
             self._socket.ping.cancel()
 
     async def _read(self) -> None:
-        """Take packets until the client leaves, breaks the protocol, or says nothing, not even a pong."""
+        """Take packets until the client leaves or breaks the protocol.
+
+        Raises:
+            TimeoutError: It says nothing, not even a pong.
+        """
         allowed = self._server.ping_interval + self._server.ping_timeout
         now = asyncio.get_running_loop().time
-        with suppress(TimeoutError, *_PROTOCOL_ERRORS):
+        try:
             async with asyncio.timeout(allowed) as self._silence:
                 while (event := await self.asgi_receive())["type"] == "websocket.receive":
                     self._silence.reschedule(now() + allowed)
@@ -89,7 +96,10 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
                     if len(data) > self._server.max_http_buffer_size:
                         break
                     await self._socket.receive(Packet(encoded_packet=data))
-        self._silence = None
+        except _PROTOCOL_ERRORS:
+            pass
+        finally:
+            self._silence = None
 
     async def _write(self) -> None:
         queue, send = self._socket.queue, self.asgi_send

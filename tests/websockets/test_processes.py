@@ -183,7 +183,8 @@ class TestRecheck:
 
 
 class TestJavaScriptClient:
-    async def test_goes_the_whole_way(self, processes: tuple[str, str], create: Create) -> None:
+    @pytest.mark.parametrize("recover", ["", "true"])
+    async def test_goes_the_whole_way(self, processes: tuple[str, str], create: Create, recover: str) -> None:
         here, there = processes
         person = await create(*CHAT)
         async with AsyncExitStack() as stack:
@@ -194,6 +195,7 @@ class TestJavaScriptClient:
                 "THERE": there,
                 "USERNAME": person.user.username,
                 "PASSWORD": PASSWORD,
+                "RECOVER": recover,
             }
             journey = await asyncio.create_subprocess_exec(
                 NODE, JOURNEY, env=os.environ | environment, stdout=asyncio.subprocess.PIPE

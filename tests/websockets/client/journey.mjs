@@ -2,7 +2,7 @@
 import { Session } from "../../../docs/client/session.mjs";
 import { io } from "./socket.io.esm.min.js";
 
-const { API, HERE, THERE, USERNAME, PASSWORD } = process.env;
+const { API, HERE, THERE, USERNAME, PASSWORD, RECOVER } = process.env;
 const say = (...words) => console.log(JSON.stringify(words));
 const once = (socket, event) => new Promise((resolve) => socket.once(event, (...args) => resolve(args)));
 
@@ -13,7 +13,7 @@ const open = (url) => io(url, {
   forceNew: true,
   reconnectionDelay: 100,
   reconnectionDelayMax: 500,
-  auth: (give) => give({ token, recover: true }),
+  auth: (give) => give({ token, recover: RECOVER === "true" }),
 });
 const here = open(HERE), there = open(THERE);
 const ask = (socket, ...event) => socket.timeout(5000).emitWithAck(...event);
