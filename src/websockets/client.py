@@ -26,14 +26,14 @@ class Client:
         self.bucket = TokenBucket(limits.events_per_second, limits.burst)
         self.patience = TokenBucket(1, limits.strikes)
         self.deadline: asyncio.TimerHandle | None = None
-        self._free = limits.running
+        self._most = limits.running
+        self._running: set[asyncio.Task[None]] = set()
         self._waiting: deque[Work] = deque()
         self._tasks = tasks
 
     def run(self, work: Work) -> None:
         """Start some work now, or when other work of this client has ended."""
-        if self._free:
-            self._free -= 1
+        if len(self._running) < self._most:
             self._start(work)
         else:
             self._waiting.append(work)
@@ -45,6 +45,12 @@ class Client:
         for connection in self.connections.values():
             connection.close()
 
+    def cancel(self) -> None:
+        """End what runs: whoever floods, is dropped and comes back would otherwise have more and more of it."""
+        self._waiting.clear()
+        for task in self._running:
+            task.cancel()
+
     def settle(self) -> None:
         """A namespace has accepted the client, or it is gone."""
         if self.deadline is not None:
@@ -53,12 +59,12 @@ class Client:
 
     def _start(self, work: Work) -> None:
         task = asyncio.create_task(work())
+        self._running.add(task)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
         self._tasks.discard(task)
         if self._waiting:
             self._start(self._waiting.popleft())
-        else:
-            self._free += 1

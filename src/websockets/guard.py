@@ -179,6 +179,7 @@ class GuardedServer(AdmittingServer):
             return
         REFUSED.inc()
         if not client.patience.take():
+            client.cancel()
             await self.drop(eio_sid, "flood")
             return
         body = throttled(data[0])

@@ -114,6 +114,22 @@ class TestFlood:
         assert most - before <= 100
         await server.shutdown()
 
+    async def test_leaves_no_more_of_them_when_the_client_comes_back(self, sio: AsyncServer, host: Host) -> None:
+        @sio.on("slow")
+        async def handler() -> None:
+            await asyncio.sleep(60)
+
+        def running() -> int:
+            return sum("_handle_event_internal" in str(task.get_coro()) for task in asyncio.all_tasks())
+
+        for _ in range(5):
+            async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+                await websocket.send_str("40")
+                await asyncio.gather(*(websocket.send_str('42["slow"]') for _ in range(100)), return_exceptions=True)
+                assert await closed(websocket)
+            assert running() <= LIMITS.running
+        await until(lambda: not running())
+
     async def test_leaves_no_task_behind(self, sio: AsyncServer, connect: Connect) -> None:
         before = asyncio.all_tasks()
         peer = await connect()
