@@ -1,5 +1,6 @@
 """A route as an ASGI application that does for each request only what differs from the one before."""
 
+from contextlib import AsyncExitStack
 from typing import Any
 
 from fastapi.datastructures import DefaultPlaceholder
@@ -51,14 +52,24 @@ class _QuickRoute:
         if self._overrides:
             await self._slow(scope, receive, send)
             return
-        result = await self._plan.run(Request(scope, receive, send))
-        if isinstance(result, Response):
-            await result(scope, receive, send)
+        answer: Response | bytes | None = None
+        async with AsyncExitStack() as stack:
+            answer = await self._answer(Request(scope, receive, send), stack)
+        if answer is None:
+            raise RuntimeError("A dependency with yield must not keep an error to itself.")
+        if isinstance(answer, Response):
+            await answer(scope, receive, send)
             return
+        headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": self._status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _answer(self, request: Request, stack: AsyncExitStack) -> Response | bytes:
+        result = await self._plan.run(request, stack)
+        if isinstance(result, Response):
+            return result
         value, errors = self._field.validate(result, {}, loc=("response",))
         if errors:
             raise ResponseValidationError(errors, body=result)
-        body = self._field.serialize_json(value, by_alias=self._by_alias)
-        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": self._status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        body: bytes = self._field.serialize_json(value, by_alias=self._by_alias)
+        return body

@@ -7,6 +7,7 @@ collects it, and whoever needs what was refused is passed over.
 
 import inspect
 from collections.abc import Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ class Step:
         needs: The places of all its dependencies, those whose values nobody takes included.
         parameters: FastAPI's own account of its parameters; None when it has none.
         connections: Names of the arguments that are the request.
+        closes: The value comes with a block around it, which ends before the answer leaves.
     """
 
     call: Call
@@ -41,8 +43,9 @@ class Step:
     needs: tuple[int, ...]
     parameters: Dependant | None
     connections: tuple[str, ...]
+    closes: bool
 
-    async def run(self, request: Request, row: list[Any], errors: list[Any]) -> Any:
+    async def run(self, request: Request, stack: AsyncExitStack, row: list[Any], errors: list[Any]) -> Any:
         """Make the value; what is wrong with the request is added to `errors`."""
         values = {name: row[place] for name, place in self.arguments}
         wrong = _read(self.parameters, request, values) if self.parameters else None
@@ -52,6 +55,8 @@ class Step:
             return _REFUSED
         for name in self.connections:
             values[name] = request
+        if self.closes:
+            return await stack.enter_async_context(self.call(**values))
         return await self.call(**values)
 
 
@@ -59,7 +64,7 @@ class RoutePlan:
     """An endpoint with all its dependencies.
 
     Raises:
-        NotPlannableError: Something in the tree is not `async`, wants to be closed, or reads more than parameters.
+        NotPlannableError: Something in the tree is not `async`, reads more than parameters, or outlives the answer.
     """
 
     def __init__(self, dependant: Dependant) -> None:
@@ -67,8 +72,8 @@ class RoutePlan:
         self._places: dict[Call, int] = {}
         self._last = self._step(dependant)
 
-    async def run(self, request: Request) -> Any:
-        """Call the dependencies, then the endpoint.
+    async def run(self, request: Request, stack: AsyncExitStack) -> Any:
+        """Call the dependencies, then the endpoint; what is to be closed goes to the stack.
 
         Raises:
             RequestValidationError: With everything that is wrong with the request's parameters.
@@ -76,8 +81,8 @@ class RoutePlan:
         row: list[Any] = []
         errors: list[Any] = []
         for step in self._steps:
-            row.append(await step.run(request, row, errors))
-        result = await self._last.run(request, row, errors)
+            row.append(await step.run(request, stack, row, errors))
+        result = await self._last.run(request, stack, row, errors)
         if errors:
             raise RequestValidationError(errors)
         return result
@@ -86,14 +91,18 @@ class RoutePlan:
         places = [(child.name, self._place(child)) for child in dependant.dependencies]
         call = dependant.call
         names = (dependant.request_param_name, dependant.http_connection_param_name)
-        if call is None or not _is_plain(dependant, call):
+        if call is None or _is_special(dependant, call):
+            raise NotPlannableError
+        closes = inspect.isasyncgenfunction(call)
+        if not (closes or _is_async(call)):
             raise NotPlannableError
         return Step(
-            call=call,
+            call=asynccontextmanager(call) if closes else call,
             arguments=tuple((name, place) for name, place in places if name is not None),
             needs=tuple(place for _, place in places),
             parameters=dependant if _has_parameters(dependant) else None,
             connections=tuple(name for name in names if name is not None),
+            closes=closes,
         )
 
     def _place(self, dependant: Dependant) -> int:
@@ -104,16 +113,20 @@ class RoutePlan:
             if not dependant.use_cache or _reads(dependant):
                 raise NotPlannableError
             return known
-        if dependant.scope is not None or not dependant.use_cache:
+        # What is closed has to be so before the answer leaves; FastAPI closes the rest afterwards.
+        scope = "function" if inspect.isasyncgenfunction(dependant.call) else None
+        if dependant.call is None or not dependant.use_cache or dependant.scope != scope:
             raise NotPlannableError
-        step = self._step(dependant)
-        self._steps.append(step)
-        place = self._places[step.call] = len(self._steps) - 1
+        self._steps.append(self._step(dependant))
+        place = self._places[dependant.call] = len(self._steps) - 1
         return place
 
 
-def _is_plain(dependant: Dependant, call: Call) -> bool:
-    function = call if inspect.isroutine(call) else type(call).__call__
+def _is_async(call: Call) -> bool:
+    return inspect.iscoroutinefunction(call if inspect.isroutine(call) else type(call).__call__)
+
+
+def _is_special(dependant: Dependant, call: Call) -> bool:
     special = (
         dependant.body_params,
         dependant.own_oauth_scopes,
@@ -124,7 +137,7 @@ def _is_plain(dependant: Dependant, call: Call) -> bool:
         dependant.background_tasks_param_name,
         dependant.security_scopes_param_name,
     )
-    return inspect.iscoroutinefunction(function) and not hasattr(call, "__wrapped__") and not any(special)
+    return hasattr(call, "__wrapped__") or any(special)
 
 
 def _has_parameters(dependant: Dependant) -> bool:

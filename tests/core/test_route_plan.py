@@ -1,11 +1,13 @@
 """The quick way through a route answers what FastAPI's own does: every request is made on both."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 import httpx
 import pytest
 from fastapi import Cookie, Depends, FastAPI, Header, HTTPException, Path, Query, Request
+from fastapi.exceptions import ResponseValidationError
 from pydantic import BaseModel
 from starlette.responses import PlainTextResponse
 from starlette.responses import Response as AnyResponse
@@ -54,7 +56,48 @@ async def second(request: Request, value: Annotated[str, Depends(first)]) -> str
     return f"{value} second"
 
 
+async def block(request: Request) -> AsyncIterator[str]:
+    calls(request).append("opened")
+    try:
+        yield "block"
+    except Exception as error:
+        calls(request).append(type(error).__name__)
+        raise
+    finally:
+        calls(request).append("closed")
+
+
+Block = Annotated[str, Depends(block, scope="function")]
+
+
+async def inside(request: Request, value: Block) -> str:
+    calls(request).append("inside")
+    return value
+
+
+def make_block(app: FastAPI) -> None:
+    @app.middleware("http")
+    async def tell(request: Request, call_next: Any) -> Any:
+        try:
+            response = await call_next(request)
+        except ResponseValidationError:
+            response = PlainTextResponse("", 500)
+        response.headers["X-Calls"] = " ".join(calls(request))
+        return response
+
+    @app.get("/block")
+    async def in_block(request: Request, block: Block, value: Annotated[str, Depends(inside)], page: int = 1) -> Item:
+        if "fail" in request.query_params:
+            raise HTTPException(409, block)
+        if "wrong" in request.query_params:
+            return {"number": "x"}  # type: ignore[return-value]  # what FastAPI refuses
+        calls(request).append("answered")
+        return Item(number=page, name=value)
+
+
 def make(app: FastAPI) -> FastAPI:
+    make_block(app)
+
     @app.get("/constant")
     async def constant() -> Item:
         return Item(number=1)
@@ -105,6 +148,10 @@ REQUESTS: list[tuple[str, dict[str, str]]] = [
     ("/all?page=0&page=7", {"User-Agent": "far too long a name", "Cookie": "cookie=x"}),
     ("/all?wanted=1&refuse", {"User-Agent": "far too long a name"}),
     ("/calls", {}),
+    ("/block", {}),
+    ("/block?page=x", {}),
+    ("/block?fail", {}),
+    ("/block?wrong", {}),
     ("/response?number=5", {}),
     ("/response", {}),
 ]
@@ -137,6 +184,31 @@ class TestSameAnswer:
     @pytest.mark.parametrize("path", sorted({path.partition("?")[0] for path, _ in REQUESTS}))
     def test_by_the_quick_way(self, path: str) -> None:
         assert quick(planned(), path)
+
+
+class TestABlock:
+    async def test_ends_before_the_answer_leaves(self) -> None:
+        answer = await fetch(planned(), "/block", {})
+        assert answer.headers["X-Calls"] == "opened inside answered closed"
+
+    async def test_hears_of_an_error(self) -> None:
+        answer = await fetch(planned(), "/block?fail", {})
+        assert answer.headers["X-Calls"] == "opened inside HTTPException closed"
+
+    async def test_must_not_keep_an_error_to_itself(self) -> None:
+        async def silent() -> AsyncIterator[int]:
+            with suppress(HTTPException):
+                yield 1
+
+        app = FastAPI()
+
+        @app.get("/")
+        async def fail(value: Annotated[int, Depends(silent, scope="function")]) -> int:
+            raise HTTPException(409)
+
+        app.router.routes.insert(0, RouteIndex(app.routes))
+        with pytest.raises(RuntimeError, match="must not keep an error"):
+            await fetch(app, "/", {})
 
 
 class TestOverrides:
