@@ -12,7 +12,7 @@ from src.core.route import RouteRegistry
 from src.core.route_index import RouteIndex
 from src.deps.database import ReadUnitOfWorkDep
 from src.main import app, rest
-from src.schemas.response import Page, Response, ok
+from src.schemas.response import Page, Response, paged
 
 __all__ = ["app"]
 
@@ -22,9 +22,7 @@ router = APIRouter(prefix="/api/v1/bench")
 @router.get("/items")
 async def list_items(query: Annotated[ItemPage, Query()], uow: ReadUnitOfWorkDep) -> Response[Page[ItemResponse]]:
     """One page, as the product's lists are made."""
-    rows, total = await ItemCRUD(uow.session).page(query)
-    records = [ItemResponse.model_validate(row) for row in rows]
-    return ok(Page(page=query.page, page_size=query.page_size, total=total, records=records))
+    return paged(query, await ItemCRUD(uow.session).shaped(ItemResponse).page(query))
 
 
 rest.include_router(router)

@@ -1,46 +1,32 @@
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, ClassVar, Generic, TypeVar, get_args
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
 
-from src.core.cursor import seal, unseal
 from src.core.exceptions import ConflictError, NotFoundError, PreconditionFailedError
-from src.core.query import (
-    COUNT_CAP,
-    CursorRequest,
-    Key,
-    PageRequest,
-    Selection,
-    Total,
-    Where,
-    stretches,
-    unique_order,
-)
+from src.core.query import Where
+from src.crud.reading import BaseReading
+from src.crud.shaped import Shaped, ShapeT
 
 ModelT = TypeVar("ModelT")
 Fields = Mapping[str, Any]
-# Inside the classes, `list` is a verb.
-Rows = list[ModelT]
 
 # These never change once a row is there.
 _FIXED = frozenset({"id", "create_time", "created_by", "version"})
 
 
-class BaseCRUD(ABC, Generic[ModelT]):
+class BaseCRUD(BaseReading[ModelT]):
     """The verbs of every resource, whatever store it is in. None commits.
 
     Values come from validated schemas: verbs refuse unknown fields with `ValueError`, and check nothing else of them.
     Rows of a `SoftDelete` model that are deleted are invisible to all verbs but `restore`.
 
     Attributes:
-        model: The table or document.
         actor_id: Who is calling, for the columns of `Authored`.
     """
 
-    model: ClassVar[type[Any]]
     actor_id: UUID | None
 
     @abstractmethod
@@ -58,51 +44,9 @@ class BaseCRUD(ABC, Generic[ModelT]):
             raise self.missing()
         return row
 
-    async def list(
-        self, where: Where | None = None, *, order: Sequence[str] = (), limit: int | None = None
-    ) -> Sequence[ModelT]:
-        """The rows that match, oldest first unless ordered otherwise."""
-        return await self._select(Selection(where or {}), unique_order(order), limit)
-
-    async def page(self, query: PageRequest, where: Where | None = None) -> tuple[Sequence[ModelT], int | None]:
-        """One page of the rows that match `where` as well, and how many there are, as far as the query asks for it."""
-        selection = query.selection()
-        selection = replace(selection, where={**selection.where, **(where or {})})
-        first = (query.page - 1) * query.page_size
-        rows = await self._select(selection, unique_order(selection.order), query.page_size, offset=first)
-        if query.total is Total.NONE:
-            return rows, None
-        if len(rows) < query.page_size and (rows or first == 0):
-            return rows, first + len(rows)
-        return rows, await self._count(selection, COUNT_CAP + 1 if query.total is Total.CAPPED else None)
-
-    async def cursor(self, query: CursorRequest) -> tuple[Sequence[ModelT], str | None]:
-        """The rows after the query's cursor, and the cursor of those that follow; its cost is the same at any depth.
-
-        Raises:
-            InvalidInputError: The cursor was not made for this list.
-        """
-        selection = query.selection()
-        keys = unique_order(selection.order)
-        scope = self.scope(selection)
-        types: Any = tuple.__class_getitem__(tuple(self.model.model_fields[key.name].annotation for key in keys))
-        if query.cursor:
-            position = unseal(query.cursor, scope, types)
-            rows = await self._select_after(selection, keys, position, query.limit + 1)
-        else:
-            rows = await self._select(selection, keys, query.limit + 1)
-        if len(rows) <= query.limit:
-            return rows, None
-        last = rows[query.limit - 1]
-        return rows[: query.limit], seal([getattr(last, key.name) for key in keys], scope)
-
-    def scope(self, selection: Selection) -> object:
-        """What a cursor belongs to: the resource, the filters and the order."""
-        return [self.model.__name__, selection.order, sorted(selection.where.items()), selection.keyword]
-
-    async def count(self, where: Where | None = None) -> int:
-        """How many rows match."""
-        return await self._count(Selection(where or {}), None)
+    def shaped(self, shape: type[ShapeT]) -> Shaped[ShapeT]:
+        """The rows as they are shown, for lists; every field of the shape is one of the model's."""
+        return Shaped(self, shape)
 
     @abstractmethod
     async def exists(self, where: Where | None = None) -> bool:
@@ -162,38 +106,9 @@ class BaseCRUD(ABC, Generic[ModelT]):
             NotFoundError: There is no deleted row of that key.
         """
 
-    @abstractmethod
-    async def _select(
-        self,
-        selection: Selection,
-        keys: Sequence[Key],
-        limit: int | None,
-        *,
-        offset: int = 0,
-        after: Where | None = None,
-    ) -> Sequence[ModelT]: ...
-
-    async def _select_after(
-        self, selection: Selection, keys: Sequence[Key], position: Sequence[Any], limit: int
-    ) -> Sequence[ModelT]:
-        """The rows after a position: from where it is, on to the stretches behind it until there are enough."""
-        nullable = {key.name for key in keys if self._is_nullable(key.name)}
-        rows: Rows[ModelT] = []
-        for after in stretches(keys, position, nullable):
-            rows += await self._select(selection, keys, limit - len(rows), after=after)
-            if len(rows) == limit:
-                break
-        return rows
-
-    @abstractmethod
-    async def _count(self, selection: Selection, cap: int | None) -> int: ...
-
     def missing(self) -> NotFoundError:
         """What to raise for a row that is not there."""
         return NotFoundError(f"{self.model.__name__} not found.")
-
-    def _is_nullable(self, field: str) -> bool:
-        return type(None) in get_args(self.model.model_fields[field].annotation)
 
     def _has(self, field: str) -> bool:
         return field in self.model.model_fields

@@ -168,14 +168,25 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         *,
         offset: int = 0,
         after: Where | None = None,
-    ) -> Sequence[ModelT]:
+        fields: Sequence[str] | None = None,
+    ) -> Sequence[Any]:
         await self.documents.bind(self.model)
         where = {"$and": [self._where(selection), self._filters(after)]} if after else self._where(selection)
         order = [(self._field(key.name), DESCENDING if key.descending else ASCENDING) for key in keys]
-        rows: Sequence[ModelT] = (
+        if fields is not None:
+            return await self._values(where, order, limit, offset, fields)
+        rows: Sequence[Any] = (
             await self.model.find(where, session=self.session).sort(order).skip(offset).limit(limit).to_list()
         )
         return rows
+
+    async def _values(
+        self, where: Filter, order: Sequence[tuple[str, int]], limit: int | None, offset: int, fields: Sequence[str]
+    ) -> Sequence[Any]:
+        names = {self._field(name): name for name in fields}
+        found = self.model.get_pymongo_collection().find(where, names.keys(), session=self.session)
+        rows: list[dict[str, Any]] = await found.sort(order).skip(offset).limit(limit or 0).to_list()
+        return [{names[name]: value for name, value in row.items() if name in names} for row in rows]
 
     @override
     async def _count(self, selection: Selection, cap: int | None) -> int:

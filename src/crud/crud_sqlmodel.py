@@ -4,7 +4,7 @@ from uuid import UUID
 
 from asyncpg import PostgresError
 from pydantic import BaseModel as PydanticModel
-from sqlalchemy import ColumnElement, Table, func, literal
+from sqlalchemy import ColumnElement, Table, literal
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from src.core.query import Key, Selection, Where
 from src.core.store_errors import as_conflict
+from src.crud import sql_plan
 from src.crud.base import BaseCRUD, Fields
 from src.crud.bulk import by_column, insert_rows
 from src.crud.sql_query import SQLQuery
@@ -37,7 +38,7 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
 
     @override
     async def exists(self, where: Where | None = None) -> bool:
-        found = select(literal(1)).select_from(self.model).where(*self._matches(where or {})).limit(1)
+        found = select(literal(1)).select_from(self._table).where(*self._matches(where or {})).limit(1)
         return (await self.session.exec(found)).first() is not None
 
     @override
@@ -140,18 +141,25 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         *,
         offset: int = 0,
         after: Where | None = None,
-    ) -> Sequence[ModelT]:
+        fields: Sequence[str] | None = None,
+    ) -> Sequence[Any]:
         beyond = self._query.filters(after) if after else []
-        return await self._rows(selection, keys, limit, *beyond, offset=offset)
+        return await self._rows(selection, keys, limit, *beyond, offset=offset, fields=fields)
 
     @override
     async def _select_after(
-        self, selection: Selection, keys: Sequence[Key], position: Sequence[Any], limit: int
-    ) -> Sequence[ModelT]:
+        self,
+        selection: Selection,
+        keys: Sequence[Key],
+        position: Sequence[Any],
+        limit: int,
+        *,
+        fields: Sequence[str] | None = None,
+    ) -> Sequence[Any]:
         beyond = self._query.after(keys, position)
         if beyond is None:
-            return await super()._select_after(selection, keys, position, limit)
-        return await self._rows(selection, keys, limit, beyond)
+            return await super()._select_after(selection, keys, position, limit, fields=fields)
+        return await self._rows(selection, keys, limit, beyond, fields=fields)
 
     async def _rows(
         self,
@@ -160,26 +168,24 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         limit: int | None,
         *beyond: ColumnElement[bool],
         offset: int = 0,
-    ) -> Sequence[ModelT]:
-        conditions = [*self._query.matches(selection), *beyond]
-        statement = select(self.model).where(*conditions).order_by(*self._query.order(keys)).limit(limit)
-        if offset:
-            statement = statement.offset(offset)
-        rows: Sequence[ModelT] = (await self.session.exec(statement)).all()
-        return rows
+        fields: Sequence[str] | None = None,
+    ) -> Sequence[Any]:
+        names = None if fields is None else tuple(fields)
+        statement, values = sql_plan.rows(self.model, names, selection, keys, limit, offset)
+        if beyond:
+            statement = statement.where(*beyond)
+        result = await self.session.exec(statement, params=values)
+        if names is None:
+            return [row for (row,) in result]
+        return [dict(zip(names, row, strict=True)) for row in result]
 
     @override
     async def _count(self, selection: Selection, cap: int | None) -> int:
-        conditions = self._query.matches(selection)
-        if cap is None:
-            counted = select(func.count()).select_from(self.model).where(*conditions)
-        else:
-            some = select(literal(1)).select_from(self.model).where(*conditions).limit(cap)
-            counted = select(func.count()).select_from(some.subquery())
-        return (await self.session.exec(counted)).one()
+        statement, values = sql_plan.count(self.model, selection, cap)
+        return int((await self.session.exec(statement, params=values)).scalar_one())
 
     def _matches(self, where: Where) -> list[ColumnElement[bool]]:
-        return self._query.matches(Selection(where))
+        return self._query.matches(where)
 
     @property
     def _query(self) -> SQLQuery:

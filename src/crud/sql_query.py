@@ -5,8 +5,12 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Table, literal, or_, tuple_
 
-from src.core.query import Key, Selection, Where, split_filter
+from src.core.query import Key, Where, split_filter
 
+_ESCAPE = "/"
+_SPECIAL = str.maketrans({character: _ESCAPE + character for character in (_ESCAPE, "%", "_")})
+
+# What a filter makes of its column and its value, or of a place for one.
 _FILTERS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "eq": lambda column, value: column == value,
     "ne": lambda column, value: column.is_distinct_from(value),
@@ -16,10 +20,20 @@ _FILTERS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "lte": lambda column, value: column <= value,
     "gt": lambda column, value: column > value,
     "gte": lambda column, value: column >= value,
-    "contains": lambda column, value: column.icontains(value, autoescape=True),
-    "starts": lambda column, value: column.startswith(value, autoescape=True),
+    "contains": lambda column, value: column.icontains(value, escape=_ESCAPE),
+    "starts": lambda column, value: column.startswith(value, escape=_ESCAPE),
     "null": lambda column, value: column.is_(None) if value else column.is_not(None),
 }
+
+
+def encoded(name: str, value: Any) -> Any:
+    """The value of a filter as it goes into a statement."""
+    return escaped(value) if split_filter(name)[1] in ("contains", "starts") else value
+
+
+def escaped(text: str) -> str:
+    """The text, as a pattern that matches nothing else."""
+    return text.translate(_SPECIAL)
 
 
 class SQLQuery:
@@ -28,15 +42,13 @@ class SQLQuery:
     def __init__(self, table: Table) -> None:
         self.table = table
 
-    def matches(self, selection: Selection) -> list[ColumnElement[bool]]:
-        """The rows that a selection wants; those that are deleted are none of them."""
-        conditions = self.filters(selection.where)
-        if selection.keyword:
-            searched = (_FILTERS["contains"](self.column(name), selection.keyword) for name in selection.searched)
-            conditions.append(or_(*searched))
-        if "delete_time" in self.table.c:
-            conditions.append(self.table.c.delete_time.is_(None))
-        return conditions
+    def matches(self, where: Where) -> list[ColumnElement[bool]]:
+        """The rows that pass all filters; those that are deleted are none of them."""
+        return [*self.filters(where), *self.visible()]
+
+    def visible(self) -> list[ColumnElement[bool]]:
+        """The rows that are not deleted."""
+        return [self.table.c.delete_time.is_(None)] if "delete_time" in self.table.c else []
 
     def filters(self, where: Where) -> list[ColumnElement[bool]]:
         """The rows that pass all filters.
@@ -44,8 +56,16 @@ class SQLQuery:
         Raises:
             ValueError: There is no such field or operator.
         """
-        named = ((*split_filter(name), value) for name, value in where.items())
-        return [_FILTERS[operator](self.column(field), value) for field, operator, value in named]
+        return [self.filter(name, encoded(name, value)) for name, value in where.items()]
+
+    def filter(self, name: str, value: Any) -> ColumnElement[bool]:
+        """One filter, of an encoded value or of a place for one."""
+        field, operator = split_filter(name)
+        return _FILTERS[operator](self.column(field), value)
+
+    def search(self, names: Sequence[str], value: Any) -> ColumnElement[bool]:
+        """The rows that have an escaped text, or what is in a place for one, in any of these fields."""
+        return or_(*(_FILTERS["contains"](self.column(name), value) for name in names))
 
     def order(self, keys: Sequence[Key]) -> list[ColumnElement[Any]]:
         """The order, missing values before all others."""

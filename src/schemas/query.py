@@ -10,6 +10,7 @@ Whatever it does not name is answered with 422. The operators are those of `src/
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -71,6 +72,7 @@ class SearchIn:
         }
 
 
+@lru_cache(maxsize=1000)
 def keys_of(sort: str) -> tuple[str, ...]:
     """`-createTime,name` as fields: `-create_time`, `name`."""
     return tuple(

@@ -1,6 +1,7 @@
 """The envelope of every JSON answer."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from src.schemas.base import BaseSchema
+from src.schemas.query import PageQuery
 
 T = TypeVar("T")
 
@@ -73,6 +75,12 @@ class CursorPage(BaseSchema, Generic[T]):
 def ok(data: T) -> Response[T]:
     """Wrap `data` for a 200."""
     return Response(data=data)
+
+
+def paged(query: PageQuery, found: tuple[Sequence[T], int | None]) -> Response[Page[T]]:
+    """Wrap the rows that a query found, and their total."""
+    rows, total = found
+    return ok(Page(page=query.page, page_size=query.page_size, total=total, records=[*rows]))
 
 
 def created(data: T) -> Response[T]:

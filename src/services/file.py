@@ -8,6 +8,7 @@ from src.core.query import PageRequest
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.models.file import File, FileStatus
+from src.schemas.file import FileSummary
 from src.services.authority import Authority
 from src.services.file_sweep import FileSweep
 from src.utils.content_type import harmless
@@ -25,10 +26,10 @@ class FileService:
         self.settings = resources.settings.files
         self.files = FileCRUD(uow.session)
 
-    async def page(self, query: PageRequest, actor: Authority) -> tuple[Sequence[File], int | None]:
+    async def page(self, query: PageRequest, actor: Authority) -> tuple[Sequence[FileSummary], int | None]:
         """One page of the actor's files; of all, for an administrator."""
         mine = {"owner_id": actor.sees_only} if actor.sees_only else {}
-        return await self.files.page(query, {"status": FileStatus.READY, **mine})
+        return await self.files.shaped(FileSummary).page(query, {"status": FileStatus.READY, **mine})
 
     async def get(self, file_id: UUID, actor: Authority) -> File:
         """A complete file. Its transaction is over at once, so that none waits for the content.

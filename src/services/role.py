@@ -8,7 +8,7 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.role import RoleCRUD
 from src.crud.user import UserCRUD
 from src.models.role import Role
-from src.schemas.role import RoleCreate, RoleUpdate
+from src.schemas.role import RoleCreate, RoleResponse, RoleUpdate
 from src.services.authority import Authority
 from src.services.permission import PermissionService
 
@@ -22,13 +22,13 @@ class RoleService:
         self.roles = RoleCRUD(uow.session)
         self.users = UserCRUD(uow.session)
 
-    async def page(self, query: PageRequest) -> tuple[Sequence[Role], int | None]:
+    async def page(self, query: PageRequest) -> tuple[Sequence[RoleResponse], int | None]:
         """One page of the roles, and how many there are, if the query asks."""
-        return await self.roles.page(query)
+        return await self.roles.shaped(RoleResponse).page(query)
 
-    async def list(self) -> Sequence[Role]:
+    async def list(self) -> Sequence[RoleResponse]:
         """All roles, oldest first."""
-        return await self.roles.list()
+        return await self.roles.shaped(RoleResponse).list()
 
     async def list_of(self, user_id: UUID) -> Sequence[Role]:
         """The user's roles that count."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pytest
+from pydantic import BaseModel as Schema
 from pydantic import SecretStr
 from sqlmodel import Field
 
@@ -214,6 +215,51 @@ class TestFilters:
     async def test_that_do_not_exist_are_refused(self, ten: BaseCRUD[Any], name: str) -> None:
         with pytest.raises(ValueError, match="unknown"):
             await ten.count({name: 1})
+
+    async def test_are_told_apart_from_those_of_other_values(self, ten: BaseCRUD[Any]) -> None:
+        lists: list[Any] = [[0], [0, 1], []]
+        assert [await ten.count({"number__in": numbers}) for numbers in lists] == [4, 7, 0]
+        assert [await ten.count({"maybe": value}) for value in (1, None, 0, None)] == [5, 3, 2, 3]
+        assert [await ten.count({"maybe__null": value}) for value in (True, False, True)] == [3, 7, 3]
+
+
+class Shown(Schema):
+    name: str
+    maybe: int | None
+
+
+class TestShapedRows:
+    async def test_are_those_of_the_list(self, ten: BaseCRUD[Any]) -> None:
+        rows = await ten.list({"number": 1}, order=("-name",))
+        shown = await ten.shaped(Shown).list({"number": 1}, order=("-name",))
+        assert shown == [Shown(name=row.name, maybe=row.maybe) for row in rows]
+
+    async def test_come_in_pages_with_a_total(self, ten: BaseCRUD[Any]) -> None:
+        wanted = Selection(where={"number": 0}, keyword="na%", searched=("name",))
+        shown, total = await ten.shaped(Shown).page(PageOf(2, wanted=wanted))
+        assert ([row.name for row in shown], total) == (["Na%me_09"], 4)
+
+    @pytest.mark.parametrize("order", [(), ("-number",), ("maybe", "number")], ids=",".join)
+    async def test_come_after_cursors_by_fields_that_are_not_shown(
+        self, ten: BaseCRUD[Any], order: tuple[str, ...]
+    ) -> None:
+        seen, cursor, following = [], "", None
+        for _ in range(4):
+            rows, following = await ten.shaped(Shown).cursor(PartOf(cursor, wanted=Selection(order=order)))
+            seen += [row.name for row in rows]
+            cursor = following or ""
+        assert (seen, following) == ([row.name for row in await ten.list(order=order)], None)
+
+    async def test_are_none_of_the_deleted(self, ten: BaseCRUD[Any]) -> None:
+        await ten.delete_many({"number__in": [0, 1]})
+        assert len(await ten.shaped(Shown).list()) == 3
+
+    async def test_have_no_other_fields_than_the_model(self, ten: BaseCRUD[Any]) -> None:
+        class Unknown(Schema):
+            unknown: int
+
+        with pytest.raises(ValueError, match="unknown"):
+            await ten.shaped(Unknown).list()
 
 
 class TestLists:

@@ -10,7 +10,7 @@ from src.deps.file import FileServiceDep, UploadServiceDep
 from src.deps.permission import AuthorityDep, VerifyPermissionDep, require_permission
 from src.models.file import File
 from src.schemas.file import FileComplete, FileCreate, FileQuery, FileResponse, FileSummary, UploadResponse
-from src.schemas.response import Page, Response, created, ok
+from src.schemas.response import Page, Response, created, ok, paged
 from src.services.file import FileService
 from src.utils.byte_range import parse_range
 from src.utils.content_type import harmless
@@ -54,9 +54,7 @@ async def list_files(
     query: Annotated[FileQuery, Query()], files: FileServiceDep, actor: AuthorityDep
 ) -> Response[Page[FileSummary]]:
     """One page of the caller's files; of all, for an administrator."""
-    rows, total = await files.page(query, actor)
-    records = [FileSummary.model_validate(row) for row in rows]
-    return ok(Page(page=query.page, page_size=query.page_size, total=total, records=records))
+    return paged(query, await files.page(query, actor))
 
 
 @router.get("/{fileId}")

@@ -7,7 +7,7 @@ from src.api.route import AuditedRoute
 from src.deps.permission import AuthorityDep, VerifyPermissionDep, require_permission
 from src.deps.role import RoleReaderDep, RoleServiceDep
 from src.schemas.query import MAXIMUM_IDS
-from src.schemas.response import Page, Response, created, ok
+from src.schemas.response import Page, Response, created, ok, paged
 from src.schemas.role import RoleCreate, RoleQuery, RoleResponse, RoleUpdate
 
 router = APIRouter(prefix="/roles", tags=["Role"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
@@ -18,9 +18,7 @@ RoleId = Annotated[UUID, Path(alias="roleId")]
 @router.get("")
 async def list_roles(query: Annotated[RoleQuery, Query()], roles: RoleReaderDep) -> Response[Page[RoleResponse]]:
     """One page of the roles."""
-    rows, total = await roles.page(query)
-    records = [RoleResponse.model_validate(role) for role in rows]
-    return ok(Page(page=query.page, page_size=query.page_size, total=total, records=records))
+    return paged(query, await roles.page(query))
 
 
 @router.get("/mine")
@@ -32,7 +30,7 @@ async def list_my_roles(claims: VerifyPermissionDep, roles: RoleReaderDep) -> Re
 @router.get("/all")
 async def list_all_roles(roles: RoleReaderDep) -> Response[list[RoleResponse]]:
     """All roles, for choosing from."""
-    return ok([RoleResponse.model_validate(role) for role in await roles.list()])
+    return ok([*await roles.list()])
 
 
 @router.post("", status_code=201)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from src.api.route import AuditedRoute
 from src.deps.permission import require_permission
 from src.deps.schedule import ScheduleServiceDep
-from src.schemas.response import Page, Response, created, ok
+from src.schemas.response import Page, Response, created, ok, paged
 from src.schemas.schedule import ScheduleCreate, SchedulePreview, ScheduleQuery, ScheduleResponse, ScheduleUpdate
 from src.schemas.task import RunResponse
 
@@ -24,8 +24,7 @@ async def list_schedules(
 ) -> Response[Page[ScheduleResponse]]:
     """One page of the schedules."""
     rows, total = await schedules.page(query)
-    records = [ScheduleResponse.model_validate(schedule) for schedule in rows]
-    return ok(Page(page=query.page, page_size=query.page_size, total=total, records=records))
+    return paged(query, ([ScheduleResponse.model_validate(schedule) for schedule in rows], total))
 
 
 @router.post("", status_code=201)

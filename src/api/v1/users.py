@@ -8,7 +8,7 @@ from src.api.route import AuditedRoute
 from src.deps.permission import AuthorityDep, require_permission
 from src.deps.user import UserAdminServiceDep, UserServiceDep
 from src.models.user import User
-from src.schemas.response import Page, Response, created, ok
+from src.schemas.response import Page, Response, created, ok, paged
 from src.schemas.user import (
     UserCreate,
     UserPasswordUpdate,
@@ -40,7 +40,7 @@ async def render_one(user: User, service: UserService) -> UserResponse:
 async def list_users(query: Annotated[UserQuery, Query()], users: UserServiceDep) -> Response[Page[UserResponse]]:
     """One page of the users."""
     rows, total = await users.page(query)
-    return ok(Page(page=query.page, page_size=query.page_size, total=total, records=await render(rows, users)))
+    return paged(query, (await render(rows, users), total))
 
 
 @router.post("", status_code=201)
