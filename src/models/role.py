@@ -2,9 +2,10 @@ from sqlalchemy import ARRAY, Text
 from sqlmodel import Field
 
 from src.models.base import BaseModel
+from src.models.mixins import Versioned
 
 
-class Role(BaseModel, table=True):
+class Role(Versioned, BaseModel, table=True):
     """A named set of permissions; a disabled role grants nothing.
 
     Interface permissions are the codes that this backend checks (`GET:/api/v1/notices`, `SOCKET:chat.send`); button and

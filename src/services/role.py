@@ -34,6 +34,14 @@ class RoleService:
         """The user's roles that count."""
         return await self.users.enabled_roles(user_id)
 
+    async def get(self, role_id: UUID) -> Role:
+        """One role.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        return await self.roles.get(role_id)
+
     async def create(self, data: RoleCreate, actor: Authority) -> Role:
         """Add a role.
 
@@ -46,20 +54,21 @@ class RoleService:
             raise ConflictError("There is a role with this code.", data={"code": data.code})
         return await self.roles.create(data.model_dump())
 
-    async def update(self, role_id: UUID, data: RoleUpdate, actor: Authority) -> Role:
-        """Change what is given.
+    async def update(self, role_id: UUID, data: RoleUpdate, actor: Authority, *, version: int | None = None) -> Role:
+        """Change what is given, unless the actor has seen another version; None stands for any.
 
         Raises:
             NotFoundError: There is no such role.
             InvalidInputError: The code would change.
             PermissionDeniedError: The role would grant a code that it did not grant before and the actor does not hold.
+            PreconditionFailedError: It has another version.
+            ConflictError: Somebody else changed it at the same moment.
         """
         role = await self.roles.get(role_id)
         if data.code not in (None, role.code):
             raise InvalidInputError("code", "The code of a role never changes.")
         before = set(role.interface_permissions) if role.status else set()
-        for name, value in data.given().items():
-            setattr(role, name, value)
+        await self.roles.update(role, data.given(), version=version)
         after = set(role.interface_permissions) if role.status else set()
         actor.require_holding(after - before)
         self.permissions.roles_changed(self.uow)

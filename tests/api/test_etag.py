@@ -1,3 +1,6 @@
+from typing import Any
+from uuid import uuid4
+
 import httpx
 import pytest
 
@@ -7,25 +10,46 @@ from src.models.notice import Notice
 from src.services.notice import NoticeService
 from tests.people import People, Person
 
-BODY = {"title": "t", "body": "b", "expiresAt": "2999-01-01T00:00:00Z"}
+NOTICES, ROLES = "/api/v1/notices", "/api/v1/roles"
 
 
 @pytest.fixture
-async def path(client: httpx.AsyncClient, admin: Person) -> str:
-    """A notice of version 1."""
-    answer = await client.post("/api/v1/notices", headers=admin.headers, json=BODY)
-    return f"/api/v1/notices/{answer.json()['data']['id']}"
+def resource() -> str:
+    """Whose rows; the classes that ask for all of them do so for themselves."""
+    return NOTICES
 
 
-async def change(client: httpx.AsyncClient, person: Person, path: str, if_match: str | None) -> httpx.Response:
+@pytest.fixture
+async def path(client: httpx.AsyncClient, admin: Person, resource: str) -> str:
+    """A row of version 1."""
+    notice = {"title": "t", "body": "b", "expiresAt": "2999-01-01T00:00:00Z"}
+    body = notice if resource == NOTICES else {"name": "t", "code": uuid4().hex}
+    answer = await client.post(resource, headers=admin.headers, json=body)
+    return f"{resource}/{answer.json()['data']['id']}"
+
+
+def name_of(path: str) -> str:
+    return "title" if path.startswith(NOTICES) else "name"
+
+
+async def change(
+    client: httpx.AsyncClient, person: Person, path: str, if_match: str | None, name: str = "new"
+) -> httpx.Response:
     header = {} if if_match is None else {"If-Match": if_match}
-    return await client.patch(path, headers=person.headers | header, json={"title": "new"})
+    method = "PATCH" if path.startswith(NOTICES) else "PUT"
+    body: dict[str, Any] = {name_of(path): name}
+    return await client.request(method, path, headers=person.headers | header, json=body)
+
+
+every_resource = pytest.mark.parametrize("resource", [NOTICES, ROLES])
 
 
 class TestAVersion:
+    @every_resource
     async def test_is_shown_with_the_row(self, client: httpx.AsyncClient, admin: Person, path: str) -> None:
         assert (await client.get(path, headers=admin.headers)).headers["ETag"] == '"1"'
 
+    @every_resource
     async def test_is_another_after_a_change(self, client: httpx.AsyncClient, admin: Person, path: str) -> None:
         answer = await change(client, admin, path, '"1"')
         shown = await client.get(path, headers=admin.headers)
@@ -42,12 +66,13 @@ class TestAVersion:
         assert (await client.get(path, headers=admin.headers)).headers["ETag"] == '"3"'
 
 
+@every_resource
 class TestAChange:
     @pytest.mark.parametrize("if_match", [None, "*", '"1"', ' "1" '])
     async def test_is_made_on_what_was_seen(
         self, client: httpx.AsyncClient, admin: Person, path: str, if_match: str | None
     ) -> None:
-        assert (await change(client, admin, path, if_match)).json()["data"]["title"] == "new"
+        assert (await change(client, admin, path, if_match)).json()["data"][name_of(path)] == "new"
 
     @pytest.mark.parametrize("if_match", ['"2"', '"0"', 'W/"1"', '"abc"', '""', f'"{"9" * 400}"'])
     async def test_of_what_nobody_can_have_seen_is_412(
@@ -59,9 +84,9 @@ class TestAChange:
     async def test_of_what_somebody_else_changed_is_412_and_changes_nothing(
         self, client: httpx.AsyncClient, admin: Person, path: str
     ) -> None:
-        await client.patch(path, headers=admin.headers, json={"title": "first"})
+        await change(client, admin, path, None, "first")
         refused = await change(client, admin, path, '"1"')
-        kept = (await client.get(path, headers=admin.headers)).json()["data"]["title"]
+        kept = (await client.get(path, headers=admin.headers)).json()["data"][name_of(path)]
         assert (refused.status_code, kept) == (412, "first")
 
     @pytest.mark.parametrize("if_match", ["1", '"1', '"1", "2"', "W/1", "", "%"])
@@ -89,8 +114,11 @@ class TestAnAuthor:
 
 
 class TestTheDocument:
-    def test_names_header_and_error(self) -> None:
-        operation = rest.openapi()["paths"]["/api/v1/notices/{noticeId}"]["patch"]
+    @pytest.mark.parametrize(
+        ("path", "method"), [("/api/v1/notices/{noticeId}", "patch"), ("/api/v1/roles/{roleId}", "put")]
+    )
+    def test_names_header_and_error(self, path: str, method: str) -> None:
+        operation = rest.openapi()["paths"][path][method]
         headers = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "header"}
         assert "if-match" in {name.lower() for name in headers}
         assert {"412", "422"} <= operation["responses"].keys()

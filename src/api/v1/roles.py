@@ -2,7 +2,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Response as HTTPResponse
 
+from src.api.etag import CHECKS_ETAG, SHOWS_ETAG, IfMatchDep, show_version
 from src.api.route import AuditedRoute
 from src.deps.permission import AuthorityDep, VerifyPermissionDep, require_permission
 from src.deps.role import RoleReaderDep, RoleServiceDep
@@ -39,12 +41,27 @@ async def create_role(body: RoleCreate, roles: RoleServiceDep, actor: AuthorityD
     return created(RoleResponse.model_validate(await roles.create(body, actor)))
 
 
-@router.put("/{roleId}")
+@router.get("/{roleId}", responses=SHOWS_ETAG)
+async def get_role(role_id: RoleId, roles: RoleServiceDep, response: HTTPResponse) -> Response[RoleResponse]:
+    """One role, with its version as `ETag`."""
+    role = await roles.get(role_id)
+    show_version(response, role)
+    return ok(RoleResponse.model_validate(role))
+
+
+@router.put("/{roleId}", responses=CHECKS_ETAG)
 async def update_role(
-    role_id: RoleId, body: RoleUpdate, roles: RoleServiceDep, actor: AuthorityDep
+    role_id: RoleId,
+    body: RoleUpdate,
+    roles: RoleServiceDep,
+    actor: AuthorityDep,
+    version: IfMatchDep,
+    response: HTTPResponse,
 ) -> Response[RoleResponse]:
-    """Change a role; whoever has it feels it on the next request."""
-    return ok(RoleResponse.model_validate(await roles.update(role_id, body, actor)))
+    """Change a role, unless somebody else changed it since the version of `If-Match`; its users feel it at once."""
+    role = await roles.update(role_id, body, actor, version=version)
+    show_version(response, role)
+    return ok(RoleResponse.model_validate(role))
 
 
 @router.delete("/{roleId}")
