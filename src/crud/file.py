@@ -2,9 +2,12 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+from sqlmodel import select
+
 from src.core.exceptions import NotFoundError
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.file import File, FileStatus
+from src.models.user import User
 from src.utils.date import utc_now
 
 SEEN = {FileStatus.PENDING, FileStatus.READY}
@@ -25,6 +28,14 @@ class FileCRUD(BaseSQLModelCRUD[File]):
         if file.status not in SEEN or owner_id not in (None, file.owner_id):
             raise self.missing()
         return file
+
+    async def count_open(self, owner_id: UUID) -> int:
+        """How many uploads of this owner were begun and neither completed nor deleted."""
+        return await self.count({"owner_id": owner_id, "status": FileStatus.PENDING})
+
+    async def hold_owner(self, owner_id: UUID) -> None:
+        """Let nobody else begin an upload for this owner until the transaction ends."""
+        await self.session.exec(select(User.id).where(User.id == owner_id).with_for_update(key_share=True))
 
     async def move_claim(self, file_id: UUID, seen: datetime, until: datetime) -> bool:
         """Claim a pending file until then, if nobody has moved the claim since it was seen."""

@@ -34,12 +34,15 @@ class UploadService:
 
         Raises:
             InvalidInputError: Files of this type are not taken, or not of this size.
+            ConflictError: The owner has too many open uploads.
         """
         limit = self.settings.limit_of(data.content_type)
         if limit is None:
             raise InvalidInputError("contentType", "Files of this type are not taken.")
         if data.size_bytes > limit:
             raise InvalidInputError("sizeBytes", f"Files of this type have {limit} bytes at most.")
+        async with self.resources.unit_of_work() as uow:
+            await self._refuse_too_many(FileCRUD(uow.session), owner_id)
         part_bytes = max(self.settings.part_bytes, -(-data.size_bytes // MAXIMUM_PARTS))
         full, rest = divmod(data.size_bytes, part_bytes)
         sizes = [part_bytes] * full + [rest] * bool(rest)
@@ -50,7 +53,11 @@ class UploadService:
         upload_id = await self.storage.begin_upload(key)
         urls = await self.storage.sign_parts(key, upload_id, sizes, expires)
         row = {"id": file_id, "owner_id": owner_id, "upload_id": upload_id, "part_count": len(sizes)}
-        await FileCRUD(self.uow.session).create({**data.model_dump(), **row, "expires_at": utc_now() + expires})
+        files = FileCRUD(self.uow.session)
+        if owner_id is not None:
+            await files.hold_owner(owner_id)
+        await self._refuse_too_many(files, owner_id)  # again: others may have begun some since
+        await files.create({**data.model_dump(), **row, "expires_at": utc_now() + expires})
         parts = [PartResponse(part_number=number, url=url) for number, url in enumerate(urls, 1)]
         return UploadResponse(
             id=file_id, part_size_bytes=part_bytes, parts=parts, expires_in=self.settings.upload_seconds
@@ -84,6 +91,15 @@ class UploadService:
                 raise
             async with self.resources.unit_of_work() as uow:
                 return await FileCRUD(uow.session).finish(file_id, checksum)
+
+    async def _refuse_too_many(self, files: FileCRUD, owner_id: UUID | None) -> None:
+        limit = self.settings.open_uploads
+        if owner_id is not None and await files.count_open(owner_id) >= limit:
+            raise ConflictError(
+                f"No more than {limit} uploads may be open: complete or delete one.",
+                error="file.too_many_uploads",
+                data={"limit": limit},
+            )
 
     async def _assemble(self, file: File, parts: Sequence[Part]) -> None:
         with suppress(NotFoundError):  # done before, by a request that did not get to its end

@@ -28,6 +28,11 @@ async def owner(people: People) -> Person:
 
 
 @pytest.fixture
+def two_at_once(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources.settings, "files", FileSettings(FILE_OPEN_UPLOADS=2))
+
+
+@pytest.fixture
 def limits(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {"image/*": 1000, "image/png": 2000, "text/plain": 10}
     monkeypatch.setattr(resources.settings, "files", FileSettings(FILE_LIMITS=limits))
@@ -43,6 +48,26 @@ async def row(uow: UnitOfWork, file_id: str) -> File:
 
 async def exists(client: httpx.AsyncClient, person: Person, file_id: str) -> bool:
     return (await client.get(f"{FILES}/{file_id}", headers=person.headers)).status_code == 200
+
+
+@pytest.mark.usefixtures("two_at_once")
+class TestOpenUploads:
+    async def test_are_bounded(self, client: httpx.AsyncClient, owner: Person) -> None:
+        begun = [(await begin(client, owner)).status_code for _ in range(2)]
+        refused = await begin(client, owner)
+        assert (begun, said(refused)) == ([201, 201], (409, "file.too_many_uploads"))
+        assert refused.json()["data"] == {"limit": 2}
+
+    async def test_of_others_do_not_count(self, client: httpx.AsyncClient, owner: Person, people: People) -> None:
+        for _ in range(2):
+            await begin(client, owner)
+        assert (await begin(client, await people.create(*CODES))).status_code == 201
+
+    async def test_count_no_more_when_completed_or_deleted(self, client: httpx.AsyncClient, owner: Person) -> None:
+        await uploaded(client, owner, b"content")
+        plan = (await begin(client, owner)).json()["data"]
+        await client.delete(f"{FILES}/{plan['id']}", headers=owner.headers)
+        assert [(await begin(client, owner)).status_code for _ in range(3)] == [201, 201, 409]
 
 
 class TestUploading:

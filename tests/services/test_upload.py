@@ -1,17 +1,20 @@
 """Completing uploads at the same time, in transactions of their own on a real database."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
+from src.core.config_files import FileSettings
 from src.core.database import Resources
 from src.core.exceptions import ConflictError, NotFoundError
 from src.core.storage import Part
 from src.crud.file import FileCRUD
 from src.models.file import File, FileStatus
-from src.schemas.file import UploadedPart
+from src.models.user import User
+from src.schemas.file import FileCreate, UploadedPart
 from src.services.file import FileService
 from src.services.file_sweep import FileSweep
 from src.services.upload import UploadService
@@ -57,6 +60,40 @@ async def sweep(resources: Resources) -> int:
 async def change(resources: Resources, file: File, **changes: Any) -> None:
     async with resources.unit_of_work() as uow:
         await FileCRUD(uow.session).update_many({"id": file.id}, changes)
+
+
+@pytest.fixture
+async def owner(resources: Resources) -> AsyncIterator[UUID]:
+    """A committed user; goes at the end, with the files."""
+    name = uuid4().hex
+    user = User(name=name, email=f"{name}@example.com", username=name, password_hash="")
+    async with resources.unit_of_work() as uow:
+        uow.session.add(user)
+    yield user.id
+    async with resources.unit_of_work() as uow:
+        for file in await FileCRUD(uow.session).list({"owner_id": user.id}):
+            await resources.storage.abort_upload(file.key, file.upload_id)
+            await uow.session.delete(file)
+        await uow.session.delete(user)
+
+
+class TestBegunAtTheSameTime:
+    async def test_are_no_more_than_allowed(
+        self, resources: Resources, owner: UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(resources.settings, "files", FileSettings(FILE_OPEN_UPLOADS=2))
+        data = FileCreate(filename="a.bin", content_type="application/octet-stream", size_bytes=1)
+
+        async def begin() -> str:
+            try:
+                async with resources.unit_of_work() as uow:
+                    await UploadService(uow, resources).begin(data, owner)
+            except ConflictError as error:
+                return error.error
+            return "begun"
+
+        outcomes = sorted(await asyncio.gather(*(begin() for _ in range(8))))
+        assert outcomes == ["begun"] * 2 + ["file.too_many_uploads"] * 6
 
 
 class TestAtTheSameTime:
