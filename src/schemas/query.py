@@ -4,7 +4,7 @@ class InvoiceQuery(PageQuery):
     sort: Annotated[Text, SortBy("create_time", "number")] = ""
     keyword: Annotated[Text, SearchIn("number", "customer")] = ""
     status: InvoiceStatus | None = None              # ?status=paid
-    due_at__lt: AwareDatetime | None = None          # ?dueAt[lt]=2026-01-01T00:00:00Z
+    due_at__lt: Moment | None = None                 # ?dueAt[lt]=2026-01-01T00:00:00Z
 
 Whatever it does not name is answered with 422. The operators are those of `src/core/query.py`.
 """

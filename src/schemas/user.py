@@ -1,9 +1,9 @@
 from typing import Annotated
 
-from pydantic import AwareDatetime, EmailStr, Field, StrictBool
+from pydantic import EmailStr, Field, StrictBool
 
 from src.schemas.auth import Ciphertext, KeyId
-from src.schemas.base import BaseRequest, Text
+from src.schemas.base import BaseRequest, Moment, Text
 from src.schemas.query import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 from src.schemas.role import RoleCode
@@ -74,8 +74,8 @@ class UserQuery(PageQuery):
     keyword: Annotated[Text, SearchIn("name", "username", "email")] = ""
     status: bool | None = None
     is_admin: bool | None = None
-    create_time__gte: AwareDatetime | None = None
-    create_time__lt: AwareDatetime | None = None
+    create_time__gte: Moment | None = None
+    create_time__lt: Moment | None = None
 
 
 class UserResponse(BaseResponse):

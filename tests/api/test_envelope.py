@@ -219,3 +219,10 @@ class TestOutside:
     async def test_the_socket_stands_beside_the_api(self) -> None:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             assert (await client.get("/socket.io/")).status_code == 400
+
+
+class TestTimesBeyondTheCalendar:
+    @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+    async def test_are_422(self, client: httpx.AsyncClient, admin: Person, moment: str) -> None:
+        answer = await client.get("/api/v1/users", params={"createTime[gte]": moment}, headers=admin.headers)
+        assert answer.status_code == 422
