@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
 from src.core.exceptions import ConflictError
@@ -52,7 +53,7 @@ class RedisClient:
 
     async def delete(self, *keys: str) -> int:
         """Forget keys of any kind; answers how many there were."""
-        return int(await self.redis.delete(*keys))
+        return _count(await self.redis.delete(*keys))
 
     def hash(self, key: str, kind: TypeAdapter[T]) -> "RedisHash[T]":
         """Values by field, under one key."""
@@ -70,11 +71,10 @@ class RedisClient:
     async def pipeline(self) -> AsyncIterator["RedisClient"]:
         """Send what is written through this client at the end of the block: in one round trip, all or nothing.
 
-        It only writes: what it would read is not there yet. When the block raises, nothing is sent.
+        It only writes: what it would read, or count, is not there yet. When the block raises, nothing is sent.
         """
-        async with self.redis.pipeline(transaction=True) as pipe:
+        async with _at_once(self.redis) as pipe:
             yield RedisClient(pipe)
-            await pipe.execute()
 
     @asynccontextmanager
     async def lock(self, name: str, *, seconds: float, wait_seconds: float = 0) -> AsyncIterator[None]:
@@ -92,6 +92,22 @@ class RedisClient:
             # It took longer, and may be somebody else's by now; or Redis is away, and its time ends it.
             with suppress(RedisError):
                 await lock.release()
+
+
+@asynccontextmanager
+async def _at_once(redis: Redis) -> AsyncIterator[Redis]:
+    """A pipeline, sent at the end of the block; the one that this is already goes on."""
+    if isinstance(redis, Pipeline):
+        yield redis
+        return
+    async with redis.pipeline(transaction=True) as pipe:
+        yield pipe
+        await pipe.execute()
+
+
+def _count(answer: Any) -> int:
+    """A number that Redis has answered; in a pipeline it has not yet, which counts as none."""
+    return answer if isinstance(answer, int) else 0
 
 
 class _Structure(Generic[T]):
@@ -127,7 +143,7 @@ class RedisHash(_Structure[T]):
 
     async def delete(self, *fields: str) -> int:
         """Forget fields; answers how many there were."""
-        return int(await self.redis.hdel(self.key, *fields))
+        return _count(await self.redis.hdel(self.key, *fields))
 
 
 class RedisList(_Structure[T]):
@@ -135,11 +151,10 @@ class RedisList(_Structure[T]):
 
     async def push(self, *values: T, keep: int | None = None) -> None:
         """Put values, at least one, at the end; `keep` lets go of the oldest beyond that number."""
-        async with self.redis.pipeline(transaction=True) as pipe:
+        async with _at_once(self.redis) as pipe:
             await pipe.rpush(self.key, *map(self._dump, values))
             if keep is not None:
                 await pipe.ltrim(self.key, -keep, -1)
-            await pipe.execute()
 
     async def pop(self) -> T | None:
         """Take the first one, None when there is none."""
@@ -156,11 +171,11 @@ class RedisSet(_Structure[T]):
 
     async def add(self, *values: T) -> int:
         """Put values, at least one; answers how many were new."""
-        return int(await self.redis.sadd(self.key, *map(self._dump, values)))
+        return _count(await self.redis.sadd(self.key, *map(self._dump, values)))
 
     async def remove(self, *values: T) -> int:
         """Take values out; answers how many were there."""
-        return int(await self.redis.srem(self.key, *map(self._dump, values)))
+        return _count(await self.redis.srem(self.key, *map(self._dump, values)))
 
     async def all(self) -> Iterable[T]:
         """All values, in no order."""

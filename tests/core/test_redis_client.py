@@ -96,6 +96,17 @@ class TestAPipeline:
             early = await client.get(key, NUMBER)
         assert (early, await client.get(key, NUMBER)) == (None, 1)
 
+    async def test_takes_all_that_writes(self, client: RedisClient, key: str) -> None:
+        async with client.pipeline() as pipe:
+            await pipe.queue(key, NUMBER).push(1, 2, 3, keep=2)
+            await pipe.members(f"{key}:set", NUMBER).add(1)
+            await pipe.members(f"{key}:set", NUMBER).remove(1)
+            await pipe.hash(f"{key}:hash", NUMBER).set({"a": 1})
+            await pipe.hash(f"{key}:hash", NUMBER).delete("a")
+            await pipe.delete(f"{key}:set")
+            early = await client.redis.exists(key)
+        assert (early, await client.queue(key, NUMBER).range()) == (0, [2, 3])
+
     async def test_that_fails_sends_nothing(self, client: RedisClient, key: str) -> None:
         with pytest.raises(ZeroDivisionError):
             await self.fail(client, key)
