@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import wraps
+from math import ceil
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 
 import structlog
@@ -31,6 +32,8 @@ P = ParamSpec("P")
 WAIT_SECONDS = 2.0
 # When the one that makes it died, the next may start after this.
 LEASE_SECONDS = 10.0
+# A tag's stamp may be forgotten, for that outdates its entries: so long it is kept at least.
+STAMP_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +66,30 @@ class Cache:
             make: Its work is shared by callers, whose results are the same object: it must not use what belongs to one
                 of them, such as the session of a request. What it raises they all get, and nothing is kept.
         """
-        return await self._flights.do(entry.key, lambda: self._get_or_make(entry, make))
+        try:
+            kept = _decode(entry, await self.client.redis.mget(entry.keys))
+            if not kept.values:
+                kept = await self._read_stamped(entry)
+        except RedisError as error:
+            _note(entry, error)
+            return await self._flights.do(entry.key, make)
+        if kept.values:
+            return kept.values[0]
+        # Under the stamps, too: who asks after an `outdate` must not get what was begun before it.
+        return await self._flights.do((entry.key, kept.stamps), lambda: self._make_in_turn(entry, make))
 
     async def outdate(self, *tags: str) -> None:
         """Forget all entries with any of these tags; call it after the commit of what they are made of."""
-        await self.client.redis.mset({f"cache-tag:{tag}": _stamp() for tag in tags})
+        async with self.client.redis.pipeline(transaction=True) as pipe:
+            for tag in tags:
+                await pipe.set(f"cache-tag:{tag}", _stamp(), ex=STAMP_SECONDS)
+            await pipe.execute()
 
-    async def _get_or_make(self, entry: Entry[T], make: Callable[[], Awaitable[T]]) -> T:
+    async def _make_in_turn(self, entry: Entry[T], make: Callable[[], Awaitable[T]]) -> T:
         async with AsyncExitStack() as stack:
             try:
-                kept = _decode(entry, await self.client.redis.mget(entry.keys))
-                if not kept.values:
-                    await self._wait_for_turn(entry, stack)
-                    kept = await self._read_stamped(entry)
+                await self._wait_for_turn(entry, stack)
+                kept = await self._read_stamped(entry)
             except RedisError as error:
                 _note(entry, error)
                 return await make()
@@ -94,7 +108,7 @@ class Cache:
         """The same once more, after giving a stamp to tags that have none."""
         async with self.client.redis.pipeline(transaction=True) as pipe:
             for key in entry.keys[1:]:
-                await pipe.set(key, _stamp(), nx=True)
+                await pipe.set(key, _stamp(), nx=True, ex=max(STAMP_SECONDS, ceil(entry.seconds)))
             await pipe.mget(entry.keys)
             return _decode(entry, (await pipe.execute())[-1])
 

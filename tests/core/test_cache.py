@@ -22,6 +22,9 @@ class Numbers:
         self.go = asyncio.Event()
         self.go.set()
 
+    async def fresh(self) -> int:
+        return -1
+
     async def make(self) -> int:
         self.made += 1
         self.begun.set()
@@ -84,6 +87,27 @@ class TestATag:
         numbers.go.set()
         await making
         assert await numbers.cache.get(entry, numbers.make) == 2
+
+    async def test_outdates_it_for_those_who_ask_while_it_is_still_being_made(
+        self, numbers: Numbers, entry: Entry[int]
+    ) -> None:
+        await numbers.cache.get(entry, numbers.make)
+        await numbers.cache.outdate(entry.tags[0])
+        numbers.begun.clear()
+        numbers.go.clear()
+        before = asyncio.create_task(numbers.cache.get(entry, numbers.make))
+        await numbers.begun.wait()
+        await numbers.cache.outdate(entry.tags[0])
+        after = asyncio.create_task(numbers.cache.get(entry, numbers.fresh))
+        await asyncio.sleep(0.1)  # it has come as far as it gets
+        numbers.go.set()
+        assert (await before, await after) == (2, -1)
+
+    async def test_is_not_kept_for_good(self, numbers: Numbers, entry: Entry[int]) -> None:
+        await numbers.cache.get(entry, numbers.make)
+        await numbers.cache.outdate(entry.tags[0])
+        lives = [await numbers.cache.client.redis.ttl(key) for key in entry.keys[1:]]
+        assert min(lives) > 60
 
     async def test_that_redis_forgot_outdates_as_well(self, numbers: Numbers, entry: Entry[int]) -> None:
         await numbers.cache.get(entry, numbers.make)
