@@ -86,10 +86,13 @@ class MinioStorage(FileStorage):
     @override
     async def open(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         response = await self._calls.run(self._client.get_object, self._bucket, key, offset, length or 0)
-        return self._chunks(response)
+        chunks = self._chunks(response)
+        await anext(chunks)  # closing one that never began would leave the connection
+        return chunks
 
     async def _chunks(self, response: BaseHTTPResponse) -> AsyncGenerator[bytes, None]:
         try:
+            yield b""
             while chunk := await self._calls.run(response.read, CHUNK_BYTES):
                 yield chunk
         finally:

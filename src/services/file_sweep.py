@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -13,6 +14,8 @@ from src.utils.date import utc_now
 log = structlog.get_logger(__name__)
 
 SWEPT_AT_ONCE = 200
+# What the storage refuses to remove is left alone for so long, and does not stand in the way of others.
+PAUSE = timedelta(hours=1)
 
 
 class FileSweep:
@@ -50,13 +53,15 @@ class FileSweep:
             ServiceUnavailableError: The storage is away, or what `as_unavailable` makes one of; the rest stays.
         """
         gone: list[UUID] = []
+        refused: list[UUID] = []
         try:
             for file in files:
-                if await self._removed(file):
-                    gone.append(file.id)
+                (gone if await self._removed(file) else refused).append(file.id)
         finally:
             async with self.resources.unit_of_work() as uow:
-                await FileCRUD(uow.session).delete_many({"id__in": gone, "status": FileStatus.DELETED})
+                rows = FileCRUD(uow.session)
+                await rows.delete_many({"id__in": gone, "status": FileStatus.DELETED})
+                await rows.update_many({"id__in": refused}, {"claimed_until": utc_now() + PAUSE})
         return len(gone)
 
     async def _removed(self, file: File) -> bool:

@@ -96,6 +96,15 @@ class TestReading:
         await upload(storage, key, b"0123456789")
         assert await read(storage, key, 3, 4) == b"3456"
 
+    async def test_that_is_given_up_before_it_begins_frees_its_connection(
+        self, storage: MinioStorage, key: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await upload(storage, key)
+        closed = asyncio.Event()
+        monkeypatch.setattr(storage._calls, "launch", lambda _: closed.set())
+        await (await storage.open(key)).aclose()
+        assert closed.is_set()
+
     async def test_what_is_not_there(self, storage: FileStorage, key: str) -> None:
         assert await storage.find(key) is None
         with pytest.raises(NotFoundError):

@@ -108,6 +108,22 @@ class TestSweep:
         assert await FileSweep(uow, resources).sweep() == 1
         assert [await FileCRUD(uow.session).count({"id": file.id}) for file in files] == [1, 0]
 
+    async def test_does_not_come_back_at_once_to_what_was_refused(
+        self, uow: UnitOfWork, resources: Resources, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        files = [await make(uow, resources, expires_at=utc_now() - HOUR + timedelta(seconds=n)) for n in range(2)]
+        remove = resources.storage.remove
+
+        async def locked(key: str) -> None:
+            if key == files[0].key:
+                raise PermissionError("retention")
+            await remove(key)
+
+        monkeypatch.setattr(file_sweep, "SWEPT_AT_ONCE", 1)
+        monkeypatch.setattr(resources.storage, "remove", locked)
+        swept = [await FileSweep(uow, resources).sweep() for _ in range(2)]
+        assert (swept, await FileCRUD(uow.session).count({"id": files[1].id})) == ([0, 1], 0)
+
 
 class TestTwoSweepsAtOnce:
     async def test_leave_nothing_and_fail_at_nothing(self, resources: Resources) -> None:
