@@ -84,7 +84,11 @@ class BaseCRUD(BaseReading[ModelT]):
 
     @abstractmethod
     async def update_many(self, where: Where, changes: Fields) -> int:
-        """Change all rows that match, with one statement; returns how many."""
+        """Change all rows that match, with one statement; returns how many.
+
+        Raises:
+            ConflictError: A unique key is taken.
+        """
 
     @abstractmethod
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:

@@ -95,7 +95,11 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     async def update_many(self, where: Where, changes: Fields) -> int:
         collection = await self._collection()
         change = self._change(self._known(changes))
-        return (await collection.update_many(self._where(Selection(where)), change, session=self.session)).matched_count
+        try:
+            result = await collection.update_many(self._where(Selection(where)), change, session=self.session)
+        except DuplicateKeyError as error:
+            raise ConflictError from error
+        return result.matched_count
 
     @override
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:

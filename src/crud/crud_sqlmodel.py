@@ -123,8 +123,11 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
 
     async def _update(self, conditions: Sequence[ColumnElement[bool]], changes: Fields) -> int:
         statement = update(self.model).where(*conditions).values({**changes, **self._touch()})
-        # Rows that the session holds are read anew when they are next used.
-        result = await self.session.exec(statement.execution_options(synchronize_session="fetch"))
+        try:
+            # Rows that the session holds are read anew when they are next used.
+            result = await self.session.exec(statement.execution_options(synchronize_session="fetch"))
+        except IntegrityError as error:
+            raise as_conflict(error) or error from error
         return int(result.rowcount)
 
     def _touch(self) -> dict[str, Any]:

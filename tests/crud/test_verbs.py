@@ -178,6 +178,10 @@ class TestManyRows:
         with pytest.raises(ConflictError):
             await items.create_many([{"name": "a"}, {"name": "a"}])
 
+    async def test_that_become_equal_are_a_conflict(self, ten: BaseCRUD[Any]) -> None:
+        with pytest.raises(ConflictError):
+            await ten.update_many({"number": 1}, {"name": "same"})
+
     async def test_change_at_once(self, ten: BaseCRUD[Any]) -> None:
         assert await ten.update_many({"number": 1}, {"maybe": 9}) == 3
         assert {(row.version, row.maybe) for row in await ten.list({"number": 1})} == {(2, 9)}
