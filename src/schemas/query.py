@@ -44,9 +44,10 @@ class SortBy:
         return {**handler(schema), "description": f"One or more of {keys}, separated by commas; `-` for descending."}
 
     def _check(self, value: str) -> str:
-        for key in keys_of(value):
-            if key.removeprefix("-") not in self.names:
-                raise ValueError(f"cannot sort by {key.removeprefix('-')}")
+        names = [key.removeprefix("-") for key in keys_of(value)]
+        for name in names:
+            if name not in self.names or names.count(name) > 1:
+                raise ValueError(f"cannot sort by {name}, or not twice")
         return value
 
 

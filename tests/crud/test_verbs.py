@@ -215,6 +215,13 @@ class TestFilters:
     async def test_match(self, ten: BaseCRUD[Any], where: dict[str, Any], matches: int) -> None:
         assert await ten.count(where) == matches
 
+    @pytest.mark.parametrize("text", ["a/b", "/", "50%", "%\\", "\\", "_", "*", "(", "$"])
+    async def test_take_text_as_it_stands(self, items: BaseCRUD[Any], text: str) -> None:
+        await items.create_many([{"name": f"{text} beginning"}, {"name": f"end {text}"}, {"name": "a.b 50.plain"}])
+        wanted = Selection(keyword=text, searched=("name",))
+        found = [await items.count({f"name__{operator}": text}) for operator in ("contains", "starts")]
+        assert (found, (await items.page(PageOf(wanted=wanted)))[1]) == ([2, 1], 2)
+
     @pytest.mark.parametrize("name", ["unknown", "number__unknown"])
     async def test_that_do_not_exist_are_refused(self, ten: BaseCRUD[Any], name: str) -> None:
         with pytest.raises(ValueError, match="unknown"):

@@ -1,0 +1,31 @@
+from typing import Annotated
+
+import pytest
+from pydantic import ValidationError
+
+from src.schemas.base import Text
+from src.schemas.query import PageQuery, SortBy
+
+
+class ItemQuery(PageQuery):
+    sort: Annotated[Text, SortBy("create_time", "name")] = ""
+
+
+class TestSort:
+    @pytest.mark.parametrize(
+        ("sort", "order"),
+        [
+            ("", ()),
+            ("name", ("name",)),
+            (" -createTime , name,", ("-create_time", "name")),
+        ],
+    )
+    def test_names_fields(self, sort: str, order: tuple[str, ...]) -> None:
+        assert ItemQuery(sort=sort).selection().order == order
+
+    @pytest.mark.parametrize(
+        "sort", ["password", "-", "--name", "name__gt", "name,name", "name,-name", "createTime,create_time"]
+    )
+    def test_takes_no_other_field_and_none_twice(self, sort: str) -> None:
+        with pytest.raises(ValidationError, match="cannot sort by"):
+            ItemQuery(sort=sort)
