@@ -190,7 +190,11 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         names = {self._field(name): name for name in fields}
         found = self.model.get_pymongo_collection().find(where, names.keys(), session=self.session)
         rows: list[dict[str, Any]] = await found.sort(order).skip(offset).limit(limit or 0).to_list()
-        return [{names[name]: value for name, value in row.items() if name in names} for row in rows]
+        return [{name: row[key] if key in row else self._default(name) for key, name in names.items()} for row in rows]
+
+    def _default(self, name: str) -> Any:
+        """Of a field that is younger than the document."""
+        return self.model.model_fields[name].get_default(call_default_factory=True)
 
     @override
     async def _count(self, selection: Selection, cap: int | None) -> int:

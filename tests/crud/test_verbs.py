@@ -261,6 +261,10 @@ class TestShapedRows:
             cursor = following or ""
         assert (seen, following) == ([row.name for row in await ten.list(order=order)], None)
 
+    async def test_of_documents_that_are_older_than_a_field_have_its_default(self, mongo_items: BaseCRUD[Any]) -> None:
+        await ItemDocument.get_pymongo_collection().insert_one({"name": "old"})
+        assert await mongo_items.shaped(Shown).list() == [Shown(name="old", maybe=None)]
+
     async def test_are_none_of_the_deleted(self, ten: BaseCRUD[Any]) -> None:
         await ten.delete_many({"number__in": [0, 1]})
         assert len(await ten.shaped(Shown).list()) == 3
