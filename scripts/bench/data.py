@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scripts.bench.auth import measure
-from scripts.bench.load import get
+from scripts.bench.auth import CONNECTIONS, measure
+from scripts.bench.load import get, load
 from scripts.bench.servers import ROOT, Server, serve
 from src.local.stores import embedded_stores
 
@@ -47,12 +47,13 @@ def measure_list(ours: Server, bare: Server, seconds: float, rounds: int) -> Non
         servers = ((ours, get(f"/api/v1/bench/items?{query}")), (bare, get(f"/items?{query}")))
         rates: tuple[list[float], list[float]] = ([], [])
         costs: tuple[list[float], list[float]] = ([], [])
-        for number in range(rounds + 1):
+        for server, request in servers:  # which connect, and may say that they are busy meanwhile
+            asyncio.run(load(server.port, request, connections=CONNECTIONS, seconds=0.5))
+        for _ in range(rounds):
             for index, (server, request) in enumerate(servers):
-                result, cost = measure(server, request, seconds if number else 0.3)
-                if number:  # the first round warms up
-                    rates[index].append(result.rate)
-                    costs[index].append(cost)
+                result, cost = measure(server, request, seconds)
+                rates[index].append(result.rate)
+                costs[index].append(cost)
         our_rate, bare_rate = (statistics.median(values) for values in rates)
         our_cost, bare_cost = (statistics.median(values) for values in costs)
         rate, cost = our_rate / bare_rate, bare_cost / our_cost
