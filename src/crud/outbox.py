@@ -4,10 +4,19 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, insert, or_
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, delete, select
 
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.outbox import OutboxMessage
+
+# Made once: the relay asks every two seconds, and mostly there is none.
+_ANY = select(select(OutboxMessage.id).exists())
+
+
+async def is_any_waiting(connection: AsyncConnection) -> bool:
+    """Whether there is a message of any topic."""
+    return bool((await connection.execute(_ANY)).scalar_one())
 
 
 class OutboxCRUD(BaseSQLModelCRUD[OutboxMessage]):

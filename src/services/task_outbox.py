@@ -56,13 +56,21 @@ class TaskOutboxService:
         return await self._send(outbox, _calls(await outbox.take_left(TOPIC, BATCH, utc_now() - RELAY_AFTER)))
 
     async def _send(self, outbox: OutboxCRUD, calls: Sequence[TaskCall]) -> int:
-        sent = []
-        try:
-            for call in calls:
+        sent, stuck = [], set()
+        for call in calls:
+            if call.key is not None and call.key in stuck:
+                continue
+            try:
                 await self.publisher.send(call)
                 sent.append(call.id)
-        except ServiceUnavailableError as error:
-            log.warning("tasks_delayed", tasks=[call.name for call in calls if call.id not in sent], reason=str(error))
+            except ServiceUnavailableError as error:
+                left = [call.name for call in calls if call.id not in sent]
+                log.warning("tasks_delayed", tasks=left, reason=str(error))
+                break
+            except Exception:
+                # No reason to send the others again and again: what has left must be forgotten.
+                log.exception("task_not_sent", task=call.name, task_id=str(call.id))
+                stuck.add(call.key)
         if sent:
             await outbox.delivered(sent)
         return len(sent)

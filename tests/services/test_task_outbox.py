@@ -20,8 +20,12 @@ from src.crud.outbox import OutboxCRUD
 from src.models.claim import Claim
 from src.models.outbox import OutboxMessage
 from src.models.task_run import RunState, TaskRun
+from src.queues.tasks import outbox as outbox_tasks
+from src.services.audit import AuditService
 from src.services.task_outbox import RELAY_AFTER, TOPIC, TaskOutboxService
 from src.utils.date import utc_now
+
+relay_all: Any = outbox_tasks.relay  # whose dependencies are filled in
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,8 +37,11 @@ class Broker:
         self.taken: list[TaskCall] = []
         self.is_away = False
         self.refuses: set[str] = set()
+        self.chokes_on: set[str] = set()
 
     async def send(self, call: TaskCall) -> None:
+        if call.name in self.chokes_on:
+            raise ValueError("No message can be made of this.")
         if self.is_away or call.name in self.refuses:
             raise ServiceUnavailableError("The broker is away.")
         self.taken.append(call)
@@ -152,6 +159,54 @@ class TestABrokerThatIsAway:
 
 
 @pytest.mark.usefixtures("outbox")
+class TestACallThatCannotBeSent:
+    async def test_others_leave_once(self, resources: Resources, broker: Broker) -> None:
+        broker.chokes_on = {"second"}
+        async with resources.unit_of_work() as uow:
+            for name in ("first", "second", "third"):
+                uow.enqueue(name)
+        await age(resources)
+        await relay(resources)
+        assert (broker.names, await waiting(resources)) == (["first", "third"], ["second"])
+
+    async def test_those_of_its_key_wait_behind_it(self, resources: Resources, broker: Broker) -> None:
+        broker.chokes_on = {"first"}
+        async with resources.unit_of_work() as uow:
+            uow.enqueue_call(TaskCall("first", key="order:1"))
+            uow.enqueue_call(TaskCall("second", key="order:1"))
+        await age(resources)
+        await relay(resources)
+        assert (broker.names, await waiting(resources)) == ([], ["first", "second"])
+
+
+@pytest.mark.usefixtures("outbox")
+class TestTheTask:
+    @pytest.fixture
+    def audit_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def fail(*_: object) -> int:
+            raise ServiceUnavailableError("MongoDB is away.")
+
+        monkeypatch.setattr(AuditService, "relay", fail)
+
+    @pytest.mark.usefixtures("audit_is_away")
+    async def test_what_was_sent_stays_sent_while_mongodb_is_away(self, resources: Resources, broker: Broker) -> None:
+        broker.is_away = True
+        async with resources.unit_of_work() as uow:
+            uow.enqueue("first")
+        broker.is_away = False
+        await age(resources)
+        with pytest.raises(ServiceUnavailableError):
+            await relay_all()
+        assert (broker.names, await waiting(resources)) == (["first"], [])
+
+    @pytest.mark.usefixtures("audit_is_away")
+    async def test_an_empty_outbox_is_left_alone(self, resources: Resources) -> None:
+        async with resources.engine.begin() as connection:
+            await connection.execute(delete(OutboxMessage))
+        assert await relay_all() == 0
+
+
+@pytest.mark.usefixtures("outbox")
 class TestOrder:
     async def test_calls_of_a_key_wait_for_those_before_them(self, resources: Resources, broker: Broker) -> None:
         broker.is_away = True
@@ -224,6 +279,8 @@ CRASH = """
 import asyncio, os
 from src.core.config import settings
 from src.core.database import open_resources
+from src.queues.tasks import outbox as outbox_tasks
+from src.services.audit import AuditService
 from src.services.task_outbox import TaskOutboxService
 
 class Dying:
