@@ -41,6 +41,13 @@ class QoS(stock.QoS):
         del _acknowledged[: len(tags)]
         self._flushed_at = time.monotonic()
 
+    def restore_visible(self, *args: Any, **kwargs: Any) -> None:
+        """Put what a lost worker had back into its queue; each second a look, and kombu's lock only if there is any."""
+        with self.channel.conn_or_acquire() as client:
+            is_late = client.zcount(self.unacked_index_key, 0, time.time() - self.visibility_timeout)
+        if is_late:
+            super().restore_visible(*args, **kwargs)
+
     def restore_unacked(self, client: Any = None) -> None:
         """Put what was not acknowledged back into its queue."""
         self.flush()

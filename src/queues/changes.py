@@ -7,10 +7,14 @@ CHANNEL = "schedules"
 
 
 class Changes:
-    """Hears of new and changed schedules, by a connection that PostgreSQL notifies; elsewhere it hears nothing."""
+    """Hears of new and changed schedules, by a connection that PostgreSQL notifies; elsewhere it hears nothing.
+
+    Attributes:
+        connection: For whoever listens to work on, too.
+    """
 
     def __init__(self, connection: AsyncConnection, driver: Any) -> None:
-        self._connection = connection
+        self.connection = connection
         self._driver = driver
         self._heard = asyncio.Event()
 
@@ -18,7 +22,6 @@ class Changes:
     async def listen(cls, engine: AsyncEngine) -> "Changes":
         """Begin to hear."""
         connection = await engine.connect()
-        connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
         driver = (await connection.get_raw_connection()).driver_connection
         changes = cls(connection, driver)
         if engine.dialect.driver == "asyncpg":
@@ -32,19 +35,20 @@ class Changes:
         """Whether the connection has ended, so that nothing is heard any more."""
         return getattr(self._driver, "is_closed", bool)()
 
-    async def wait(self, seconds: float) -> None:
-        """Return when something has changed, or is lost, and after some time at the latest."""
+    async def wait(self, seconds: float) -> bool:
+        """Return when something has changed, or is lost, which is what it says, and after some time at the latest."""
         try:
             async with asyncio.timeout(seconds):
                 await self._heard.wait()
         except TimeoutError:
-            return
+            return False
         self._heard.clear()
+        return True
 
     async def close(self) -> None:
-        """End the connection, which is of no use to others."""
-        await self._connection.invalidate()
-        await self._connection.close()
+        """End the connection."""
+        await self.connection.invalidate()
+        await self.connection.close()
 
     def _hear(self, *_notification: object) -> None:
         self._heard.set()

@@ -12,6 +12,7 @@ from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind, ScheduleOrigin
+from src.utils.date import utc_now
 
 logger = get_logger(__name__)
 
@@ -30,6 +31,7 @@ async def merge(session: AsyncSession, entries: Mapping[str, ScheduleEntry], tim
     await session.exec(select(func.pg_advisory_xact_lock(MERGE_LOCK)))
     known = or_(Schedule.origin == ScheduleOrigin.CONFIG, col(Schedule.name).in_(entries))
     rows = {row.name: row for row in (await session.exec(select(Schedule).where(known))).all()}
+    now = utc_now()  # from which intervals are counted: those that are due at once cost beat one tick
     for name, entry in entries.items():
         try:
             values = _columns(entry, timezone)
@@ -38,7 +40,7 @@ async def merge(session: AsyncSession, entries: Mapping[str, ScheduleEntry], tim
             continue
         row = rows.get(name)
         if row is None:
-            session.add(Schedule(name=name, origin=ScheduleOrigin.CONFIG, **values))
+            session.add(Schedule(name=name, origin=ScheduleOrigin.CONFIG, create_time=now, **values))
         elif row.origin != ScheduleOrigin.CONFIG:
             logger.error("beat: entry %r of beat_schedule is left out: the table has a schedule of that name", name)
         elif changed := {column: value for column, value in values.items() if getattr(row, column) != value}:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, DateTime, bindparam
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, exists, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -43,5 +43,10 @@ async def note_run(session: AsyncSession, schedule: Schedule, message: dict[str,
 
 
 def _going() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    recent: datetime = utc_now() - LOST_AFTER
+    # Of the moment when a statement is executed, so that statements can be kept.
+    recent = bindparam("recent", callable_=_recent, type_=DateTime(timezone=True))
     return col(TaskRun.state).not_in(FINISHED), col(TaskRun.queued_at) > recent
+
+
+def _recent() -> datetime:
+    return utc_now() - LOST_AFTER

@@ -11,8 +11,8 @@ from celery.exceptions import ImproperlyConfigured
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 from pydantic import SecretStr
-from sqlalchemy import func
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import bindparam, exists, func
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -31,6 +31,21 @@ MAX_INTERVAL_SECONDS = 5
 BATCH = 1000
 # Due rows that another beat holds are its own: look again when it is likely to be done.
 CONTENDED_SECONDS = 0.1
+
+# The statements of a tick, made once. What is ahead is all that a tick asks for while nothing is to be done.
+_enabled, _next = col(Schedule.enabled), col(Schedule.next_run_at)
+AHEAD = select(
+    exists().where(_enabled, _next.is_(None)),
+    select(func.min(_next)).where(_enabled, not_held()).scalar_subquery(),
+)
+UNPLANNED = select(Schedule).where(_enabled, _next.is_(None)).limit(BATCH).with_for_update(skip_locked=True)
+DUE = (
+    select(Schedule)
+    .where(_enabled, _next <= bindparam("now"), not_held())
+    .order_by(_next)
+    .limit(BATCH)
+    .with_for_update(skip_locked=True)
+)
 
 
 class AsyncDatabaseScheduler(Scheduler):
@@ -54,6 +69,8 @@ class AsyncDatabaseScheduler(Scheduler):
         self._merged = False
         self._closed = False
         self._failure: str | None = None
+        # What the table said is next, while nothing else was heard since.
+        self._first: datetime | None = None
         super().__init__(app, *args, **kwargs)
         refresh = app.conf.get("refresh_interval") or MAX_INTERVAL_SECONDS
         self.max_interval = min(self.max_interval, refresh, MAX_INTERVAL_SECONDS)
@@ -73,19 +90,13 @@ class AsyncDatabaseScheduler(Scheduler):
         """
         try:
             self.producer  # noqa: B018 - connects, with Celery's patience, before any row is locked
-            delay = self._runner.run(self._tick())
+            self._runner.run(self._turn())
         except Exception as error:
             # Beat outlives its stores; what happens again and again is said once.
             if self._failure != (failure := f"{type(error).__name__}: {error}"):
                 logger.exception("beat: cannot schedule, trying again")
             self._failure = failure
             return self.max_interval
-        if self._failure:
-            logger.info("beat: scheduling again")
-        self._failure = None
-        delay = min(delay, self.max_interval)
-        logger.debug("beat: Waking up in %.2f seconds.", delay)
-        self._runner.run(self._wait(delay))
         return 0
 
     def close(self) -> None:
@@ -108,45 +119,62 @@ class AsyncDatabaseScheduler(Scheduler):
     @cached_property
     def _engine(self) -> AsyncEngine:
         url = SecretStr(self.app.conf.database_url)
-        return create_engine(SQLSettings(SQL_DATABASE_URL=url, SQL_POOL_SIZE=2, SQL_MAX_OVERFLOW=0))
+        return create_engine(SQLSettings(SQL_DATABASE_URL=url, SQL_POOL_SIZE=1, SQL_MAX_OVERFLOW=0))
 
     async def _disconnect(self) -> None:
         if self._changes is not None:
             await self._changes.close()
         await self._engine.dispose()
 
-    async def _wait(self, seconds: float) -> None:
+    async def _turn(self) -> None:
+        seconds = await self._tick()
+        if self._failure:
+            logger.info("beat: scheduling again")
+        self._failure = None
+        delay = min(seconds, self.max_interval)
+        logger.debug("beat: Waking up in %.2f seconds.", delay)
         assert self._changes is not None  # noqa: S101 - every tick opens it
-        await self._changes.wait(seconds)
+        if await self._changes.wait(delay) or delay < seconds:
+            self._first = None
 
     async def _tick(self) -> float:
-        # Before the rows are read: what changes afterwards is heard of.
-        if self._changes is not None and self._changes.is_lost:
-            await self._changes.close()
-            self._changes = None
-        self._changes = self._changes or await Changes.listen(self._engine)
-        async with AsyncSession(self._engine, expire_on_commit=False) as session:
+        connection = await self._connect()
+        async with AsyncSession(connection, expire_on_commit=False) as session:
             if not self._merged:
                 await merge(session, self.schedule, str(self.app.timezone))
                 await session.commit()
                 self._merged = True
             now = utc_now()
-            planned = await self._plan(session, now)
-            taken = await self._send_due(session, now)
-            await session.flush()
-            waiting = select(func.min(Schedule.next_run_at)).where(Schedule.enabled, not_held())
-            first = (await session.exec(waiting)).one()
+            first, self._first = self._first, None
+            is_unplanned = False
+            if first is None:
+                is_unplanned, first = (await session.exec(AHEAD)).one()
+            planned = await self._plan(session, now) if is_unplanned else 0
+            taken = await self._send_due(session, now) if planned or (first and first <= now) else 0
+            if planned or taken:
+                await session.flush()
+                is_unplanned, first = (await session.exec(AHEAD)).one()
             await session.commit()
         if BATCH in (planned, taken):
             return 0
         if first is None:
             return self.max_interval
-        return max((first - utc_now()).total_seconds(), 0 if taken else CONTENDED_SECONDS)
+        if first <= now and not taken:
+            return CONTENDED_SECONDS
+        self._first = None if is_unplanned else first
+        return max((first - utc_now()).total_seconds(), 0)
+
+    async def _connect(self) -> AsyncConnection:
+        """The connection that hears of changes and that beat works on; a new one after any failure."""
+        if self._changes is not None and (self._failure or self._changes.is_lost):
+            await self._changes.close()
+            self._changes = None
+        # Before the rows are read: what changes afterwards is heard of.
+        self._changes = self._changes or await Changes.listen(self._engine)
+        return self._changes.connection
 
     async def _plan(self, session: AsyncSession, now: datetime) -> int:
-        unplanned = col(Schedule.enabled), col(Schedule.next_run_at).is_(None)
-        query = select(Schedule).where(*unplanned).limit(BATCH).with_for_update(skip_locked=True)
-        schedules = (await session.exec(query)).all()
+        schedules = (await session.exec(UNPLANNED)).all()
         for schedule in schedules:
             try:
                 plan(schedule, now)
@@ -155,9 +183,7 @@ class AsyncDatabaseScheduler(Scheduler):
         return len(schedules)
 
     async def _send_due(self, session: AsyncSession, now: datetime) -> int:
-        due = col(Schedule.enabled), col(Schedule.next_run_at) <= now, not_held()
-        query = select(Schedule).where(*due).order_by(col(Schedule.next_run_at)).limit(BATCH)
-        schedules = (await session.exec(query.with_for_update(skip_locked=True))).all()
+        schedules = (await session.exec(DUE, params={"now": now})).all()
         going = await still_going(session, schedules)
         for schedule in schedules:
             try:

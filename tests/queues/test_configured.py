@@ -40,6 +40,13 @@ class TestConfiguredEntries:
         assert (rows["crontab"].crontab, rows["crontab"].timezone) == ("0,15,30,45 8,9 * * 1", "Europe/Helsinki")
         assert (rows["solar"].event, rows["solar"].latitude) == ("sunset", 60.2)
 
+    async def test_equal_intervals_have_equal_slots(self, session: AsyncSession) -> None:
+        """Whatever it takes to make the rows: beat wakes once for both."""
+        await merge(session, {"one": entry(schedule=2), "other": entry(schedule=2)}, "UTC")
+        await session.flush()
+        one, other = (await session.exec(select(Schedule))).all()
+        assert one.create_time == other.create_time
+
     async def test_merging_again_changes_nothing(self, session: AsyncSession) -> None:
         entries = {"interval": entry(schedule=10)}
         await merge(session, entries, "UTC")
