@@ -12,7 +12,7 @@ from src.local.process import Process
 MODULE = [sys.executable, "-m"]
 CELERY = [*MODULE, "celery", "-A", "src.queues.app"]
 POOL = {"CELERY_CUSTOM_WORKER_POOL": "src.queues.pool:AsyncIOPool"}
-ASYNCIO = "-P", "custom", "-c", "100", "--prefetch-multiplier", "2"
+ASYNCIO = "-P", "custom", "-c", "100", "--prefetch-multiplier", "2", "--without-gossip"
 SCHEDULER = "src.queues.scheduler:AsyncDatabaseScheduler"
 
 
