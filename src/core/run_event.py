@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from src.utils.date import utc_now
+from src.utils.storable import storable
 
 STREAM = "tasks:runs"
 # How many entries the stream keeps while nobody can write them down: an hour of 25 a second, some 50 MB.
@@ -38,6 +39,12 @@ class RunEvent(BaseModel):
     schedule_id: UUID | None = None
     requested_by: UUID | None = None
     request_id: str | None = None
+
+    @field_validator("args", "kwargs", "result", "error", "traceback", "progress", mode="before")
+    @classmethod
+    def _replace_what_cannot_be_stored(cls, value: Any) -> Any:
+        # One event that no row can hold would keep all later ones out of the ledger.
+        return storable(value)
 
     def fields(self) -> dict[str, str]:
         """As the fields of a stream's entry."""

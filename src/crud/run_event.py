@@ -18,6 +18,10 @@ class RunEventCRUD:
         """Tell."""
         await self.redis.xadd(STREAM, event.fields(), maxlen=CAPACITY)  # type: ignore[arg-type]  # the stubs are invariant
 
+    async def is_any_waiting(self) -> bool:
+        """Whether anything was told."""
+        return bool(await self.redis.xlen(STREAM))
+
     async def oldest(self, limit: int) -> tuple[Sequence[RunEvent], Sequence[str]]:
         """The oldest events, and their places in the stream."""
         entries: Any = await self.redis.xrange(STREAM, count=limit)

@@ -4,7 +4,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import func
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete, or_, select
 
 from src.core.effects import TaskCall
 from src.core.run_event import RunEvent
@@ -54,18 +54,29 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
             if run is None:
                 run = runs[event.id] = TaskRun(id=event.id)
                 self.session.add(run)
+            if _is_late(event, run):
+                continue
             run.sqlmodel_update(event.model_dump(exclude_none=True, exclude={"id", "at"}))
             if event.state == RunState.STARTED:
                 run.attempts += 1
                 run.started_at, run.finished_at = event.at, None
                 run.result = run.error = run.traceback = None
+            if event.state == RunState.SUCCESS:
+                run.error = run.traceback = None
             if event.state in FINISHED:
                 run.finished_at = event.at
                 finished[run.id] = run
         return list(finished.values())
 
     async def prune(self, before: datetime, limit: int) -> int:
-        """Remove runs that finished before a time; returns how many."""
-        old = select(TaskRun.id).where(col(TaskRun.finished_at) < before).limit(limit)
+        """Remove runs that finished, or were last heard of, before a time; returns how many."""
+        lost = col(TaskRun.finished_at).is_(None) & (col(TaskRun.update_time) < before)
+        old = select(TaskRun.id).where(or_(col(TaskRun.finished_at) < before, lost)).limit(limit)
         result = await self.session.exec(delete(TaskRun).where(col(TaskRun.id).in_(old)))
         return int(result.rowcount)
+
+
+def _is_late(event: RunEvent, run: TaskRun) -> bool:
+    """Whether an event was overtaken: by the end of the retry that it tells of, or by the revocation of its start."""
+    retried = event.state == RunState.RETRY and run.is_finished
+    return retried or (event.state == RunState.STARTED and run.state == RunState.REVOKED)

@@ -43,8 +43,12 @@ class Ledger:
         """Tell what became of a run."""
         off_loop(None, self._tell, event)
 
+    def give_back(self, event: RunEvent) -> None:
+        """Tell that a run goes back to its queue; its worker has survived all that was begun until now."""
+        off_loop(None, self._tell, event, _redeliveries(event))
+
     def _start(self, event: RunEvent, *, is_redelivered: bool) -> Start:
-        redeliveries = f"tasks:redeliveries:{event.id}"
+        redeliveries = _redeliveries(event)
         try:
             with self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.xadd(STREAM, event.fields(), maxlen=CAPACITY)  # type: ignore[arg-type]  # the stubs are invariant
@@ -58,14 +62,21 @@ class Ledger:
             return Start()
         return Start(bool(revoked), counts[0] if counts else 0)
 
-    def _tell(self, event: RunEvent) -> None:
+    def _tell(self, event: RunEvent, *forgotten: str) -> None:
         try:
             self._redis.xadd(STREAM, event.fields(), maxlen=CAPACITY)  # type: ignore[arg-type]  # the stubs are invariant
+            if forgotten:
+                self._redis.delete(*forgotten)
         except RedisError as error:
             self._warn(event, error)
 
     def _warn(self, event: RunEvent, error: RedisError) -> None:
         log.warning("run_not_recorded", task_id=str(event.id), state=event.state, reason=str(error))
+
+
+def _redeliveries(event: RunEvent) -> str:
+    """The Redis key that counts how often a run was begun by a worker that was lost."""
+    return f"tasks:redeliveries:{event.id}"
 
 
 @lru_cache

@@ -8,6 +8,7 @@ from src.core.run_event import RunEvent
 from src.queues.backend import ResultBackend
 from src.queues.ledger import MAXIMUM_BYTES, ledger_at, origin, run_id
 from src.utils.masking import masked
+from src.utils.storable import storable
 
 
 class LedgerBackend(ResultBackend):
@@ -56,6 +57,6 @@ def _failure(error: BaseException, traceback: Any) -> dict[str, str]:
 
 
 def _shown(result: Any) -> Any:
-    shown = masked(result)
+    shown = storable(masked(result))
     size = len(to_json(shown, fallback=repr))
     return f"({size} bytes)" if size > MAXIMUM_BYTES else shown

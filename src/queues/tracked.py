@@ -18,6 +18,7 @@ from src.queues.ledger import MAXIMUM_BYTES, ledger_at, origin, run_id
 from src.queues.task import AsyncTask
 from src.utils.date import utc_now
 from src.utils.masking import MASK, is_secret, masked
+from src.utils.storable import storable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +27,10 @@ Called = TypeVar("Called")
 
 class PoisonedTaskError(Exception):
     """A run was begun again and again by workers that did not survive it."""
+
+
+class RevokedRunError(Ignore):
+    """A run was not to start any more."""
 
 
 class TrackedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
@@ -46,7 +51,7 @@ class TrackedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         """Tell the ledger; called by Celery's tracer.
 
         Raises:
-            Ignore: The run was revoked.
+            RevokedRunError: The run was revoked.
             PoisonedTaskError: It has taken too many workers with it.
         """
         run, request = run_id(task_id), self.request
@@ -61,20 +66,33 @@ class TrackedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         start = ledger_at(self.app.conf.ledger_url).start(event, is_redelivered=redelivered)
         if start.is_revoked:
             self.backend.mark_as_revoked(task_id, "revoked", request)
-            raise Ignore
+            raise RevokedRunError
         if start.redeliveries > self.max_redeliveries:
             raise PoisonedTaskError(f"begun {start.redeliveries} times by workers that did not survive it")
 
     def _arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         named = zip_longest(args, _parameters(self.run)[: len(args)], fillvalue="")
         shown = {
-            "args": [MASK if is_secret(name) else masked(value) for value, name in named],
-            "kwargs": masked(kwargs),
+            "args": storable([MASK if is_secret(name) else masked(value) for value, name in named]),
+            "kwargs": storable(masked(kwargs)),
         }
         complete = shown == {"args": list(args), "kwargs": dict(kwargs)}
         if len(to_json(shown, fallback=repr)) > MAXIMUM_BYTES:
             return {"args": [], "kwargs": {}, "is_complete": False}
         return {**shown, "is_complete": complete}
+
+
+@signals.task_postrun.connect
+def _tell_what_has_no_result(task_id: str, task: Any, retval: Any, state: str | None, **_signal: object) -> None:
+    """Tell of runs that end by `Ignore`, or go back to their queue by `Reject`: Celery stores nothing of either."""
+    run, request = run_id(task_id), task.request
+    if run is None or not getattr(task, "tracked", False) or request.is_eager:
+        return
+    ledger = ledger_at(task.app.conf.ledger_url)
+    if state == states.IGNORED and not isinstance(retval, RevokedRunError):
+        ledger.tell(RunEvent(id=run, **origin(request), state=states.REVOKED, error=f"Ignore: {retval}"))
+    elif state == states.REJECTED and retval.requeue:
+        ledger.give_back(RunEvent(id=run, **origin(request), state=states.RETRY, error=f"Reject: {retval}"))
 
 
 @signals.before_task_publish.connect

@@ -93,8 +93,11 @@ class TaskRunService:
 
         Whatever goes wrong, the events stay in their stream until they are in the ledger.
         """
+        if not await self.events.is_any_waiting() or not await self.runs.lock():
+            return 0
+        # Behind the lock: what another process has just written down counts once.
         events, places = await self.events.oldest(BATCH)
-        if not events or not await self.runs.lock():
+        if not events:
             return 0
         for run in await self.runs.apply(events):
             if run.requested_by:
@@ -103,7 +106,7 @@ class TaskRunService:
         return len(events)
 
     async def prune(self) -> int:
-        """Forget runs that finished longer ago than `TASK_RUN_RETENTION_DAYS`, and claims as old; returns how many."""
+        """Forget runs that ended, or were last heard of, `TASK_RUN_RETENTION_DAYS` ago, and claims as old."""
         before = utc_now() - timedelta(days=self.resources.settings.celery.run_retention_days)
         removed = await self.runs.prune(before, BATCH)
         return removed + await ClaimCRUD(self.uow.session).delete_many({"create_time__lt": before})

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import current_task
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from pydantic import BaseModel
 from sqlalchemy import text
 
@@ -208,6 +208,17 @@ async def deadly(key: str, redis: RedisDep = INJECTED) -> None:
 _arrived: dict[str, asyncio.Event] = {}
 _counts: dict[str, int] = {}
 _barrier = threading.Barrier(4)
+
+
+@app.task(name="sample.give_up")
+async def give_up(*, ignored: bool) -> None:
+    raise Ignore("enough") if ignored else Reject("enough", requeue=False)
+
+
+@app.task(name="sample.hand_back", max_redeliveries=2)
+async def hand_back(key: str, times: int, redis: RedisDep = INJECTED) -> None:
+    if await redis.incr(key) <= times:
+        raise Reject("later", requeue=True)
 
 
 @app.task(name="sample.meet")

@@ -102,6 +102,12 @@ class TestRecording:
         assert run.state == RunState.FAILURE
         assert str(run.error).startswith("TimeLimitExceeded")
 
+    @pytest.mark.parametrize(("ignored", "state"), [(True, RunState.REVOKED), (False, RunState.FAILURE)])
+    async def test_a_run_that_gives_itself_up_has_ended(self, book: Book, state: RunState, *, ignored: bool) -> None:
+        run = await book.wait(sample.give_up.delay(ignored=ignored).id)
+        assert run.state == state
+        assert "enough" in str(run.error)
+
     async def test_secrets_stay_out_of_it(self, book: Book) -> None:
         run = await book.wait(sample.login.delay("ann", "hunter2", options={"api_token": "t0p"}).id)
         assert (run.args, run.kwargs) == (["ann", "***"], {"options": {"api_token": "***"}})
@@ -230,6 +236,11 @@ class TestPoison:
         assert str(run.error).startswith("PoisonedTaskError")
         assert redis.llen(key) == 3
         assert sample.add.delay(1, 2).get(timeout=20) == 3
+
+    async def test_a_run_that_goes_back_to_its_queue_has_killed_nobody(self, book: Book) -> None:
+        result = sample.hand_back.delay(f"test:{uuid4()}", times=4)
+        run = await book.wait(result.id)
+        assert (run.state, run.attempts) == (RunState.SUCCESS, 5)
 
 
 class TestTheAsyncioPool:
