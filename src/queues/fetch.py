@@ -50,3 +50,10 @@ for place = 4 + queues, #KEYS do
 end
 return {more, malformed, unpack(fetched)}
 """
+# Keeps what Redis took for a message, and Python does not. KEYS: the first three of `FETCH`; ARGV: the item.
+SET_ASIDE = """
+local tag = cjson.decode(ARGV[1]).properties.delivery_tag
+redis.call('HDEL', KEYS[1], tag)
+redis.call('ZREM', KEYS[2], tag)
+redis.call('LPUSH', KEYS[3], ARGV[1])
+"""

@@ -11,41 +11,24 @@ from celery.exceptions import ImproperlyConfigured
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 from pydantic import SecretStr
-from sqlalchemy import bindparam, exists, func
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config_stores import SQLSettings
 from src.core.sql import create_engine
 from src.models.schedule import Schedule
+from src.queues.ahead import AHEAD, BATCH, DUE, UNPLANNED
 from src.queues.changes import Changes
 from src.queues.configured import merge
 from src.queues.due import MISFIRE_GRACE, advance, message, plan
-from src.queues.overlap import not_held, note_run, still_going
+from src.queues.overlap import note_run, still_going
 from src.utils.date import utc_now
 
 logger = get_logger(__name__)
 
 MAX_INTERVAL_SECONDS = 5
-BATCH = 1000
 # Due rows that another beat holds are its own: look again when it is likely to be done.
 CONTENDED_SECONDS = 0.1
-
-# The statements of a tick, made once. What is ahead is all that a tick asks for while nothing is to be done.
-_enabled, _next = col(Schedule.enabled), col(Schedule.next_run_at)
-AHEAD = select(
-    exists().where(_enabled, _next.is_(None)),
-    select(func.min(_next)).where(_enabled, not_held()).scalar_subquery(),
-)
-UNPLANNED = select(Schedule).where(_enabled, _next.is_(None)).limit(BATCH).with_for_update(skip_locked=True)
-DUE = (
-    select(Schedule)
-    .where(_enabled, _next <= bindparam("now"), not_held())
-    .order_by(_next)
-    .limit(BATCH)
-    .with_for_update(skip_locked=True)
-)
 
 
 class AsyncDatabaseScheduler(Scheduler):

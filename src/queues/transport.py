@@ -13,7 +13,7 @@ from kombu.transport import redis as stock
 from kombu.utils.json import dumps, loads
 
 from src.queues.acknowledge import QoS
-from src.queues.fetch import BELL, FETCH, MALFORMED, MOST, RING, UNLIMITED
+from src.queues.fetch import BELL, FETCH, MALFORMED, MOST, RING, SET_ASIDE, UNLIMITED
 
 logger = get_logger(__name__)
 
@@ -94,7 +94,12 @@ class Channel(stock.Channel):
         self.is_fetching = True
         try:
             for place, item in fetched:
-                queue, message = self._asked[place % len(self._asked)], loads(item)
+                queue = self._asked[place % len(self._asked)]
+                try:
+                    message = loads(item)
+                except ValueError:
+                    self._set_aside(item)
+                    continue
                 if queue in self._unacknowledging:
                     self.qos.ack(message["properties"]["delivery_tag"])
                 try:
@@ -106,6 +111,10 @@ class Channel(stock.Channel):
             self.is_fetching = False
         if trouble is not None:
             raise trouble
+
+    def _set_aside(self, item: bytes) -> None:
+        self._shared_client.eval(SET_ASIDE, 3, self.unacked_key, self.unacked_index_key, MALFORMED, item)
+        logger.error("a message could not be read; it is kept in %r", MALFORMED)
 
     def _put(self, queue: str, message: Any, _publish_batch: Any = None, **kwargs: Any) -> None:
         if queue in self._expires:

@@ -130,6 +130,18 @@ class TestFetching:
         assert bodies(messages) == ["a message"]
         assert broker.lrange(MALFORMED, 0, -1) == ['{"properties": {}}', "{not a message"]
 
+    def test_what_is_no_text_is_kept_and_holds_up_nobody(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+        send(connect(BulkTransport), queue, "first")
+        spoilt = broker.lindex(queue.name, 0).replace('"body"', '"body\udcff"').encode("utf-8", "surrogateescape")
+        spoilt = spoilt.replace(b'"delivery_tag": "', b'"delivery_tag": "spoilt-')
+        broker.lpush(queue.name, spoilt)
+        send(connect(BulkTransport), queue, "last")
+        connection = connect(BulkTransport)
+        messages = receive(connection, queue)
+        drain(connection, lambda: len(messages) == 2)
+        assert bodies(messages) == ["first", "last"]
+        assert (broker.llen(MALFORMED), broker.hlen("unacked")) == (1, 2)
+
 
 class TestSharingQueues:
     @pytest.mark.parametrize(("sender", "receiver"), [(StockTransport, BulkTransport), (BulkTransport, StockTransport)])
@@ -152,6 +164,18 @@ class TestSharingQueues:
         other = connect(StockTransport)
         channel: Any = other.default_channel
         send(other, queue)
+        broker.zadd("unacked_index", {messages[0].delivery_tag: 1})
+        channel.qos.restore_visible(num=None, interval=1)
+        assert (broker.llen(queue.name), broker.hlen("unacked")) == (1, 0)
+
+    def test_what_a_lost_worker_had_comes_back(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+        connection = connect(BulkTransport)
+        send(connection, queue, "hello")
+        messages = receive(connection, queue)
+        drain(connection, lambda: messages)
+        channel: Any = connect(BulkTransport).default_channel
+        channel.qos.restore_visible(num=None, interval=1)
+        assert (broker.llen(queue.name), broker.hlen("unacked")) == (0, 1)
         broker.zadd("unacked_index", {messages[0].delivery_tag: 1})
         channel.qos.restore_visible(num=None, interval=1)
         assert (broker.llen(queue.name), broker.hlen("unacked")) == (1, 0)
