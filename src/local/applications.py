@@ -12,7 +12,7 @@ from src.local.process import Process
 MODULE = [sys.executable, "-m"]
 CELERY = [*MODULE, "celery", "-A", "src.queues.app"]
 POOL = {"CELERY_CUSTOM_WORKER_POOL": "src.queues.pool:AsyncIOPool"}
-ASYNCIO = "-P", "custom", "-c", "100", "--prefetch-multiplier", "2", "--without-gossip"
+ASYNCIO = "-P", "custom", "-c", "100", "--prefetch-multiplier", "2", "--without-gossip", "--heartbeat-interval", "30"
 SCHEDULER = "src.queues.scheduler:AsyncDatabaseScheduler"
 
 

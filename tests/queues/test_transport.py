@@ -132,9 +132,9 @@ class TestFetching:
 
     def test_what_is_no_text_is_kept_and_holds_up_nobody(self, connect: Connect, broker: Redis, queue: Queue) -> None:
         send(connect(BulkTransport), queue, "first")
-        spoilt = broker.lindex(queue.name, 0).replace('"body"', '"body\udcff"').encode("utf-8", "surrogateescape")
-        spoilt = spoilt.replace(b'"delivery_tag": "', b'"delivery_tag": "spoilt-')
-        broker.lpush(queue.name, spoilt)
+        spoilt = str(broker.lindex(queue.name, 0)).replace('"body"', '"body\udcff"')
+        spoilt = spoilt.replace('"delivery_tag": "', '"delivery_tag": "spoilt-')
+        broker.lpush(queue.name, spoilt.encode("utf-8", "surrogateescape"))
         send(connect(BulkTransport), queue, "last")
         connection = connect(BulkTransport)
         messages = receive(connection, queue)
