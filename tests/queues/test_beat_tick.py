@@ -1,0 +1,36 @@
+"""What a tick of beat asks of the database."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import event
+
+from src.queues.app import app
+from src.queues.scheduler import AsyncDatabaseScheduler
+
+Statements = list[str]
+
+
+@pytest.fixture
+def beat() -> Iterator[AsyncDatabaseScheduler]:
+    beat = AsyncDatabaseScheduler(app)
+    beat.max_interval = 0
+    yield beat
+    beat.close()
+
+
+@pytest.fixture
+def statements(beat: AsyncDatabaseScheduler) -> Statements:
+    statements: Statements = []
+    event.listen(
+        beat._engine.sync_engine, "before_cursor_execute", lambda *call: statements.append(str(call[2]).split()[0])
+    )
+    return statements
+
+
+def test_one_question_while_nothing_is_due(beat: AsyncDatabaseScheduler, statements: Statements) -> None:
+    beat.data.clear()  # of the configuration nothing is due either
+    beat.tick()
+    statements.clear()
+    beat.tick()
+    assert statements == ["SELECT"]
