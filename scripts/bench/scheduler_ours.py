@@ -45,11 +45,11 @@ def main(count: int) -> None:
     schedulers: list[AsyncDatabaseScheduler] = []
 
     def tick() -> None:
-        schedulers[0]._runner.run(schedulers[0]._tick())
+        schedulers[0].tick()
 
     def load() -> None:
         schedulers.append(AsyncDatabaseScheduler(app))
-        _ = schedulers[0].producer
+        schedulers[0].max_interval = 0  # looks, and does not wait
         tick()
 
     report(

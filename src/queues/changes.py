@@ -22,11 +22,14 @@ class Changes:
     async def listen(cls, engine: AsyncEngine) -> "Changes":
         """Begin to hear."""
         connection = await engine.connect()
-        driver = (await connection.get_raw_connection()).driver_connection
+        driver: Any = (await connection.get_raw_connection()).driver_connection
         changes = cls(connection, driver)
         if engine.dialect.driver == "asyncpg":
-            assert driver is not None  # noqa: S101 - a connection that is in use has one
-            await driver.add_listener(CHANNEL, changes._hear)
+            try:
+                await driver.add_listener(CHANNEL, changes._hear)
+            except BaseException:
+                await changes.close()
+                raise
             driver.add_termination_listener(changes._hear)
         return changes
 

@@ -105,6 +105,11 @@ class AsyncDatabaseScheduler(Scheduler):
         return create_engine(SQLSettings(SQL_DATABASE_URL=url, SQL_POOL_SIZE=1, SQL_MAX_OVERFLOW=0))
 
     async def _disconnect(self) -> None:
+        # What a signal struck in the middle lets go of its connection first.
+        if struck := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in struck:
+                task.cancel()
+            await asyncio.wait(struck)
         if self._changes is not None:
             await self._changes.close()
         await self._engine.dispose()
@@ -150,8 +155,8 @@ class AsyncDatabaseScheduler(Scheduler):
     async def _connect(self) -> AsyncConnection:
         """The connection that hears of changes and that beat works on; a new one after any failure."""
         if self._changes is not None and (self._failure or self._changes.is_lost):
-            await self._changes.close()
-            self._changes = None
+            useless, self._changes = self._changes, None
+            await useless.close()
         # Before the rows are read: what changes afterwards is heard of.
         self._changes = self._changes or await Changes.listen(self._engine)
         return self._changes.connection

@@ -29,7 +29,7 @@ def statements(beat: AsyncDatabaseScheduler) -> Statements:
 
 
 def test_one_question_while_nothing_is_due(beat: AsyncDatabaseScheduler, statements: Statements) -> None:
-    beat.data.clear()  # of the configuration nothing is due either
+    beat.schedule.clear()  # of the configuration nothing is due either
     beat.tick()
     statements.clear()
     beat.tick()
