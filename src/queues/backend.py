@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, wraps
@@ -8,7 +7,8 @@ from celery import states
 from celery.backends.redis import RedisBackend
 from celery.exceptions import BackendStoreError
 
-from src.queues.results import Result, ResultWriter
+from src.queues.batches import Batches
+from src.queues.results import Result, last_of_each
 from src.queues.tracer import off_loop, tracing, wait_for
 
 # Celery reads a state before it writes one, lest a run that is late overwrites success: here Redis does, in one step.
@@ -65,21 +65,22 @@ class ResultBackend(RedisBackend):
         if not tracing():
             self._write([stored])
             return result
-        self._writer.put(stored)
+        written = self._batches.put(stored)
         if state in states.READY_STATES:  # what the acknowledgement has to wait for
-            wait_for(self._writer.written())
+            wait_for(written)
         return result
 
-    def _write(self, results: list[Result]) -> None:
-        keys = [result.key for result in results]
-        values = [value for result in results for value in (result.value, result.expires_seconds)]
+    def _write(self, results: list[Result]) -> list[None]:
+        last = last_of_each(results)
+        keys = [result.key for result in last]
+        values = [value for result in last for value in (result.value, result.expires_seconds)]
         self.ensure(self._script, (keys, values))
+        return [None] * len(results)
 
     @cached_property
     def _script(self) -> Any:
         return self.client.register_script(STORE)
 
     @cached_property
-    def _writer(self) -> ResultWriter:
-        asyncio.get_running_loop()  # of the one thread that calls this
-        return ResultWriter(self._write, ThreadPoolExecutor(1, thread_name_prefix="results"))
+    def _batches(self) -> Batches[Result, None]:
+        return Batches(self._write, ThreadPoolExecutor(1, thread_name_prefix="results"))

@@ -1,6 +1,8 @@
 """What becomes of every run, told to the ledger by whoever executes it."""
 
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -9,7 +11,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from src.core.run_event import CAPACITY, STREAM, RunEvent, revocation_key
-from src.queues.tracer import off_loop
+from src.queues.batches import Batches
+from src.queues.tracer import tracing, wait_for
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +28,19 @@ class Start(NamedTuple):
     redeliveries: int = 0
 
 
+class Note(NamedTuple):
+    """What the ledger is told, and whether the run is about to start, perhaps again, or goes back to its queue."""
+
+    event: RunEvent
+    starts: bool = False
+    is_redelivered: bool = False
+    goes_back: bool = False
+
+
 class Ledger:
-    """Tells of runs in a Redis stream, with one round trip each; a Redis that is away fails no task.
+    """Tells of runs in a Redis stream; a Redis that is away fails no task.
+
+    Each is one round trip, and in the asyncio pool those of the same moment share it.
 
     Args:
         url: Of the Redis that the ledger is written from.
@@ -37,41 +51,58 @@ class Ledger:
 
     def start(self, event: RunEvent, *, is_redelivered: bool) -> Start:
         """Tell that a run starts, and ask what is known of it."""
-        return off_loop(None, self._start, event, is_redelivered=is_redelivered)
+        return self._do(Note(event, starts=True, is_redelivered=is_redelivered))
 
     def tell(self, event: RunEvent) -> None:
         """Tell what became of a run."""
-        off_loop(None, self._tell, event)
+        self._do(Note(event))
 
     def give_back(self, event: RunEvent) -> None:
         """Tell that a run goes back to its queue; its worker has survived all that was begun until now."""
-        off_loop(None, self._tell, event, _redeliveries(event))
+        self._do(Note(event, goes_back=True))
 
-    def _start(self, event: RunEvent, *, is_redelivered: bool) -> Start:
-        redeliveries = _redeliveries(event)
+    def _do(self, note: Note) -> Start:
+        if tracing():
+            return wait_for(self._batches.put(note))
+        (start,) = self._write([note])
+        return start
+
+    @cached_property
+    def _batches(self) -> Batches[Note, Start]:
+        return Batches(self._write, ThreadPoolExecutor(1, thread_name_prefix="ledger"))
+
+    def _write(self, notes: Sequence[Note]) -> list[Start]:
         try:
             with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.xadd(STREAM, event.fields(), maxlen=CAPACITY)  # type: ignore[arg-type]  # the stubs are invariant
-                pipeline.exists(revocation_key(event.id))
-                if is_redelivered:
-                    pipeline.incr(redeliveries)
-                    pipeline.expire(redeliveries, REDELIVERIES_SECONDS)
-                _, revoked, *counts = pipeline.execute()
+                for note in notes:
+                    _add(pipeline, note)
+                answers = iter(pipeline.execute())
         except RedisError as error:
-            self._warn(event, error)
-            return Start()
-        return Start(bool(revoked), counts[0] if counts else 0)
+            log.warning("runs_not_recorded", task_ids=[str(note.event.id) for note in notes], reason=str(error))
+            return [Start()] * len(notes)
+        return [_read(answers, note) for note in notes]
 
-    def _tell(self, event: RunEvent, *forgotten: str) -> None:
-        try:
-            self._redis.xadd(STREAM, event.fields(), maxlen=CAPACITY)  # type: ignore[arg-type]  # the stubs are invariant
-            if forgotten:
-                self._redis.delete(*forgotten)
-        except RedisError as error:
-            self._warn(event, error)
 
-    def _warn(self, event: RunEvent, error: RedisError) -> None:
-        log.warning("run_not_recorded", task_id=str(event.id), state=event.state, reason=str(error))
+def _add(pipeline: Any, note: Note) -> None:
+    """The commands of one note."""
+    pipeline.xadd(STREAM, note.event.fields(), maxlen=CAPACITY)
+    if note.starts:
+        pipeline.exists(revocation_key(note.event.id))
+    if note.is_redelivered:
+        pipeline.incr(_redeliveries(note.event))
+        pipeline.expire(_redeliveries(note.event), REDELIVERIES_SECONDS)
+    if note.goes_back:
+        pipeline.delete(_redeliveries(note.event))
+
+
+def _read(answers: Iterator[Any], note: Note) -> Start:
+    """What they answered."""
+    next(answers)
+    is_revoked = bool(next(answers)) if note.starts else False
+    redeliveries = int(next(answers)) if note.is_redelivered else 0
+    if note.is_redelivered or note.goes_back:
+        next(answers)
+    return Start(is_revoked, redeliveries)
 
 
 def _redeliveries(event: RunEvent) -> str:

@@ -9,7 +9,8 @@ import pytest
 from celery import states
 
 from src.queues.app import app
-from src.queues.results import Result, ResultWriter
+from src.queues.batches import Batches
+from src.queues.results import Result, last_of_each
 
 
 class Store:
@@ -21,11 +22,12 @@ class Store:
         self.open.set()
         self.error: Exception | None = None
 
-    def write(self, results: list[Result]) -> None:
+    def write(self, items: list[str]) -> list[str]:
         self.open.wait(10)
         if self.error:
             raise self.error
-        self.batches.append([result.value for result in results])
+        self.batches.append(items)
+        return [item.upper() for item in items]
 
 
 def result(key: str, state: str) -> Result:
@@ -38,54 +40,44 @@ def store() -> Store:
 
 
 @pytest.fixture
-def writer(store: Store) -> Iterator[ResultWriter]:
+def batches(store: Store) -> Iterator[Batches[str, str]]:
     with ThreadPoolExecutor(1) as executor:
-        yield ResultWriter(store.write, executor)
+        yield Batches(store.write, executor)
 
 
-async def test_what_comes_meanwhile_makes_up_the_next_batch(store: Store, writer: ResultWriter) -> None:
-    writer.put(result("a", "1"))
-    first = writer.written()
-    await first
+async def test_what_comes_meanwhile_makes_up_the_next_batch(store: Store, batches: Batches[str, str]) -> None:
+    assert await batches.put("a") == "A"
     store.open.clear()
-    writer.put(result("b", "2"))
+    second = batches.put("b")
     await asyncio.sleep(0)  # that one is under way now
-    for number in range(3, 6):
-        writer.put(result(str(number), str(number)))
+    later = [batches.put(item) for item in "cde"]
     store.open.set()
-    await writer.written()
-    assert store.batches == [["1"], ["2"], ["3", "4", "5"]]
+    assert [await second, *await asyncio.gather(*later)] == ["B", "C", "D", "E"]
+    assert store.batches == [["a"], ["b"], ["c", "d", "e"]]
 
 
-async def test_of_one_task_only_the_last_state_is_written(store: Store, writer: ResultWriter) -> None:
-    for state in ("STARTED", "SUCCESS"):
-        writer.put(result("task", state))
-    await writer.written()
-    assert store.batches == [["SUCCESS"]]
+def test_of_one_task_only_the_last_state_is_written() -> None:
+    written = last_of_each([result("task", "STARTED"), result("other", "STARTED"), result("task", "SUCCESS")])
+    assert [(one.key, one.state) for one in written] == [("task", "SUCCESS"), ("other", "STARTED")]
 
 
 @pytest.mark.parametrize("ended", ["SUCCESS", "FAILURE"])
-async def test_a_retry_that_ended_sooner_than_its_predecessor_counts(
-    store: Store, writer: ResultWriter, ended: str
-) -> None:
-    writer.put(result("task", ended))
-    writer.put(result("task", "RETRY"))
-    await writer.written()
-    assert store.batches == [[ended]]
+def test_a_retry_that_ended_sooner_than_its_predecessor_counts(ended: str) -> None:
+    assert last_of_each([result("task", ended), result("task", "RETRY")]) == [result("task", ended)]
 
 
-async def test_who_waits_hears_that_it_failed(store: Store, writer: ResultWriter) -> None:
+async def test_who_waits_hears_that_it_failed(store: Store, batches: Batches[str, str]) -> None:
     store.error = ConnectionError("no store")
-    writer.put(result("task", "SUCCESS"))
     with pytest.raises(ConnectionError, match="no store"):
-        await writer.written()
+        await batches.put("a")
+    store.error = None
+    assert await batches.put("b") == "B"
 
 
-async def test_one_that_gave_up_waiting_disturbs_nobody(store: Store, writer: ResultWriter) -> None:
-    writer.put(result("task", "SUCCESS"))
-    gone, staying = writer.written(), writer.written()
+async def test_one_that_gave_up_waiting_disturbs_nobody(batches: Batches[str, str]) -> None:
+    gone, staying = batches.put("a"), batches.put("b")
     gone.cancel()
-    await staying
+    assert await staying == "B"
 
 
 class TestInRedis:
