@@ -6,9 +6,6 @@ python -m src.initdb
 import asyncio
 import secrets
 
-from minio import Minio
-from minio.error import S3Error
-
 from src.core.config import settings
 from src.core.database import Resources, open_resources
 from src.core.document_migrations import migrate_documents
@@ -16,7 +13,6 @@ from src.core.logging import configure_logging
 from src.main import register_routes, rest, server
 from src.models import DOCUMENTS
 from src.models.document_migrations import DOCUMENT_MIGRATIONS
-from src.queues.app import app as celery_app
 from src.queues.outbox import create_outbox
 from src.services.audit import AuditService
 from src.services.user import UserService
@@ -36,7 +32,7 @@ async def initialise(resources: Resources) -> str | None:
     await migrate_documents(resources.settings.sql, resources.mongo, DOCUMENT_MIGRATIONS)
     await resources.documents.create_indexes(*DOCUMENTS)
     await AuditService(resources).set_retention()
-    await asyncio.to_thread(create_bucket, resources.s3, resources.settings.s3.bucket)
+    await resources.storage.prepare()
     return password if created and made_up else None
 
 
@@ -50,21 +46,10 @@ def initial_password(resources: Resources) -> tuple[str, bool]:
     return DEBUG_PASSWORD, False
 
 
-def create_bucket(s3: Minio, bucket: str) -> None:
-    """Create the bucket unless it is there, also when another process does so at the same moment."""
-    if s3.bucket_exists(bucket):
-        return
-    try:
-        s3.make_bucket(bucket)
-    except S3Error as error:
-        if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
-            raise
-
-
 async def main() -> None:
     """Open the stores, create what is missing, and say what nobody else can know."""
     configure_logging(settings)
-    async with open_resources(settings, create_outbox(celery_app), SocketEmitter(server)) as resources:
+    async with open_resources(settings, create_outbox(), SocketEmitter(server)) as resources:
         password = await initialise(resources)
     if password is not None:
         print(f"Administrator: admin / {password} (shown once; it has to be changed at the first login)")

@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,13 +51,15 @@ def stores() -> Iterator[None]:
 
 
 @contextmanager
-def serve(application: str, alive: str, environment: dict[str, str]) -> Iterator[Server]:
+def serve(
+    application: str, alive: str, environment: dict[str, str], python: Sequence[str] = (sys.executable,)
+) -> Iterator[Server]:
     """Run one uvicorn worker until the context ends; `alive` is a path that answers 200 when it is up."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [
-        sys.executable,
+        *python,
         "-m",
         "uvicorn",
         application,
@@ -81,7 +83,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
         try:
             urllib.request.urlopen(url, timeout=1)  # noqa: S310 - our own http address
         except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.05)
+            time.sleep(0.01)
         else:
             return
     raise RuntimeError(f"{url} did not answer.")

@@ -2,11 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
+from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+
+from src.schemas.response import ErrorResponse, ValidationErrorResponse
 
 _STATIC = "/docs/static"
 _OAUTH2_REDIRECT = "/docs/oauth2-redirect"
@@ -20,6 +24,7 @@ _FAVICON = f"{_STATIC}/favicon.png"
 
 def install_docs(app: FastAPI) -> None:
     """Serve `/docs` and `/redoc`; call it in debug environments only."""
+    _describe_errors(app)
     openapi_url = str(app.openapi_url)
     swagger = get_swagger_ui_html(
         openapi_url=openapi_url,
@@ -45,6 +50,23 @@ def install_docs(app: FastAPI) -> None:
     for path, page in pages.items():
         app.add_api_route(path, _serve(page), include_in_schema=False)
     app.mount(_STATIC, StaticFiles(directory=str(files("fastapi_offline") / "static")))
+
+
+def _describe_errors(app: FastAPI) -> None:
+    """Add the models that every route of `src/api/v1/router.py` refers to, when somebody asks for the document."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        _, errors = models_json_schema(
+            [(ErrorResponse, "serialization"), (ValidationErrorResponse, "serialization")],
+            ref_template="#/components/schemas/{model}",
+        )
+        schemas = document["components"]["schemas"] | errors["$defs"]
+        document["components"]["schemas"] = dict(sorted(schemas.items()))
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's way to extend the document
 
 
 def _serve(page: HTMLResponse) -> Callable[[], Awaitable[Response]]:

@@ -5,8 +5,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from typing import Any
 
-import urllib3
-from minio import Minio
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from redis.asyncio import ConnectionPool, Redis
@@ -18,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.cache import Cache
 from src.core.config import Settings
-from src.core.config_stores import MongoSettings, RedisSettings, S3Settings
+from src.core.config_stores import MongoSettings, RedisSettings
 from src.core.credential import CredentialBox
 from src.core.documents import Documents
 from src.core.effects import EventEmitter, TaskOutbox
@@ -57,7 +55,6 @@ class Resources:
     redis_batch: RedisBatch
     mongo: AsyncDatabase[dict[str, Any]]
     documents: Documents
-    s3: Minio
     storage: FileStorage
     hashing: HashPool
     tokens: TokenIssuer
@@ -126,9 +123,7 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
         stack.push_async_callback(redis.aclose)
         mongo = create_mongo(settings.mongo)
         stack.push_async_callback(mongo.close)
-        s3, pool = create_s3(settings.s3)
-        stack.callback(pool.clear)
-        storage = MinioStorage(s3, settings.s3)
+        storage = MinioStorage(settings.s3)
         stack.callback(storage.close)
         hashing = HashPool(settings.auth.hash_threads, settings.auth.hash_queue)
         stack.callback(hashing.close)
@@ -144,7 +139,6 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
             cache=Cache(redis),
             mongo=mongo[settings.mongo.database],
             documents=Documents(mongo[settings.mongo.database]),
-            s3=s3,
             storage=storage,
             hashing=hashing,
             tokens=TokenIssuer(settings.auth),
@@ -184,13 +178,3 @@ def create_mongo(settings: MongoSettings) -> MongoClient:
         connectTimeoutMS=milliseconds,
         timeoutMS=milliseconds,
     )
-
-
-def create_s3(settings: S3Settings) -> tuple[Minio, urllib3.PoolManager]:
-    """The MinIO SDK and the connection pool to close after it; it blocks, so call it in threads."""
-    pool = urllib3.PoolManager(
-        maxsize=8,  # of them are kept, as many as there are threads
-        timeout=urllib3.Timeout(connect=settings.timeout_seconds, read=settings.timeout_seconds),
-        retries=urllib3.Retry(total=1, redirect=0),
-    )
-    return Minio(**settings.client_options(), http_client=pool), pool

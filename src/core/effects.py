@@ -57,7 +57,7 @@ class TaskCall:
 class TaskPublisher(Protocol):
     """The way to the broker."""
 
-    def catalog(self) -> Mapping[str, TaskInfo]:
+    async def catalog(self) -> Mapping[str, TaskInfo]:
         """The registered tasks, by name."""
 
     async def send(self, call: TaskCall) -> None:

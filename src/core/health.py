@@ -32,7 +32,7 @@ async def check_stores(resources: Resources) -> dict[str, bool]:
         await resources.mongo.command("ping")
 
     async def s3() -> None:
-        await asyncio.to_thread(resources.s3.bucket_exists, resources.settings.s3.bucket)
+        await resources.storage.check()
 
     named = {f"sql:{name}": sql(database.sessions) for name, database in resources.databases.items()}
     if resources.settings.sql.replica_url is not None:

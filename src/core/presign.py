@@ -2,15 +2,17 @@ import hashlib
 import hmac
 from datetime import datetime, timedelta
 from functools import reduce
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, quote
 
-from minio.credentials.credentials import Credentials
+if TYPE_CHECKING:
+    from minio.credentials.credentials import Credentials
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 
 
 def sign_put(
-    url: SplitResult, size: int, *, credentials: Credentials, region: str, now: datetime, expires: timedelta
+    url: SplitResult, size: int, *, credentials: "Credentials", region: str, now: datetime, expires: timedelta
 ) -> str:
     """A URL that takes exactly `size` bytes: Signature Version 4, in the query, over the length as well.
 

@@ -44,6 +44,12 @@ class FileStorage(Protocol):
     server is away or slow.
     """
 
+    async def prepare(self) -> None:
+        """Make the place that everything is kept in, unless it is there."""
+
+    async def check(self) -> None:
+        """Return when the storage answers."""
+
     async def begin_upload(self, key: str) -> str:
         """Begin an upload, and return its id."""
 

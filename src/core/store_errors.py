@@ -10,7 +10,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from urllib3.exceptions import HTTPError as S3ConnectionError
 
 from src.core.exceptions import ConflictError, ServiceUnavailableError
 
@@ -22,7 +21,6 @@ _UNAVAILABLE = (
     PoolTimeoutError,
     ConnectionFailure,
     ExecutionTimeout,
-    S3ConnectionError,
     ConnectionError,
     TimeoutError,
     socket.gaierror,

@@ -5,7 +5,7 @@ from uuid import UUID
 from asyncpg import PostgresError
 from pydantic import BaseModel as PydanticModel
 from sqlalchemy import ColumnElement, Table, literal
-from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import delete, select, update
@@ -81,6 +81,8 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         if self._has("delete_time"):
             changes["delete_time"] = None
         if self.session.get_bind().dialect.name == "mysql":
+            from sqlalchemy.dialects import mysql  # few name a MySQL database, and the dialect is slow to import
+
             replacing = mysql.insert(self.model).values(values).on_duplicate_key_update(changes)
             await self.session.exec(replacing)
         else:

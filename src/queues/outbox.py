@@ -1,32 +1,35 @@
+import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
-
-from celery import Celery
 
 from src.core.effects import TaskCall
 from src.core.task_headers import free_headers
 from src.core.task_info import TaskInfo
-from src.queues.catalog import read_catalog
-from src.queues.publisher import publisher
 from src.services.task_outbox import TaskOutboxService
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 
 class CeleryPublisher:
     """The way to the broker: what the outbox sends through.
 
+    Celery is imported with the first use, in a thread, as it takes half a second: a process that only answers does
+    without, and a loop never stands still for it.
+
     Args:
-        app: Whose broker and routes to use.
+        app: Whose broker and routes to use; without it, the product's.
     """
 
-    def __init__(self, app: "Celery[Any]") -> None:
+    def __init__(self, app: "Celery[Any] | None" = None) -> None:
         self._app = app
         self._catalog: dict[str, TaskInfo] = {}
 
-    def catalog(self) -> Mapping[str, TaskInfo]:
+    async def catalog(self) -> Mapping[str, TaskInfo]:
         """The registered tasks, by name; their modules are imported when somebody asks first."""
         if not self._catalog:
-            self._catalog = read_catalog(self._app)
+            self._catalog = await asyncio.to_thread(_read_catalog, await self._celery())
         return self._catalog
 
     async def send(self, call: TaskCall) -> None:
@@ -43,7 +46,10 @@ class CeleryPublisher:
             "request_id": call.request_id or None,
         }
         options = {"task_id": str(call.id), "headers": headers, "queue": call.queue, "priority": call.priority}
-        await publisher.publish(self._app.send_task, call.name, list(call.args), dict(call.kwargs), **options)
+        celery = await self._celery()
+        from src.queues.publisher import publisher
+
+        await publisher.publish(celery.send_task, call.name, list(call.args), dict(call.kwargs), **options)
 
     async def revoke(self, task_id: UUID) -> None:
         """Tell all workers not to start a run, and to end it where it has begun.
@@ -51,9 +57,29 @@ class CeleryPublisher:
         Raises:
             ServiceUnavailableError: The broker did not take it in time.
         """
-        await publisher.publish(self._app.control.revoke, str(task_id), terminate=True)
+        celery = await self._celery()
+        from src.queues.publisher import publisher
+
+        await publisher.publish(celery.control.revoke, str(task_id), terminate=True)
+
+    async def _celery(self) -> "Celery[Any]":
+        if self._app is None:
+            self._app = await asyncio.to_thread(_load)
+        return self._app
 
 
-def create_outbox(app: "Celery[Any]") -> TaskOutboxService:
-    """The outbox that sends through an application's broker."""
+def _load() -> "Celery[Any]":
+    from src.queues.app import app
+
+    return app
+
+
+def _read_catalog(app: "Celery[Any]") -> dict[str, TaskInfo]:
+    from src.queues.catalog import read_catalog
+
+    return read_catalog(app)
+
+
+def create_outbox(app: "Celery[Any] | None" = None) -> TaskOutboxService:
+    """The outbox that sends through the broker of an application; without one, of the product's."""
     return TaskOutboxService(CeleryPublisher(app))

@@ -67,7 +67,7 @@ class ScheduleService:
                 arguments.
             ConflictError: The name is taken.
         """
-        self._check(data)
+        await self._check(data)
         if await self.schedules.exists({"name": data.name}):
             raise ConflictError("There is a schedule with this name.", data={"name": data.name})
         return await self.schedules.create(data)
@@ -88,7 +88,7 @@ class ScheduleService:
             present = {name: getattr(schedule, name) for name in ScheduleCreate.model_fields}
             merged = ScheduleCreate.model_validate({**present, **changes})
             _schedule(merged)
-            self._check_call(merged)
+            await self._check_call(merged)
         if "name" in changes and await self.schedules.exists({"name": changes["name"], "id__ne": schedule.id}):
             raise ConflictError("There is a schedule with this name.", data={"name": changes["name"]})
         if PLANNED_BY & changes.keys():
@@ -139,12 +139,12 @@ class ScheduleService:
         # Rare ones, such as sunrises near a pole, take a search of years each.
         return await asyncio.to_thread(list, runs)
 
-    def _check(self, data: ScheduleCreate) -> None:
+    async def _check(self, data: ScheduleCreate) -> None:
         _check_upcoming(_schedule(data))
-        self._check_call(data)
+        await self._check_call(data)
 
-    def _check_call(self, data: ScheduleCreate) -> None:
-        task = self.resources.tasks.publisher.catalog().get(data.task)
+    async def _check_call(self, data: ScheduleCreate) -> None:
+        task = (await self.resources.tasks.publisher.catalog()).get(data.task)
         if task is None:
             raise InvalidInputError("task", "There is no such task.")
         for field, message in task.check_call(data.args, data.kwargs).items():

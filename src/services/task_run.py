@@ -30,9 +30,9 @@ class TaskRunService:
         self.runs = TaskRunCRUD(uow.session)
         self.events = RunEventCRUD(resources.redis)
 
-    def tasks(self) -> Sequence[TaskInfo]:
+    async def tasks(self) -> Sequence[TaskInfo]:
         """The registered tasks, by name."""
-        return list(self.resources.tasks.publisher.catalog().values())
+        return list((await self.resources.tasks.publisher.catalog()).values())
 
     async def cursor(self, query: CursorRequest) -> tuple[Sequence[TaskRun], str | None]:
         """Runs after the query's cursor, and the cursor of those that follow."""

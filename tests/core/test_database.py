@@ -14,7 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from src.core.database import Resources, create_mongo, create_redis, create_s3, current_resources
+from src.core.database import Resources, create_mongo, create_redis, current_resources
+from src.core.minio_storage import MinioStorage
 from src.core.sql import create_engine
 from src.core.store_errors import as_unavailable
 from tests.conftest import ROOT
@@ -233,9 +234,9 @@ class TestS3:
     async def test_a_fault_means_unavailable_in_time(self, resources: Resources, fault: str) -> None:
         async with proxied(os.environ["MINIO_ENDPOINT"]) as (url, proxy):
             changes = {"endpoint_setting": url, "timeout_seconds": 0.3}
-            s3, pool = create_s3(resources.settings.s3.model_copy(update=changes))
+            storage = MinioStorage(resources.settings.s3.model_copy(update=changes))
             getattr(proxy, fault)()
-            error, seconds = await failure(lambda: asyncio.to_thread(s3.bucket_exists, "app"))
-            pool.clear()
+            error, seconds = await failure(storage.check)
+            storage.close()
         assert as_unavailable(error)
         assert seconds < 3

@@ -142,7 +142,7 @@ class TestThePublicEndpoint:
         settings = S3Settings.model_validate(
             {**resources.settings.s3.model_dump(by_alias=True), "MINIO_PUBLIC_ENDPOINT": "https://files.example.com"}
         )
-        storage = MinioStorage(resources.s3, settings)
+        storage = MinioStorage(settings)
         (url,) = await storage.sign_parts(key, "upload", [5], HOUR)
         storage.close()
         assert urlsplit(url)[:2] == ("https", "files.example.com")

@@ -1,22 +1,32 @@
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 
 from src.api.v1 import audit_logs, auth, files, notices, permissions, roles, routes, schedules, tasks, users
 from src.core.config import Settings
 from src.schemas.response import ErrorResponse, ValidationErrorResponse
 
+PREFIX = "/api/v1"
+
+
+def _answer(description: str, model: type[BaseModel] = ErrorResponse) -> dict[str, Any]:
+    """Refers to the model, which `install_docs` adds to the document: FastAPI would build it anew for each route."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
 # Documented once for every route: whatever may go wrong anywhere has one of these shapes.
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorResponse, "description": "Bad Request"},
-    401: {"model": ErrorResponse, "description": "Unauthorized"},
-    403: {"model": ErrorResponse, "description": "Permission Denied"},
-    404: {"model": ErrorResponse, "description": "Not Found"},
-    409: {"model": ErrorResponse, "description": "Conflict"},
-    413: {"model": ErrorResponse, "description": "Content Too Large"},
-    422: {"model": ValidationErrorResponse, "description": "Data Validation Error"},
-    429: {"model": ErrorResponse, "description": "Too Many Requests"},
-    503: {"model": ErrorResponse, "description": "Service Unavailable"},
+    400: _answer("Bad Request"),
+    401: _answer("Unauthorized"),
+    403: _answer("Permission Denied"),
+    404: _answer("Not Found"),
+    409: _answer("Conflict"),
+    413: _answer("Content Too Large"),
+    422: _answer("Data Validation Error", ValidationErrorResponse),
+    429: _answer("Too Many Requests"),
+    503: _answer("Service Unavailable"),
 }
 
 # In the order of the documentation.
@@ -35,8 +45,8 @@ MODULES = (
 
 
 def create_router(settings: Settings) -> APIRouter:
-    """All routes of version 1 that exist with these settings."""
-    router = APIRouter(prefix="/api/v1", responses=ERRORS)
+    """All routes of version 1 that exist with these settings, to be included with their prefix."""
+    router = APIRouter(responses=ERRORS)
     for module in MODULES:
         router.include_router(module.router)
     if settings.ENVIRONMENT.is_debug:

@@ -17,7 +17,7 @@ TaskId = Annotated[UUID, Path(alias="taskId")]
 @router.get("")
 async def list_tasks(runs: TaskRunServiceDep) -> Response[list[TaskResponse]]:
     """The tasks that can be sent."""
-    return ok([TaskResponse.model_validate(task) for task in runs.tasks()])
+    return ok([TaskResponse.model_validate(task) for task in await runs.tasks()])
 
 
 @router.get("/runs")
