@@ -30,7 +30,7 @@ class UploadedPart(BaseRequest):
     """A part, with the ETag that the storage answered."""
 
     part_number: int = Field(ge=1, le=MAXIMUM_PARTS)
-    etag: str = Field(pattern=r'^"?[\w\-]{1,128}"?$')
+    etag: str = Field(pattern=r'^"?[A-Za-z0-9_\-]{1,128}"?$')
 
 
 class FileComplete(BaseRequest):
