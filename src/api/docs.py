@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.encoders import jsonable_encoder
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
 from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse, Response
@@ -62,7 +63,7 @@ def _describe_errors(app: FastAPI) -> None:
             [(ErrorResponse, "serialization"), (ValidationErrorResponse, "serialization")],
             ref_template="#/components/schemas/{model}",
         )
-        schemas = document["components"]["schemas"] | errors["$defs"]
+        schemas = document["components"]["schemas"] | jsonable_encoder(errors["$defs"], exclude_none=True)
         document["components"]["schemas"] = dict(sorted(schemas.items()))
         return document
 
