@@ -144,6 +144,7 @@ async def register_routes(resources: Resources, registry: RouteRegistry) -> None
 
 
 configure_logging(settings)
+settings.check_broker()
 server = create_server(settings)
 rest = create_app(settings, server)
 app = server.asgi(rest)

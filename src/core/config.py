@@ -141,6 +141,14 @@ class Settings:
             settings.check_store_passwords()
         return settings
 
+    def check_broker(self) -> None:
+        """Refuse an unusable `CELERY_REDIS_URL`, which a web process asks for no sooner than it sends a task.
+
+        Raises:
+            ConfigurationError: It is none, or not set.
+        """
+        _ = self.CELERY_REDIS_URL
+
     def check_store_passwords(self) -> None:
         """Refuse a store that is not named, or that an example's password opens.
 
@@ -152,6 +160,7 @@ class Settings:
             "SQL_REPLICA_URL": self.sql.reading_url.render_as_string(hide_password=False),
             **{name: url.render_as_string(hide_password=False) for name, url in self.sql.named_urls.items()},
             "Redis": self.REDIS_DATABASE_URL,
+            "CELERY_REDIS_URL": str(self.CELERY_REDIS_URL),
             "MongoDB": self.MONGO_DATABASE_URL,
         }
         for store, url in urls.items():

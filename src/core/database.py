@@ -127,6 +127,7 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
         stack.callback(storage.close)
         hashing = HashPool(settings.auth.hash_threads, settings.auth.hash_queue)
         stack.callback(hashing.close)
+        batch = RedisBatch(redis)
         _current = Resources(
             settings=settings,
             engine=first.engine,
@@ -135,7 +136,7 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
             databases=databases,
             reading=first.engine.execution_options(isolation_level="AUTOCOMMIT").connect,
             redis=redis,
-            redis_batch=RedisBatch(redis),
+            redis_batch=batch,
             cache=Cache(redis),
             mongo=mongo[settings.mongo.database],
             documents=Documents(mongo[settings.mongo.database]),
@@ -143,7 +144,7 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
             hashing=hashing,
             tokens=TokenIssuer(settings.auth),
             credentials=CredentialBox(settings.auth),
-            throttle=LoginThrottle(redis, settings.auth),
+            throttle=LoginThrottle(redis, batch, settings.auth),
             tasks=tasks,
             events=events,
         )

@@ -1,12 +1,27 @@
-import time
-
-from limits import RateLimitItemPerSecond
-from limits.aio.storage.redis import RedisStorage
-from limits.aio.strategies import FixedWindowRateLimiter
 from redis.asyncio import Redis
 
 from src.core.config_auth import AuthSettings
 from src.core.exceptions import TooManyRequestsError
+from src.core.redis_batch import RedisBatch
+from src.core.redis_script import RedisScript
+
+# Both windows are fixed: they end so long after their first count. The braces are literal: one slot in Redis Cluster.
+_ACCOUNT = "auth:failures:{login}:account:"
+_ADDRESS = "auth:failures:{login}:address:"
+
+# KEYS: account, address. ARGV: how often each may fail, seconds of the window. Answers for how long it is refused.
+_ADMIT = RedisScript("""
+if tonumber(redis.call('GET', KEYS[2]) or 0) >= tonumber(ARGV[2]) then return redis.call('TTL', KEYS[2]) end
+local tries = redis.call('INCR', KEYS[1])
+if tries == 1 then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
+if tries > tonumber(ARGV[1]) then return redis.call('TTL', KEYS[1]) end
+return false
+""")
+
+# KEYS: address. ARGV: seconds of the window.
+_COUNT = RedisScript("""
+if redis.call('INCR', KEYS[1]) == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+""")
 
 
 class LoginThrottle:
@@ -16,12 +31,11 @@ class LoginThrottle:
     clears the count. An address counts failures alone: many people may share it.
     """
 
-    def __init__(self, redis: Redis, settings: AuthSettings) -> None:
-        storage = RedisStorage("async+redis://", implementation="redispy", connection_pool=redis.connection_pool)  # type: ignore[arg-type]  # typed as if only scalars were options
-        self._limiter = FixedWindowRateLimiter(storage)
-        window = settings.login_window_seconds
-        self._account = RateLimitItemPerSecond(settings.login_failures_per_account, window, "login-account")
-        self._address = RateLimitItemPerSecond(settings.login_failures_per_address, window, "login-address")
+    def __init__(self, redis: Redis, batch: RedisBatch, settings: AuthSettings) -> None:
+        self._redis = redis
+        self._batch = batch
+        self._limits = (settings.login_failures_per_account, settings.login_failures_per_address)
+        self._window_seconds = settings.login_window_seconds
 
     async def admit(self, account: str, address: str) -> None:
         """Let a try be made.
@@ -29,19 +43,15 @@ class LoginThrottle:
         Raises:
             TooManyRequestsError: The account or the address has used up its failures.
         """
-        if not await self._limiter.test(self._address, address):
-            await self._refuse(self._address, address)
-        if not await self._limiter.hit(self._account, account):
-            await self._refuse(self._account, account)
+        keys = [_ACCOUNT + account, _ADDRESS + address]
+        seconds = await _ADMIT.run(self._redis, keys, [*self._limits, self._window_seconds])
+        if seconds is not None:
+            raise TooManyRequestsError(int(seconds) + 1, error="auth.throttled")
 
     async def failed(self, address: str) -> None:
         """Count a failure against the address."""
-        await self._limiter.hit(self._address, address)
+        await _COUNT.run(self._redis, [_ADDRESS + address], [self._window_seconds])
 
     async def succeeded(self, account: str) -> None:
         """Forget the account's failures."""
-        await self._limiter.clear(self._account, account)
-
-    async def _refuse(self, limit: RateLimitItemPerSecond, key: str) -> None:
-        window = await self._limiter.get_window_stats(limit, key)
-        raise TooManyRequestsError(int(window.reset_time - time.time()) + 1, error="auth.throttled")
+        await self._batch.execute_command("DEL", _ACCOUNT + account)

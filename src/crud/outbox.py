@@ -26,8 +26,7 @@ class OutboxCRUD(BaseSQLModelCRUD[OutboxMessage]):
 
     async def put(self, topic: str, payload: dict[str, Any]) -> None:
         """Add a message; a plain statement, since every audited request pays for it."""
-        message = OutboxMessage(topic=topic, payload=payload)
-        await (await self.session.connection()).execute(insert(OutboxMessage), message.model_dump())
+        await (await self.session.connection()).execute(insert(OutboxMessage), {"topic": topic, "payload": payload})
 
     async def take(self, topic: str, limit: int) -> Sequence[OutboxMessage]:
         """The oldest waiting messages, locked until the transaction ends; those that others hold are passed over."""

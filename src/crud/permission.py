@@ -15,7 +15,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from src.core.redis_batch import RedisBatch
-from src.crud.redis_script import RedisScript
+from src.core.redis_script import RedisScript
 from src.crud.session import session_key
 
 # An administrator's set holds this one code, which grants every other.

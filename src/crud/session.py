@@ -58,7 +58,7 @@ class SessionCRUD:
 
     def __init__(self, redis: Redis, batch: RedisBatch | None = None) -> None:
         self.redis = redis
-        self._checks = batch or redis
+        self._together = batch or redis
 
     async def start(
         self, user_id: UUID, session_id: str, token: RefreshToken, *, user_agent: str, address: str
@@ -75,7 +75,7 @@ class SessionCRUD:
             user_agent[:256],
             address,
         ]
-        await START.run(self.redis, keys, arguments)
+        await START.run(self._together, keys, arguments)
 
     async def rotate(
         self,
@@ -120,7 +120,7 @@ class SessionCRUD:
 
     async def alive(self, user_id: UUID, session_id: str) -> bool:
         """Whether the session has neither ended nor expired."""
-        return bool(await self._checks.execute_command("EXISTS", session_key(user_id, session_id)))
+        return bool(await self._together.execute_command("EXISTS", session_key(user_id, session_id)))
 
     async def belongs_to(self, user_id: UUID, session_id: str, user_agent: str) -> bool:
         """Whether the session lives and was started by a client of this User-Agent."""

@@ -1,5 +1,8 @@
+import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -8,17 +11,19 @@ from src.core.database import Resources
 from src.core.exceptions import BadRequestError, UnauthorizedError
 from src.core.token import AccessClaims
 from src.core.unit_of_work import UnitOfWork
-from src.crud.login import Account, LoginCRUD
+from src.crud.login import LoginCRUD
 from src.crud.user import UserCRUD
-from src.models.user import User
 from src.services.challenge import ChallengeService
 from src.services.password import PasswordService
 from src.services.permission import PermissionService
 from src.services.session import Client, SessionService, TokenPair
-from src.utils.password import dummy_hash, verify_password
+from src.utils.password import dummy_hash
 from src.utils.text import is_storable
 
 log = structlog.get_logger(__name__)
+
+Verify = Callable[[str], Awaitable[str | None]]
+"""Checks a password against a hash: None unless it fits, then a hash to store instead of an old one, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class AuthService:
             TooManyRequestsError: Too many failures of this account or from this address.
         """
         await self.resources.throttle.admit(username, self.client.address)
-        return await self._login(username, await self.passwords.open(ciphertext, kid), entry)
+        return await self._login(username, partial(self.passwords.verify, ciphertext, kid), entry)
 
     async def login_with_password(self, username: str, password: str, entry: AuditEntry) -> TokenPair:
         """The same for a password that was sent as it is.
@@ -67,9 +72,9 @@ class AuthService:
             TooManyRequestsError: As for `login`.
         """
         await self.resources.throttle.admit(username, self.client.address)
-        return await self._login(username, password, entry)
+        return await self._login(username, partial(self.passwords.verify_plain, password), entry)
 
-    async def _login(self, username: str, password: str | None, entry: AuditEntry) -> TokenPair:
+    async def _login(self, username: str, verify: Verify, entry: AuditEntry) -> TokenPair:
         entry.wanted = True
         # A connection of its own: hashing takes long, and must not keep one from others meanwhile.
         user = None
@@ -78,17 +83,21 @@ class AuthService:
                 user = await LoginCRUD(connection).find(username)
         if user is not None:
             entry.details["username"] = username  # a name that nobody has may be a password in the wrong field
-        replacement = await self._verify(user, password)
+        # It takes equally long without a user.
+        replacement = await verify(dummy_hash() if user is None else user.password_hash)
         if user is None or replacement is None or not user.status:
             await self.resources.throttle.failed(self.client.address)
             log.info("login_failed", user_id=user and str(user.id), address=self.client.address)
             raise UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
         if replacement:
             (await self.users.get(user.id)).password_hash = replacement
-        await self.resources.throttle.succeeded(username)
         entry.actor_id = user.id
         log.info("login", user_id=str(user.id), address=self.client.address)
-        return await self.sessions.start(user.id, self.client)
+        # Together, so that both leave in one round trip.
+        _, pair = await asyncio.gather(
+            self.resources.throttle.succeeded(username), self.sessions.start(user.id, self.client)
+        )
+        return pair
 
     async def change_password(self, claims: AccessClaims, old: str, new: str, kid: str) -> None:
         """Set a new password for oneself, and end one's other sessions.
@@ -100,7 +109,7 @@ class AuthService:
         """
         user = await self.users.get(claims.user_id)
         await self.resources.throttle.admit(user.username, self.client.address)
-        if await self._verify(user, await self.passwords.open(old, kid)) is None:
+        if await self.passwords.verify(old, kid, user.password_hash) is None:
             raise BadRequestError("The old password is wrong.", error="auth.wrong_password")
         await self.resources.throttle.succeeded(user.username)
         user.password_hash = await self.passwords.hash_new("newPassword", new, kid)
@@ -108,12 +117,3 @@ class AuthService:
         self.sessions.end_with(self.uow, user.id, spare=claims.session_id)
         PermissionService(self.resources).user_changed(self.uow, user.id)
         log.info("password_changed", user_id=str(user.id), address=self.client.address)
-
-    async def _verify(self, user: User | Account | None, password: str | None) -> str | None:
-        """None unless the password fits; then a hash to store instead of an outdated one, or nothing.
-
-        It takes equally long without a user or a password.
-        """
-        known = user.password_hash if user is not None else dummy_hash()
-        fits, replacement = await self.resources.hashing.run(verify_password, password or "", known)
-        return replacement or "" if fits and user is not None and password is not None else None

@@ -1,9 +1,10 @@
 import time
 
+from src.core.credential import Credential
 from src.core.database import Resources
 from src.core.exceptions import BadRequestError, InvalidInputError
 from src.services.challenge import ChallengeService
-from src.utils.password import hash_password
+from src.utils.password import hash_password, verify_password
 from src.utils.password_policy import weakness
 
 
@@ -20,6 +21,26 @@ class PasswordService:
         if credential is None or not await self.challenges.spend(credential.challenge, int(time.time())):
             return None
         return credential.password
+
+    async def verify(self, ciphertext: str, kid: str, hashed: str) -> str | None:
+        """Whether the password inside fits: None unless it does, then a hash to store instead, or nothing.
+
+        It takes equally long whatever is wrong with the ciphertext.
+        """
+        open_and_verify = self._open_and_verify
+        credential, replacement = await self.resources.hashing.run(open_and_verify, ciphertext, kid, hashed)
+        if credential is None or not await self.challenges.spend(credential.challenge, int(time.time())):
+            return None
+        return replacement
+
+    async def verify_plain(self, password: str, hashed: str) -> str | None:
+        """The same for a password that was sent as it is."""
+        return await self.resources.hashing.run(_verify, password, hashed)
+
+    def _open_and_verify(self, ciphertext: str, kid: str, hashed: str) -> tuple[Credential | None, str | None]:
+        """Both in one turn of a thread."""
+        credential = self.resources.credentials.open(ciphertext, kid)
+        return credential, _verify("" if credential is None else credential.password, hashed)
 
     async def hash_new(self, field: str, ciphertext: str, kid: str) -> str:
         """The hash of a new password.
@@ -40,3 +61,8 @@ class PasswordService:
         if reason is not None:
             raise InvalidInputError(field, f"The password {reason}.")
         return await self.resources.hashing.run(hash_password, password)
+
+
+def _verify(password: str, hashed: str) -> str | None:
+    fits, replacement = verify_password(password, hashed)
+    return replacement or "" if fits else None
