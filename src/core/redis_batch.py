@@ -2,6 +2,10 @@ import asyncio
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import DataError
+
+Command = tuple[Any, ...]
+Batch = list[tuple[Command, asyncio.Future[Any]]]
 
 
 class RedisBatch:
@@ -14,7 +18,7 @@ class RedisBatch:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._waiting: list[tuple[tuple[Any, ...], asyncio.Future[Any]]] = []
+        self._waiting: Batch = []
         self._running: set[asyncio.Task[None]] = set()
 
     async def execute_command(self, *command: Any) -> Any:
@@ -32,23 +36,38 @@ class RedisBatch:
         task = asyncio.create_task(self._send(batch))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: _release(batch))
 
-    async def _send(self, batch: list[tuple[tuple[Any, ...], asyncio.Future[Any]]]) -> None:
+    async def _send(self, batch: Batch) -> None:
+        answers: list[Any]
         try:
-            pipeline = self._redis.pipeline(transaction=False)
-            for command, _ in batch:
-                pipeline.execute_command(*command)
-            answers = await pipeline.execute(raise_on_error=False)
-        except BaseException as error:
+            answers = await self._ask(batch)
+        except Exception as error:
             # Those who wait must hear of it, whatever it is.
             answers = [error] * len(batch)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            for (_, answer), value in zip(batch, answers, strict=True):
-                if answer.done():
-                    continue  # its caller has given up
-                if isinstance(value, BaseException):
-                    answer.set_exception(value)
-                else:
-                    answer.set_result(value)
+        for (_, answer), value in zip(batch, answers, strict=True):
+            if answer.done():
+                continue  # its caller has given up
+            if isinstance(value, BaseException):
+                answer.set_exception(value)
+            else:
+                answer.set_result(value)
+
+    async def _ask(self, batch: Batch) -> list[Any]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for command, _ in batch:
+            pipeline.execute_command(*command)
+        try:
+            return await pipeline.execute(raise_on_error=False)
+        except (DataError, UnicodeError):
+            # Nothing has left: one of them cannot be written down, and the others must not suffer for it.
+            return await asyncio.gather(*(self._ask_alone(command) for command, _ in batch), return_exceptions=True)
+
+    async def _ask_alone(self, command: Command) -> Any:
+        return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has no types here
+
+
+def _release(batch: Batch) -> None:
+    """Nobody waits for a batch that was cancelled, even before it began."""
+    for _, answer in batch:
+        answer.cancel()

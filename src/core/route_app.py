@@ -1,7 +1,6 @@
 """A route as an ASGI application that does for each request only what differs from the one before."""
 
 from contextlib import AsyncExitStack
-from typing import Any
 
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.exceptions import ResponseValidationError
@@ -46,10 +45,11 @@ class _QuickRoute:
         self._field = route.response_field
         self._by_alias: bool = route.response_model_by_alias
         self._status: int = route.status_code or 200
-        self._overrides: dict[Any, Any] = getattr(route.dependency_overrides_provider, "dependency_overrides", {})
+        # The application, and not its dictionary: whoever overrides something may replace that.
+        self._provider = route.dependency_overrides_provider
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._overrides:
+        if self._provider is not None and self._provider.dependency_overrides:
             await self._slow(scope, receive, send)
             return
         answer: Response | bytes | None = None

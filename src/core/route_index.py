@@ -19,13 +19,16 @@ class RouteIndex(BaseRoute):
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._by_beginning: dict[str, list[tuple[RouteContext, ASGIApp]]] = defaultdict(list)
         self._fixed: dict[tuple[str, str], Scope] = {}
+        self._longest = 0
         for route in iter_route_contexts(list(routes)):
             if isinstance(route.original_route, APIRoute):
                 self._add(route, str(route.path_format))
 
     def _add(self, route: RouteContext, path: str) -> None:
         app = compile_route(route)
-        self._by_beginning[_fixed_beginning(path)].append((route, app))
+        beginning = _fixed_beginning(path)
+        self._longest = max(self._longest, len(beginning))
+        self._by_beginning[beginning].append((route, app))
         if "{" not in path:
             for method in route.methods or ():
                 found = {"endpoint": route.endpoint, "route": route, "route_app": app}
@@ -51,7 +54,9 @@ class RouteIndex(BaseRoute):
                     refused |= route.methods or set()
             if refused or len(beginning) < 2:
                 break
-            beginning = beginning[: beginning.rstrip("/").rfind("/") + 1]
+            # Not each slash of a path in turn: one of 64 KiB would hold the loop for a quarter of a second.
+            end = min(len(beginning) - 1, self._longest)
+            beginning = beginning[: beginning.rfind("/", 0, end) + 1]
         return (Match.PARTIAL, {"allowed_methods": refused}) if refused else (Match.NONE, {})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import DataError, ResponseError
 
 from src.core.database import Resources
 from src.core.redis_batch import RedisBatch
@@ -47,3 +47,24 @@ class TestRedisBatch:
                 *(batch.execute_command("ECHO", "1") for _ in range(3)), return_exceptions=True
             )
         assert [type(error) for error in errors] == [RedisConnectionError] * 3
+
+    @pytest.mark.parametrize("unwritable", [object(), "\ud800"], ids=["no text", "half a character"])
+    async def test_what_cannot_be_sent_fails_alone(self, batch: RedisBatch, unwritable: object) -> None:
+        commands = [("ECHO", "before"), ("ECHO", unwritable), ("ECHO", "after")]
+        before, error, after = await asyncio.gather(
+            *(batch.execute_command(*command) for command in commands), return_exceptions=True
+        )
+        assert (before, after) == ("before", "after")
+        assert isinstance(error, (DataError, UnicodeError))
+
+    @pytest.mark.parametrize("turns", [2, 3, 20], ids=["before it begins", "as it begins", "on its way"])
+    async def test_nobody_waits_for_a_batch_that_was_cancelled(self, batch: RedisBatch, turns: int) -> None:
+        assert await batch.execute_command("ECHO", "there is a connection")
+        waiting = asyncio.create_task(batch.execute_command("BLPOP", "test:nothing", 5))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        (task,) = batch._running
+        task.cancel()
+        async with asyncio.timeout(1):
+            await asyncio.wait([waiting])
+        assert waiting.cancelled() or waiting.exception()

@@ -11,6 +11,7 @@ from fastapi.exceptions import ResponseValidationError
 from pydantic import BaseModel
 from starlette.responses import PlainTextResponse
 from starlette.responses import Response as AnyResponse
+from starlette.routing import Match
 
 from src.core.route_index import RouteIndex
 
@@ -220,6 +221,35 @@ class TestOverrides:
 
         app.dependency_overrides[page] = seven
         assert (await fetch(app, "/items/3", {})).json()["name"] == "7"
+
+    async def test_hold_when_all_of_them_are_replaced(self) -> None:
+        app = planned()
+
+        async def seven() -> int:
+            return 7
+
+        app.dependency_overrides = {page: seven}
+        assert (await fetch(app, "/items/3", {})).json()["name"] == "7"
+
+
+class Counted(dict[str, Any]):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def get(self, *arguments: Any) -> Any:
+        self.asked += 1
+        return super().get(*arguments)
+
+
+class TestLongPaths:
+    @pytest.mark.parametrize("path", ["/x" * 100_000, "/" * 100_000, "/items" + "/" * 100_000, "x" * 100_000, "*", ""])
+    def test_are_not_cut_at_each_slash(self, path: str) -> None:
+        index = planned().router.routes[0]
+        assert isinstance(index, RouteIndex)
+        index._by_beginning = known = Counted(index._by_beginning)
+        assert index.matches({"type": "http", "path": path, "method": "GET"})[0] is Match.NONE
+        assert known.asked <= len("/constant") + 2
 
 
 async def closing() -> AsyncIterator[int]:
