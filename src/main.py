@@ -7,6 +7,7 @@ import gc
 # Importing and composing make hardly any garbage, and looking for it is a sixth of the start.
 gc.disable()
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -50,15 +51,11 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_resources(settings, create_outbox(), SocketEmitter(server)) as resources:
-            # What the first login would otherwise wait for.
-            await resources.hashing.run(lambda: (resources.credentials.kid, dummy_hash()))
-            try:
-                await register_routes(resources, app.state.registry)
-            except Exception as error:
-                if as_unavailable(error) is None:
-                    raise
-                # The process serves what it can, and the table is brought up to date by the next start.
-                log.warning("routes_not_registered", reason=type(error).__name__)
+            await asyncio.gather(
+                # What the first login would otherwise wait for.
+                resources.hashing.run(lambda: (resources.credentials.kid, dummy_hash())),
+                try_to_register(resources, app.state.registry),
+            )
             _spare_collections()
             yield
             await server.shutdown()
@@ -135,6 +132,16 @@ def install_middlewares(app: FastAPI, settings: Settings) -> None:
             expose_headers=[REQUEST_ID_HEADER, "Retry-After", "Content-Disposition", "Content-Range", "ETag"],
         )
     app.add_middleware(RequestMiddleware, deployed=settings.ENVIRONMENT.is_deployed)
+
+
+async def try_to_register(resources: Resources, registry: RouteRegistry) -> None:
+    """Register the routes; without PostgreSQL the process serves what it can, and the next start does it."""
+    try:
+        await register_routes(resources, registry)
+    except Exception as error:
+        if as_unavailable(error) is None:
+            raise
+        log.warning("routes_not_registered", reason=type(error).__name__)
 
 
 async def register_routes(resources: Resources, registry: RouteRegistry) -> None:

@@ -108,3 +108,16 @@ class TestRow33Start:
         monkeypatch.setattr(access, "SELF_SERVICE", access.SELF_SERVICE - {code})
         with pytest.raises(RuntimeError, match=re.escape(code)):
             app_in(Environment.TESTING)
+
+
+SEEN = """
+import gc, sys, src.main
+late = {"celery", "amqp", "minio", "urllib3", "alembic", "sqlalchemy.dialects.mysql", "src.queues.app"}
+print(*late & sys.modules.keys(), "" if gc.isenabled() else "no collector")
+"""
+
+
+class TestLightStart:
+    def test_what_not_every_process_needs_waits_for_its_first_use(self) -> None:
+        ended = subprocess.run([sys.executable, "-c", SEEN], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603 - our own
+        assert ended.stdout.strip() == ""

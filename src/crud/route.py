@@ -20,12 +20,14 @@ class RouteCRUD(BaseSQLModelCRUD[Route]):
         await self.session.exec(delete(Route).where(col(Route.code).not_in([route.code for route in routes])))
         if not routes:
             return
-        statement = insert(Route).values([route.model_dump() for route in routes])
+        statement = insert(Route)
         columns = ("name", "description", "path", "methods", "tags")
         new = {name: statement.excluded[name] for name in columns}
         changed = [getattr(Route, name).is_distinct_from(new[name]) for name in columns]
-        await self.session.exec(
+        # A row at a time on the wire, but compiled once: this is part of every start.
+        await (await self.session.connection()).execute(
             statement.on_conflict_do_update(
                 index_elements=["code"], set_={**new, "update_time": utc_now()}, where=or_(*changed)
-            )
+            ),
+            [route.model_dump() for route in routes],
         )
