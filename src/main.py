@@ -87,8 +87,8 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
 def _spare_collections() -> None:
     """Let the garbage collector look at what requests leave behind alone, and not after every few of them.
 
-    What start-up made stays anyway. Under load, going through it was up to 40 % of a guarded request, and collecting
-    every 700 objects 3 % of a quick one.
+    What start-up made stays anyway, and going through it takes longer than many requests. Collecting every 700 objects
+    was 3 % of a quick one.
     """
     gc.freeze()
     gc.set_threshold(20_000, *gc.get_threshold()[1:])

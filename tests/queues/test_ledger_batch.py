@@ -1,0 +1,55 @@
+"""What several runs tell at the same moment goes to Redis together, and each hears what concerns it."""
+
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+from celery import states
+from redis import Redis
+
+from src.core.config import settings
+from src.core.run_event import STREAM, RunEvent, revocation_key
+from src.queues.ledger import Ledger, Note, Start
+
+
+def event(state: str = states.STARTED, run: UUID | None = None) -> RunEvent:
+    return RunEvent(id=run or uuid4(), name="sample.add", state=state)
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    with Redis.from_url(settings.REDIS_DATABASE_URL, decode_responses=True) as redis:
+        redis.delete(STREAM)
+        yield redis
+        redis.delete(STREAM)
+
+
+def test_each_hears_of_its_own_run(redis: Redis) -> None:
+    notes = [
+        Note(event(states.SUCCESS)),
+        Note(event(), starts=True),
+        Note(event(), starts=True, is_redelivered=True),
+        Note(event(states.RETRY), goes_back=True),
+        Note(event(), starts=True, is_redelivered=True),
+        Note(event(), starts=True),
+    ]
+    redis.set(revocation_key(notes[1].event.id), 1)
+    redis.set(revocation_key(notes[4].event.id), 1)
+    ledger = Ledger(settings.REDIS_DATABASE_URL)
+    first, again = ledger._write(notes), ledger._write(notes)
+    assert first == [Start(), Start(True), Start(False, 1), Start(), Start(True, 1), Start()]
+    assert again == [Start(), Start(True), Start(False, 2), Start(), Start(True, 2), Start()]
+    assert redis.xlen(STREAM) == 2 * len(notes)
+
+
+def test_a_run_that_goes_back_is_counted_from_the_beginning(redis: Redis) -> None:
+    ledger = Ledger(settings.REDIS_DATABASE_URL)
+    started = event()
+    assert ledger.start(started, is_redelivered=True).redeliveries == 1
+    ledger.give_back(event(states.RETRY, started.id))
+    assert ledger.start(started, is_redelivered=True).redeliveries == 1
+
+
+def test_without_redis_they_run_all_the_same() -> None:
+    ledger = Ledger("redis://127.0.0.1:1/0")
+    assert ledger._write([Note(event(), starts=True), Note(event())]) == [Start(), Start()]
