@@ -103,6 +103,7 @@ class Schedule(Authored, BaseModel, table=True):
 
     __table_args__ = (
         Index("ix_schedules_due", "next_run_at", postgresql_where=text("enabled")),
+        Index("ix_schedules_configured", "origin", postgresql_where=text("origin = 'config'")),
         CheckConstraint(
             "(kind = 'interval' AND every > 0 AND period IS NOT NULL)"
             " OR (kind = 'crontab' AND crontab IS NOT NULL)"
