@@ -66,7 +66,7 @@ def main() -> None:
         print(" ".join(["schedules".rjust(20), *(f"{count:>10,}" for count in chosen.counts)]))
         for system in systems:
             medians = [statistics.median(figures[name] for figures in found[system, count]) for count in chosen.counts]
-            print(" ".join([system.rjust(20), *(f"{value:10.2f}" for value in medians)]))
+            print(" ".join([system.rjust(20), *(f"{value:10.3f}" for value in medians)]))
 
 
 if __name__ == "__main__":

@@ -64,6 +64,9 @@ TASKIQ_WORKER = "-m", "taskiq", "worker", f"{TASKIQ}:broker", "--workers", "1", 
 POOL = {"CELERY_CUSTOM_WORKER_POOL": "src.queues.pool:AsyncIOPool"}
 SYSTEMS = {
     "ours, bulk": System(OURS, celery(OURS, *ASYNCIO), environment={**POOL, "CELERY_BULK_TRANSPORT": "1"}),
+    "untracked": System(
+        OURS, celery(OURS, *ASYNCIO), environment={**POOL, "CELERY_BULK_TRANSPORT": "1", "BENCH_UNTRACKED": "1"}
+    ),
     "ours": System(OURS, celery(OURS, *ASYNCIO), environment=POOL),
     "seed": System(STOCK, celery(STOCK, "-c", "2"), sleeps=100),
     "threads": System(STOCK, celery(STOCK, "-P", "threads", "-c", "100"), prefix="sync_"),
