@@ -22,6 +22,7 @@ from src.queues.changes import Changes
 from src.queues.configured import merge
 from src.queues.due import MISFIRE_GRACE, advance, message, plan
 from src.queues.overlap import note_run, still_going
+from src.queues.signals import signals_held
 from src.utils.date import utc_now
 
 logger = get_logger(__name__)
@@ -49,6 +50,7 @@ class AsyncDatabaseScheduler(Scheduler):
             raise ImproperlyConfigured("The database scheduler reads app.conf.database_url, which is not set.")
         self._runner = asyncio.Runner()
         self._changes: Changes | None = None
+        self._turning: asyncio.Task[None] | None = None
         self._merged = False
         self._closed = False
         self._failure: str | None = None
@@ -73,7 +75,8 @@ class AsyncDatabaseScheduler(Scheduler):
         """
         try:
             self.producer  # noqa: B018 - connects, with Celery's patience, before any row is locked
-            self._runner.run(self._turn())
+            with signals_held(self._interrupt):
+                self._runner.run(self._turn())
         except Exception as error:
             # Beat outlives its stores; what happens again and again is said once.
             if self._failure != (failure := f"{type(error).__name__}: {error}"):
@@ -85,9 +88,6 @@ class AsyncDatabaseScheduler(Scheduler):
     def close(self) -> None:
         """Release the broker and the database; Celery asks for it from the signal's handler, and once more after it."""
         if self._closed:
-            return
-        if self._runner.get_loop().is_running():
-            # A signal struck within a tick: beat closes once more when that has been left.
             return
         self._closed = True
         super().close()
@@ -105,16 +105,22 @@ class AsyncDatabaseScheduler(Scheduler):
         return create_engine(SQLSettings(SQL_DATABASE_URL=url, SQL_POOL_SIZE=1, SQL_MAX_OVERFLOW=0))
 
     async def _disconnect(self) -> None:
-        # What a signal struck in the middle lets go of its connection first.
-        if struck := asyncio.all_tasks() - {asyncio.current_task()}:
-            for task in struck:
-                task.cancel()
-            await asyncio.wait(struck)
         if self._changes is not None:
             await self._changes.close()
         await self._engine.dispose()
 
+    def _interrupt(self) -> None:
+        if self._turning is not None:
+            self._runner.get_loop().call_soon_threadsafe(self._turning.cancel)
+
     async def _turn(self) -> None:
+        self._turning = asyncio.current_task()
+        try:
+            await self._tick_and_wait()
+        finally:
+            self._turning = None
+
+    async def _tick_and_wait(self) -> None:
         seconds = await self._tick()
         if self._failure:
             logger.info("beat: scheduling again")
