@@ -2,6 +2,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -107,13 +108,24 @@ class MinioStorage(FileStorage):
         return chunks
 
     async def _chunks(self, response: "BaseHTTPResponse") -> AsyncGenerator[bytes, None]:
+        # Closed within a read, a response hands its connection back to the pool, unread, instead of closing it.
+        turn = Lock()
+
+        def read(_: object) -> bytes:
+            with turn:
+                return response.read(CHUNK_BYTES)
+
+        def close() -> None:
+            with turn:
+                response.close()
+
         try:
             yield b""
-            while chunk := await self._calls.run(lambda _: response.read(CHUNK_BYTES)):
+            while chunk := await self._calls.run(read):
                 yield chunk
         finally:
             # In a thread: it waits for a read that still hangs. What was read to its end has gone back to the pool.
-            self._calls.launch(response.close)
+            self._calls.launch(close)
 
     @override
     async def sign_download(self, key: str, *, disposition: str, content_type: str, expires: timedelta) -> str:
