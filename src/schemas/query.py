@@ -46,8 +46,10 @@ class SortBy:
     def _check(self, value: str) -> str:
         names = [key.removeprefix("-") for key in keys_of(value)]
         for name in names:
-            if name not in self.names or names.count(name) > 1:
-                raise ValueError(f"cannot sort by {name}, or not twice")
+            if name not in self.names:
+                raise ValueError(f"cannot sort by {name}")
+            if names.count(name) > 1:
+                raise ValueError(f"cannot sort by {name} twice")
         return value
 
 
