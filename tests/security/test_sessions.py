@@ -127,6 +127,8 @@ class TestRow17HashedAtRest:
                     kept += [key, await redis.lrange(key, 0, -1)]
                 case "stream":
                     kept += [key, await redis.xrange(key)]
+                case "none":  # it has expired since
+                    continue
                 case kind:
                     raise AssertionError(f"nobody has looked into {kind!r}")
         return repr(kept)
