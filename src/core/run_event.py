@@ -46,6 +46,6 @@ class RunEvent(BaseModel):
         # One event that no row can hold would keep all later ones out of the ledger.
         return storable(value)
 
-    def fields(self) -> dict[str, str]:
-        """As the fields of a stream's entry."""
-        return {"event": self.model_dump_json(exclude_none=True, fallback=repr)}
+    def written(self) -> str:
+        """As the stream's entries hold it, in their field `event`."""
+        return self.model_dump_json(exclude_none=True, fallback=repr)

@@ -16,7 +16,7 @@ class RunEventCRUD:
 
     async def add(self, event: RunEvent) -> None:
         """Tell."""
-        await self.redis.xadd(STREAM, event.fields(), maxlen=CAPACITY)  # type: ignore[arg-type]  # the stubs are invariant
+        await self.redis.xadd(STREAM, {"event": event.written()}, maxlen=CAPACITY)
 
     async def is_any_waiting(self) -> bool:
         """Whether anything was told."""

@@ -1,6 +1,6 @@
 """What becomes of every run, told to the ledger by whoever executes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -19,6 +19,13 @@ log = structlog.get_logger(__name__)
 REDELIVERIES_SECONDS = 24 * 3600
 # What a row keeps of arguments and results.
 MAXIMUM_BYTES = 16 * 1024
+# Writes events down, and says of each further key whether it is there: one command for all that is told at a moment.
+TELL = """
+for event = 2, #ARGV do redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[event]) end
+local known = {}
+for key = 2, #KEYS do known[key - 1] = redis.call('EXISTS', KEYS[key]) end
+return known
+"""
 
 
 class Start(NamedTuple):
@@ -48,6 +55,7 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self._redis = Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
+        self._tell = self._redis.register_script(TELL)
 
     def start(self, event: RunEvent, *, is_redelivered: bool) -> Start:
         """Tell that a run starts, and ask what is known of it."""
@@ -72,42 +80,25 @@ class Ledger:
         return Batches(self._write, ThreadPoolExecutor(1, thread_name_prefix="ledger"))
 
     def _write(self, notes: Sequence[Note]) -> list[Start]:
+        keys = [STREAM, *(revocation_key(note.event.id) for note in notes if note.starts)]
         try:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                for note in notes:
-                    _add(pipeline, note)
-                answers = iter(pipeline.execute())
+            revoked = iter(self._tell(keys, [CAPACITY, *(note.event.written() for note in notes)]))
+            return [Start(note.starts and bool(next(revoked)), self._redeliveries(note)) for note in notes]
         except RedisError as error:
             log.warning("runs_not_recorded", task_ids=[str(note.event.id) for note in notes], reason=str(error))
             return [Start()] * len(notes)
-        return [_read(answers, note) for note in notes]
 
-
-def _add(pipeline: Any, note: Note) -> None:
-    """The commands of one note."""
-    pipeline.xadd(STREAM, note.event.fields(), maxlen=CAPACITY)
-    if note.starts:
-        pipeline.exists(revocation_key(note.event.id))
-    if note.is_redelivered:
-        pipeline.incr(_redeliveries(note.event))
-        pipeline.expire(_redeliveries(note.event), REDELIVERIES_SECONDS)
-    if note.goes_back:
-        pipeline.delete(_redeliveries(note.event))
-
-
-def _read(answers: Iterator[Any], note: Note) -> Start:
-    """What they answered."""
-    next(answers)
-    is_revoked = bool(next(answers)) if note.starts else False
-    redeliveries = int(next(answers)) if note.is_redelivered else 0
-    if note.is_redelivered or note.goes_back:
-        next(answers)
-    return Start(is_revoked, redeliveries)
-
-
-def _redeliveries(event: RunEvent) -> str:
-    """The Redis key that counts how often a run was begun by a worker that was lost."""
-    return f"tasks:redeliveries:{event.id}"
+    def _redeliveries(self, note: Note) -> int:
+        """How often a run was begun by workers that were lost, this one included."""
+        key = f"tasks:redeliveries:{note.event.id}"
+        if note.goes_back:
+            self._redis.delete(key)
+        if not note.is_redelivered:
+            return 0
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.incr(key)
+            pipeline.expire(key, REDELIVERIES_SECONDS)
+            return int(pipeline.execute()[0])
 
 
 @lru_cache
