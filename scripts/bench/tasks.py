@@ -67,12 +67,6 @@ SYSTEMS = {
     "untracked": System(
         OURS, celery(OURS, *ASYNCIO), environment={**POOL, "CELERY_BULK_TRANSPORT": "1", "BENCH_UNTRACKED": "1"}
     ),
-    "nowrite": System(
-        OURS, celery(OURS, *ASYNCIO), environment={**POOL, "CELERY_BULK_TRANSPORT": "1", "ABL": "nowrite"}
-    ),
-    "nobatch": System(
-        OURS, celery(OURS, *ASYNCIO), environment={**POOL, "CELERY_BULK_TRANSPORT": "1", "ABL": "nobatch"}
-    ),
     "ours": System(OURS, celery(OURS, *ASYNCIO), environment=POOL),
     "seed": System(STOCK, celery(STOCK, "-c", "2"), sleeps=100),
     "threads": System(STOCK, celery(STOCK, "-P", "threads", "-c", "100"), prefix="sync_"),

@@ -49,7 +49,6 @@ app.conf.update(
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "worker_prefetch_multiplier": 1,
-        "task_track_started": True,
         "task_time_limit": TIME_LIMIT_SECONDS,
         "task_soft_time_limit": TIME_LIMIT_SECONDS - 30,
         # A message not acknowledged for this long goes to another worker: longer than a task and the one before it.

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, wraps
@@ -83,4 +84,5 @@ class ResultBackend(RedisBackend):
 
     @cached_property
     def _batches(self) -> Batches[Result, None]:
-        return Batches(self._write, ThreadPoolExecutor(1, thread_name_prefix="results"))
+        thread = ThreadPoolExecutor(1, thread_name_prefix="results")
+        return Batches(lambda results: asyncio.get_running_loop().run_in_executor(thread, self._write, results))

@@ -1,6 +1,5 @@
 import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from typing import Generic, TypeVar
 
@@ -13,16 +12,14 @@ log = structlog.get_logger(__name__)
 
 
 class Batches(Generic[T, R]):
-    """Does what blocks off the loop, in batches: what comes while one is under way makes up the next.
+    """Does things in batches: what comes while one is under way makes up the next.
 
     Args:
-        work: Does a batch, and returns an answer for each item of it.
-        executor: The thread that it blocks.
+        work: Does a batch without blocking the loop, and returns an answer for each item of it.
     """
 
-    def __init__(self, work: Callable[[list[T]], Sequence[R]], executor: Executor) -> None:
+    def __init__(self, work: Callable[[list[T]], Awaitable[Sequence[R]]]) -> None:
         self._work = work
-        self._executor = executor
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._working: asyncio.Task[None] | None = None
 
@@ -38,9 +35,7 @@ class Batches(Generic[T, R]):
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                answers = await asyncio.get_running_loop().run_in_executor(
-                    self._executor, self._work, [item for item, _ in batch]
-                )
+                answers = await self._work([item for item, _ in batch])
             except Exception as error:
                 log.exception("batch_failed", count=len(batch))
                 for _, future in batch:

@@ -1,13 +1,13 @@
 """What becomes of every run, told to the ledger by whoever executes it."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
 from src.core.run_event import CAPACITY, STREAM, RunEvent, revocation_key
@@ -17,14 +17,20 @@ from src.queues.tracer import tracing, wait_for
 log = structlog.get_logger(__name__)
 
 REDELIVERIES_SECONDS = 24 * 3600
+TIMEOUTS: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1}
 # What a row keeps of arguments and results.
 MAXIMUM_BYTES = 16 * 1024
-# Writes events down, and says of each further key whether it is there: one command for all that is told at a moment.
+# Asks or changes each further key by its verb, and writes the events down: one command for all told at a moment.
 TELL = """
-for event = 2, #ARGV do redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[event]) end
-local known = {}
-for key = 2, #KEYS do known[key - 1] = redis.call('EXISTS', KEYS[key]) end
-return known
+local capacity, seconds = ARGV[1], ARGV[2]
+local answers = {}
+for key = 2, #KEYS do
+    local verb = ARGV[key + 1]
+    answers[key - 1] = redis.call(verb, KEYS[key])
+    if verb == 'INCR' then redis.call('EXPIRE', KEYS[key], seconds) end
+end
+for event = #KEYS + 2, #ARGV do redis.call('XADD', KEYS[1], 'MAXLEN', '~', capacity, '*', 'event', ARGV[event]) end
+return answers
 """
 
 
@@ -54,8 +60,7 @@ class Ledger:
     """
 
     def __init__(self, url: str) -> None:
-        self._redis = Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
-        self._tell = self._redis.register_script(TELL)
+        self._url = url
 
     def start(self, event: RunEvent, *, is_redelivered: bool) -> Start:
         """Tell that a run starts, and ask what is known of it."""
@@ -76,29 +81,58 @@ class Ledger:
         return start
 
     @cached_property
+    def _script(self) -> Any:
+        return Redis.from_url(self._url, **TIMEOUTS).register_script(TELL)
+
+    @cached_property
+    def _script_of_loop(self) -> Any:
+        return AsyncRedis.from_url(self._url, **TIMEOUTS).register_script(TELL)
+
+    @cached_property
     def _batches(self) -> Batches[Note, Start]:
-        return Batches(self._write, ThreadPoolExecutor(1, thread_name_prefix="ledger"))
+        return Batches(self._write_from_loop)
 
     def _write(self, notes: Sequence[Note]) -> list[Start]:
-        keys = [STREAM, *(revocation_key(note.event.id) for note in notes if note.starts)]
         try:
-            revoked = iter(self._tell(keys, [CAPACITY, *(note.event.written() for note in notes)]))
-            return [Start(note.starts and bool(next(revoked)), self._redeliveries(note)) for note in notes]
+            return _starts(notes, self._script(*_command(notes)))
         except RedisError as error:
-            log.warning("runs_not_recorded", task_ids=[str(note.event.id) for note in notes], reason=str(error))
-            return [Start()] * len(notes)
+            return _lost(notes, error)
 
-    def _redeliveries(self, note: Note) -> int:
-        """How often a run was begun by workers that were lost, this one included."""
-        key = f"tasks:redeliveries:{note.event.id}"
-        if note.goes_back:
-            self._redis.delete(key)
-        if not note.is_redelivered:
-            return 0
-        with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.incr(key)
-            pipeline.expire(key, REDELIVERIES_SECONDS)
-            return int(pipeline.execute()[0])
+    async def _write_from_loop(self, notes: Sequence[Note]) -> list[Start]:
+        try:
+            return _starts(notes, await self._script_of_loop(*_command(notes)))
+        except RedisError as error:
+            return _lost(notes, error)
+
+
+def _asked(note: Note) -> Iterator[tuple[str, str]]:
+    """Verbs and keys of what a note asks or changes."""
+    redeliveries = f"tasks:redeliveries:{note.event.id}"
+    if note.starts:
+        yield "EXISTS", revocation_key(note.event.id)
+    if note.is_redelivered:
+        yield "INCR", redeliveries
+    if note.goes_back:
+        yield "DEL", redeliveries
+
+
+def _command(notes: Sequence[Note]) -> tuple[list[str], list[str | int]]:
+    """The keys and arguments of `TELL`."""
+    asked = [each for note in notes for each in _asked(note)]
+    verbs, events = [verb for verb, _ in asked], [note.event.written() for note in notes]
+    return [STREAM, *(key for _, key in asked)], [CAPACITY, REDELIVERIES_SECONDS, *verbs, *events]
+
+
+def _starts(notes: Sequence[Note], answers: Iterable[int]) -> list[Start]:
+    """What `TELL` answered, for each note."""
+    left = iter(answers)
+    answered = [{verb: next(left) for verb, _ in _asked(note)} for note in notes]
+    return [Start(bool(each.get("EXISTS")), each.get("INCR", 0)) for each in answered]
+
+
+def _lost(notes: Sequence[Note], error: RedisError) -> list[Start]:
+    log.warning("runs_not_recorded", task_ids=[str(note.event.id) for note in notes], reason=str(error))
+    return [Start()] * len(notes)
 
 
 @lru_cache

@@ -105,7 +105,7 @@ async def again(self: Any, failures: int) -> int:
     return int(self.request.retries)
 
 
-@app.task(name="sample.overdue", soft_time_limit=1, time_limit=20)
+@app.task(name="sample.overdue", track_started=True, soft_time_limit=1, time_limit=20)
 async def overdue(*, handles: bool) -> str:
     try:
         await asyncio.sleep(15)

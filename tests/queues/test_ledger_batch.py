@@ -1,6 +1,7 @@
 """What several runs tell at the same moment goes to Redis together, and each hears what concerns it."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,6 +11,8 @@ from redis import Redis
 from src.core.config import settings
 from src.core.run_event import STREAM, RunEvent, revocation_key
 from src.queues.ledger import Ledger, Note, Start
+
+Write = Callable[[Ledger, Sequence[Note]], list[Start]]
 
 
 def event(state: str = states.STARTED, run: UUID | None = None) -> RunEvent:
@@ -24,7 +27,23 @@ def redis() -> Iterator[Redis]:
         redis.delete(STREAM)
 
 
-def test_each_hears_of_its_own_run(redis: Redis) -> None:
+@pytest.fixture(params=["blocking", "from the loop"])
+def write(request: pytest.FixtureRequest) -> Write:
+    """How a worker's processes and threads write to the ledger, and how the asyncio pool does."""
+
+    async def from_loop(ledger: Ledger, notes: Sequence[Note]) -> list[Start]:
+        try:
+            return await ledger._write_from_loop(notes)
+        finally:
+            await ledger._script_of_loop.registered_client.aclose()
+            del ledger._script_of_loop  # its connection belongs to the loop that ends here
+
+    if request.param == "blocking":
+        return Ledger._write
+    return lambda ledger, notes: asyncio.run(from_loop(ledger, notes))
+
+
+def test_each_hears_of_its_own_run(redis: Redis, write: Write) -> None:
     notes = [
         Note(event(states.SUCCESS)),
         Note(event(), starts=True),
@@ -36,7 +55,7 @@ def test_each_hears_of_its_own_run(redis: Redis) -> None:
     redis.set(revocation_key(notes[1].event.id), 1)
     redis.set(revocation_key(notes[4].event.id), 1)
     ledger = Ledger(settings.REDIS_DATABASE_URL)
-    first, again = ledger._write(notes), ledger._write(notes)
+    first, again = write(ledger, notes), write(ledger, notes)
     assert first == [Start(), Start(True), Start(False, 1), Start(), Start(True, 1), Start()]
     assert again == [Start(), Start(True), Start(False, 2), Start(), Start(True, 2), Start()]
     assert redis.xlen(STREAM) == 2 * len(notes)
@@ -50,6 +69,6 @@ def test_a_run_that_goes_back_is_counted_from_the_beginning(redis: Redis) -> Non
     assert ledger.start(started, is_redelivered=True).redeliveries == 1
 
 
-def test_without_redis_they_run_all_the_same() -> None:
+def test_without_redis_they_run_all_the_same(write: Write) -> None:
     ledger = Ledger("redis://127.0.0.1:1/0")
-    assert ledger._write([Note(event(), starts=True), Note(event())]) == [Start(), Start()]
+    assert write(ledger, [Note(event(), starts=True), Note(event())]) == [Start(), Start()]

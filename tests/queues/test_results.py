@@ -2,8 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from celery import states
@@ -40,9 +38,8 @@ def store() -> Store:
 
 
 @pytest.fixture
-def batches(store: Store) -> Iterator[Batches[str, str]]:
-    with ThreadPoolExecutor(1) as executor:
-        yield Batches(store.write, executor)
+def batches(store: Store) -> Batches[str, str]:
+    return Batches(lambda items: asyncio.to_thread(store.write, items))
 
 
 async def test_what_comes_meanwhile_makes_up_the_next_batch(store: Store, batches: Batches[str, str]) -> None:
