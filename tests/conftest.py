@@ -15,9 +15,6 @@ from src.local.stores import embedded_stores
 from tests.databases import own_bucket, own_databases
 
 ROOT = Path(__file__).resolve().parents[1]
-# The embedded MongoDB waits for the disk at each commit, and a disk may be slow for seconds; tests of a silent store
-# bring limits of their own.
-PATIENCE = {"MONGO_TIMEOUT_SECONDS": "10"}
 _session = ExitStack()
 
 
@@ -25,7 +22,9 @@ def _point_settings_at_own_stores() -> None:
     """Start what the environment and `.env.pytest` do not name, and make this session's own databases and bucket."""
     load_dotenv(ROOT / ".env.pytest")
     os.environ["ENVIRONMENT"] = "TESTING"
-    os.environ.update(PATIENCE)
+    # The embedded MongoDB waits for the disk at each commit, and a disk may be slow for seconds; tests of a silent
+    # store bring limits of their own.
+    os.environ.setdefault("MONGO_TIMEOUT_SECONDS", "10")
     directory = Path(_session.enter_context(tempfile.TemporaryDirectory(prefix="multidb-", ignore_cleanup_errors=True)))
     directory.chmod(0o755)  # PostgreSQL drops root's rights, and still has to get there
     os.environ.update(_session.enter_context(embedded_stores(directory / "stores")))
