@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-SNAPSHOT = Path(__file__).resolve().parents[1] / "tests/websockets/asyncapi.json"
+SNAPSHOT = Path(__file__).resolve().parents[1] / "tests/websockets/asyncapi/asyncapi.json"
 # The application wants to know its stores, and contacts none of them for this.
 NOWHERE = {
     "ENVIRONMENT": "TESTING",

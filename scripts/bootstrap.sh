@@ -84,3 +84,11 @@ if [[ "${BOOTSTRAP:-1}" != 0 ]]; then
     bootstrap
     export PATH="$ROOT/.venv/bin:$PATH"
 fi
+
+# Runs a command on the stores that the settings name, or else on the embedded ones, which images do not have.
+with_stores() {
+    if [[ -d scripts/local ]]; then
+        exec python -m scripts.local run -- "$@"
+    fi
+    exec "$@"
+}

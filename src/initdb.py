@@ -7,13 +7,13 @@ import asyncio
 import secrets
 
 from src.core.config import settings
-from src.core.database import Resources, open_resources
-from src.core.document_migrations import migrate_documents
 from src.core.logging import configure_logging
+from src.core.resources import Resources, open_resources
+from src.core.stores.document_migrations import migrate_documents
 from src.main import register_routes, rest, server
 from src.models import DOCUMENTS
 from src.models.document_migrations import DOCUMENT_MIGRATIONS
-from src.queues.outbox import create_outbox
+from src.queues.publisher import create_outbox
 from src.services.audit import AuditService
 from src.services.user import UserService
 from src.websockets.emitter import SocketEmitter

@@ -21,11 +21,11 @@ from src.api.asyncapi import PAGE as EVENTS_PAGE
 from src.api.asyncapi import install_asyncapi
 from src.api.v1.router import PREFIX, create_router
 from src.core.config import Settings, settings
-from src.core.database import Resources, open_resources
 from src.core.logging import configure_logging
-from src.core.route import RouteRegistry
-from src.core.route_index import RouteIndex
-from src.core.store_errors import as_unavailable
+from src.core.resources import Resources, open_resources
+from src.core.routing.index import RouteIndex
+from src.core.routing.registry import RouteRegistry
+from src.core.stores.errors import as_unavailable
 from src.deps.audit import audit
 from src.deps.auth import require_session
 from src.deps.permission import require_permission
@@ -34,7 +34,7 @@ from src.middlewares.errors import install_error_handlers
 from src.middlewares.request import RequestMiddleware
 from src.middlewares.request_id import HEADER as REQUEST_ID_HEADER
 from src.models.route import Route
-from src.queues.outbox import create_outbox
+from src.queues.publisher import create_outbox
 from src.services.router import RouterService
 from src.utils.password import dummy_hash
 from src.websockets.app import create_server, describe

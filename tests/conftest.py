@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from dotenv import load_dotenv
 
-from src.local.stores import embedded_stores
+from scripts.local.stores import embedded_stores
 from tests.databases import own_bucket, own_databases
 
 ROOT = Path(__file__).resolve().parents[1]

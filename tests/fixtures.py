@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from src.core.database import Resources, current_resources
+from src.core.resources import Resources, current_resources
 from src.core.unit_of_work import UnitOfWork
 from src.main import app, rest
 from tests.people import People, Person

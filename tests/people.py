@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 from uuid import uuid4
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.models.role import Role
 from src.models.user import User, UserRole

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.models.user import User
 from tests.login import encrypted
 from tests.people import People, Person

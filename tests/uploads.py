@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import httpx
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.crud.file import FileCRUD
 from src.crud.permission import ALL_CODES
 from src.models.file import File
 from src.schemas.file import FileCreate, UploadedPart
-from src.services.authority import Authority
+from src.services.actor import Actor
 from src.services.upload import UploadService
 from tests.people import Person
 
@@ -64,7 +64,7 @@ async def uploaded(client: httpx.AsyncClient, person: Person, content: bytes, **
     return file
 
 
-ADMIN = Authority(uuid4(), frozenset({ALL_CODES}))
+ADMIN = Actor(uuid4(), frozenset({ALL_CODES}))
 
 
 @asynccontextmanager

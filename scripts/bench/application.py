@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Depends
 
-from src.core.route import RouteRegistry
-from src.core.route_index import RouteIndex
+from src.core.routing.index import RouteIndex
+from src.core.routing.registry import RouteRegistry
 from src.deps.permission import require_permission
 from src.main import app, rest
 from src.schemas.response import Response, ok

@@ -15,7 +15,7 @@ from pathlib import Path
 from scripts.bench.auth import CONNECTIONS, measure
 from scripts.bench.load import get, load
 from scripts.bench.servers import ROOT, Server, serve
-from src.local.stores import embedded_stores
+from scripts.local.stores import embedded_stores
 
 SMALL = 100_000
 QUERY = "sort=-createTime&status=status%202&pageSize=20"
@@ -26,7 +26,7 @@ async def measure_store(rounds: int, *, list_only: bool) -> None:
     from scripts.bench.data_store import LARGE, measure_bulk, measure_counts, measure_pages
     from scripts.bench.items import fill
     from src.core.config import settings
-    from src.core.sql import create_engine
+    from src.core.stores.sql import create_engine
 
     engine = create_engine(settings.sql.model_copy(update={"command_timeout_seconds": 120}))
     try:

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from scripts.bench.items import ItemCRUD, ItemPage, ItemResponse
-from src.core.route import RouteRegistry
-from src.core.route_index import RouteIndex
+from src.core.routing.index import RouteIndex
+from src.core.routing.registry import RouteRegistry
 from src.deps.database import ReadUnitOfWorkDep
 from src.main import app, rest
 from src.schemas.response import Page, Response, paged

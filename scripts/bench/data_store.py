@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from scripts.bench.items import ItemCRUD, table
 from scripts.bench.turns import Cost, take_turns
 from src.core.cursor import seal
-from src.core.query import Selection, Total, unique_order
+from src.core.query import QuerySpec, Total, unique_order
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
 
@@ -29,9 +29,9 @@ class Part:
 
     cursor: str = ""
     limit: int = PAGE
-    wanted: Selection = field(default_factory=Selection)
+    wanted: QuerySpec = field(default_factory=QuerySpec)
 
-    def selection(self) -> Selection:
+    def selection(self) -> QuerySpec:
         """Which rows."""
         return self.wanted
 
@@ -43,9 +43,9 @@ class Numbered:
     page: int = 1
     page_size: int = PAGE
     total: Total = Total.NONE
-    wanted: Selection = field(default_factory=Selection)
+    wanted: QuerySpec = field(default_factory=QuerySpec)
 
-    def selection(self) -> Selection:
+    def selection(self) -> QuerySpec:
         """Which rows."""
         return self.wanted
 
@@ -55,7 +55,7 @@ async def measure_pages(engine: AsyncEngine, rounds: int) -> None:
     async with AsyncSession(engine, expire_on_commit=False) as session:
         items = ItemCRUD(session)
         for order in ORDERS:
-            wanted = Selection(order=order)
+            wanted = QuerySpec(order=order)
             name = ",".join(order) or "id"
             middle, last = [await _cursor_at(items, wanted, depth * PAGE - PAGE - 1) for depth in DEPTHS]
             first, half, deep, offset = await take_turns(
@@ -70,7 +70,7 @@ async def measure_pages(engine: AsyncEngine, rounds: int) -> None:
             _show(f"offset, page {DEPTHS[-1]:,} / keyset, by {name}", offset, deep, "")
 
 
-async def _cursor_at(items: ItemCRUD, wanted: Selection, row: int) -> str:
+async def _cursor_at(items: ItemCRUD, wanted: QuerySpec, row: int) -> str:
     """The cursor that a reader has after this row, counted from 0."""
     (last,) = (await items.page(Numbered(row + 1, 1, wanted=wanted)))[0]
     return seal([getattr(last, key.name) for key in unique_order(wanted.order)], items.scope(wanted))

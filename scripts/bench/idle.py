@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import psutil
 
 from scripts.bench.servers import ROOT, stores
-from src.local.applications import ASYNCIO, CELERY, POOL, SCHEDULER
+from scripts.local.applications import ASYNCIO, CELERY, POOL, SCHEDULER
 
 COMMANDS = {
     "worker": (*CELERY, "worker", *ASYNCIO, "-l", "info"),
@@ -30,7 +30,7 @@ def start(command: tuple[str, ...], environment: dict[str, str]) -> psutil.Popen
 
 
 def main() -> None:
-    """Start stores, worker and beat, let them settle, and measure."""
+    """Start stores, worker and beat, let them commit_invalidation, and measure."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=int, default=60)
     options.add_argument("--warm", type=int, default=30, help="seconds until then: what runs once is no idling")

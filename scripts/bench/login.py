@@ -28,7 +28,7 @@ def logins(username: str) -> Iterator[bytes]:
     """Requests, each with a challenge of its own."""
     from scripts.bench.people import PASSWORD
     from src.core.config import settings
-    from src.core.credential import CredentialBox
+    from src.core.security.credential import CredentialBox
     from src.services.challenge import ChallengeService
 
     key = settings.auth.rsa_private_key.public_key()
@@ -46,7 +46,7 @@ def alone(requests: Iterator[bytes]) -> Callable[[], None]:
     """The hash and the RSA of one login, and nothing else."""
     from scripts.bench.people import PASSWORD
     from src.core.config import settings
-    from src.core.credential import CredentialBox
+    from src.core.security.credential import CredentialBox
     from src.utils.password import hash_password, verify_password
 
     box, hashed = CredentialBox(settings.auth), hash_password(PASSWORD)

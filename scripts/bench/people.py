@@ -4,11 +4,11 @@ import uuid
 from dataclasses import dataclass
 
 from src.core.config import settings
-from src.core.database import open_resources
+from src.core.resources import open_resources
 from src.models.role import Role
 from src.models.user import User, UserRole
 from src.queues.emitter import RedisEmitter
-from src.queues.outbox import create_outbox
+from src.queues.publisher import create_outbox
 from src.services.session import Client, SessionService
 from src.utils.password import hash_password
 

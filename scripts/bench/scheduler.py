@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from scripts.bench.servers import ROOT
-from src.local.stores import embedded_stores
+from scripts.local.stores import embedded_stores
 
 OURS, HEAP, DJANGO = "ours", "heap", "django-celery-beat"
 MODULES = {OURS: "scheduler_ours", HEAP: "scheduler_heap", DJANGO: "scheduler_django"}

@@ -23,7 +23,7 @@ from redis import Redis
 from sqlalchemy import make_url
 
 from scripts.bench.servers import ROOT
-from src.local.stores import embedded_stores
+from scripts.local.stores import embedded_stores
 
 SCHEDULES = 100
 QUEUE = "bench:accuracy"

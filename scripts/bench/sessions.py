@@ -15,8 +15,8 @@ from pathlib import Path
 import asyncpg
 
 from scripts.bench.tasks import SYSTEMS, running
-from src.core.config_stores import SQLSettings
-from src.local.stores import embedded_stores
+from scripts.local.stores import embedded_stores
+from src.core.config.stores import SQLSettings
 
 
 async def most_connections(url: str, done: asyncio.Event) -> int:

@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 from redis import Redis
 
-from src.local.stores import embedded_stores
+from scripts.local.stores import embedded_stores
 
 ROOT = Path(__file__).resolve().parents[2]
 CELERY = "-m", "celery", "-A"

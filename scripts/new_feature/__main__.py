@@ -53,7 +53,7 @@ def main() -> str | None:
     except RefusedError as refusal:
         return f"{refusal} Nothing was written."
     print("Written:", *made, sep="\n  ")
-    print("Changed:", *changed, "tests/websockets/asyncapi.json", sep="\n  ")
+    print("Changed:", *changed, "tests/websockets/asyncapi/asyncapi.json", sep="\n  ")
     print("Next: its own fields, as docs/new-feature.md tells; then ./scripts/alembic/migrate.sh")
     return None
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from src.core.caller import caller_id
 from src.core.logging import request_id
-from src.core.task_info import TaskInfo
+from src.core.security.caller import caller_id
+from src.core.tasks.info import TaskInfo
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
 
@@ -96,7 +96,7 @@ class EventEmitter(Protocol):
     """Sends a Socket.IO event to browsers."""
 
     def check(self, event: str, data: object) -> None:
-        """Do nothing, or in debug environments raise `EmissionError` for what clients were not promised."""
+        """Do nothing, or in debug environments raise `UndeclaredEventError` for what clients were not promised."""
 
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         """Emit to everyone in `room`, or to everyone in the namespace."""

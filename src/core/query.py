@@ -28,7 +28,7 @@ class Total(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class QuerySpec:
     """Which rows, in which order; `keyword` has to be in one of the `searched` fields."""
 
     where: Where = field(default_factory=dict)
@@ -52,7 +52,7 @@ class PageRequest(Protocol):
     def total(self) -> Total:
         """Whether to count."""
 
-    def selection(self) -> Selection:
+    def selection(self) -> QuerySpec:
         """Which rows."""
 
 
@@ -67,7 +67,7 @@ class CursorRequest(Protocol):
     def limit(self) -> int:
         """How many rows."""
 
-    def selection(self) -> Selection:
+    def selection(self) -> QuerySpec:
         """Which rows."""
 
 
@@ -84,25 +84,25 @@ def split_filter(name: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class SortKey:
     """One field of an order."""
 
     name: str
     descending: bool
 
 
-def unique_order(order: Sequence[str]) -> tuple[Key, ...]:
+def unique_order(order: Sequence[str]) -> tuple[SortKey, ...]:
     """The keys of an order, with the id at its end: no two rows are equal, so pages neither repeat nor skip one.
 
     The id follows the direction of the key before it, which lets one index, and one comparison of tuples, serve both.
     """
-    keys = [Key(name.removeprefix("-"), name.startswith("-")) for name in order]
+    keys = [SortKey(name.removeprefix("-"), name.startswith("-")) for name in order]
     if all(key.name != "id" for key in keys):
-        keys.append(Key("id", keys[-1].descending if keys else False))
+        keys.append(SortKey("id", keys[-1].descending if keys else False))
     return tuple(keys)
 
 
-def stretches(keys: Sequence[Key], position: Sequence[Any], nullable: Collection[str]) -> Iterator[Where]:
+def keyset_ranges(keys: Sequence[SortKey], position: Sequence[Any], nullable: Collection[str]) -> Iterator[Where]:
     """Filters that select, one after the other, the rows after a position: the nearest stretch first.
 
     Each is a range of one index on the keys, in whatever directions they run, which no single condition would be.

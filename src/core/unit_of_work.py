@@ -45,7 +45,8 @@ class UnitOfWork:
         """Send a Socket.IO event once the transaction has committed, to `room` or to everyone.
 
         Raises:
-            EmissionError: In debug environments, when the event is not in `src/schemas/events.py`, or in another shape.
+            UndeclaredEventError: In debug environments, when `src/schemas/events.py` does not declare the event, or
+                declares another payload.
         """
         self._events.check(event, data)
         self.after_commit(f"event {event}", lambda: self._events.emit(event, data, room=room))

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from src.core.exceptions import ConflictError, NotFoundError, PreconditionFailedError
 from src.core.query import Where
-from src.crud.reading import BaseReading
-from src.crud.shaped import Shaped, ShapeT
+from src.crud.query.list_queries import BaseReading
+from src.crud.query.projection import Projection, ShapeT
 
 ModelT = TypeVar("ModelT")
 Fields = Mapping[str, Any]
@@ -44,9 +44,9 @@ class BaseCRUD(BaseReading[ModelT]):
             raise self.missing()
         return row
 
-    def shaped(self, shape: type[ShapeT]) -> Shaped[ShapeT]:
+    def shaped(self, shape: type[ShapeT]) -> Projection[ShapeT]:
         """The rows as they are shown, for lists; every field of the shape is one of the model's."""
-        return Shaped(self, shape)
+        return Projection(self, shape)
 
     @abstractmethod
     async def exists(self, where: Where | None = None) -> bool:

@@ -12,9 +12,9 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from typing_extensions import override
 
-from src.core.documents import Documents
 from src.core.exceptions import ConflictError
-from src.core.query import Key, Selection, Where, split_filter
+from src.core.query import QuerySpec, SortKey, Where, split_filter
+from src.core.stores.documents import Documents
 from src.crud.base import BaseCRUD, Fields
 from src.models.document import utc_now_milliseconds
 
@@ -51,12 +51,12 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     @override
     async def find(self, key: UUID) -> ModelT | None:
         await self.documents.bind(self.model)
-        row: ModelT | None = await self.model.find_one(self._where(Selection({"id": key})), session=self.session)
+        row: ModelT | None = await self.model.find_one(self._where(QuerySpec({"id": key})), session=self.session)
         return row
 
     @override
     async def exists(self, where: Where | None = None) -> bool:
-        return await self._count(Selection(where or {}), 1) > 0
+        return await self._count(QuerySpec(where or {}), 1) > 0
 
     @override
     async def create(self, data: PydanticModel | Fields) -> ModelT:
@@ -86,7 +86,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
         self._check_version(row, version)
         seen = {"id": row.id, "version": row.version} if self._has("version") else {"id": row.id}
-        changed = await self._change_one(self._where(Selection(seen)), self._change(self._known(changes)))
+        changed = await self._change_one(self._where(QuerySpec(seen)), self._change(self._known(changes)))
         if changed is None:
             raise self._changed(version) if self._has("version") else self.missing()
         return _copy(changed, row)
@@ -96,7 +96,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         collection = await self._collection()
         change = self._change(self._known(changes))
         try:
-            result = await collection.update_many(self._where(Selection(where)), change, session=self.session)
+            result = await collection.update_many(self._where(QuerySpec(where)), change, session=self.session)
         except DuplicateKeyError as error:
             raise ConflictError from error
         return result.matched_count
@@ -132,7 +132,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         if self._has("delete_time"):
             return await self.update_many(where, {"delete_time": utc_now_milliseconds()})
         collection = await self._collection()
-        return (await collection.delete_many(self._where(Selection(where)), session=self.session)).deleted_count
+        return (await collection.delete_many(self._where(QuerySpec(where)), session=self.session)).deleted_count
 
     @override
     async def restore(self, key: UUID) -> ModelT:
@@ -166,8 +166,8 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     @override
     async def _select(
         self,
-        selection: Selection,
-        keys: Sequence[Key],
+        selection: QuerySpec,
+        keys: Sequence[SortKey],
         limit: int | None,
         *,
         offset: int = 0,
@@ -197,12 +197,12 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         return self.model.model_fields[name].get_default(call_default_factory=True)
 
     @override
-    async def _count(self, selection: Selection, cap: int | None) -> int:
+    async def _count(self, selection: QuerySpec, cap: int | None) -> int:
         collection = await self._collection()
         options = {} if cap is None else {"limit": cap}
         return await collection.count_documents(self._where(selection), session=self.session, **options)
 
-    def _where(self, selection: Selection) -> Filter:
+    def _where(self, selection: QuerySpec) -> Filter:
         conditions = [self._filters(selection.where)]
         if selection.keyword:
             contains = _FILTERS["contains"](selection.keyword)

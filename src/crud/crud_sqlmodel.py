@@ -12,12 +12,12 @@ from sqlmodel import delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
-from src.core.query import Key, Selection, Where
-from src.core.store_errors import as_conflict
-from src.crud import sql_plan
+from src.core.query import QuerySpec, SortKey, Where
+from src.core.stores.errors import as_conflict
 from src.crud.base import BaseCRUD, Fields
-from src.crud.bulk import by_column, insert_rows
-from src.crud.sql_query import SQLQuery
+from src.crud.query import statement_cache as sql_plan
+from src.crud.query.bulk import by_column, insert_rows
+from src.crud.query.sql_query import SQLQuery
 from src.models.base import BaseModel
 from src.utils.date import utc_now
 
@@ -140,8 +140,8 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
     @override
     async def _select(
         self,
-        selection: Selection,
-        keys: Sequence[Key],
+        selection: QuerySpec,
+        keys: Sequence[SortKey],
         limit: int | None,
         *,
         offset: int = 0,
@@ -154,8 +154,8 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
     @override
     async def _select_after(
         self,
-        selection: Selection,
-        keys: Sequence[Key],
+        selection: QuerySpec,
+        keys: Sequence[SortKey],
         position: Sequence[Any],
         limit: int,
         *,
@@ -168,8 +168,8 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
 
     async def _rows(
         self,
-        selection: Selection,
-        keys: Sequence[Key],
+        selection: QuerySpec,
+        keys: Sequence[SortKey],
         limit: int | None,
         *beyond: ColumnElement[bool],
         offset: int = 0,
@@ -185,7 +185,7 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         return [dict(zip(names, row, strict=True)) for row in result]
 
     @override
-    async def _count(self, selection: Selection, cap: int | None) -> int:
+    async def _count(self, selection: QuerySpec, cap: int | None) -> int:
         statement, values = sql_plan.count(self.model, selection, cap)
         return int((await self.session.exec(statement, params=values)).scalar_one())
 

@@ -33,11 +33,11 @@ class FileCRUD(BaseSQLModelCRUD[File]):
         """How many uploads of this owner were begun and neither completed nor deleted."""
         return await self.count({"owner_id": owner_id, "status": FileStatus.PENDING})
 
-    async def hold_owner(self, owner_id: UUID) -> None:
+    async def lock_owner(self, owner_id: UUID) -> None:
         """Let nobody else begin an upload for this owner until the transaction ends."""
         await self.session.exec(select(User.id).where(User.id == owner_id).with_for_update(key_share=True))
 
-    async def move_claim(self, file_id: UUID, seen: datetime, until: datetime) -> bool:
+    async def extend_lease(self, file_id: UUID, seen: datetime, until: datetime) -> bool:
         """Claim a pending file until then, if nobody has moved the claim since it was seen."""
         where = {"id": file_id, "status": FileStatus.PENDING, "claimed_until": seen}
         return await self.update_many(where, {"claimed_until": until}) == 1
@@ -55,7 +55,7 @@ class FileCRUD(BaseSQLModelCRUD[File]):
             raise NotFoundError("File not found.")
         return file
 
-    async def condemn_expired(self, now: datetime, limit: int) -> None:
+    async def mark_expired_deleted(self, now: datetime, limit: int) -> None:
         """Delete uploads that are past their time and that nobody is completing; as many as the limit."""
         late = {"status": FileStatus.PENDING, "expires_at__lte": now, "claimed_until__lte": now}
         rows = await self.list(late, order=("expires_at",), limit=limit)

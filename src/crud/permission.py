@@ -14,8 +14,8 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from src.core.redis_batch import RedisBatch
-from src.core.redis_script import RedisScript
+from src.core.stores.redis_batch import RedisBatch
+from src.core.stores.redis_script import RedisScript
 from src.crud.session import session_key
 
 # An administrator's set holds this one code, which grants every other.
@@ -99,13 +99,13 @@ class PermissionCRUD:
         keys = [_codes_key(user_id), _epoch_key(user_id), _GLOBAL_EPOCH]
         return bool(await _FILL.run(self.redis, keys, [seconds, stamp, *codes]))
 
-    async def unsettle(self, user_id: UUID | None = None) -> str:
-        """A change for this user, or for everybody, is about to be committed; returns the mark to settle it by."""
+    async def begin_invalidation(self, user_id: UUID | None = None) -> str:
+        """Mark a user's codes, or everybody's, as about to change; returns the mark for `commit_invalidation`."""
         mark = f"!{_fresh_epoch()}"
         await self.redis.set(_epoch_of(user_id), mark, ex=UNSETTLED_SECONDS)
         return mark
 
-    async def settle(self, mark: str, user_id: UUID | None = None) -> None:
+    async def commit_invalidation(self, mark: str, user_id: UUID | None = None) -> None:
         """The change is committed: what was cached before is no longer true, and what is read now may be cached.
 
         Another change that is being committed meanwhile keeps its mark.

@@ -3,7 +3,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from src.core.run_event import CAPACITY, STREAM, RunEvent, revocation_key
+from src.core.tasks.run_event import CAPACITY, STREAM, RunEvent, revocation_key
 
 REVOCATION_SECONDS = 7 * 24 * 3600
 

@@ -4,7 +4,7 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from src.core.documents import Documents
+from src.core.stores.documents import Documents
 
 
 class SequenceCRUD:

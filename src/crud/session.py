@@ -12,7 +12,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from src.core.redis_batch import RedisBatch
+from src.core.stores.redis_batch import RedisBatch
 from src.crud.session_scripts import END, ROTATE, START
 
 

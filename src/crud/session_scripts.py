@@ -1,6 +1,6 @@
 """The Lua of login sessions: each script is one atomic step, in one round trip."""
 
-from src.core.redis_script import RedisScript
+from src.core.stores.redis_script import RedisScript
 
 # KEYS: session, refresh token, index of the user's sessions
 # ARGV: jti, its hash, hash of the User-Agent, issued_at, expires_at, session id, User-Agent, address

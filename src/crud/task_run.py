@@ -7,7 +7,7 @@ from sqlalchemy import func
 from sqlmodel import col, delete, or_, select
 
 from src.core.effects import TaskCall
-from src.core.run_event import RunEvent
+from src.core.tasks.run_event import RunEvent
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.task_run import FINISHED, RunState, TaskRun
 from src.utils.masking import masked

@@ -4,8 +4,8 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from src.core.audit import AuditEntry
-from src.core.route import RouteRegistry
+from src.core.routing.registry import RouteRegistry
+from src.core.security.audit import AuditEntry
 from src.deps.auth import ClientDep
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.services.audit import AuditService

@@ -8,10 +8,10 @@ from fastapi import Depends, Header
 from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
-from src.core.caller import caller_id
-from src.core.database import Resources
 from src.core.exceptions import UnauthorizedError
-from src.core.token import AccessClaims, RefreshClaims
+from src.core.resources import Resources
+from src.core.security.caller import caller_id
+from src.core.security.token import AccessClaims, RefreshClaims
 from src.crud.user import UserCRUD
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.models.user import User

@@ -7,7 +7,7 @@ from fastapi import Depends
 from redis.asyncio import Redis
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from src.core.database import Resources, current_resources
+from src.core.resources import Resources, current_resources
 from src.core.unit_of_work import UnitOfWork
 
 

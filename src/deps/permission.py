@@ -3,13 +3,13 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from src.core.caller import caller_id
 from src.core.exceptions import PermissionDeniedError
-from src.core.route import RouteRegistry
-from src.core.token import AccessClaims
+from src.core.routing.registry import RouteRegistry
+from src.core.security.caller import caller_id
+from src.core.security.token import AccessClaims
 from src.deps.auth import HeaderAccessTokenDep, read_claims
 from src.deps.database import ResourcesDep, UnitOfWorkDep
-from src.services.authority import Authority
+from src.services.actor import Actor
 from src.services.explanation import ExplanationService
 from src.services.permission import PermissionService
 
@@ -40,12 +40,12 @@ async def require_permission(
 VerifyPermissionDep = Annotated[AccessClaims, Depends(require_permission)]
 
 
-async def get_authority(claims: VerifyPermissionDep, permissions: PermissionServiceDep) -> Authority:
+async def get_authority(claims: VerifyPermissionDep, permissions: PermissionServiceDep) -> Actor:
     """The caller with all the codes that they hold, read afresh: for decisions about what they may hand on."""
-    return Authority(claims.user_id, await permissions.codes_of(claims.user_id))
+    return Actor(claims.user_id, await permissions.codes_of(claims.user_id))
 
 
-AuthorityDep = Annotated[Authority, Depends(get_authority)]
+AuthorityDep = Annotated[Actor, Depends(get_authority)]
 
 
 async def get_explanation_service(uow: UnitOfWorkDep) -> ExplanationService:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.core.exceptions import AppError
-from src.core.store_errors import as_unavailable
+from src.core.stores.errors import as_unavailable
 from src.schemas.response import ErrorResponse, FieldError
 
 log = structlog.get_logger(__name__)

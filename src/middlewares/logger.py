@@ -11,7 +11,7 @@ from prometheus_client import Histogram
 from starlette.types import Scope
 
 from src.core.logging import write_info
-from src.core.route import RouteRegistry
+from src.core.routing.registry import RouteRegistry
 
 log = structlog.get_logger("access")
 

@@ -4,8 +4,8 @@ from beanie import Document
 
 from src.models.audit import AuditLog
 from src.models.chat import ChatLine
-from src.models.claim import Claim
 from src.models.file import File
+from src.models.idempotency_key import IdempotencyKey
 from src.models.notice import Notice
 from src.models.outbox import OutboxMessage
 from src.models.role import Role
@@ -16,8 +16,8 @@ from src.models.user import User, UserRole
 
 __all__ = [
     "DOCUMENTS",
-    "Claim",
     "File",
+    "IdempotencyKey",
     "Notice",
     "OutboxMessage",
     "Role",

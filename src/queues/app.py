@@ -9,31 +9,31 @@ import structlog
 from celery import signals
 
 from src.core.config import settings
-from src.core.database import Resources, open_resources
-from src.core.emissions import Emissions
 from src.core.logging import configure_logging
-from src.core.socket_channel import SocketMemory
+from src.core.realtime.event_bus import ReplaySettings
+from src.core.realtime.event_registry import EventRegistry
+from src.core.resources import Resources, open_resources
 from src.queues.celery import Celery
 from src.queues.emitter import RedisEmitter
-from src.queues.ledger_backend import LedgerBackend
-from src.queues.loop import process_loop
-from src.queues.outbox import create_outbox
-from src.queues.quiet import QuietTasks
+from src.queues.log_filter import HousekeepingLogFilter
+from src.queues.pool.event_loop import process_loop
+from src.queues.publisher import create_outbox
+from src.queues.results.recorded_task import RecordedTask
+from src.queues.results.recording_backend import RecordingBackend
 from src.queues.schedules import BEAT_SCHEDULE
-from src.queues.tracked import TrackedTask
 from src.schemas.events import SERVICE_EVENTS
 
 log = structlog.get_logger(__name__)
 
 REDIS_URL = str(settings.CELERY_REDIS_URL)
-MEMORY = SocketMemory(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
+MEMORY = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
 TIME_LIMIT_SECONDS = 600
 # How long a task waits for its turn at a connection, where a client of the API would long have had its 503.
 CONNECTION_SECONDS = 60
 
-BACKEND = f"{LedgerBackend.__module__}:{LedgerBackend.__name__}"
+BACKEND = f"{RecordingBackend.__module__}:{RecordingBackend.__name__}"
 
-app = Celery("celery_app", broker=REDIS_URL, backend=f"{BACKEND}+{REDIS_URL}", task_cls=TrackedTask)
+app = Celery("celery_app", broker=REDIS_URL, backend=f"{BACKEND}+{REDIS_URL}", task_cls=RecordedTask)
 app.conf.update(
     {
         "timezone": settings.CELERY_TIMEZONE,
@@ -42,7 +42,7 @@ app.conf.update(
         "ledger_url": settings.REDIS_DATABASE_URL,
         # JSON alone: whoever writes to the broker must not run code here.
         "accept_content": ["json"],
-        "broker_transport": "src.queues.transport:BulkTransport" if settings.celery.bulk_transport else None,
+        "broker_transport": "src.queues.broker.transport:BulkTransport" if settings.celery.bulk_transport else None,
         "task_serializer": "json",
         "result_serializer": "json",
         # Nothing is lost with a worker: a task is acknowledged when it is done, and so may run twice.
@@ -80,11 +80,11 @@ app.autodiscover_tasks(["src.queues.tasks"])
 @asynccontextmanager
 async def worker_lifespan() -> AsyncIterator[Resources]:
     """The stores of one worker process: the API's own, with an emitter that needs no sockets."""
-    promised = Emissions(SERVICE_EVENTS) if settings.ENVIRONMENT.is_debug else None
+    declared = EventRegistry(SERVICE_EVENTS) if settings.ENVIRONMENT.is_debug else None
     patient = copy(settings)
     patient.sql = settings.sql.model_copy(update={"pool_timeout_seconds": CONNECTION_SECONDS})
     async with (
-        aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, MEMORY, promised)) as events,
+        aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, MEMORY, declared)) as events,
         open_resources(patient, create_outbox(app), events) as resources,
     ):
         yield resources
@@ -103,4 +103,4 @@ def _configure_logging(loglevel: int, **_signal: object) -> None:
     configure_logging(settings)
     logging.getLogger().setLevel(loglevel)
     for name in ("celery.worker.strategy", "celery.app.trace"):
-        logging.getLogger(name).addFilter(QuietTasks({"outbox.relay", "tasks.record"}))
+        logging.getLogger(name).addFilter(HousekeepingLogFilter({"outbox.relay", "tasks.record"}))

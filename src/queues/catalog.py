@@ -3,7 +3,7 @@ from typing import Any
 
 from celery import Celery
 
-from src.core.task_info import TaskInfo
+from src.core.tasks.info import TaskInfo
 
 # Celery's own tasks: the machinery of canvases.
 INTERNAL = "celery."

@@ -8,9 +8,9 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypedDict, Ty
 import celery
 from celery import signals
 
-from src.queues.publisher import publisher
+from src.queues.pool.greenlet_bridge import off_loop
+from src.queues.publisher_thread import publisher
 from src.queues.task import AsyncTask
-from src.queues.tracer import off_loop
 
 P = ParamSpec("P")
 R = TypeVar("R")

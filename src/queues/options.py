@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar, c
 from celery.canvas import Signature
 from celery.result import AsyncResult
 
-from src.queues.publisher import publisher
+from src.queues.publisher_thread import publisher
 
 if TYPE_CHECKING:
     from src.queues.task import AsyncTask

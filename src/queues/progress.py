@@ -4,11 +4,11 @@ from uuid import UUID
 
 from celery import current_task
 
-from src.core.database import current_resources
 from src.core.effects import user_room
-from src.core.run_event import RunEvent
+from src.core.resources import current_resources
+from src.core.tasks.run_event import RunEvent
 from src.crud.run_event import RunEventCRUD
-from src.queues.ledger import run_id
+from src.queues.results.run_history import run_id
 from src.schemas.task import Progress, TaskProgress
 
 # Browsers and the ledger need not know more often.

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 from celery.exceptions import Reject, Retry
 
-from src.queues.tracer import tracing
+from src.queues.pool.greenlet_bridge import in_bridge
 
 _postponed: ContextVar[list[Callable[[], object]] | None] = ContextVar("postponed_messages", default=None)
 
@@ -58,4 +58,4 @@ def _in_coroutine() -> bool:
         asyncio.get_running_loop()
     except RuntimeError:
         return False
-    return not tracing()
+    return not in_bridge()

@@ -10,11 +10,11 @@ from celery.exceptions import Retry
 from celery.result import AsyncResult
 from pydantic import BaseModel
 
-from src.core.injection import Door, compile_plan
-from src.queues.identity import current_run, stack_identity
-from src.queues.loop import process_loop
+from src.core.injection import EntryPoint, compile_plan
 from src.queues.options import Prepared, SendOptions
-from src.queues.publisher import publisher
+from src.queues.pool.event_loop import process_loop
+from src.queues.pool.identity import current_run, stack_identity
+from src.queues.publisher_thread import publisher
 from src.queues.retry import postpone, retrying, send_postponed
 
 P = ParamSpec("P")
@@ -22,7 +22,7 @@ R = TypeVar("R")
 Called = TypeVar("Called")
 CoroutineFunction = Callable[..., Coroutine[Any, Any, Any]]
 
-TASKS = Door()
+TASKS = EntryPoint()
 
 _task_stack.__ident_func__ = stack_identity
 

@@ -5,16 +5,16 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import Field
 
-from src.schemas.base import BaseSchema, Text
+from src.schemas.base import BaseSchema, SafeStr
 from src.schemas.query import CursorQuery, SortBy
 
 
 class AuditQuery(CursorQuery):
     """Which entries, newest first."""
 
-    sort: Annotated[Text, SortBy("id")] = "-id"
+    sort: Annotated[SafeStr, SortBy("id")] = "-id"
     actor_id: UUID | None = None
-    action: Annotated[Text, Field(max_length=255)] | None = None
+    action: Annotated[SafeStr, Field(max_length=255)] | None = None
     result: Literal["success", "failure"] | None = None
 
 

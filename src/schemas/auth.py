@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from src.schemas.base import BaseRequest, BaseSchema, Text
+from src.schemas.base import BaseRequest, BaseSchema, SafeStr
 
 # Base64 of one RSA block: 512 characters for 3072 bits, 1,368 for 8192.
 Ciphertext = Annotated[str, Field(min_length=1, max_length=1368, description="Base64 of the RSA-OAEP ciphertext.")]
@@ -24,7 +24,7 @@ class PublicKeyResponse(BaseSchema):
 class LoginRequest(BaseRequest):
     """`password` encrypts the UTF-8 JSON `{"p": password, "c": challenge}`."""
 
-    username: Annotated[Text, Field(min_length=1, max_length=64)]
+    username: Annotated[SafeStr, Field(min_length=1, max_length=64)]
     password: Ciphertext
     kid: KeyId
 
@@ -66,4 +66,4 @@ class UserInfoResponse(BaseSchema):
 class AccessTokenRequest(BaseRequest):
     """A newer access token, for a connection that is to stay."""
 
-    token: Annotated[Text, Field(max_length=4096)]
+    token: Annotated[SafeStr, Field(max_length=4096)]

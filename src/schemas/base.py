@@ -14,7 +14,7 @@ def _storable(value: str) -> str:
 
 
 # No store takes NUL, and UTF-8 has no lone surrogates; every string that a client sends is of this type.
-Text = Annotated[str, AfterValidator(_storable)]
+SafeStr = Annotated[str, AfterValidator(_storable)]
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -25,7 +25,7 @@ def _in_utc(value: datetime) -> datetime:
 
 
 # A moment with its offset, kept in UTC.
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class BaseSchema(BaseModel):

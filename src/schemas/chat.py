@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from src.schemas.base import BaseRequest, BaseSchema, Text
+from src.schemas.base import BaseRequest, BaseSchema, SafeStr
 
 # The pattern lets nothing through that a store refuses.
 Room = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.\-]+$")]
@@ -20,7 +20,7 @@ class ChatMessage(BaseRequest):
     """A line to a room."""
 
     room: Room
-    text: Annotated[Text, Field(min_length=1, max_length=4000)]
+    text: Annotated[SafeStr, Field(min_length=1, max_length=4000)]
 
 
 class ChatReceived(BaseSchema):

@@ -3,7 +3,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from src.schemas.base import BaseRequest, BaseSchema, Text
+from src.schemas.base import BaseRequest, BaseSchema, SafeStr
 from src.schemas.query import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 from src.utils.filename import checked_filename
@@ -20,7 +20,7 @@ ContentType = Annotated[
 class FileCreate(BaseRequest):
     """What is going to be uploaded."""
 
-    filename: Annotated[Text, Field(min_length=1, max_length=255), AfterValidator(checked_filename)]
+    filename: Annotated[SafeStr, Field(min_length=1, max_length=255), AfterValidator(checked_filename)]
     content_type: ContentType
     size_bytes: int = Field(ge=1, le=MAXIMUM_BYTES)
     checksum_sha256: Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-fA-F]{64}$")] | None = None
@@ -59,8 +59,8 @@ class UploadResponse(BaseSchema):
 class FileQuery(PageQuery):
     """Which files."""
 
-    sort: Annotated[Text, SortBy("create_time", "filename", "size_bytes")] = ""
-    keyword: Annotated[Text, SearchIn("filename")] = ""
+    sort: Annotated[SafeStr, SortBy("create_time", "filename", "size_bytes")] = ""
+    keyword: Annotated[SafeStr, SearchIn("filename")] = ""
 
 
 class FileSummary(BaseResponse):

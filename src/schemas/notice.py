@@ -5,24 +5,24 @@ from uuid import UUID
 from pydantic import Field
 
 from src.models.notice import NoticeStatus
-from src.schemas.base import BaseRequest, Moment, Text
+from src.schemas.base import BaseRequest, SafeStr, UtcDatetime
 from src.schemas.response import BaseResponse
 
 
 class NoticeCreate(BaseRequest):
     """A notice to publish."""
 
-    title: Annotated[Text, Field(min_length=1, max_length=200)]
-    body: Annotated[Text, Field(min_length=1, max_length=10_000)]
-    expires_at: Moment
+    title: Annotated[SafeStr, Field(min_length=1, max_length=200)]
+    body: Annotated[SafeStr, Field(min_length=1, max_length=10_000)]
+    expires_at: UtcDatetime
 
 
 class NoticeUpdate(BaseRequest):
     """What is given is changed."""
 
-    title: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
-    body: Annotated[Text, Field(min_length=1, max_length=10_000)] | None = None
-    expires_at: Moment | None = None
+    title: Annotated[SafeStr, Field(min_length=1, max_length=200)] | None = None
+    body: Annotated[SafeStr, Field(min_length=1, max_length=10_000)] | None = None
+    expires_at: UtcDatetime | None = None
 
 
 class NoticeRef(BaseRequest):

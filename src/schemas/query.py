@@ -1,10 +1,10 @@
 """What may be asked of a list: each resource declares it in one class, which checks requests and documents itself.
 
 class InvoiceQuery(PageQuery):
-    sort: Annotated[Text, SortBy("create_time", "number")] = ""
-    keyword: Annotated[Text, SearchIn("number", "customer")] = ""
+    sort: Annotated[SafeStr, SortBy("create_time", "number")] = ""
+    keyword: Annotated[SafeStr, SearchIn("number", "customer")] = ""
     status: InvoiceStatus | None = None              # ?status=paid
-    due_at__lt: Moment | None = None                 # ?dueAt[lt]=2026-01-01T00:00:00Z
+    due_at__lt: UtcDatetime | None = None                 # ?dueAt[lt]=2026-01-01T00:00:00Z
 
 Whatever it does not name is answered with 422. The operators are those of `src/core/query.py`.
 """
@@ -17,8 +17,8 @@ from pydantic import AfterValidator, ConfigDict, Field, GetCoreSchemaHandler, Ge
 from pydantic.alias_generators import to_camel, to_snake
 from pydantic_core import CoreSchema
 
-from src.core.query import Selection, Total, split_filter
-from src.schemas.base import BaseRequest, Text
+from src.core.query import QuerySpec, Total, split_filter
+from src.schemas.base import BaseRequest, SafeStr
 
 MAXIMUM_PAGE = 1_000_000
 MAXIMUM_PAGE_SIZE = 100
@@ -94,7 +94,7 @@ class ListQuery(BaseRequest):
 
     model_config = ConfigDict(alias_generator=query_name)
 
-    sort: Annotated[Text, SortBy("create_time")] = ""
+    sort: Annotated[SafeStr, SortBy("create_time")] = ""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
@@ -103,12 +103,12 @@ class ListQuery(BaseRequest):
         for name in cls.model_fields:
             split_filter(name)
 
-    def selection(self) -> Selection:
+    def selection(self) -> QuerySpec:
         """The request as the CRUD classes take it."""
         searched = next((mark.names for mark in self._marks("keyword") if isinstance(mark, SearchIn)), ())
         where = {name: getattr(self, name) for name in self.model_fields_set if name not in _NO_FILTERS}
         where = {name: value for name, value in where.items() if value is not None}
-        return Selection(where, keys_of(self.sort), getattr(self, "keyword", ""), searched)
+        return QuerySpec(where, keys_of(self.sort), getattr(self, "keyword", ""), searched)
 
     @classmethod
     def _marks(cls, field: str) -> list[Any]:
@@ -128,7 +128,7 @@ class PageQuery(ListQuery):
 class CursorQuery(ListQuery):
     """Which part of a list; `cursor` is the `nextCursor` of the part before, with the same filters and order."""
 
-    cursor: Annotated[Text, Field(max_length=2000)] = ""
+    cursor: Annotated[SafeStr, Field(max_length=2000)] = ""
     limit: int = Field(20, ge=1, le=MAXIMUM_PAGE_SIZE)
 
 

@@ -2,20 +2,20 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool
 
-from src.schemas.base import BaseRequest, Text
+from src.schemas.base import BaseRequest, SafeStr
 from src.schemas.query import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 
-Permission = Annotated[Text, Field(min_length=1, max_length=255)]
+Permission = Annotated[SafeStr, Field(min_length=1, max_length=255)]
 Permissions = Annotated[list[Permission], Field(max_length=1000)]
-RoleCode = Annotated[Text, Field(min_length=1, max_length=64, pattern=r"^[\w.:\-]+$")]
+RoleCode = Annotated[SafeStr, Field(min_length=1, max_length=64, pattern=r"^[\w.:\-]+$")]
 
 
 class RoleCreate(BaseRequest):
     """A new role; interface permissions are codes such as `GET:/api/v1/notices` or `SOCKET:chat.send`."""
 
-    name: Annotated[Text, Field(min_length=1, max_length=64)]
-    description: Annotated[Text, Field(max_length=255)] = ""
+    name: Annotated[SafeStr, Field(min_length=1, max_length=64)]
+    description: Annotated[SafeStr, Field(max_length=255)] = ""
     code: RoleCode
     status: StrictBool = True
     interface_permissions: Permissions = Field(default_factory=list)
@@ -26,8 +26,8 @@ class RoleCreate(BaseRequest):
 class RoleUpdate(BaseRequest):
     """What is given is changed; a code may be repeated, but never changes."""
 
-    name: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
-    description: Annotated[Text, Field(max_length=255)] | None = None
+    name: Annotated[SafeStr, Field(min_length=1, max_length=64)] | None = None
+    description: Annotated[SafeStr, Field(max_length=255)] | None = None
     code: RoleCode | None = None
     status: StrictBool | None = None
     interface_permissions: Permissions | None = None
@@ -38,8 +38,8 @@ class RoleUpdate(BaseRequest):
 class RoleQuery(PageQuery):
     """Which roles."""
 
-    sort: Annotated[Text, SortBy("create_time", "update_time", "name", "code", "status")] = ""
-    keyword: Annotated[Text, SearchIn("name", "code", "description")] = ""
+    sort: Annotated[SafeStr, SortBy("create_time", "update_time", "name", "code", "status")] = ""
+    keyword: Annotated[SafeStr, SearchIn("name", "code", "description")] = ""
     status: bool | None = None
 
 

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AliasChoices, Field, StrictBool
 
-from src.core.task_headers import is_reserved
+from src.core.tasks.headers import is_reserved
 from src.models.schedule import IntervalPeriod, MisfirePolicy, OverlapPolicy, ScheduleKind, ScheduleOrigin
-from src.schemas.base import BaseRequest, Moment, Text
+from src.schemas.base import BaseRequest, SafeStr, UtcDatetime
 from src.schemas.query import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 from src.utils.crontab import Crontab
@@ -67,10 +67,10 @@ def _has_free_names(headers: dict[str, Any]) -> dict[str, Any]:
     return headers
 
 
-Name = Annotated[Text, Field(min_length=1, max_length=200)]
-TaskName = Annotated[Text, Field(min_length=1, max_length=255)]
-Expression = Annotated[Text, Field(max_length=500), AfterValidator(_is_crontab)]
-Zone = Annotated[Text, Field(min_length=1, max_length=64), AfterValidator(_is_zone)]
+Name = Annotated[SafeStr, Field(min_length=1, max_length=200)]
+TaskName = Annotated[SafeStr, Field(min_length=1, max_length=255)]
+Expression = Annotated[SafeStr, Field(max_length=500), AfterValidator(_is_crontab)]
+Zone = Annotated[SafeStr, Field(min_length=1, max_length=64), AfterValidator(_is_zone)]
 QueueName = Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9_.:-]+$"), AfterValidator(_is_queue)]
 # JSON as Celery's own serializer takes it.
 Arguments = Annotated[list[Any], Field(max_length=100), AfterValidator(_is_storable)]
@@ -89,7 +89,7 @@ class ScheduleCreate(BaseRequest):
     """
 
     name: Name
-    description: Annotated[Text, Field(max_length=2000)] = ""
+    description: Annotated[SafeStr, Field(max_length=2000)] = ""
     enabled: StrictBool = True
     task: TaskName
     args: Arguments = Field(default_factory=list)
@@ -102,13 +102,13 @@ class ScheduleCreate(BaseRequest):
     event: SolarEvent | None = None
     latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
-    clocked_time: Moment | None = None
+    clocked_time: UtcDatetime | None = None
     queue: QueueName | None = None
     priority: Annotated[int, Field(ge=0, le=9)] | None = None
     headers: Headers = Field(default_factory=dict)
     expires_seconds: Annotated[float, Field(gt=0, le=366 * 24 * 3600)] | None = None
-    start_time: Moment | None = None
-    end_time: Moment | None = None
+    start_time: UtcDatetime | None = None
+    end_time: UtcDatetime | None = None
     max_runs: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     jitter_seconds: Annotated[float, Field(ge=0, le=JITTER_SECONDS)] = 0
     misfire_policy: MisfirePolicy = MisfirePolicy.RUN_ONCE
@@ -134,9 +134,9 @@ class ScheduleUpdate(ScheduleCreate):
 class ScheduleQuery(PageQuery):
     """Which schedules."""
 
-    sort: Annotated[Text, SortBy("create_time", "name", "next_run_at", "last_run_at")] = ""
-    keyword: Annotated[Text, SearchIn("name", "description")] = ""
-    task: Annotated[Text, Field(max_length=255)] | None = None
+    sort: Annotated[SafeStr, SortBy("create_time", "name", "next_run_at", "last_run_at")] = ""
+    keyword: Annotated[SafeStr, SearchIn("name", "description")] = ""
+    task: Annotated[SafeStr, Field(max_length=255)] | None = None
     kind: ScheduleKind | None = None
     enabled: bool | None = None
     origin: ScheduleOrigin | None = None

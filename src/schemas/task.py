@@ -5,10 +5,10 @@ from uuid import UUID
 from pydantic import AliasChoices, Field, model_validator
 
 from src.models.task_run import RunState
-from src.schemas.base import BaseRequest, BaseSchema, Moment, Text
+from src.schemas.base import BaseRequest, BaseSchema, SafeStr, UtcDatetime
 from src.schemas.query import MAXIMUM_IDS, CursorQuery, SortBy
 
-TaskName = Annotated[Text, Field(max_length=255)]
+TaskName = Annotated[SafeStr, Field(max_length=255)]
 # The run's id, by the name that Celery's users know.
 TaskId = Annotated[UUID, Field(validation_alias=AliasChoices("id", "taskId"), serialization_alias="taskId")]
 
@@ -32,13 +32,13 @@ class TaskResponse(BaseSchema):
 class RunQuery(CursorQuery):
     """Which runs, newest first."""
 
-    sort: Annotated[Text, SortBy("id")] = "-id"
+    sort: Annotated[SafeStr, SortBy("id")] = "-id"
     name: TaskName | None = None
     state: RunState | None = None
     schedule_id: UUID | None = None
     requested_by: UUID | None = None
-    queued_at__gte: Moment | None = None
-    queued_at__lt: Moment | None = None
+    queued_at__gte: UtcDatetime | None = None
+    queued_at__lt: UtcDatetime | None = None
 
 
 class RunsToRetry(BaseRequest):

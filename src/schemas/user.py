@@ -3,13 +3,13 @@ from typing import Annotated
 from pydantic import EmailStr, Field, StrictBool
 
 from src.schemas.auth import Ciphertext, KeyId
-from src.schemas.base import BaseRequest, Moment, Text
+from src.schemas.base import BaseRequest, SafeStr, UtcDatetime
 from src.schemas.query import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 from src.schemas.role import RoleCode
 
-Name = Annotated[Text, Field(min_length=1, max_length=64)]
-Username = Annotated[Text, Field(min_length=1, max_length=64, pattern=r"^[\w.@+\-]+$")]
+Name = Annotated[SafeStr, Field(min_length=1, max_length=64)]
+Username = Annotated[SafeStr, Field(min_length=1, max_length=64, pattern=r"^[\w.@+\-]+$")]
 Email = Annotated[EmailStr, Field(max_length=254)]
 RoleCodes = Annotated[list[RoleCode], Field(max_length=1000)]
 
@@ -70,12 +70,12 @@ class PasswordChange(BaseRequest):
 class UserQuery(PageQuery):
     """Which users."""
 
-    sort: Annotated[Text, SortBy("create_time", "update_time", "name", "username", "email", "status")] = ""
-    keyword: Annotated[Text, SearchIn("name", "username", "email")] = ""
+    sort: Annotated[SafeStr, SortBy("create_time", "update_time", "name", "username", "email", "status")] = ""
+    keyword: Annotated[SafeStr, SearchIn("name", "username", "email")] = ""
     status: bool | None = None
     is_admin: bool | None = None
-    create_time__gte: Moment | None = None
-    create_time__lt: Moment | None = None
+    create_time__gte: UtcDatetime | None = None
+    create_time__lt: UtcDatetime | None = None
 
 
 class UserResponse(BaseResponse):

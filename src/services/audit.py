@@ -4,11 +4,11 @@ from typing import Any
 
 import structlog
 
-from src.core.audit import AuditEntry
-from src.core.database import Resources
 from src.core.exceptions import AppError, TooManyRequestsError
 from src.core.query import CursorRequest
-from src.core.store_errors import as_unavailable
+from src.core.resources import Resources
+from src.core.security.audit import AuditEntry
+from src.core.stores.errors import as_unavailable
 from src.core.unit_of_work import UnitOfWork
 from src.crud.audit import AuditCRUD
 from src.crud.outbox import OutboxCRUD

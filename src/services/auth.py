@@ -6,10 +6,10 @@ from functools import partial
 
 import structlog
 
-from src.core.audit import AuditEntry
-from src.core.database import Resources
 from src.core.exceptions import BadRequestError, UnauthorizedError
-from src.core.token import AccessClaims
+from src.core.resources import Resources
+from src.core.security.audit import AuditEntry
+from src.core.security.token import AccessClaims
 from src.core.unit_of_work import UnitOfWork
 from src.crud.login import LoginCRUD
 from src.crud.user import UserCRUD

@@ -10,7 +10,7 @@ import secrets
 
 from redis.asyncio import Redis
 
-from src.core.config_auth import AuthSettings
+from src.core.config.auth import AuthSettings
 
 
 class ChallengeService:

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.crud.chat import ChatCRUD
 from src.models.chat import ChatLine
 from src.schemas.chat import ChatHistoryQuery, ChatMessage

@@ -2,14 +2,14 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from src.core.database import Resources
 from src.core.exceptions import NotFoundError
 from src.core.query import PageRequest
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.models.file import File, FileStatus
 from src.schemas.file import FileSummary
-from src.services.authority import Authority
+from src.services.actor import Actor
 from src.services.file_sweep import FileSweep
 from src.utils.content_type import harmless
 from src.utils.date import utc_now
@@ -26,19 +26,19 @@ class FileService:
         self.settings = resources.settings.files
         self.files = FileCRUD(uow.session)
 
-    async def page(self, query: PageRequest, actor: Authority) -> tuple[Sequence[FileSummary], int | None]:
+    async def page(self, query: PageRequest, actor: Actor) -> tuple[Sequence[FileSummary], int | None]:
         """One page of the actor's files; of all, for an administrator."""
-        mine = {"owner_id": actor.sees_only} if actor.sees_only else {}
+        mine = {"owner_id": actor.owner_filter} if actor.owner_filter else {}
         return await self.files.shaped(FileSummary).page(query, {"status": FileStatus.READY, **mine})
 
-    async def get(self, file_id: UUID, actor: Authority) -> File:
+    async def get(self, file_id: UUID, actor: Actor) -> File:
         """A complete file. Its transaction is over at once, so that none waits for the content.
 
         Raises:
             NotFoundError: There is none, or it is somebody else's.
         """
         async with self.resources.unit_of_work() as uow:
-            file = await FileCRUD(uow.session).get_of(file_id, actor.sees_only)
+            file = await FileCRUD(uow.session).get_of(file_id, actor.owner_filter)
         if file.status != FileStatus.READY:
             raise self.files.missing()
         return file
@@ -63,13 +63,13 @@ class FileService:
         except NotFoundError as error:
             raise NotFoundError("The content is missing.", error="file.content_missing") from error
 
-    async def delete(self, file_id: UUID, actor: Authority) -> None:
+    async def delete(self, file_id: UUID, actor: Actor) -> None:
         """Remove a file, or cancel its upload. Its content goes after the commit; by the sweep, where that fails.
 
         Raises:
             NotFoundError: There is none, or it is somebody else's.
         """
-        file = await self.files.get_of(file_id, actor.sees_only)
+        file = await self.files.get_of(file_id, actor.owner_filter)
         await self.files.update(file, {"status": FileStatus.DELETED})
         if file.claimed_until <= utc_now():  # else it is left to the sweep, which waits for whoever completes it
             self.uow.after_commit("remove file", lambda: FileSweep(self.uow, self.resources).remove([file]))

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import structlog
 
-from src.core.database import Resources
-from src.core.storage import BATCH, OpenUpload, StoredObject
+from src.core.resources import Resources
+from src.core.storage.port import BATCH, OpenUpload, StoredObject
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.models.file import PREFIX, FileStatus

@@ -4,8 +4,8 @@ from uuid import UUID
 
 import structlog
 
-from src.core.database import Resources
-from src.core.store_errors import as_unavailable
+from src.core.resources import Resources
+from src.core.stores.errors import as_unavailable
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.models.file import File, FileStatus
@@ -31,7 +31,7 @@ class FileSweep:
         now = utc_now()
         async with self.resources.unit_of_work() as uow:
             files = FileCRUD(uow.session)
-            await files.condemn_expired(now, SWEPT_AT_ONCE)
+            await files.mark_expired_deleted(now, SWEPT_AT_ONCE)
             condemned = {"status": FileStatus.DELETED, "claimed_until__lte": now}
             rows = await files.list(condemned, order=("expires_at",), limit=SWEPT_AT_ONCE)
         removed = await self.remove(rows)

@@ -1,8 +1,8 @@
 import time
 
-from src.core.credential import Credential
-from src.core.database import Resources
 from src.core.exceptions import BadRequestError, InvalidInputError
+from src.core.resources import Resources
+from src.core.security.credential import Credential
 from src.services.challenge import ChallengeService
 from src.utils.password import hash_password, verify_password
 from src.utils.password_policy import weakness

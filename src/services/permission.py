@@ -1,8 +1,8 @@
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
-from src.core.database import Resources
 from src.core.exceptions import PermissionDeniedError, UnauthorizedError
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.permission import ALL_CODES, PermissionCRUD, Verdict
 from src.crud.user import UserCRUD
@@ -32,7 +32,9 @@ class PermissionService:
             raise PermissionDeniedError
 
     async def _refill(self, user_id: UUID, stamp: str) -> AbstractSet[str]:
-        return await self.resources.flights.do(("permissions", user_id, stamp), lambda: self._fill(user_id, stamp))
+        return await self.resources.single_flight.do(
+            ("permissions", user_id, stamp), lambda: self._fill(user_id, stamp)
+        )
 
     async def _fill(self, user_id: UUID, stamp: str) -> AbstractSet[str]:
         codes = await self.codes_of(user_id)
@@ -40,24 +42,24 @@ class PermissionService:
         return codes
 
     def user_changed(self, uow: UnitOfWork, user_id: UUID) -> None:
-        """The transaction changes what this user may do: outdate the cache with its commit."""
+        """The transaction changes what this user may do: invalidate the cache with its commit."""
         self._outdate(uow, user_id)
 
     def roles_changed(self, uow: UnitOfWork) -> None:
-        """The transaction changes what a role gives: outdate everybody's cache with its commit."""
+        """The transaction changes what a role gives: invalidate everybody's cache with its commit."""
         self._outdate(uow, None)
 
     def _outdate(self, uow: UnitOfWork, user_id: UUID | None) -> None:
         marks: list[str] = []
 
-        async def unsettle() -> None:
-            marks.append(await self.cache.unsettle(user_id))
+        async def begin_invalidation() -> None:
+            marks.append(await self.cache.begin_invalidation(user_id))
 
-        async def settle() -> None:
-            await self.cache.settle(marks[0], user_id)
+        async def commit_invalidation() -> None:
+            await self.cache.commit_invalidation(marks[0], user_id)
 
-        uow.before_commit(unsettle)
-        uow.after_commit("settle permissions", settle)
+        uow.before_commit(begin_invalidation)
+        uow.after_commit("commit_invalidation permissions", commit_invalidation)
 
     async def codes_of(self, user_id: UUID) -> AbstractSet[str]:
         """The codes that the user holds now, by SQL.

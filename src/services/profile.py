@@ -1,7 +1,7 @@
 from uuid import UUID
 
-from src.core.database import Resources
 from src.core.exceptions import UnauthorizedError
+from src.core.resources import Resources
 from src.crud.profile import Profile, ProfileCRUD
 
 

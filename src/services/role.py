@@ -9,7 +9,7 @@ from src.crud.role import RoleCRUD
 from src.crud.user import UserCRUD
 from src.models.role import Role
 from src.schemas.role import RoleCreate, RoleResponse, RoleUpdate
-from src.services.authority import Authority
+from src.services.actor import Actor
 from src.services.permission import PermissionService
 
 
@@ -42,19 +42,19 @@ class RoleService:
         """
         return await self.roles.get(role_id)
 
-    async def create(self, data: RoleCreate, actor: Authority) -> Role:
+    async def create(self, data: RoleCreate, actor: Actor) -> Role:
         """Add a role.
 
         Raises:
             PermissionDeniedError: It holds a code that the actor does not.
             ConflictError: The code is taken.
         """
-        actor.require_holding(set(data.interface_permissions))
+        actor.require_all(set(data.interface_permissions))
         if await self.roles.by_codes([data.code]):
             raise ConflictError("There is a role with this code.", data={"code": data.code})
         return await self.roles.create(data.model_dump())
 
-    async def update(self, role_id: UUID, data: RoleUpdate, actor: Authority, *, version: int | None = None) -> Role:
+    async def update(self, role_id: UUID, data: RoleUpdate, actor: Actor, *, version: int | None = None) -> Role:
         """Change what is given, unless the actor has seen another version; None stands for any.
 
         Raises:
@@ -70,7 +70,7 @@ class RoleService:
         before = set(role.interface_permissions) if role.status else set()
         await self.roles.update(role, data.given(), version=version)
         after = set(role.interface_permissions) if role.status else set()
-        actor.require_holding(after - before)
+        actor.require_all(after - before)
         self.permissions.roles_changed(self.uow)
         if before - after:
             await self._disconnect_holders([role.id])

@@ -2,8 +2,8 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from src.core.cache import Cache, cached
-from src.core.database import Resources
+from src.core.resources import Resources
+from src.core.stores.cache import Cache, cached
 from src.core.unit_of_work import UnitOfWork
 from src.crud.route import RouteCRUD
 from src.models.route import Route
@@ -34,4 +34,4 @@ class RouterService:
     async def register(self, uow: UnitOfWork, routes: Sequence[Route]) -> None:
         """Store what the running program offers, and forget what it no longer does."""
         await RouteCRUD(uow.session).replace(routes)
-        uow.after_commit("outdate routes", lambda: self.cache.outdate(TAG))
+        uow.after_commit("invalidate routes", lambda: self.cache.invalidate(TAG))

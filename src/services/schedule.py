@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
-from src.core.caller import caller_id
-from src.core.database import Resources
 from src.core.effects import TaskCall
 from src.core.exceptions import ConflictError, InvalidInputError
 from src.core.query import PageRequest
+from src.core.resources import Resources
+from src.core.security.caller import caller_id
 from src.core.unit_of_work import UnitOfWork
 from src.crud.schedule import ScheduleCRUD
 from src.crud.task_run import queued_run

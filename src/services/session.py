@@ -4,10 +4,10 @@ from uuid import UUID
 
 import structlog
 
-from src.core.database import Resources
 from src.core.effects import session_room, user_room
 from src.core.exceptions import UnauthorizedError
-from src.core.token import AccessClaims, RefreshClaims, new_id
+from src.core.resources import Resources
+from src.core.security.token import AccessClaims, RefreshClaims, new_id
 from src.core.unit_of_work import UnitOfWork
 from src.crud.session import RefreshToken, Rotation, SessionCRUD, digest
 

@@ -3,13 +3,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from src.core.database import Resources
 from src.core.effects import TaskCall, user_room
 from src.core.exceptions import ConflictError
 from src.core.query import CursorRequest
-from src.core.task_info import TaskInfo
+from src.core.resources import Resources
+from src.core.tasks.info import TaskInfo
 from src.core.unit_of_work import UnitOfWork
-from src.crud.claim import ClaimCRUD
+from src.crud.idempotency_key import IdempotencyKeyCRUD
 from src.crud.outbox import OutboxCRUD
 from src.crud.run_event import RunEventCRUD
 from src.crud.task_run import TaskRunCRUD, queued_run
@@ -109,7 +109,7 @@ class TaskRunService:
         """Forget runs that ended, or were last heard of, `TASK_RUN_RETENTION_DAYS` ago, and claims as old."""
         before = utc_now() - timedelta(days=self.resources.settings.celery.run_retention_days)
         removed = await self.runs.prune(before, BATCH)
-        return removed + await ClaimCRUD(self.uow.session).delete_many({"create_time__lt": before})
+        return removed + await IdempotencyKeyCRUD(self.uow.session).delete_many({"create_time__lt": before})
 
     async def _repeat(self, run: TaskRun) -> TaskRun:
         call = TaskCall(run.name, run.args, run.kwargs, retry_of=run.id)

@@ -5,16 +5,16 @@ from contextlib import aclosing, suppress
 from datetime import timedelta
 from uuid import UUID
 
-from src.core.database import Resources
 from src.core.exceptions import BadRequestError, ConflictError, InvalidInputError, NotFoundError
-from src.core.storage import Part
+from src.core.resources import Resources
+from src.core.storage.port import Part
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.models.file import PREFIX, File, FileStatus
 from src.schemas.file import MAXIMUM_PARTS, FileCreate, PartResponse, UploadedPart, UploadResponse
-from src.services.authority import Authority
-from src.services.file_claim import FileClaim
+from src.services.actor import Actor
 from src.services.file_sweep import FileSweep
+from src.services.upload_lease import UploadLease
 from src.utils.content_type import contradicts
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
@@ -55,7 +55,7 @@ class UploadService:
         row = {"id": file_id, "owner_id": owner_id, "upload_id": upload_id, "part_count": len(sizes)}
         files = FileCRUD(self.uow.session)
         if owner_id is not None:
-            await files.hold_owner(owner_id)
+            await files.lock_owner(owner_id)
         await self._refuse_too_many(files, owner_id)  # again: others may have begun some since
         await files.create({**data.model_dump(), **row, "expires_at": utc_now() + expires})
         parts = [PartResponse(part_number=number, url=url) for number, url in enumerate(urls, 1)]
@@ -63,7 +63,7 @@ class UploadService:
             id=file_id, part_size_bytes=part_bytes, parts=parts, expires_in=self.settings.upload_seconds
         )
 
-    async def complete(self, file_id: UUID, parts: Sequence[UploadedPart], actor: Authority) -> File:
+    async def complete(self, file_id: UUID, parts: Sequence[UploadedPart], actor: Actor) -> File:
         """Make the file of its parts, and check it; a file that fails is gone. Twice is once.
 
         No transaction is open meanwhile: the content is read once, which takes as long as it is large.
@@ -74,7 +74,7 @@ class UploadService:
             ConflictError: The upload has expired, somebody else completes it, or the content is not what was announced.
         """
         async with self.resources.unit_of_work() as uow:
-            file = await FileCRUD(uow.session).get_of(file_id, actor.sees_only)
+            file = await FileCRUD(uow.session).get_of(file_id, actor.owner_filter)
         if file.status == FileStatus.READY:
             return file
         if file.expires_at <= utc_now():
@@ -82,7 +82,7 @@ class UploadService:
         sent = sorted((Part(part.part_number, part.etag.strip('"')) for part in parts), key=lambda part: part.number)
         if [part.number for part in sent] != list(range(1, file.part_count + 1)):
             raise BadRequestError("All parts are needed, each once.", error="file.wrong_parts")
-        async with FileClaim(self.resources, file).held() as claim:
+        async with UploadLease(self.resources, file).held() as claim:
             await self._assemble(file, sent)
             try:
                 checksum = await self._checked(file, claim)
@@ -105,7 +105,7 @@ class UploadService:
         with suppress(NotFoundError):  # done before, by a request that did not get to its end
             await self.storage.complete_upload(file.key, file.upload_id, parts)
 
-    async def _checked(self, file: File, claim: FileClaim) -> str:
+    async def _checked(self, file: File, claim: UploadLease) -> str:
         """The checksum of the content, if it is what was announced."""
         found = await self.storage.find(file.key)
         if found is None:

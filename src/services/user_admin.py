@@ -9,7 +9,7 @@ from src.crud.user import UserCRUD
 from src.models.role import Role
 from src.models.user import User
 from src.schemas.user import UserCreate, UserUpdate
-from src.services.authority import Authority
+from src.services.actor import Actor
 from src.services.password import PasswordService
 from src.services.permission import PermissionService
 from src.services.session import SessionService
@@ -32,7 +32,7 @@ class UserAdminService:
         self.users = UserCRUD(uow.session)
         self.roles = RoleCRUD(uow.session)
 
-    async def create(self, data: UserCreate, actor: Authority) -> User:
+    async def create(self, data: UserCreate, actor: Actor) -> User:
         """Create an account for somebody.
 
         Raises:
@@ -48,7 +48,7 @@ class UserAdminService:
         await self.users.replace_roles(user.id, [role.id for role in roles])
         return user
 
-    async def update(self, user_id: UUID, data: UserUpdate, actor: Authority) -> User:
+    async def update(self, user_id: UUID, data: UserUpdate, actor: Actor) -> User:
         """Change what is given."""
         user = await self._ruled(user_id, actor)
         changes = data.given()
@@ -62,7 +62,7 @@ class UserAdminService:
         await self.users.flush()
         return user
 
-    async def set_status(self, user_id: UUID, status: bool, actor: Authority) -> User:
+    async def set_status(self, user_id: UUID, status: bool, actor: Actor) -> User:
         """Enable or disable; disabling logs the user out everywhere."""
         user = await self._ruled(user_id, actor)
         if not status:
@@ -72,7 +72,7 @@ class UserAdminService:
         self.permissions.user_changed(self.uow, user.id)
         return user
 
-    async def set_roles(self, user_id: UUID, codes: Sequence[str], actor: Authority) -> User:
+    async def set_roles(self, user_id: UUID, codes: Sequence[str], actor: Actor) -> User:
         """Give the user exactly these roles.
 
         Raises:
@@ -86,7 +86,7 @@ class UserAdminService:
         self.uow.disconnect(user_room(user.id))
         return user
 
-    async def set_password(self, user_id: UUID, ciphertext: str, kid: str, actor: Authority) -> User:
+    async def set_password(self, user_id: UUID, ciphertext: str, kid: str, actor: Actor) -> User:
         """Set somebody's password, and log them out everywhere.
 
         Raises:
@@ -97,7 +97,7 @@ class UserAdminService:
         self.sessions.end_with(self.uow, user.id)
         return user
 
-    async def delete(self, user_id: UUID, actor: Authority) -> None:
+    async def delete(self, user_id: UUID, actor: Actor) -> None:
         """Remove a user, and log them out everywhere."""
         user = await self._ruled(user_id, actor)
         await self._keep_an_admin(user)
@@ -105,27 +105,27 @@ class UserAdminService:
         self.permissions.user_changed(self.uow, user.id)
         await self.users.delete(user)
 
-    async def _ruled(self, user_id: UUID, actor: Authority) -> User:
+    async def _ruled(self, user_id: UUID, actor: Actor) -> User:
         """The user, if the actor holds everything that the user does: else a reset password would be a way up."""
         user = await self.users.get(user_id)
         if user.is_admin:
             self._require_admin(actor)
         roles = await self.users.enabled_roles(user.id)
-        actor.require_holding({code for role in roles for code in role.interface_permissions})
+        actor.require_all({code for role in roles for code in role.interface_permissions})
         return user
 
-    async def _grantable(self, codes: Sequence[str], actor: Authority) -> Sequence[Role]:
+    async def _grantable(self, codes: Sequence[str], actor: Actor) -> Sequence[Role]:
         roles = await self.roles.by_codes(codes)
         unknown = set(codes) - {role.code for role in roles}
         if unknown:
             raise InvalidInputError("roles", f"There is no role {', '.join(sorted(unknown))}.")
-        actor.require_holding({code for role in roles for code in role.interface_permissions})
+        actor.require_all({code for role in roles for code in role.interface_permissions})
         return roles
 
     async def _keep_an_admin(self, leaving: User) -> None:
         if leaving.is_admin and leaving.status and len(await self.users.lock_admins()) < 2:
             raise ConflictError("The last administrator has to stay.", error="user.last_admin")
 
-    def _require_admin(self, actor: Authority) -> None:
+    def _require_admin(self, actor: Actor) -> None:
         if not actor.is_admin:
             raise PermissionDeniedError("Only administrators rule over administrators.", error="auth.not_yours_to_rule")

@@ -6,16 +6,16 @@ from typing import Any
 import structlog
 
 from src.core.config import Settings
-from src.core.socket_channel import SocketChannel, SocketMemory
-from src.core.store_errors import as_unavailable
-from src.core.token import TokenIssuer
+from src.core.realtime.event_bus import EventBus, ReplaySettings
+from src.core.security.token import TokenIssuer
+from src.core.stores.errors import as_unavailable
 from src.deps.permission import require_permission
 from src.schemas.events import SERVICE_EVENTS
-from src.websockets.asyncapi import create_document
+from src.websockets.asyncapi.document import create_document
+from src.websockets.engine.redis_manager import RedisManager
 from src.websockets.events import chat, connection, notice
 from src.websockets.limits import Limits
-from src.websockets.recovery import Recovery
-from src.websockets.redis_manager import RedisManager
+from src.websockets.recovery.recovery import Recovery
 from src.websockets.registry import SocketEvent
 from src.websockets.server import AsyncServer
 
@@ -38,8 +38,8 @@ def create_server(settings: Settings) -> AsyncServer:
         """A connection belongs to a login session, whatever token shows it."""
         return tokens.read_access(auth["token"]).session_id
 
-    memory = SocketMemory(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
-    channel = SocketChannel(settings.REDIS_DATABASE_URL, memory)
+    memory = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
+    channel = EventBus(settings.REDIS_DATABASE_URL, memory)
     server = AsyncServer(
         strict=settings.ENVIRONMENT.is_debug,
         explain=_outage,

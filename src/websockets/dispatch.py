@@ -13,8 +13,8 @@ from socketio.exceptions import (
 )
 
 from src.utils.wire import to_wire
+from src.websockets.engine.metrics import EVENT_SECONDS
 from src.websockets.errors import UNEXPECTED, ErrorBody, describe, refused
-from src.websockets.metrics import EVENT_SECONDS
 from src.websockets.registry import SocketEvent
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from typing import Any
 
 from fastapi import params
 
-from src.core.injection import Door, Plan, UnresolvableParameterError, ValidatedArguments, compile_plan
+from src.core.injection import EntryPoint, Plan, UnresolvableParameterError, ValidatedArguments, compile_plan
 
 _SPECIALS = frozenset({"sid", "environ", "auth", "event", "namespace", "arguments", "server"})
-_EVENT = Door(specials=_SPECIALS, connection=True, arguments=ValidatedArguments)
-_DISCONNECT = Door(specials=_SPECIALS | {"reason"}, connection=True, arguments=ValidatedArguments)
+_EVENT = EntryPoint(specials=_SPECIALS, connection=True, arguments=ValidatedArguments)
+_DISCONNECT = EntryPoint(specials=_SPECIALS | {"reason"}, connection=True, arguments=ValidatedArguments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from typing import Any, TypeVar, overload
 import socketio
 from fastapi import FastAPI, params
 
-from src.core.emissions import EVERYWHERE, Emissions
+from src.core.realtime.event_registry import EVERYWHERE, EventRegistry
 from src.utils.wire import to_wire
-from src.websockets.authorization import AuthorizingServer
 from src.websockets.dispatch import Dispatch, Middleware
+from src.websockets.engine.session_bound_server import SessionBoundServer
 from src.websockets.errors import ErrorBody
 from src.websockets.registry import SocketEvent, compile_event
 from src.websockets.router import SocketRouter
@@ -18,13 +18,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 M = TypeVar("M", bound=Middleware)
 
 
-class AsyncServer(AuthorizingServer):
+class AsyncServer(SessionBoundServer):
     """`socketio.AsyncServer` with dependency injection, validated payloads, acks and errors.
 
     Args:
         app: The application whose `dependency_overrides` and `state` the handlers share; `asgi` sets it as well.
-        strict: Raise `EmissionError` where something is sent that nobody declared, or in another shape: for debugging
-            and tests. A handler that does so fails with code 1011, and with the reason in the log.
+        strict: Raise `UndeclaredEventError` where something is sent that nobody declared, or in another shape: for
+            debugging and tests. A handler that does so fails with code 1011, and with the reason in the log.
         explain: Says which error an exception of a handler means, or None for what it is.
         options: `limits`, `recovery`, and those of `socketio.AsyncServer`.
 
@@ -44,7 +44,7 @@ class AsyncServer(AuthorizingServer):
         self.app = app
         self.strict = strict
         self.explain = explain
-        self.emissions = Emissions()
+        self.emissions = EventRegistry()
         self.emits({"error": ErrorBody}, namespace=EVERYWHERE)
         self.middlewares: list[Middleware] = []
         self._events: dict[tuple[str, str], SocketEvent] = {}
@@ -169,7 +169,7 @@ class AsyncServer(AuthorizingServer):
         """Emit as `socketio.AsyncServer` does; models, dates and the like may appear anywhere in the data.
 
         Raises:
-            EmissionError: The server is strict, and the event is not declared like this.
+            UndeclaredEventError: The server is strict, and the event is not declared like this.
         """
         self.check_emission(event, data, namespace or "/")
         await super().emit(event, to_wire(data), to, room, skip_sid, namespace, **options)
@@ -178,7 +178,7 @@ class AsyncServer(AuthorizingServer):
         """Compare what is about to be sent with its declaration; namespaces without injected handlers are left alone.
 
         Raises:
-            EmissionError: The server is strict, and the event is not declared like this.
+            UndeclaredEventError: The server is strict, and the event is not declared like this.
         """
         if self.strict and any(namespace == known for known, _ in self._events):
             self.emissions.check(event, data, namespace)

@@ -7,7 +7,7 @@ import socket
 import httpx
 import pytest
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from tests.people import People, Person
 from tests.served import Served
 from tests.uploads import CODES, CONTENT, FILES, committed, uploaded

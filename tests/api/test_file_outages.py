@@ -5,7 +5,7 @@ import time
 import httpx
 import pytest
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from tests.people import Person
 from tests.served import IMPATIENT, Served
 from tests.uploads import FILES, announced, begin, committed

@@ -9,9 +9,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from src.core.config_files import FileSettings
-from src.core.database import Resources
-from src.core.storage import Part
+from src.core.config.files import FileSettings
+from src.core.resources import Resources
+from src.core.storage.port import Part
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.models.file import File

@@ -4,12 +4,12 @@ from typing import Any
 import httpx
 import pytest
 
-from src.core.database import Resources
 from src.core.effects import TaskCall
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.models.notice import Notice
 from src.services.notice import NoticeService
-from src.services.task_outbox import TaskOutboxService
+from src.services.outbox import OutboxService
 from src.utils.date import utc_now
 from tests.people import Person
 
@@ -45,7 +45,7 @@ class TestPublish:
             async def send(self, call: TaskCall) -> None:
                 sent.append(call)
 
-        monkeypatch.setattr(resources, "tasks", TaskOutboxService(Publisher()))  # type: ignore[arg-type]  # it sends only
+        monkeypatch.setattr(resources, "tasks", OutboxService(Publisher()))  # type: ignore[arg-type]  # it sends only
         key = (await publish(client, admin)).json()["data"]["id"]
         assert ("notices.announce", {"notice_id": key}) in [(call.name, call.kwargs) for call in sent]
 

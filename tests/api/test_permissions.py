@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import col, select, update
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.permission import PermissionCRUD
 from src.models.role import Role

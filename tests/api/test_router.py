@@ -4,7 +4,7 @@ from typing import Any
 import httpx
 import pytest
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.route import RouteCRUD
 from src.main import register_routes, rest

@@ -12,10 +12,10 @@ from sqlalchemy import text
 from sqlmodel import col, delete
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from src.core.database import Resources
 from src.core.effects import TaskCall
-from src.core.emissions import EmissionError
 from src.core.exceptions import ConflictError
+from src.core.realtime.event_registry import UndeclaredEventError
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.deps.database import UnitOfWorkDep
 from src.middlewares.errors import install_error_handlers
@@ -38,7 +38,7 @@ class Sinks:
 
     def check(self, event: str, data: object) -> None:
         if event == "undeclared":
-            raise EmissionError(event)
+            raise UndeclaredEventError(event)
 
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         if event == "broken":
@@ -125,7 +125,7 @@ class TestRollback:
     async def test_an_event_that_clients_do_not_expect_is_one(
         self, resources: Resources, notice: Notice, sinks: Sinks
     ) -> None:
-        with pytest.raises(EmissionError):
+        with pytest.raises(UndeclaredEventError):
             await self.fail(resources, notice, "undeclared")
         assert not await is_stored(resources, notice.id)
 

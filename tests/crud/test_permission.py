@@ -2,7 +2,7 @@ from uuid import uuid4
 
 import pytest
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.crud.permission import PermissionCRUD, Verdict
 from src.crud.session import session_key
 
@@ -68,29 +68,29 @@ class TestChange:
     @pytest.mark.parametrize("everybody", [False, True])
     async def test_it_outdates_what_is_cached(self, cache: PermissionCRUD, user: User, *, everybody: bool) -> None:
         await fill(cache, user, CODE)
-        mark = await cache.unsettle(None if everybody else user.id)
-        await cache.settle(mark, None if everybody else user.id)
+        mark = await cache.begin_invalidation(None if everybody else user.id)
+        await cache.commit_invalidation(mark, None if everybody else user.id)
         assert isinstance(await check(cache, user), str)
 
     @pytest.mark.parametrize("everybody", [False, True])
     async def test_nothing_is_stored_while_it_is_under_way(
         self, cache: PermissionCRUD, user: User, *, everybody: bool
     ) -> None:
-        mark = await cache.unsettle(None if everybody else user.id)
+        mark = await cache.begin_invalidation(None if everybody else user.id)
         await fill(cache, user, CODE)
         stored = await check(cache, user)
-        await cache.settle(mark, None if everybody else user.id)
+        await cache.commit_invalidation(mark, None if everybody else user.id)
         assert isinstance(stored, str)
 
     async def test_an_old_stamp_fills_nothing(self, cache: PermissionCRUD, user: User) -> None:
         stamp = str(await check(cache, user))
-        await cache.settle(await cache.unsettle(user.id), user.id)
+        await cache.commit_invalidation(await cache.begin_invalidation(user.id), user.id)
         assert not await cache.fill(user.id, stamp, [CODE], 60)
 
     async def test_one_that_is_over_does_not_end_another(self, cache: PermissionCRUD, user: User) -> None:
-        first = await cache.unsettle(user.id)
-        await cache.unsettle(user.id)
-        await cache.settle(first, user.id)
+        first = await cache.begin_invalidation(user.id)
+        await cache.begin_invalidation(user.id)
+        await cache.commit_invalidation(first, user.id)
         await fill(cache, user, CODE)
         assert isinstance(await check(cache, user), str)
 

@@ -10,10 +10,10 @@ from pydantic import BaseModel as Schema
 from pydantic import SecretStr
 from sqlmodel import Field
 
-from src.core.database import Resources
 from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError, PreconditionFailedError
-from src.core.query import Selection, Total
-from src.core.sql import SQLDatabase
+from src.core.query import QuerySpec, Total
+from src.core.resources import Resources
+from src.core.stores.sql import SQLDatabase
 from src.core.unit_of_work import UnitOfWork
 from src.crud.base import BaseCRUD
 from src.crud.crud_beanie import BaseBeanieCRUD
@@ -56,9 +56,9 @@ class PageOf:
     page: int = 1
     page_size: int = 3
     total: Total = Total.EXACT
-    wanted: Selection = field(default_factory=Selection)
+    wanted: QuerySpec = field(default_factory=QuerySpec)
 
-    def selection(self) -> Selection:
+    def selection(self) -> QuerySpec:
         return self.wanted
 
 
@@ -66,9 +66,9 @@ class PageOf:
 class PartOf:
     cursor: str = ""
     limit: int = 3
-    wanted: Selection = field(default_factory=Selection)
+    wanted: QuerySpec = field(default_factory=QuerySpec)
 
-    def selection(self) -> Selection:
+    def selection(self) -> QuerySpec:
         return self.wanted
 
 
@@ -218,7 +218,7 @@ class TestFilters:
     @pytest.mark.parametrize("text", ["a/b", "/", "50%", "%\\", "\\", "_", "*", "(", "$"])
     async def test_take_text_as_it_stands(self, items: BaseCRUD[Any], text: str) -> None:
         await items.create_many([{"name": f"{text} beginning"}, {"name": f"end {text}"}, {"name": "a.b 50.plain"}])
-        wanted = Selection(keyword=text, searched=("name",))
+        wanted = QuerySpec(keyword=text, searched=("name",))
         found = [await items.count({f"name__{operator}": text}) for operator in ("contains", "starts")]
         assert (found, (await items.page(PageOf(wanted=wanted)))[1]) == ([2, 1], 2)
 
@@ -246,7 +246,7 @@ class TestShapedRows:
         assert shown == [Shown(name=row.name, maybe=row.maybe) for row in rows]
 
     async def test_come_in_pages_with_a_total(self, ten: BaseCRUD[Any]) -> None:
-        wanted = Selection(where={"number": 0}, keyword="na%", searched=("name",))
+        wanted = QuerySpec(where={"number": 0}, keyword="na%", searched=("name",))
         shown, total = await ten.shaped(Shown).page(PageOf(2, wanted=wanted))
         assert ([row.name for row in shown], total) == (["Na%me_09"], 4)
 
@@ -256,7 +256,7 @@ class TestShapedRows:
     ) -> None:
         seen, cursor, following = [], "", None
         for _ in range(4):
-            rows, following = await ten.shaped(Shown).cursor(PartOf(cursor, wanted=Selection(order=order)))
+            rows, following = await ten.shaped(Shown).cursor(PartOf(cursor, wanted=QuerySpec(order=order)))
             seen += [row.name for row in rows]
             cursor = following or ""
         assert (seen, following) == ([row.name for row in await ten.list(order=order)], None)
@@ -285,7 +285,7 @@ class TestLists:
 
     @pytest.mark.parametrize("order", ORDERS, ids=",".join)
     async def test_are_the_same_by_page(self, ten: BaseCRUD[Any], order: tuple[str, ...]) -> None:
-        wanted = Selection(order=order)
+        wanted = QuerySpec(order=order)
         pages = [(await ten.page(PageOf(page, wanted=wanted)))[0] for page in range(1, 5)]
         assert [row.id for page in pages for row in page] == [row.id for row in await ten.list(order=order)]
 
@@ -293,13 +293,13 @@ class TestLists:
     async def test_are_the_same_by_cursor(self, ten: BaseCRUD[Any], order: tuple[str, ...]) -> None:
         seen, cursor, following = [], "", None
         for _ in range(4):
-            rows, following = await ten.cursor(PartOf(cursor, wanted=Selection(order=order)))
+            rows, following = await ten.cursor(PartOf(cursor, wanted=QuerySpec(order=order)))
             seen += [row.id for row in rows]
             cursor = following or ""
         assert (seen, following) == ([row.id for row in await ten.list(order=order)], None)
 
     async def test_by_cursor_are_not_shifted_by_an_insert(self, ten: BaseCRUD[Any]) -> None:
-        wanted = Selection(order=("-id",))
+        wanted = QuerySpec(order=("-id",))
         first, cursor = await ten.cursor(PartOf(wanted=wanted))
         await ten.create({"name": "new"})
         second, _ = await ten.cursor(PartOf(cursor or "", wanted=wanted))
@@ -310,13 +310,13 @@ class TestLists:
         assert (await ten.page(PageOf(total=total)))[1] == told
 
     async def test_find_a_keyword(self, ten: BaseCRUD[Any]) -> None:
-        wanted = Selection(keyword="ME_05", searched=("name",))
+        wanted = QuerySpec(keyword="ME_05", searched=("name",))
         assert [row.name for row in (await ten.page(PageOf(wanted=wanted)))[0]] == ["Na%me_05"]
 
 
 class TestACursor:
-    @pytest.mark.parametrize("wanted", [Selection(order=("number",)), Selection(where={"number": 1})])
-    async def test_serves_its_own_list_alone(self, ten: BaseCRUD[Any], wanted: Selection) -> None:
+    @pytest.mark.parametrize("wanted", [QuerySpec(order=("number",)), QuerySpec(where={"number": 1})])
+    async def test_serves_its_own_list_alone(self, ten: BaseCRUD[Any], wanted: QuerySpec) -> None:
         _, cursor = await ten.cursor(PartOf())
         with pytest.raises(InvalidInputError):
             await ten.cursor(PartOf(cursor or "", wanted=wanted))

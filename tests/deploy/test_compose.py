@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # comes with pre-commit, without types
 
-from src.core.config_stores import MongoSettings, RedisSettings, S3Settings, SQLSettings
-from src.local.stores import needed_stores
+from scripts.local.stores import needed_stores
+from src.core.config.stores import MongoSettings, RedisSettings, S3Settings, SQLSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from src.local.credentials import rsa_private_key
+from scripts.local.credentials import rsa_private_key
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTS = {

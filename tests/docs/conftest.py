@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from scripts.local.ports import Ports
 from src.core.config import settings
-from src.local.ports import Ports
 from tests.databases import own_databases
 from tests.docs.readme import ROOT
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from src.core import config
-from src.core.config_stores import SettingsGroup
+from src.core.config.stores import SettingsGroup
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN, FOREIGN = (

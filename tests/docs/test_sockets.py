@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from src.core.config import settings
-from src.core.config_sockets import SocketSettings
+from src.core.config.sockets import SocketSettings
 from src.main import server
 from src.websockets import errors
 from src.websockets.app import describe
@@ -60,5 +60,5 @@ class TestTheTables:
         assert set(re.findall(r"`(SOCKETIO_\w+)`", PAGE)) == fields
 
     def test_name_every_metric(self) -> None:
-        code = (ROOT / "src/websockets/metrics.py").read_text()
+        code = (ROOT / "src/websockets/engine/metrics.py").read_text()
         assert set(re.findall(r"`(socketio_\w+)`", PAGE)) == set(re.findall(r'"(socketio_\w+)"', code))

@@ -6,7 +6,7 @@ from fastapi import FastAPI, HTTPException
 from starlette.responses import StreamingResponse
 
 from src.core.exceptions import ConflictError, ServiceUnavailableError, TooManyRequestsError
-from src.core.route import RouteRegistry
+from src.core.routing.registry import RouteRegistry
 from src.middlewares.errors import install_error_handlers
 from src.middlewares.request import RequestMiddleware
 

@@ -3,7 +3,7 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from tests.login import encrypted
 from tests.people import PASSWORD, People, Person
 from tests.served import Served

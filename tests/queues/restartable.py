@@ -8,8 +8,8 @@ from typing import Self
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis
 
-from src.local.ports import LOOPBACK
-from src.local.wheel import locate
+from scripts.local.ports import LOOPBACK
+from scripts.local.wheel import locate
 from src.queues.celery import Celery
 from tests.queues.conftest import free_port, wait_until
 

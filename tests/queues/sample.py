@@ -12,7 +12,7 @@ from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from src.core.database import current_resources
+from src.core.resources import current_resources
 from src.deps.database import RedisDep, SessionDep, UnitOfWorkDep
 from src.queues.app import app
 from src.queues.progress import progress

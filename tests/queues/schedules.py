@@ -12,7 +12,7 @@ from sqlmodel import delete
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config import settings
-from src.core.sql import create_engine
+from src.core.stores.sql import create_engine
 from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.queues.app import app

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from src.queues.celery import Celery
-from src.queues.loop import process_loop
+from src.queues.pool.event_loop import process_loop
 from src.queues.task import AsyncTask
 from tests.queues import sample
 

@@ -3,12 +3,12 @@ from typing import Annotated
 import pytest
 from pydantic import ValidationError
 
-from src.schemas.base import Text
+from src.schemas.base import SafeStr
 from src.schemas.query import PageQuery, SortBy
 
 
 class ItemQuery(PageQuery):
-    sort: Annotated[Text, SortBy("create_time", "name")] = ""
+    sort: Annotated[SafeStr, SortBy("create_time", "name")] = ""
 
 
 class TestSort:

@@ -5,8 +5,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from src.core.database import Resources
-from src.core.token import TokenIssuer
+from src.core.resources import Resources
+from src.core.security.token import TokenIssuer
 from src.main import app
 from tests.people import People, Person
 

@@ -8,7 +8,7 @@ import pytest
 
 from src.api import access
 from src.core.config import settings
-from src.core.route import RouteInfo
+from src.core.routing.registry import RouteInfo
 from src.main import rest
 from tests.people import People
 

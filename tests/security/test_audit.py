@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlmodel import col, delete, select
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.models.outbox import OutboxMessage
 from src.services.audit import AuditService

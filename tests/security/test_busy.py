@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from src.core.database import Resources
-from src.core.hashing import HashPool
+from src.core.resources import Resources
+from src.core.security.hashing import HashPool
 from tests.login import log_in
 from tests.people import People, Person
 

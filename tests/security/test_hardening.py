@@ -15,11 +15,11 @@ from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from src.core.config import CorsSettings
-from src.core.database import Resources, create_redis
-from src.core.route import RouteRegistry
-from src.core.sql import create_engine
-from src.core.store_errors import as_unavailable
+from src.core.config.settings import CorsSettings
+from src.core.resources import Resources, create_redis
+from src.core.routing.registry import RouteRegistry
+from src.core.stores.errors import as_unavailable
+from src.core.stores.sql import create_engine
 from src.services.challenge import ChallengeService
 from tests.conftest import ROOT
 from tests.people import People, Person

@@ -17,11 +17,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
-from src.core.config_auth import AuthSettings
-from src.core.credential import CredentialBox
-from src.core.database import Resources
+from src.core.config.auth import AuthSettings
 from src.core.exceptions import UnauthorizedError
-from src.core.token import TokenIssuer
+from src.core.resources import Resources
+from src.core.security.credential import CredentialBox
+from src.core.security.token import TokenIssuer
 from src.services.challenge import ChallengeService
 from tests.core.conftest import pem
 from tests.login import encrypted, fetch_key

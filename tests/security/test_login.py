@@ -15,8 +15,8 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from src.core.database import Resources
-from src.core.hashing import P, R
+from src.core.resources import Resources
+from src.core.security.hashing import P, R
 from src.main import app
 from src.utils.password import hash_password, verify_password
 from src.utils.rsa import public_pem

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from tests.people import PASSWORD, Person
 from tests.served import Served, serve
 

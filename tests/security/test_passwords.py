@@ -9,7 +9,7 @@ from sqlmodel import select
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from src.core.config import settings
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.models.user import User
 from src.utils.password import hash_password, verify_password

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlmodel import col, update
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.session import session_key
 from src.models.user import User

@@ -6,7 +6,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from tests.people import People, Person
 from tests.served import Served
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from tests.login import log_in
 from tests.people import USER_AGENT, People, Person
 

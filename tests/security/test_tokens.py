@@ -12,7 +12,7 @@ import httpx
 import jwt
 import pytest
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.utils.jwt import key_id
 from tests.login import fetch_key, log_in
 from tests.people import People, Person

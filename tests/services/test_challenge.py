@@ -2,7 +2,7 @@ import secrets
 
 import pytest
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.services.challenge import ChallengeService
 
 NOW = 1_800_000_000

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from src.core.config_files import FileSettings
-from src.core.database import Resources
-from src.core.storage import Part
+from src.core.config.files import FileSettings
+from src.core.resources import Resources
+from src.core.storage.port import Part
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.models.file import File, FileStatus
@@ -68,7 +68,7 @@ class TestComparing:
     @pytest.fixture(autouse=True)
     def _page(self, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(file_reconciliation, "BATCH", page)
-        monkeypatch.setattr("src.core.minio_storage.BATCH", page)
+        monkeypatch.setattr("src.core.storage.minio_storage.BATCH", page)
 
     @pytest.mark.usefixtures("impatient")
     async def test_removes_objects_without_a_row(self, uow: UnitOfWork, resources: Resources) -> None:

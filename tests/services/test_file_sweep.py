@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from src.core.database import Resources
 from src.core.exceptions import ServiceUnavailableError
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.models.file import File, FileStatus

@@ -10,8 +10,8 @@ import pytest
 from celery import states
 from sqlmodel import delete
 
-from src.core.database import Resources
-from src.core.run_event import STREAM, RunEvent
+from src.core.resources import Resources
+from src.core.tasks.run_event import STREAM, RunEvent
 from src.crud.run_event import RunEventCRUD
 from src.crud.task_run import TaskRunCRUD
 from src.models.task_run import RunState, TaskRun

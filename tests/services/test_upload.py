@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from src.core.config_files import FileSettings
-from src.core.database import Resources
+from src.core.config.files import FileSettings
 from src.core.exceptions import ConflictError, NotFoundError
-from src.core.storage import Part
+from src.core.resources import Resources
+from src.core.storage.port import Part
 from src.crud.file import FileCRUD
 from src.models.file import File, FileStatus
 from src.models.user import User

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from src.core.config import settings
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.main import app as product
 from src.main import rest
 from src.main import server as product_server

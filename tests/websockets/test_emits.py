@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from src.core.emissions import EmissionError
+from src.core.realtime.event_registry import UndeclaredEventError
 from src.websockets.params import Server
 from src.websockets.router import SocketRouter
 from src.websockets.server import AsyncServer
@@ -53,7 +53,7 @@ class TestStrictServer:
         assert (await (await connect()).call("say"))["code"] == 1011
         [record] = [record for record in caplog.records if record.name == "src.websockets.dispatch"]
         assert record.exc_info
-        assert isinstance(record.exc_info[1], EmissionError)
+        assert isinstance(record.exc_info[1], UndeclaredEventError)
 
     async def test_takes_declarations_for_events_of_services(self, sio: AsyncServer, connect: Connect) -> None:
         sio.on("ask")(lambda: None)

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from src.core.config import settings
-from src.core.database import Resources
 from src.core.exceptions import UnauthorizedError
-from src.core.token import AccessClaims
+from src.core.resources import Resources
+from src.core.security.token import AccessClaims
 from src.queues.emitter import RedisEmitter
 from tests.people import People, Person
 from tests.websockets.conftest import Join, Peer

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from src.core.config import settings
-from src.core.emissions import Emissions
+from src.core.realtime.event_registry import EventRegistry
 from src.core.unit_of_work import UnitOfWork
 from src.models.notice import Notice
 from src.queues.emitter import RedisEmitter
@@ -54,7 +54,9 @@ class TestAnnouncing:
 
     async def test_reaches_everyone_from_a_worker(self, people: People, visit: Visit, notice: Notice) -> None:
         client = await visit(await people.create())
-        async with aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, promised=Emissions(SERVICE_EVENTS))) as worker:
+        async with aclosing(
+            RedisEmitter(settings.REDIS_DATABASE_URL, declared=EventRegistry(SERVICE_EVENTS))
+        ) as worker:
             announced = NoticeResponse.model_validate(notice)
             worker.check("notice.published", announced)
             await worker.emit("notice.published", announced)

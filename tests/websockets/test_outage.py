@@ -15,9 +15,9 @@ import httpx
 import pytest
 import redis
 
-from src.core.database import Resources
-from src.core.socket_channel import ATTEMPT_SECONDS
-from src.local.wheel import locate
+from scripts.local.wheel import locate
+from src.core.realtime.event_bus import ATTEMPT_SECONDS
+from src.core.resources import Resources
 from src.models.user import User
 from src.queues.emitter import RedisEmitter
 from tests.login import log_in

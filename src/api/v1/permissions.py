@@ -4,7 +4,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from src.deps.permission import AuthorityDep, ExplanationServiceDep, require_permission
-from src.schemas.base import Text
+from src.schemas.base import SafeStr
 from src.schemas.permission import PermissionExplanation
 from src.schemas.response import Response, ok
 
@@ -20,8 +20,10 @@ async def list_my_permissions(actor: AuthorityDep) -> Response[list[str]]:
 @router.get("/explain")
 async def explain_permission(
     user_id: Annotated[UUID, Query(alias="userId")],
-    method: Annotated[Text, Query(min_length=1, max_length=10)],
-    path: Annotated[Text, Query(min_length=1, max_length=255, description="With its templates, as in the registry.")],
+    method: Annotated[SafeStr, Query(min_length=1, max_length=10)],
+    path: Annotated[
+        SafeStr, Query(min_length=1, max_length=255, description="With its templates, as in the registry.")
+    ],
     explanations: ExplanationServiceDep,
 ) -> Response[PermissionExplanation]:
     """Whether a user may call a route, and which role decides."""

@@ -3,11 +3,11 @@
 A *door* (the Socket.IO server, the Celery app) says what it can supply, compiles each handler when it is registered and
 runs the plan for every event or task. Handlers and dependencies are written as for FastAPI, and are the same objects:
 
-    TASKS = Door()                                        # unmarked parameters are the task's own arguments
+    TASKS = EntryPoint()                                        # unmarked parameters are the task's own arguments
     plan = compile_plan(function, TASKS)                  # at registration; raises UnresolvableParameterError
     result = await plan.run(args, kwargs)                 # each time; generators are closed when it returns
 
-    EVENTS = Door(specials=frozenset({"sid"}), connection=True, arguments=ValidatedArguments)
+    EVENTS = EntryPoint(specials=frozenset({"sid"}), connection=True, arguments=ValidatedArguments)
     SID = Annotated[str, Special("sid")]
     await compile_plan(handler, EVENTS).run(payload, specials={"sid": sid}, connection=make_request)
 
@@ -18,7 +18,7 @@ dependency out of the thread pool.
 
 from src.core.injection.arguments import NativeArguments, ValidatedArguments
 from src.core.injection.compiler import compile_plan
-from src.core.injection.door import Door
+from src.core.injection.entry_point import EntryPoint
 from src.core.injection.errors import FieldError, PayloadError, UnresolvableParameterError
 from src.core.injection.invoke import on_loop
 from src.core.injection.parameters import EMPTY, Special, read_return
@@ -26,7 +26,7 @@ from src.core.injection.plan import Plan
 
 __all__ = [
     "EMPTY",
-    "Door",
+    "EntryPoint",
     "FieldError",
     "NativeArguments",
     "PayloadError",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fastapi import params
 
 from src.core.injection.connection import Read, compile_read
-from src.core.injection.door import Door
+from src.core.injection.entry_point import EntryPoint
 from src.core.injection.errors import UnresolvableParameterError
 from src.core.injection.invoke import compile_invoke, is_generator
 from src.core.injection.parameters import Parameter, Special, read_parameters
@@ -15,7 +15,7 @@ from src.core.injection.plan import Call, Overrides, Plan, Step
 
 
 def compile_plan(
-    handler: Call, door: Door, *, dependencies: Sequence[params.Depends] = (), overrides: Overrides | None = None
+    handler: Call, door: EntryPoint, *, dependencies: Sequence[params.Depends] = (), overrides: Overrides | None = None
 ) -> Plan:
     """Analyse a handler's signature, and those of its dependencies, once.
 
@@ -34,7 +34,7 @@ def compile_plan(
     return compiler.finish(partial(_recompile, handler, door, dependencies))
 
 
-def _recompile(handler: Call, door: Door, dependencies: Sequence[params.Depends], overrides: Overrides) -> Plan:
+def _recompile(handler: Call, door: EntryPoint, dependencies: Sequence[params.Depends], overrides: Overrides) -> Plan:
     return compile_plan(handler, door, dependencies=dependencies, overrides=overrides)
 
 
@@ -47,7 +47,7 @@ class _Draft(NamedTuple):
 
 
 class _Compiler:
-    def __init__(self, handler: Call, door: Door, overrides: Overrides) -> None:
+    def __init__(self, handler: Call, door: EntryPoint, overrides: Overrides) -> None:
         self.handler = handler
         self.door = door
         self.overrides = overrides

@@ -2,7 +2,7 @@ import time
 
 from src.core.effects import session_room, user_room
 from src.core.exceptions import PermissionDeniedError
-from src.core.token import AccessClaims
+from src.core.security.token import AccessClaims
 from src.deps.auth import SessionServiceDep, UserAccessJWTDep
 from src.deps.database import ResourcesDep
 from src.deps.permission import PermissionServiceDep

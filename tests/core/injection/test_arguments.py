@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
-from src.core.injection import Door, PayloadError, ValidatedArguments, compile_plan
+from src.core.injection import EntryPoint, PayloadError, ValidatedArguments, compile_plan
 
-CLIENT = Door(arguments=ValidatedArguments)
+CLIENT = EntryPoint(arguments=ValidatedArguments)
 
 
 class Message(BaseModel):
@@ -30,13 +30,13 @@ class TestNativeArguments:
         async def handler(count: int) -> Any:
             return count
 
-        assert await compile_plan(handler, Door()).run(("one",)) == "one"
+        assert await compile_plan(handler, EntryPoint()).run(("one",)) == "one"
 
     async def test_a_wrong_call_is_the_callers_type_error(self) -> None:
         async def handler(count: int) -> None: ...
 
         with pytest.raises(TypeError, match="missing a required argument: 'count'"):
-            await compile_plan(handler, Door()).run()
+            await compile_plan(handler, EntryPoint()).run()
 
 
 class TestValidatedArguments:

@@ -8,9 +8,9 @@ from fastapi.security import APIKeyHeader, HTTPBearer, OAuth2PasswordBearer
 from pydantic import AfterValidator
 from starlette.requests import HTTPConnection
 
-from src.core.injection import Door, PayloadError, ValidatedArguments, compile_plan
+from src.core.injection import EntryPoint, PayloadError, ValidatedArguments, compile_plan
 
-CLIENT = Door(connection=True, arguments=ValidatedArguments)
+CLIENT = EntryPoint(connection=True, arguments=ValidatedArguments)
 SCOPE = {
     "type": "http",
     "method": "GET",

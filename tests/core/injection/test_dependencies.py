@@ -9,9 +9,9 @@ import pytest
 from fastapi import Depends
 from typing_extensions import TypeAliasType
 
-from src.core.injection import Door, Special, compile_plan, on_loop
+from src.core.injection import EntryPoint, Special, compile_plan, on_loop
 
-TASK = Door(specials=frozenset({"sid"}))
+TASK = EntryPoint(specials=frozenset({"sid"}))
 SID = Annotated[str, Special("sid")]
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
-from src.core.injection import Door, Special, ValidatedArguments, compile_plan
+from src.core.injection import EntryPoint, Special, ValidatedArguments, compile_plan
 
-CLIENT = Door(specials=frozenset({"sid"}), connection=True, arguments=ValidatedArguments)
+CLIENT = EntryPoint(specials=frozenset({"sid"}), connection=True, arguments=ValidatedArguments)
 SID = Annotated[str, Special("sid")]
 
 

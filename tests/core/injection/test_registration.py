@@ -21,12 +21,12 @@ from fastapi.security import SecurityScopes
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from src.core.injection import Door, Special, UnresolvableParameterError, ValidatedArguments, compile_plan
+from src.core.injection import EntryPoint, Special, UnresolvableParameterError, ValidatedArguments, compile_plan
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-CLIENT = Door(specials=frozenset({"sid"}), connection=True, arguments=ValidatedArguments)
+CLIENT = EntryPoint(specials=frozenset({"sid"}), connection=True, arguments=ValidatedArguments)
 
 
 class Headers(BaseModel):
@@ -97,7 +97,7 @@ class TestRefusal:
 
         handler.__annotations__["text"] = annotation
         with pytest.raises(UnresolvableParameterError, match="no HTTP connection"):
-            compile_plan(handler, Door())
+            compile_plan(handler, EntryPoint())
 
 
 class TestAcceptance:

@@ -1,0 +1,78 @@
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from typing_extensions import override
+
+from scripts.local.children import Children
+from scripts.local.credentials import Credentials
+from scripts.local.ports import LOOPBACK, is_busy
+from scripts.local.process import Process
+from scripts.local.store import Store
+from scripts.local.wheel import locate
+
+USER = DATABASE = "app"
+
+
+class MongoDB(Store):
+    """SecantusDB, in a process of its own; its licence and ours do not mix, so nothing here imports it."""
+
+    name = "MongoDB"
+    key = "mongodb"
+    settings = ("MONGO_DATABASE_URL", "MONGO_HOST")
+
+    def __init__(self, data: Path, port: int, credentials: Credentials, configured: Mapping[str, str]) -> None:
+        super().__init__(data, port, credentials, configured)
+        locate("secantus", "__main__.py", self.name)
+
+    @override
+    def launch(self, children: Children) -> None:
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        has_user = self.directory / "has-user"
+        if has_user.exists():
+            children.start(self._process("--auth"))
+            return
+        open_server = children.start(self._process())  # a user can only be made while nobody has to be one
+        while not self._create_user():
+            children.check()
+            children.pause(0.05)
+        has_user.touch()
+        children.replace(open_server, self._process("--auth"))  # killing loses nothing: each commit is on the disk
+
+    @override
+    def is_ready(self) -> bool:
+        return self._command(self.environment["MONGO_DATABASE_URL"], {"ping": 1}) is not None
+
+    @property
+    @override
+    def environment(self) -> dict[str, str]:
+        options = "authSource=admin&directConnection=true"
+        return {"MONGO_DATABASE_URL": f"mongodb://{USER}:{self.password}@{LOOPBACK}:{self.port}/{DATABASE}?{options}"}
+
+    def _create_user(self) -> bool:
+        url = f"mongodb://{LOOPBACK}:{self.port}/?directConnection=true"
+        users = self._command(url, {"usersInfo": USER})
+        if users is None:
+            return False
+        verb = "updateUser" if users["users"] else "createUser"
+        return self._command(url, {verb: USER, "pwd": self.password, "roles": ["root"]}) is not None
+
+    def _process(self, *flags: str) -> Process:
+        address = ["--host", LOOPBACK, "--port", str(self.port)]
+        command = [sys.executable, "-m", "secantus", *address, "--storage-path", str(self.directory / "data")]
+        # A home of its own keeps it from reading a configuration in the user's.
+        environment = {"HOME": str(self.directory)}
+        return Process(self.name, [*command, "--sync-on-commit", *flags], self.log, environment, patience_seconds=5)
+
+    def _command(self, url: str, command: dict[str, object]) -> dict[str, object] | None:
+        """The answer of the admin database, None when there is none."""
+        if not is_busy(LOOPBACK, self.port):
+            return None  # the client would wait half a second for its second attempt
+        from pymongo import MongoClient  # here, while the servers start: clients take a second to import
+        from pymongo.errors import PyMongoError
+
+        try:
+            with MongoClient[dict[str, object]](url, serverSelectionTimeoutMS=500, timeoutMS=2000) as client:
+                return client.admin.command(command)
+        except PyMongoError:
+            return None

@@ -1,0 +1,71 @@
+"""Which port serves what: the API's own, and the four after it.
+
+PORT      API                PORT + 1  PostgreSQL        PORT + 2  Redis
+                             PORT + 3  MongoDB           PORT + 4  S3
+"""
+
+import random
+import socket
+from dataclasses import dataclass
+from typing import Self
+
+from scripts.local.errors import LocalError
+
+DEFAULT_PORT = "16000"
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """One port per store, all on the loopback address."""
+
+    postgresql: int
+    redis: int
+    mongodb: int
+    s3: int
+
+    @classmethod
+    def after(cls, port: int) -> Self:
+        """Those that follow the API's."""
+        return cls(*range(port + 1, port + 5))
+
+    @classmethod
+    def free(cls) -> Self:
+        """Free ones below 32768, where the kernel gives none to outgoing connections."""
+        candidates = random.sample(range(20_000, 32_768), k=200)
+        return cls(*[port for port in candidates if not is_busy(LOOPBACK, port)][:4])
+
+
+def parse_port(text: str) -> int:
+    """The API's port.
+
+    Raises:
+        LocalError: It is no number, or leaves no room for the stores.
+    """
+    if not (text.isdecimal() and 0 < int(text) <= 65_535 - 4):
+        raise LocalError(f"PORT must be a number from 1 to {65_535 - 4}, not {text!r}.")
+    return int(text)
+
+
+def is_busy(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ended connections do not count
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+def require_free(host: str, port: int, name: str) -> None:
+    """Refuse to start on a port that somebody else uses.
+
+    Raises:
+        LocalError: Naming the port and the setting that moves it.
+    """
+    if is_busy(host, port):
+        raise LocalError(
+            f"Port {port} ({name}) is in use. Set PORT: the API listens there, its stores on the four ports after it."
+        )

@@ -1,0 +1,88 @@
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from os import environ
+from pathlib import Path
+
+from scripts.local.children import Children
+from scripts.local.credentials import Credentials, rsa_private_key
+from scripts.local.directory import locked
+from scripts.local.errors import LocalError
+from scripts.local.mongodb import MongoDB
+from scripts.local.ports import LOOPBACK, Ports, require_free
+from scripts.local.postgresql import PostgreSQL
+from scripts.local.redis import Redis
+from scripts.local.s3 import S3
+from scripts.local.store import Store
+
+STORES: tuple[type[Store], ...] = (PostgreSQL, Redis, S3, MongoDB)
+START_SECONDS = 30
+
+
+def needed_stores(configured: Mapping[str, str]) -> list[type[Store]]:
+    """Those that the user does not bring."""
+    return [kind for kind in STORES if not kind.is_configured(configured)]
+
+
+def start_stores(directory: Path, ports: Ports, configured: Mapping[str, str], children: Children) -> dict[str, str]:
+    """Start what is needed, all at once, and wait until each answers.
+
+    Args:
+        directory: The data directory, locked by the caller.
+        ports: Where they listen.
+        configured: The settings that exist already; their stores are not started and their keys not replaced.
+        children: Takes the processes.
+
+    Returns:
+        The environment variables that lead the application to the stores, and its keys.
+
+    Raises:
+        LocalError: A package is missing, a port is busy, or a server ended or stays silent.
+    """
+    credentials = Credentials.load(directory)
+    stores = [kind(directory, getattr(ports, kind.key), credentials, configured) for kind in needed_stores(configured)]
+    for store in stores:
+        require_free(LOOPBACK, store.port, store.name)
+    for store in stores:
+        store.launch(children)
+    keys = {
+        "ACCESS_TOKEN_KEY": credentials.access_token,
+        "REFRESH_TOKEN_KEY": credentials.refresh_token,
+        "RSA_PRIVATE_KEY": str(rsa_private_key(directory)),
+    }
+    _wait_until_ready(stores, children)
+    variables = {name: value for name, value in keys.items() if not configured.get(name)}
+    for store in stores:
+        variables |= store.environment
+    return variables
+
+
+def _wait_until_ready(stores: list[Store], children: Children) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    for store in stores:
+        while not store.is_ready():
+            children.check()
+            if time.monotonic() > deadline:
+                raise LocalError(f"{store.name} does not answer on port {store.port}; its output: {store.log.path}")
+            children.pause(0.03)
+
+
+@contextmanager
+def embedded_stores(directory: Path, ports: Ports | None = None) -> Iterator[dict[str, str]]:
+    """Run the stores that the environment does not configure, for as long as the context lasts.
+
+    Call it from the main thread: the servers stop with the thread that started them.
+
+    Args:
+        directory: The data directory; root should choose one that other users can pass to, such as below /tmp.
+        ports: Free ones when None.
+
+    Yields:
+        The environment variables to set.
+    """
+    with locked(directory, "an embedded session"):
+        children = Children(directory)
+        try:
+            yield start_stores(directory, ports or Ports.free(), environ, children)
+        finally:
+            children.stop()

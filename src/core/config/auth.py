@@ -1,0 +1,159 @@
+"""Keys, lifetimes and limits of authentication."""
+
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import Field, SecretStr, field_validator
+
+from src.core.config.stores import ConfigurationError, SettingsGroup
+from src.utils.password_policy import weakness
+
+MINIMUM_KEY_BYTES = 32
+MINIMUM_RSA_BITS = 3072
+
+# What examples and templates show; none of these protects anything.
+_PLACEHOLDERS = ("your", "change", "secret", "example", "placeholder", "password", "123456")
+
+Key = Annotated[SecretStr, Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(48)))]
+
+
+class AuthSettings(SettingsGroup):
+    """Tokens, the RSA key of the login, and registration.
+
+    Keys that are not set are made up at start, which serves one process in development; deployed processes refuse to
+    start without them. The previous keys stay valid for verification while keys are rotated.
+    """
+
+    access_token_key: Key = Field(alias="ACCESS_TOKEN_KEY")
+    refresh_token_key: Key = Field(alias="REFRESH_TOKEN_KEY")
+    access_token_previous_key: SecretStr | None = Field(None, alias="ACCESS_TOKEN_PREVIOUS_KEY")
+    refresh_token_previous_key: SecretStr | None = Field(None, alias="REFRESH_TOKEN_PREVIOUS_KEY")
+    rsa_private_key_setting: SecretStr | None = Field(None, alias="RSA_PRIVATE_KEY")
+    rsa_public_key_setting: str | None = Field(None, alias="RSA_PUBLIC_KEY")
+    rsa_previous_private_key_setting: SecretStr | None = Field(None, alias="RSA_PREVIOUS_PRIVATE_KEY")
+
+    issuer: str = Field("async-fastapi-multidb", alias="TOKEN_ISSUER")
+    audience: str = Field("async-fastapi-multidb", alias="TOKEN_AUDIENCE")
+    access_seconds: int = Field(15 * 60, ge=1, le=15 * 60, alias="ACCESS_TOKEN_EXP")
+    session_idle_seconds: int = Field(7 * 86_400, ge=1, alias="REFRESH_TOKEN_EXP")
+    session_absolute_seconds: int = Field(30 * 86_400, ge=1, alias="SESSION_ABSOLUTE_SECONDS")
+    refresh_grace_seconds: int = Field(10, ge=0, le=60, alias="REFRESH_GRACE_SECONDS")
+    challenge_seconds: int = Field(120, ge=10, le=600, alias="LOGIN_CHALLENGE_SECONDS")
+    permission_cache_seconds: int = Field(15 * 60, ge=1, le=15 * 60, alias="PERMISSION_CACHE_SECONDS")
+    hash_threads: int = Field(2, ge=1, alias="PASSWORD_HASH_THREADS")
+    hash_queue: int = Field(64, ge=1, alias="PASSWORD_HASH_QUEUE")
+    login_failures_per_account: int = Field(10, ge=1, alias="LOGIN_FAILURES_PER_ACCOUNT")
+    login_failures_per_address: int = Field(100, ge=1, alias="LOGIN_FAILURES_PER_ADDRESS")
+    login_window_seconds: int = Field(15 * 60, ge=1, alias="LOGIN_WINDOW_SECONDS")
+    registration_enabled: bool = Field(False, alias="AUTH_REGISTRATION_ENABLED")
+    initial_admin_password: SecretStr | None = Field(None, alias="INITIAL_ADMIN_PASSWORD")
+
+    @field_validator("access_token_key", "refresh_token_key", mode="before")
+    @classmethod
+    def _strip(cls, value: object) -> object:
+        return value.strip() if isinstance(value, str) else value
+
+    @cached_property
+    def rsa_private_key(self) -> rsa.RSAPrivateKey:
+        """The login's private key; made up when none is set, which only a debug environment allows."""
+        if self.rsa_private_key_setting is None:
+            return rsa.generate_private_key(public_exponent=65537, key_size=MINIMUM_RSA_BITS)
+        return load_rsa_key(self.rsa_private_key_setting.get_secret_value(), "RSA_PRIVATE_KEY")
+
+    @cached_property
+    def rsa_previous_private_key(self) -> rsa.RSAPrivateKey | None:
+        """The key before the last rotation, still good for logins that began with it."""
+        if self.rsa_previous_private_key_setting is None:
+            return None
+        return load_rsa_key(self.rsa_previous_private_key_setting.get_secret_value(), "RSA_PREVIOUS_PRIVATE_KEY")
+
+    def check(self) -> None:
+        """Refuse RSA keys that are unreadable, too small or no pair, in every environment.
+
+        Raises:
+            ConfigurationError: With the reason, in one line.
+        """
+        if self.rsa_private_key_setting:
+            _ = self.rsa_private_key
+        _ = self.rsa_previous_private_key
+        if self.rsa_public_key_setting and self.rsa_private_key_setting:
+            try:
+                public = serialization.load_pem_public_key(read_pem(self.rsa_public_key_setting, "RSA_PUBLIC_KEY"))
+            except ValueError as error:
+                raise ConfigurationError("RSA_PUBLIC_KEY is not a public key in PEM form.") from error
+            if public != self.rsa_private_key.public_key():
+                raise ConfigurationError("RSA_PUBLIC_KEY does not belong to RSA_PRIVATE_KEY.")
+
+    def check_deployed(self) -> None:
+        """Refuse keys that would not protect anybody.
+
+        Raises:
+            ConfigurationError: With the first reason, in one line.
+        """
+        for name in ("access_token_key", "refresh_token_key"):
+            if name not in self.model_fields_set:
+                raise ConfigurationError(f"{name.upper()} must be set.")
+            check_secret(name.upper(), getattr(self, name).get_secret_value())
+        if self.access_token_key == self.refresh_token_key:
+            raise ConfigurationError("ACCESS_TOKEN_KEY and REFRESH_TOKEN_KEY must differ.")
+        if self.rsa_private_key_setting is None:
+            raise ConfigurationError("RSA_PRIVATE_KEY must be set, as PEM text or as the path of a PEM file.")
+        for name in ("access_token_previous_key", "refresh_token_previous_key"):
+            if previous := getattr(self, name):
+                check_secret(name.upper(), previous.get_secret_value())
+        if self.initial_admin_password and (reason := weakness(self.initial_admin_password.get_secret_value())):
+            raise ConfigurationError(f"INITIAL_ADMIN_PASSWORD {reason}.")
+
+
+def check_secret(name: str, value: str) -> None:
+    """Refuse a secret that is short, a placeholder, or hardly varied.
+
+    Raises:
+        ConfigurationError: With the reason; the secret itself is never shown.
+    """
+    if len(value.encode()) < MINIMUM_KEY_BYTES:
+        raise ConfigurationError(f"{name} must have at least {MINIMUM_KEY_BYTES} bytes.")
+    check_no_placeholder(name, value)
+    if len(set(value)) < 10:
+        raise ConfigurationError(f"{name} is not random; generate one that is.")
+
+
+def check_no_placeholder(name: str, value: str) -> None:
+    """Refuse a secret that everybody knows from an example.
+
+    Raises:
+        ConfigurationError: With the setting's name.
+    """
+    if any(word in value.lower() for word in _PLACEHOLDERS):
+        raise ConfigurationError(f"{name} looks like a placeholder; generate a random one.")
+
+
+def read_pem(value: str, name: str) -> bytes:
+    """The PEM text itself, from the setting or from the file that it names."""
+    if "-----BEGIN" in value:
+        return value.replace("\\n", "\n").encode()
+    try:
+        return Path(value).read_bytes()
+    except OSError as error:
+        # The value is not shown: it may be the key itself, without its first line.
+        raise ConfigurationError(f"{name} is neither PEM text nor the path of a readable file.") from error
+
+
+def load_rsa_key(value: str, name: str) -> rsa.RSAPrivateKey:
+    """Load and measure a private key.
+
+    Raises:
+        ConfigurationError: It is unreadable, not RSA, or smaller than 3072 bits.
+    """
+    try:
+        # Whoever configures the key is trusted with its numbers; proving them takes 0.2 s in every process.
+        key = serialization.load_pem_private_key(read_pem(value, name), None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(f"{name} is not an unencrypted private key in PEM form.") from error
+    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < MINIMUM_RSA_BITS:
+        raise ConfigurationError(f"{name} must be an RSA key of at least {MINIMUM_RSA_BITS} bits.")
+    return key

@@ -1,0 +1,1 @@
+"""Tokens, login keys, password hashing and login throttles."""

@@ -1,0 +1,1 @@
+"""Clients of PostgreSQL, MongoDB and Redis, and what their failures mean."""

@@ -1,0 +1,52 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import async_sessionmaker
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from src.core.resources import Resources
+
+log = structlog.get_logger(__name__)
+
+_TIMEOUT_SECONDS = 2.5
+
+
+async def check_stores(resources: Resources) -> dict[str, bool]:
+    """Ask every store for a sign of life; a store that does not answer in time counts as down."""
+
+    def sql(sessions: async_sessionmaker[AsyncSession]) -> Callable[[], Awaitable[None]]:
+        async def check() -> None:
+            async with sessions() as session:
+                await (await session.connection()).execute(text("SELECT 1"))
+
+        return check
+
+    async def redis() -> None:
+        await resources.redis.ping()
+        if not resources.events.is_listening:
+            raise ConnectionError("No events of other processes arrive.")
+
+    async def mongo() -> None:
+        await resources.mongo.command("ping")
+
+    async def s3() -> None:
+        await resources.storage.check()
+
+    named = {f"sql:{name}": sql(database.sessions) for name, database in resources.databases.items()}
+    if resources.settings.sql.replica_url is not None:
+        named["sql:replica"] = sql(resources.readers)
+    checks = {"postgres": sql(resources.sessions), **named, "redis": redis, "mongo": mongo, "s3": s3}
+    alive = await asyncio.gather(*(_answers(name, check) for name, check in checks.items()))
+    return dict(zip(checks, alive, strict=True))
+
+
+async def _answers(name: str, check: Callable[[], Awaitable[None]]) -> bool:
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            await check()
+    except Exception as error:
+        log.warning("store_down", store=name, reason=type(error).__name__)
+        return False
+    return True

@@ -1,0 +1,66 @@
+"""SQL databases: how each is connected to, and the sessions on it."""
+
+from typing import Any
+
+from sqlalchemy import URL, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from src.core.config.stores import SQLSettings
+from src.core.stores.mysql import mysql_options
+
+# What a reader needs no transaction for: each statement sees what is committed when it starts.
+_AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
+
+
+class SQLDatabase:
+    """One database: its pool, and sessions on it.
+
+    Args:
+        settings: Of all databases.
+        url: Where it is.
+        read_only: The server refuses to change anything, and statements need no transaction around them.
+    """
+
+    def __init__(self, settings: SQLSettings, url: URL, *, read_only: bool = False) -> None:
+        self.engine = create_engine(settings, url, read_only=read_only)
+        bind = self.engine.execution_options(**_AUTOCOMMIT) if read_only else self.engine
+        self.sessions = async_sessionmaker(bind, class_=AsyncSession, expire_on_commit=False)
+
+
+def create_engine(settings: SQLSettings, url: URL | None = None, *, read_only: bool = False) -> AsyncEngine:
+    """An engine that gives up in time: on connecting, on the pool, on a lock and on a silent server."""
+    url = url or settings.url
+    postgresql = url.get_backend_name() == "postgresql"
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,  # they would stand in the log with every error
+        pool_size=settings.pool_size,
+        max_overflow=settings.max_overflow,
+        pool_timeout=settings.pool_timeout_seconds,
+        pool_pre_ping=not postgresql,
+        connect_args=_postgresql_options(settings, read_only) if postgresql else mysql_options(settings, read_only),
+    )
+    if postgresql:
+        event.listen(engine.sync_engine, "checkout", _replace_closed)
+    return engine
+
+
+def _postgresql_options(settings: SQLSettings, read_only: bool) -> dict[str, Any]:
+    return {
+        "timeout": settings.connect_timeout_seconds,
+        "command_timeout": settings.command_timeout_seconds,
+        "server_settings": {
+            "lock_timeout": str(int(settings.lock_timeout_seconds * 1000)),
+            "statement_timeout": str(int(settings.command_timeout_seconds * 1000)),
+            "timezone": "UTC",
+            **({"default_transaction_read_only": "on"} if read_only else {}),
+        },
+    }
+
+
+def _replace_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """After a restart of the server the pool connects anew; asyncpg knows that, so no ping is needed."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError

@@ -1,0 +1,1 @@
+"""Task metadata, known without importing the tasks: names, signatures, headers and run events."""

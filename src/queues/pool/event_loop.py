@@ -1,0 +1,133 @@
+"""The one event loop of a process, on a thread of its own, that coroutines of synchronous code are handed to."""
+
+import asyncio
+import atexit
+import contextvars
+import os
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, TypeVar
+
+from celery import signals
+from celery.exceptions import SoftTimeLimitExceeded
+
+from src.queues.pool.greenlet_bridge import await_in_bridge, in_bridge
+from src.queues.pool.soft_limit import SoftLimitedCoroutine
+
+if sys.platform == "win32":
+    from asyncio import new_event_loop
+else:
+    from uvloop import new_event_loop  # as under uvicorn
+
+STOP_SECONDS = 10
+
+T = TypeVar("T")
+Lifespan = Callable[[], AbstractAsyncContextManager[object]]
+
+
+class LoopThread:
+    """An event loop that runs until `stop`, inside one lifespan.
+
+    The lifespan is entered and left by the same asyncio task: what it opens belongs to this loop.
+
+    Attributes:
+        loop: The loop.
+        ident: Its thread's.
+    """
+
+    def __init__(self, lifespan: Lifespan) -> None:
+        self._lifespan = lifespan
+        self._started: Future[asyncio.AbstractEventLoop] = Future()
+        self._thread = threading.Thread(target=self._serve, name="event-loop", daemon=True)
+        self._thread.start()
+        self.loop = self._started.result()
+        self.ident = self._thread.ident
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Wait for the coroutine; a soft time limit that strikes this thread is raised inside it instead."""
+        if threading.current_thread() is self._thread:
+            return await_in_bridge(SoftLimitedCoroutine(coroutine)) if in_bridge() else _run_elsewhere(coroutine)
+        call = SoftLimitedCoroutine(coroutine)
+        future = asyncio.run_coroutine_threadsafe(call, self.loop)
+        while True:
+            try:
+                return future.result()
+            except SoftTimeLimitExceeded:
+                if future.done():
+                    raise
+                self.loop.call_soon_threadsafe(call.interrupt)
+            except BaseException:
+                future.cancel()
+                raise
+
+    def stop(self) -> None:
+        """Leave the lifespan and cancel what still runs; what resists goes down with the process."""
+        if self._thread.is_alive():
+            self.loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(STOP_SECONDS)
+
+    def _serve(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                runner.run(self._live())
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
+
+    async def _live(self) -> None:
+        self._stopping = asyncio.Event()
+        async with self._lifespan():
+            self._started.set_result(asyncio.get_running_loop())
+            await self._stopping.wait()
+
+
+class ProcessLoop:
+    """Starts the loop of this process when the first coroutine comes; a forked child gets its own.
+
+    Attributes:
+        lifespan: What is open while the loop runs; set by the composition root before the first coroutine.
+    """
+
+    def __init__(self) -> None:
+        self.lifespan: Lifespan = nullcontext
+        self._lock = threading.Lock()
+        self._running: tuple[int, LoopThread] | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Wait for the coroutine from a thread that runs no loop."""
+        try:
+            loop = self.thread()
+        except BaseException:
+            coroutine.close()
+            raise
+        return loop.run(coroutine)
+
+    def stop(self, **_signal: object) -> None:
+        """Close the loop and what its lifespan opened; the next coroutine starts another."""
+        with self._lock:
+            running, self._running = self._running, None
+        if running is not None and running[0] == os.getpid():
+            running[1].stop()
+
+    def thread(self) -> LoopThread:
+        """The loop of this process, started if need be."""
+        with self._lock:
+            if self._running is None or self._running[0] != os.getpid():
+                self._running = os.getpid(), LoopThread(self.lifespan)
+            return self._running[1]
+
+
+def _run_elsewhere(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run to the end while the loop of this thread stands still: what an eager task inside a task asks for."""
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(contextvars.copy_context().run, asyncio.run, coroutine).result()
+
+
+process_loop = ProcessLoop()
+atexit.register(process_loop.stop)
+signals.worker_process_shutdown.connect(process_loop.stop)
+signals.worker_shutdown.connect(process_loop.stop)

@@ -1,0 +1,1 @@
+"""The AsyncAPI document, generated from the registered handlers and declared events."""

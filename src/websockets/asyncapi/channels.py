@@ -1,0 +1,129 @@
+"""One event of the AsyncAPI document: its channel, its messages and its operation."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from typing_extensions import override
+
+from src.core.injection import EMPTY, read_return
+from src.core.realtime.event_registry import EVERYWHERE, EventSchema
+from src.websockets.asyncapi.schemas import Schema, Schemas
+from src.websockets.registry import SocketEvent
+
+
+def _id(namespace: str, event: str) -> str:
+    return event if namespace in ("/", EVERYWHERE) else f"{namespace.strip('/').replace('/', '.')}:{event}"
+
+
+class Channel(ABC):
+    """An event in a namespace, on its way to a document.
+
+    Attributes:
+        message_name: Tells the event's message from others of the channel: clients and server may both send the event.
+    """
+
+    message_name: ClassVar[str]
+
+    def __init__(self, namespace: str, event: str) -> None:
+        self.id = _id(namespace, event)
+        self.namespace = namespace
+        self.name = event
+
+    @abstractmethod
+    def messages(self) -> Iterator[tuple[str, Schema]]:
+        """What may pass, by the names that operations refer to."""
+
+    def channel(self) -> Schema:
+        """The channel, without its messages."""
+        where = "every namespace" if self.namespace == EVERYWHERE else f"the namespace `{self.namespace}`"
+        return {"address": self.name, "title": self.id, "description": f"In {where}."}
+
+    def reference(self, *parts: str) -> Schema:
+        """A reference to the channel, or to a part of it."""
+        pointer = quote(self.id.replace("~", "~0").replace("/", "~1"), safe="~*:")
+        return {"$ref": "/".join(("#/channels", pointer, *parts))}
+
+    def base(self, action: str, summary: str, description: str) -> Schema:
+        """An operation on the event's message; `action` is the server's: `receive` or `send`."""
+        return {
+            "action": action,
+            "channel": self.reference(),
+            "title": self.id,
+            "summary": summary,
+            "description": description,
+            "tags": [{"name": self.id.partition(".")[0]}],
+            "messages": [self.reference("messages", self.message_name)],
+        }
+
+
+class Handled(Channel):
+    """An event that clients send."""
+
+    message_name = "request"
+
+    def __init__(self, event: SocketEvent, schemas: Schemas) -> None:
+        super().__init__(event.namespace, event.name)
+        self.event = event
+        self._schemas = schemas
+        self._returns = read_return(event.handler)
+        schemas.add_arguments(self.id, event.plan.signature)
+        if self._returns is not EMPTY:
+            schemas.add(self.id, "serialization", self._returns)
+
+    @override
+    def messages(self) -> Iterator[tuple[str, Schema]]:
+        yield self.message_name, _message(self.name, self._schemas.get_arguments(self.id, self.event.plan.signature))
+        ack = None if self._returns in (EMPTY, None) else self._schemas.get(self.id, "serialization")
+        yield "ack", _message("ack", ack)
+        yield "error", {"$ref": "#/components/messages/error"}
+
+    def operation(self, note: str) -> Schema:
+        """What the server does on the event, and what it replies."""
+        summary, _, rest = inspect.cleandoc(self.event.handler.__doc__ or "").partition("\n")
+        sends = ", ".join(f"`{name}`" for name in self.event.emits)
+        texts = rest.strip(), f"Sends {sends}." if sends else "", note
+        replies = [self.reference("messages", name) for name in ("ack", "error")]
+        return {
+            **self.base("receive", summary, "\n\n".join(filter(None, texts))),
+            "reply": {"channel": self.reference(), "messages": replies},
+        }
+
+
+class Emitted(Channel):
+    """An event that clients receive."""
+
+    message_name = "event"
+
+    def __init__(self, emission: EventSchema, schemas: Schemas) -> None:
+        super().__init__(emission.namespace, emission.event)
+        self.emission = emission
+        self._schemas = schemas
+        if emission.shape is not None:
+            schemas.add(f"send {self.id}", "serialization", emission.shape)
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it is what every failed event is followed by."""
+        return self.emission.namespace == EVERYWHERE and self.name == "error"
+
+    def message(self) -> Schema:
+        """The event itself."""
+        shape = self.emission.shape
+        return _message(self.name, None if shape is None else self._schemas.get(f"send {self.id}", "serialization"))
+
+    @override
+    def messages(self) -> Iterator[tuple[str, Schema]]:
+        yield self.message_name, {"$ref": "#/components/messages/error"} if self.is_error else self.message()
+
+    def operation(self) -> Schema:
+        """When the server sends the event."""
+        summary = inspect.cleandoc(self.emission.shape.__doc__ or "").partition("\n")[0]
+        senders = ", ".join(f"`{name}`" for name in self.emission.senders)
+        return self.base("send", summary, f"Sent by {senders}." if senders else "Sent by the server.")
+
+
+def _message(name: str, payload: Mapping[str, Any] | None) -> Schema:
+    return {"name": name, "title": name} | ({} if payload is None else {"payload": payload})

@@ -1,0 +1,1 @@
+"""What is changed in python-socketio and python-engineio: limits, recovery, sessions, transports."""

@@ -1,0 +1,84 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from src.core.realtime.event_registry import EVERYWHERE, EventRegistry, UndeclaredEventError
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
+
+    text: str
+    sent_at: datetime = NOW
+
+
+class Longer(Message):
+    more: str = ""
+
+
+class TestDeclaring:
+    def test_the_same_twice_is_one(self) -> None:
+        emissions = EventRegistry()
+        emissions.declare({"news": Message}, sender="chat.send")
+        emissions.declare({"news": Message}, sender="chat.edit")
+        assert [emission.senders for emission in emissions] == [["chat.send", "chat.edit"]]
+
+    def test_two_shapes_of_one_event_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="'news' in '/' is declared as"):
+            EventRegistry({"news": Message}).declare({"news": str})
+
+    def test_namespaces_are_apart(self) -> None:
+        emissions = EventRegistry({"news": Message})
+        emissions.declare({"news": str}, "/other")
+        emissions.check("news", "text", "/other")
+
+
+class TestChecking:
+    @pytest.mark.parametrize(
+        ("shape", "data"),
+        [
+            (Message, Message(text="hi")),
+            (Message, {"text": "hi", "sentAt": "2026-01-02T00:00:00Z"}),
+            (Message, {"text": "hi", "sentAt": NOW}),
+            (list[Message], [Message(text="hi")]),
+            (dict[str, Message], {"key": Message(text="hi")}),
+            (tuple[int, Message], (1, Message(text="hi"))),
+            (datetime, NOW),
+            (bytes, b"\xff"),
+            (None, None),
+            (Message | None, None),
+        ],
+    )
+    def test_what_was_promised_passes(self, shape: Any, data: Any) -> None:
+        EventRegistry({"news": shape}).check("news", data)
+
+    @pytest.mark.parametrize(
+        ("shape", "data"),
+        [
+            (Message, {"text": 5}),
+            (Message, {"text": "hi"}),  # a client would miss `sentAt`
+            (Message, {"text": "hi", "sent_at": NOW}),  # it is told of `sentAt`
+            (Message, Longer(text="hi", more="than promised").model_dump()),
+            (list[Message], Message(text="hi")),
+            (int, "1"),
+            (None, "something"),
+            (Message, None),
+        ],
+    )
+    def test_anything_else_is_refused(self, shape: Any, data: Any) -> None:
+        with pytest.raises(UndeclaredEventError, match="'news' is declared as"):
+            EventRegistry({"news": shape}).check("news", data)
+
+    def test_an_event_that_nobody_declared_is_refused(self) -> None:
+        with pytest.raises(UndeclaredEventError, match="'news' in '/' is declared nowhere"):
+            EventRegistry().check("news", None)
+
+    def test_a_declaration_may_be_for_every_namespace(self) -> None:
+        emissions = EventRegistry()
+        emissions.declare({"error": str}, EVERYWHERE)
+        emissions.check("error", "text", "/anywhere")

@@ -1,0 +1,150 @@
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Request
+
+from src.core.routing.registry import RouteRegistry
+
+
+async def permission() -> None: ...
+
+
+async def session() -> None: ...
+
+
+async def audit() -> None: ...
+
+
+async def nested(_: None = Depends(permission)) -> None: ...
+
+
+async def handler() -> None:
+    """What it does.
+
+    And more.
+    """
+
+
+def app_with(path: str = "/api/v1/things", *dependencies: Callable[..., Any], **options: Any) -> FastAPI:
+    app = FastAPI()
+    guards = [Depends(dependency) for dependency in dependencies]
+    app.add_api_route(path, handler, dependencies=guards, **options)
+    return app
+
+
+def check(app: FastAPI, public: tuple[str, ...] = (), self_service: tuple[str, ...] = ()) -> None:
+    RouteRegistry(app).check_guards(
+        permission=permission, session=session, audit=audit, public=public, self_service=self_service
+    )
+
+
+class TestCodes:
+    def test_a_route_has_one_code_for_each_method(self) -> None:
+        registry = RouteRegistry(app_with(methods=["GET", "DELETE"]))
+        assert [route.code for route in registry.routes] == ["DELETE:/api/v1/things", "GET:/api/v1/things"]
+
+    def test_a_code_has_the_path_through_every_router(self) -> None:
+        inner, outer, app = APIRouter(prefix="/things"), APIRouter(prefix="/api/v1"), FastAPI()
+        inner.add_api_route("/{thingId}", handler)
+        outer.include_router(inner)
+        app.include_router(outer)
+        assert [route.code for route in RouteRegistry(app).routes] == ["GET:/api/v1/things/{thingId}"]
+
+    def test_a_code_has_the_template_without_its_converter(self) -> None:
+        registry = RouteRegistry(app_with("/api/v1/files/{name:path}"))
+        assert [route.code for route in registry.routes] == ["GET:/api/v1/files/{name}"]
+
+    def test_routes_outside_the_api_have_none(self) -> None:
+        assert RouteRegistry(app_with("/livez")).routes == []
+
+    def test_the_description_is_the_first_line(self) -> None:
+        assert RouteRegistry(app_with()).routes[0].description == "What it does."
+
+    def test_one_function_on_two_paths_is_refused(self) -> None:
+        app = app_with()
+        app.add_api_route("/api/v1/others", handler)
+        with pytest.raises(RuntimeError, match="GET:/api/v1/others"):
+            RouteRegistry(app)
+
+    @pytest.mark.parametrize(("method", "path"), [("GET", "/api/v1/things/7"), ("PUT", "/api/v1/things/7")])
+    async def test_a_request_finds_the_code_of_its_route(self, method: str, path: str) -> None:
+        async def find(request: Request) -> str | None:
+            return registry.find_code(request.scope)
+
+        app = FastAPI()
+        app.add_api_route("/api/v1/things/{thingId}", find, methods=["GET", "PUT"])
+        registry = RouteRegistry(app)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            assert (await client.request(method, path)).json() == f"{method}:/api/v1/things/{{thingId}}"
+
+
+class TestRow33Guards:
+    def test_an_unguarded_route_is_refused_by_name(self) -> None:
+        with pytest.raises(RuntimeError, match="GET:/api/v1/things is neither guarded"):
+            check(app_with())
+
+    def test_a_guarded_route_passes(self) -> None:
+        check(app_with("/api/v1/things", permission))
+
+    def test_a_guard_may_stand_behind_another_dependency(self) -> None:
+        check(app_with("/api/v1/things", nested))
+
+    def test_a_listed_public_route_needs_none(self) -> None:
+        check(app_with(), public=("GET:/api/v1/things",))
+
+    def test_a_listing_is_for_one_method(self) -> None:
+        with pytest.raises(RuntimeError, match="DELETE:/api/v1/things"):
+            check(app_with(methods=["GET", "DELETE"]), public=("GET:/api/v1/things",))
+
+    def test_a_login_is_not_enough(self) -> None:
+        with pytest.raises(RuntimeError, match="GET:/api/v1/things"):
+            check(app_with("/api/v1/things", session))
+
+    def test_self_service_needs_a_login(self) -> None:
+        with pytest.raises(RuntimeError, match="GET:/api/v1/things"):
+            check(app_with(), self_service=("GET:/api/v1/things",))
+
+    def test_self_service_needs_no_more_than_a_login(self) -> None:
+        check(app_with("/api/v1/things", session), self_service=("GET:/api/v1/things",))
+
+    def test_a_listing_without_a_route_is_refused_by_name(self) -> None:
+        with pytest.raises(RuntimeError, match="GET:/api/v1/gone"):
+            check(FastAPI(), public=("GET:/api/v1/gone",))
+
+
+class TestAudit:
+    @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+    def test_a_change_without_a_trace_is_refused(self, method: str) -> None:
+        with pytest.raises(RuntimeError, match=f"{method}:/api/v1/things"):
+            check(app_with("/api/v1/things", permission, methods=[method]))
+
+    def test_a_change_that_is_recorded_passes(self) -> None:
+        check(app_with("/api/v1/things", permission, audit, methods=["POST"]))
+
+    def test_a_public_change_leaves_a_trace_too(self) -> None:
+        with pytest.raises(RuntimeError, match="POST:/api/v1/things"):
+            check(app_with(methods=["POST"]), public=("POST:/api/v1/things",))
+
+
+class TestEvents:
+    def registry(self, *guards: Callable[..., Any]) -> RouteRegistry:
+        registry = RouteRegistry(FastAPI())
+        registry.add_event("chat.send", "Send.", guarded_by=guards)
+        return registry
+
+    def check(self, *guards: Callable[..., Any]) -> None:
+        self.registry(*guards).check_guards(
+            permission=permission, session=session, audit=audit, public=(), self_service=()
+        )
+
+    def test_an_event_has_a_code(self) -> None:
+        assert [route.code for route in self.registry().routes] == ["SOCKET:chat.send"]
+
+    def test_an_unguarded_event_is_refused(self) -> None:
+        with pytest.raises(RuntimeError, match=r"SOCKET:chat\.send"):
+            self.check()
+
+    def test_a_guarded_event_passes(self) -> None:
+        self.check(permission)

@@ -1,0 +1,51 @@
+import time
+from uuid import UUID, uuid4
+
+import pytest
+
+from src.core.exceptions import UnauthorizedError
+from src.core.resources import Resources
+from src.core.security import token as tokens
+from src.core.security.token import TokenIssuer
+
+
+@pytest.fixture
+def issuer(resources: Resources) -> TokenIssuer:
+    return TokenIssuer(resources.settings.auth)
+
+
+def issue(issuer: TokenIssuer, user: UUID | None = None) -> str:
+    return issuer.access(user or uuid4(), "session", int(time.time()))
+
+
+class TestRemembered:
+    def test_a_token_says_the_same_again(self, issuer: TokenIssuer) -> None:
+        token = issue(issuer)
+        assert issuer.read_access(token) == issuer.read_access(token)
+
+    def test_it_expires_all_the_same(self, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+        old = issuer.access(uuid4(), "session", int(time.time()) - issuer.settings.access_seconds + 2)
+        expires_at = issuer.read_access(old).expires_at
+        while time.time() < expires_at:
+            time.sleep(0.01)
+        with pytest.raises(UnauthorizedError):
+            issuer.read_access(old)
+
+    def test_one_changed_character_is_another_token(self, issuer: TokenIssuer) -> None:
+        token = issue(issuer)
+        issuer.read_access(token)
+        for place in (5, len(token) // 2, len(token) - 5):
+            other = "A" if token[place] != "A" else "B"
+            with pytest.raises(UnauthorizedError):
+                issuer.read_access(token[:place] + other + token[place + 1 :])
+
+    def test_a_refused_token_is_refused_again(self, issuer: TokenIssuer) -> None:
+        for _ in range(2):
+            with pytest.raises(UnauthorizedError):
+                issuer.read_access("a.b.c")
+
+    def test_there_is_an_end_to_how_many(self, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tokens, "_REMEMBERED", 3)
+        for _ in range(5):
+            issuer.read_access(issue(issuer))
+        assert len(issuer._verified) == 3

@@ -1,0 +1,242 @@
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from src.core.resources import Resources, create_mongo, create_redis, current_resources
+from src.core.storage.minio_storage import MinioStorage
+from src.core.stores.errors import as_unavailable
+from src.core.stores.sql import create_engine
+from tests.conftest import ROOT
+from tests.proxy import Proxy, proxied
+
+FAULTS = ["hang", "refuse", "reset"]
+
+LIFECYCLE = """
+import asyncio
+from sqlalchemy import text
+from src.core.config import settings
+from src.core.resources import current_resources, open_resources
+from src.queues.app import app
+from src.queues.publisher import create_outbox
+from src.websockets.emitter import SocketEmitter
+from src.websockets.server import AsyncServer
+
+async def main():
+    async with open_resources(settings, create_outbox(app), SocketEmitter(AsyncServer())) as resources:
+        assert current_resources() is resources
+        {inside}
+    try:
+        current_resources()
+    except RuntimeError:
+        print("closed")
+
+asyncio.run(main())
+"""
+
+
+def run(inside: str = "pass", **environment: str) -> str:
+    command = [sys.executable, "-W", "error", "-c", LIFECYCLE.replace("{inside}", inside)]
+    variables = os.environ | environment
+    return subprocess.run(  # noqa: S603 - our own
+        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True, timeout=20
+    ).stdout.strip()
+
+
+class TestResources:
+    def test_they_end_with_the_lifespan(self) -> None:
+        assert run("await resources.redis.ping(); await resources.mongo.command('ping')") == "closed"
+
+    def test_they_open_while_every_store_is_away(self) -> None:
+        away = {
+            "SQL_DATABASE_URL": "postgresql+asyncpg://a:b@127.0.0.1:1/c",
+            "REDIS_DATABASE_URL": "redis://127.0.0.1:1/0",
+            "MONGO_DATABASE_URL": "mongodb://127.0.0.1:1/c",
+            "MINIO_ENDPOINT": "http://127.0.0.1:1",
+        }
+        assert run(**away) == "closed"
+
+    def test_the_process_has_those_that_it_opened(self, resources: Resources) -> None:
+        assert current_resources() is resources
+
+
+@asynccontextmanager
+async def engine_by_proxy(resources: Resources, **settings: Any) -> AsyncIterator[tuple[AsyncEngine, Proxy]]:
+    """A pool of one connection."""
+    async with proxied(os.environ["SQL_DATABASE_URL"]) as (url, proxy):
+        limits = {"pool_size": 1, "max_overflow": 0, "connect_timeout_seconds": 0.3, "command_timeout_seconds": 0.3}
+        changes = {"database_url": SecretStr(url), **limits, **settings}
+        engine = create_engine(resources.settings.sql.model_copy(update=changes))
+        yield engine, proxy
+        await proxy.heal()
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def redis_by_proxy(resources: Resources) -> AsyncIterator[tuple[Redis, Proxy]]:
+    async with proxied(os.environ["REDIS_DATABASE_URL"]) as (url, proxy):
+        redis = create_redis(resources.settings.redis.model_copy(update={"database_url": SecretStr(url)}))
+        yield redis, proxy
+        await redis.aclose()
+
+
+async def failure(call: Callable[[], Awaitable[object]]) -> tuple[Exception, float]:
+    """What the call raises, and after how many seconds."""
+    started = time.monotonic()
+    with pytest.raises(Exception) as caught:
+        await call()
+    return caught.value, time.monotonic() - started
+
+
+async def select_one(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        return int((await connection.execute(text("SELECT 1"))).scalar_one())
+
+
+async def backend(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        return int((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+
+class TestPostgres:
+    @pytest.mark.parametrize("fault", FAULTS)
+    @pytest.mark.parametrize("pooled", [True, False], ids=["open connection", "new connection"])
+    async def test_a_fault_means_unavailable(self, resources: Resources, fault: str, *, pooled: bool) -> None:
+        async with engine_by_proxy(resources) as (engine, proxy):
+            if pooled:
+                await select_one(engine)
+            getattr(proxy, fault)()
+            error, _ = await failure(lambda: select_one(engine))
+        assert as_unavailable(error)
+
+    @pytest.mark.parametrize("fault", ["refuse", "reset"])
+    async def test_a_connection_lost_in_mid_query_means_unavailable(self, resources: Resources, fault: str) -> None:
+        async with (
+            engine_by_proxy(resources, command_timeout_seconds=5) as (engine, proxy),
+            engine.connect() as connection,
+        ):
+            query = asyncio.create_task(failure(lambda: connection.execute(text("SELECT pg_sleep(3)"))))
+            await asyncio.sleep(0.1)
+            getattr(proxy, fault)()
+            error, _ = await query
+        assert as_unavailable(error)
+
+    @pytest.mark.parametrize("state", ["57P03", "57P01", "53300"])
+    async def test_a_server_that_starts_stops_or_is_full_means_unavailable(
+        self, resources: Resources, state: str
+    ) -> None:
+        fields = f"SFATAL\0VFATAL\0C{state}\0Mnot now\0\0".encode()
+        async with engine_by_proxy(resources) as (engine, proxy):
+            proxy.answer(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+            error, _ = await failure(lambda: select_one(engine))
+        assert as_unavailable(error)
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    async def test_it_serves_again_after_a_fault(self, resources: Resources, fault: str) -> None:
+        async with engine_by_proxy(resources) as (engine, proxy):
+            await select_one(engine)
+            getattr(proxy, fault)()
+            await failure(lambda: select_one(engine))
+            await proxy.heal()
+            assert [await select_one(engine) for _ in range(3)] == [1, 1, 1]
+
+    async def test_a_connection_that_the_server_ended_is_replaced_unnoticed(self, resources: Resources) -> None:
+        async with engine_by_proxy(resources) as (engine, _):
+            first = await backend(engine)
+            async with resources.engine.connect() as other:
+                await other.execute(text(f"SELECT pg_terminate_backend({first}, 2000)"))
+            await asyncio.sleep(0.05)  # for the end of the connection to cross the proxy
+            assert await backend(engine) != first
+
+    async def test_a_full_pool_means_unavailable_in_time(self, resources: Resources) -> None:
+        async with engine_by_proxy(resources, pool_timeout_seconds=0.2) as (engine, _), engine.connect():
+            error, seconds = await failure(lambda: select_one(engine))
+        assert as_unavailable(error)
+        assert seconds < 1
+
+    async def test_a_lock_that_others_hold_means_unavailable(self, resources: Resources) -> None:
+        async with (
+            resources.engine.begin() as holder,
+            engine_by_proxy(resources, lock_timeout_seconds=0.2, command_timeout_seconds=5) as (engine, _),
+            engine.connect() as connection,
+        ):
+            await holder.execute(text("LOCK TABLE notices"))
+            error, seconds = await failure(lambda: connection.execute(text("SELECT 1 FROM notices")))
+        assert as_unavailable(error)
+        assert seconds < 2
+
+    async def test_a_violated_constraint_is_no_outage(self, resources: Resources) -> None:
+        async with resources.engine.connect() as connection:
+            error, _ = await failure(lambda: connection.execute(text("INSERT INTO users (id) VALUES (null)")))
+        assert isinstance(error, IntegrityError)
+        assert as_unavailable(error) is None
+
+    async def test_times_are_utc(self, resources: Resources) -> None:
+        async with resources.engine.connect() as connection:
+            assert (await connection.execute(text("SHOW timezone"))).scalar_one() == "UTC"
+
+
+class TestRedis:
+    @pytest.mark.parametrize("fault", FAULTS)
+    async def test_a_fault_means_unavailable_within_a_second(self, resources: Resources, fault: str) -> None:
+        async with redis_by_proxy(resources) as (redis, proxy):
+            await redis.ping()
+            getattr(proxy, fault)()
+            error, seconds = await failure(redis.ping)
+        assert as_unavailable(error)
+        assert seconds < 1
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    async def test_it_serves_again_after_a_fault(self, resources: Resources, fault: str) -> None:
+        async with redis_by_proxy(resources) as (redis, proxy):
+            await redis.ping()
+            getattr(proxy, fault)()
+            await failure(redis.ping)
+            await proxy.heal()
+            assert [await redis.ping() for _ in range(3)] == [True] * 3
+
+    async def test_an_answer_is_never_given_to_the_next_question(self, resources: Resources) -> None:
+        async with redis_by_proxy(resources) as (redis, proxy):
+            await redis.set("test:mixed", "stale", ex=5)
+            proxy.hang()
+            await failure(lambda: redis.get("test:mixed"))
+            await proxy.heal()
+            assert await redis.echo("fresh") == "fresh"
+
+
+class TestMongo:
+    @pytest.mark.parametrize("fault", FAULTS)
+    async def test_a_fault_means_unavailable_in_time(self, resources: Resources, fault: str) -> None:
+        async with proxied(os.environ["MONGO_DATABASE_URL"]) as (url, proxy):
+            changes = {"database_url": SecretStr(url), "timeout_seconds": 0.5}
+            mongo = create_mongo(resources.settings.mongo.model_copy(update=changes))
+            await mongo.admin.command("ping")
+            getattr(proxy, fault)()
+            error, seconds = await failure(lambda: mongo.admin.command("ping"))
+            await mongo.close()
+        assert as_unavailable(error)
+        assert seconds < 2
+
+
+class TestS3:
+    @pytest.mark.parametrize("fault", FAULTS)
+    async def test_a_fault_means_unavailable_in_time(self, resources: Resources, fault: str) -> None:
+        async with proxied(os.environ["MINIO_ENDPOINT"]) as (url, proxy):
+            changes = {"endpoint_setting": url, "timeout_seconds": 0.3}
+            storage = MinioStorage(resources.settings.s3.model_copy(update=changes))
+            getattr(proxy, fault)()
+            error, seconds = await failure(storage.check)
+            storage.close()
+        assert as_unavailable(error)
+        assert seconds < 3

@@ -1,0 +1,13 @@
+from celery.app.task import Context
+
+from src.core.tasks.headers import free_headers, is_reserved
+from src.queues.app import app
+
+
+def test_all_that_celery_writes_or_reads_is_reserved() -> None:
+    written = app.amqp.as_task_v2("id", "task").headers
+    assert {name for name in {*written, *vars(Context)} if not is_reserved(name)} == set()
+
+
+def test_others_are_free() -> None:
+    assert free_headers({"tenant": "x", "task": "y", "_z": 1}) == {"tenant": "x"}

@@ -1,0 +1,190 @@
+"""The bulk transport on a real Redis: what is fetched is recorded, and it shares queues with kombu's own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from kombu import Connection, Consumer, Producer, Queue
+from kombu.transport.redis import Transport as StockTransport
+from redis import Redis
+
+from src.core.config import settings
+from src.queues.broker.fetch import MALFORMED
+from src.queues.broker.transport import BulkTransport
+from tests.queues.conftest import wait_until
+
+# A database of its own: the keys of what is unacknowledged are the same for all queues.
+URL = settings.REDIS_DATABASE_URL.rpartition("/")[0] + "/9"
+Connect = Callable[[type[StockTransport]], Connection]
+
+
+@pytest.fixture
+def broker() -> Iterator[Redis]:
+    broker = Redis.from_url(URL, decode_responses=True)
+    broker.flushdb()
+    yield broker
+    broker.flushdb()
+    broker.close()
+
+
+@pytest.fixture
+def connect(broker: Redis) -> Iterator[Connect]:
+    connections: list[Connection] = []
+
+    def connect(transport: type[StockTransport] = BulkTransport) -> Connection:
+        connections.append(Connection(URL, transport=transport))
+        return connections[-1]
+
+    yield connect
+    for connection in connections:
+        connection.close()
+
+
+@pytest.fixture
+def queue(key: str) -> Queue:
+    return Queue(key, routing_key=key)
+
+
+def send(connection: Connection, queue: Queue, *bodies: object, **options: Any) -> None:
+    producer = Producer(connection)
+    for body in bodies:
+        producer.publish(body, routing_key=queue.name, declare=[queue], serializer="json", **options)
+
+
+def receive(connection: Connection, queue: Queue, window: int = 0, *, no_ack: bool = False) -> list[Any]:
+    """Consume; the messages appear in the list as they come."""
+    messages: list[Any] = []
+    consumer = Consumer(connection, [queue], on_message=messages.append, no_ack=no_ack, prefetch_count=window or None)
+    consumer.consume()
+    return messages
+
+
+def drain(connection: Connection, until: Callable[[], object]) -> None:
+    def turn() -> object:
+        with suppress(TimeoutError):
+            connection.drain_events(timeout=0.2)
+        return until()
+
+    wait_until(turn)
+
+
+def bodies(messages: list[Any]) -> list[object]:
+    return [message.decode() for message in messages]
+
+
+class TestFetching:
+    def test_no_more_than_the_window_is_taken(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+        connection = connect(BulkTransport)
+        send(connection, queue, *range(15))
+        messages = receive(connection, queue, 10)
+        drain(connection, lambda: len(messages) == 10)
+        assert bodies(messages) == list(range(10))
+        assert (broker.llen(queue.name), broker.hlen("unacked")) == (5, 10)
+        for message in messages.copy():
+            message.ack()
+        drain(connection, lambda: len(messages) == 15)
+
+    def test_what_is_acknowledged_leaves_nothing(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+        connection = connect(BulkTransport)
+        send(connection, queue, *range(20))
+        messages = receive(connection, queue)
+        drain(connection, lambda: len(messages) == 20)
+        for message in messages:
+            message.ack()
+        drain(connection, lambda: broker.hlen("unacked") == broker.zcard("unacked_index") == 0)
+
+    def test_what_is_not_goes_back_when_the_connection_ends(
+        self, connect: Connect, broker: Redis, queue: Queue
+    ) -> None:
+        connection = connect(BulkTransport)
+        send(connection, queue, "first", "second")
+        messages = receive(connection, queue)
+        drain(connection, lambda: len(messages) == 2)
+        messages[0].ack()
+        connection.close()
+        assert (broker.llen(queue.name), broker.hlen("unacked")) == (1, 0)
+
+    def test_the_most_urgent_come_first(self, connect: Connect, queue: Queue) -> None:
+        connection = connect(BulkTransport)
+        send(connection, queue, "later", priority=9)
+        send(connection, queue, "now", priority=0)
+        messages = receive(connection, queue)
+        drain(connection, lambda: len(messages) == 2)
+        assert bodies(messages) == ["now", "later"]
+
+    def test_without_acknowledgements_nothing_waits_for_one(
+        self, connect: Connect, broker: Redis, queue: Queue
+    ) -> None:
+        connection = connect(BulkTransport)
+        send(connection, queue, 1, 2)
+        messages = receive(connection, queue, no_ack=True)
+        drain(connection, lambda: len(messages) == 2 and not broker.hlen("unacked"))
+
+    def test_what_is_no_message_is_kept(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+        connection = connect(BulkTransport)
+        broker.lpush(queue.name, "{not a message", '{"properties": {}}')
+        send(connection, queue, "a message")
+        messages = receive(connection, queue)
+        drain(connection, lambda: messages)
+        assert bodies(messages) == ["a message"]
+        assert broker.lrange(MALFORMED, 0, -1) == ['{"properties": {}}', "{not a message"]
+
+    def test_what_is_no_text_is_kept_and_holds_up_nobody(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+        send(connect(BulkTransport), queue, "first")
+        spoilt = str(broker.lindex(queue.name, 0)).replace('"body"', '"body\udcff"')
+        spoilt = spoilt.replace('"delivery_tag": "', '"delivery_tag": "spoilt-')
+        broker.lpush(queue.name, spoilt.encode("utf-8", "surrogateescape"))
+        send(connect(BulkTransport), queue, "last")
+        connection = connect(BulkTransport)
+        messages = receive(connection, queue)
+        drain(connection, lambda: len(messages) == 2)
+        assert bodies(messages) == ["first", "last"]
+        assert (broker.llen(MALFORMED), broker.hlen("unacked")) == (1, 2)
+
+
+class TestSharingQueues:
+    @pytest.mark.parametrize(("sender", "receiver"), [(StockTransport, BulkTransport), (BulkTransport, StockTransport)])
+    def test_with_the_stock_transport(
+        self, connect: Connect, queue: Queue, sender: type[StockTransport], receiver: type[StockTransport]
+    ) -> None:
+        send(connect(sender), queue, "hello")
+        connection = connect(receiver)
+        messages = receive(connection, queue)
+        drain(connection, lambda: messages)
+        assert bodies(messages) == ["hello"]
+
+    def test_what_one_left_unacknowledged_the_other_restores(
+        self, connect: Connect, broker: Redis, queue: Queue
+    ) -> None:
+        connection = connect(BulkTransport)
+        send(connection, queue, "hello")
+        messages = receive(connection, queue)
+        drain(connection, lambda: messages)
+        other = connect(StockTransport)
+        channel: Any = other.default_channel
+        send(other, queue)
+        broker.zadd("unacked_index", {messages[0].delivery_tag: 1})
+        channel.qos.restore_visible(num=None, interval=1)
+        assert (broker.llen(queue.name), broker.hlen("unacked")) == (1, 0)
+
+    def test_what_a_lost_worker_had_comes_back(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+        connection = connect(BulkTransport)
+        send(connection, queue, "hello")
+        messages = receive(connection, queue)
+        drain(connection, lambda: messages)
+        channel: Any = connect(BulkTransport).default_channel
+        channel.qos.restore_visible(num=None, interval=1)
+        assert (broker.llen(queue.name), broker.hlen("unacked")) == (0, 1)
+        broker.zadd("unacked_index", {messages[0].delivery_tag: 1})
+        channel.qos.restore_visible(num=None, interval=1)
+        assert (broker.llen(queue.name), broker.hlen("unacked")) == (1, 0)
+
+    def test_a_bell_wakes_who_waits(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+        connection = connect(BulkTransport)
+        messages = receive(connection, queue)
+        with suppress(TimeoutError):
+            connection.drain_events(timeout=0.05)
+        send(connect(BulkTransport), queue, "hello")
+        drain(connection, lambda: messages)
+        assert 0 < broker.pttl(f"_kombu.bell.{queue.name}") <= 5000 or not broker.keys("_kombu.bell.*")

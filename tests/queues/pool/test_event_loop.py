@@ -1,0 +1,129 @@
+"""Synchronous code waits for a coroutine, and what strikes it while it waits reaches the coroutine."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+
+from src.queues.pool.event_loop import ProcessLoop
+from src.queues.pool.soft_limit import SoftLimitedCoroutine
+
+Strike = Callable[[BaseException], None]
+name: ContextVar[str] = ContextVar("name")
+
+
+@pytest.fixture
+def loop() -> Iterator[ProcessLoop]:
+    loop = ProcessLoop()
+    yield loop
+    loop.stop()
+
+
+@pytest.fixture
+def strike() -> Iterator[Strike]:
+    """Raise an error in this thread in a moment, as Celery's signal handlers do."""
+    before = signal.getsignal(signal.SIGALRM)
+
+    def strike(error: BaseException) -> None:
+        def handler(*_: Any) -> None:
+            raise error
+
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+    yield strike
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+class TestRunning:
+    def test_the_value_is_returned(self, loop: ProcessLoop) -> None:
+        assert loop.run(asyncio.sleep(0, "value")) == "value"
+
+    def test_context_variables_come_along(self, loop: ProcessLoop) -> None:
+        async def read() -> str:
+            return name.get()
+
+        name.set("mine")
+        assert loop.run(read()) == "mine"
+
+    def test_all_coroutines_share_the_loop(self, loop: ProcessLoop) -> None:
+        async def which() -> asyncio.AbstractEventLoop:
+            return asyncio.get_running_loop()
+
+        assert loop.run(which()) is loop.run(which())
+
+    def test_the_lifespan_is_left_by_the_task_that_entered_it(self) -> None:
+        events: list[object] = []
+
+        @asynccontextmanager
+        async def lifespan() -> AsyncIterator[None]:
+            events.append(asyncio.current_task())
+            yield
+            events.append(asyncio.current_task())
+
+        loop = ProcessLoop()
+        loop.lifespan = lifespan
+        loop.run(asyncio.sleep(0))
+        loop.stop()
+        assert len(events) == 2
+        assert events[0] is events[1]
+
+
+class TestBeingStruck:
+    def test_a_soft_limit_is_raised_in_the_coroutine(self, loop: ProcessLoop, strike: Strike) -> None:
+        async def tidy() -> str:
+            try:
+                await asyncio.sleep(10)
+            except SoftTimeLimitExceeded:
+                await asyncio.sleep(0)
+            return "tidied"
+
+        strike(SoftTimeLimitExceeded())
+        assert loop.run(tidy()) == "tidied"
+
+    def test_an_unhandled_soft_limit_is_the_outcome(self, loop: ProcessLoop, strike: Strike) -> None:
+        strike(SoftTimeLimitExceeded())
+        with pytest.raises(SoftTimeLimitExceeded):
+            loop.run(asyncio.sleep(10))
+
+    def test_what_runs_beneath_is_cancelled(self, loop: ProcessLoop, strike: Strike) -> None:
+        async def group() -> None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(asyncio.sleep(10))
+
+        strike(SoftTimeLimitExceeded())
+        with pytest.raises(SoftTimeLimitExceeded):
+            loop.run(group())
+
+    def test_anything_else_cancels_the_coroutine(self, loop: ProcessLoop, strike: Strike) -> None:
+        cancelled = asyncio.Event()
+
+        async def wait() -> None:
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+
+        strike(KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            loop.run(wait())
+        loop.run(asyncio.wait_for(cancelled.wait(), 5))
+
+    async def test_a_limit_before_the_first_step_leaves_nothing_done(self) -> None:
+        done: list[str] = []
+
+        async def work() -> None:
+            done.append("work")
+
+        call = SoftLimitedCoroutine(work())
+        call.interrupt()
+        with pytest.raises(SoftTimeLimitExceeded):
+            await asyncio.ensure_future(call)
+        assert done == []

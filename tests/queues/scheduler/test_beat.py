@@ -1,0 +1,166 @@
+"""Two beats on one schedules table: what is stored is sent, once per slot, and nothing is done in between."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import delete, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from src.core.config import settings
+from src.core.stores.sql import create_engine
+from src.models.schedule import MisfirePolicy, OverlapPolicy, ScheduleKind
+from src.models.task_run import RunState, TaskRun
+from src.queues.scheduler.listener import Changes
+from tests.queues.conftest import BEAT, Process, Run, running, wait_until
+from tests.queues.schedules import Queue, empty_table, store
+
+
+@pytest.fixture(scope="module")
+def beats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Process]]:
+    with running(tmp_path_factory.mktemp("beats")) as run:
+        beats = [run(*BEAT), run(*BEAT)]
+        for beat in beats:
+            beat.wait_for("Waking up")
+        yield beats
+        assert [beat.stop() for beat in beats] == [0, 0]
+
+
+@pytest.fixture
+async def session(beats: list[Process]) -> AsyncIterator[AsyncSession]:
+    async with empty_table() as session:
+        yield session
+
+
+class TestSendingWhatIsStored:
+    async def test_an_interval_keeps_its_slots(self, session: AsyncSession) -> None:
+        queue = Queue()
+        schedule = queue.every_second(max_runs=3)
+        await store(session, schedule)
+        wait_until(lambda: len(queue) == 3)
+        slots = [datetime.fromisoformat(headers["scheduled_for"]) for headers in queue.headers()]
+        assert {(slot - schedule.create_time) % timedelta(seconds=1) for slot in slots} == {timedelta(0)}
+
+    async def test_arguments_arrive(self, session: AsyncSession) -> None:
+        queue = Queue()
+        await store(session, queue.every_second())
+        wait_until(lambda: len(queue))
+        assert queue.arguments()[0] == [[1], {"y": 2}]
+
+    async def test_runs_are_counted(self, session: AsyncSession) -> None:
+        queue = Queue()
+        schedule = queue.every_second(max_runs=2)
+        await store(session, schedule)
+        wait_until(lambda: len(queue) == 2)
+        await asyncio.sleep(0.2)  # the count is committed just after the message is out
+        await session.refresh(schedule)
+        assert (schedule.total_run_count, schedule.enabled) == (2, False)
+        assert schedule.last_run_at is not None
+
+    async def test_a_one_off_is_sent_once(self, session: AsyncSession) -> None:
+        queue, clock = Queue(), Queue()
+        at = datetime.now(UTC) - timedelta(seconds=1)
+        once = queue.every_second(kind=ScheduleKind.CLOCKED, clocked_time=at)
+        await store(session, once, clock.every_second())
+        wait_until(lambda: len(clock) >= 2)
+        assert len(queue) == 1
+        await session.refresh(once)
+        assert (once.enabled, once.next_run_at) == (False, None)
+
+    async def test_a_row_without_sense_holds_up_nobody(self, session: AsyncSession) -> None:
+        queue = Queue()
+        bad = queue.every_second(kind=ScheduleKind.CRONTAB, crontab="61 * * * *")
+        await store(session, bad, queue.every_second())
+        wait_until(lambda: len(queue))
+        await session.refresh(bad)
+        assert bad.enabled is False
+
+
+class TestSharingTheWork:
+    async def test_no_slot_is_sent_twice(self, session: AsyncSession) -> None:
+        queue = Queue()
+        await store(session, *(queue.every_second(max_runs=3) for _ in range(40)))
+        wait_until(lambda: len(queue) >= 120, 20)
+        assert len({headers["id"] for headers in queue.headers()}) == len(queue) == 120
+
+    async def test_a_killed_beat_is_not_missed(self, session: AsyncSession, run: Run) -> None:
+        queue = Queue()
+        third = run(*BEAT)
+        third.wait_for("Waking up")
+        many = (queue.every_second(max_runs=4, misfire_policy=MisfirePolicy.CATCH_UP) for _ in range(20))
+        await store(session, *many)
+        wait_until(lambda: len(queue) >= 20)
+        third.kill()
+        # A kill between publishing and committing may repeat slots, under the same ids.
+        wait_until(lambda: len(Counter(headers["id"] for headers in queue.headers())) == 80, 20)
+
+
+class TestOverlap:
+    """A run that nobody takes is still going, by the ledger."""
+
+    @pytest.fixture(autouse=True)
+    async def _no_runs(self, session: AsyncSession) -> AsyncIterator[None]:
+        yield
+        await session.exec(delete(TaskRun))
+        await session.commit()
+
+    async def sent_while_one_is_going(self, session: AsyncSession, policy: OverlapPolicy) -> Queue:
+        queue, clock = Queue(), Queue()
+        await store(session, queue.every_second(overlap_policy=policy), clock.every_second())
+        await asyncio.to_thread(wait_until, lambda: len(clock) >= 3)
+        return queue
+
+    async def test_runs_are_allowed_side_by_side(self, session: AsyncSession) -> None:
+        assert len(await self.sent_while_one_is_going(session, OverlapPolicy.ALLOW)) >= 2
+
+    @pytest.mark.parametrize("policy", [OverlapPolicy.SKIP, OverlapPolicy.QUEUE])
+    async def test_a_run_is_not_sent_while_another_is_going(self, session: AsyncSession, policy: OverlapPolicy) -> None:
+        assert len(await self.sent_while_one_is_going(session, policy)) == 1
+
+    @pytest.mark.parametrize("policy", [OverlapPolicy.SKIP, OverlapPolicy.QUEUE])
+    async def test_the_next_goes_when_it_has_ended(self, session: AsyncSession, policy: OverlapPolicy) -> None:
+        queue = await self.sent_while_one_is_going(session, policy)
+        await session.exec(update(TaskRun).values(state=RunState.SUCCESS))
+        await session.commit()
+        await asyncio.to_thread(wait_until, lambda: len(queue) == 2)
+
+
+class TestHearingOfChanges:
+    @pytest.fixture
+    async def changes(self) -> AsyncIterator[Changes]:
+        engine = create_engine(settings.sql)
+        changes = await Changes.listen(engine)
+        yield changes
+        await changes.close()
+        await engine.dispose()
+
+    @pytest.fixture
+    async def quiet(self) -> AsyncIterator[AsyncSession]:
+        """No beat, so that nobody else changes rows."""
+        async with empty_table() as session:
+            yield session
+
+    async def test_a_new_row_is_heard_of(self, quiet: AsyncSession, changes: Changes) -> None:
+        await store(quiet, Queue().every_second())
+        async with asyncio.timeout(10):
+            await changes.wait(60)
+
+    async def test_a_lost_connection_is_heard_of_as_well(self, quiet: AsyncSession, changes: Changes) -> None:
+        listeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+        await (await quiet.connection()).execute(text(listeners))
+        async with asyncio.timeout(10):
+            await changes.wait(60)
+        assert changes.is_lost
+
+
+class TestCosts:
+    async def test_beat_sleeps_until_something_is_due(self, session: AsyncSession, beats: list[Process]) -> None:
+        later = datetime.now(UTC) + timedelta(days=1)
+        await store(session, *(Queue().every_second(start_time=later) for _ in range(200)))
+        await asyncio.sleep(1.5)  # both have planned the new rows
+        before = sum(beats[0].psutil.cpu_times()[:2])
+        await asyncio.sleep(4)
+        assert sum(beats[0].psutil.cpu_times()[:2]) - before < 0.12

@@ -1,0 +1,85 @@
+"""Entries of `beat_schedule` become rows that follow the configuration."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery.beat import ScheduleEntry
+from celery.schedules import crontab, solar
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from src.models.schedule import Schedule, ScheduleOrigin
+from src.queues.app import app
+from src.queues.scheduler.config_sync import merge
+from tests.queues.schedules import Queue, empty_table, store
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[AsyncSession]:
+    async with empty_table() as session:
+        yield session
+
+
+def entry(**options: Any) -> ScheduleEntry:
+    return ScheduleEntry(name="configured", task="sample.add", app=app, **options)
+
+
+class TestConfiguredEntries:
+    async def test_each_kind_becomes_a_row(self, session: AsyncSession) -> None:
+        entries = {
+            "interval": entry(schedule=timedelta(minutes=5), args=(1,), kwargs={"y": 2}, options={"queue": "q"}),
+            "crontab": entry(schedule=crontab(minute="*/15", hour="8-9", day_of_week="mon")),
+            "solar": entry(schedule=solar("sunset", 60.2, 24.9)),
+        }
+        await merge(session, entries, "Europe/Helsinki")
+        rows = {row.name: row for row in (await session.exec(select(Schedule))).all()}
+        assert {row.origin for row in rows.values()} == {ScheduleOrigin.CONFIG}
+        assert (rows["interval"].every, rows["interval"].period, rows["interval"].queue) == (300, "seconds", "q")
+        assert (rows["crontab"].crontab, rows["crontab"].timezone) == ("0,15,30,45 8,9 * * 1", "Europe/Helsinki")
+        assert (rows["solar"].event, rows["solar"].latitude) == ("sunset", 60.2)
+
+    async def test_equal_intervals_have_equal_slots(self, session: AsyncSession) -> None:
+        """Whatever it takes to make the rows: beat wakes once for both."""
+        await merge(session, {"one": entry(schedule=2), "other": entry(schedule=2)}, "UTC")
+        await session.flush()
+        one, other = (await session.exec(select(Schedule))).all()
+        assert one.create_time == other.create_time
+
+    async def test_merging_again_changes_nothing(self, session: AsyncSession) -> None:
+        entries = {"interval": entry(schedule=10)}
+        await merge(session, entries, "UTC")
+        await session.flush()
+        row = (await session.exec(select(Schedule))).one()
+        row.next_run_at = row.create_time
+        await merge(session, entries, "UTC")
+        assert row.next_run_at == row.create_time
+
+    async def test_a_changed_entry_is_planned_anew(self, session: AsyncSession) -> None:
+        await merge(session, {"interval": entry(schedule=10)}, "UTC")
+        await session.flush()
+        row = (await session.exec(select(Schedule))).one()
+        row.sqlmodel_update({"next_run_at": row.create_time})
+        await merge(session, {"interval": entry(schedule=20)}, "UTC")
+        assert (row.every, row.next_run_at) == (20, None)
+
+    async def test_an_entry_that_is_gone_takes_its_row_along(self, session: AsyncSession) -> None:
+        await store(session, Queue().every_second(name="people's own"))
+        await merge(session, {"interval": entry(schedule=10)}, "UTC")
+        await session.flush()
+        await merge(session, {}, "UTC")
+        await session.flush()
+        assert (await session.exec(select(col(Schedule.name)))).all() == ["people's own"]
+
+    async def test_a_name_that_people_use_is_theirs(self, session: AsyncSession) -> None:
+        mine = Queue().every_second(name="same")
+        await store(session, mine)
+        await merge(session, {"same": entry(schedule=10)}, "UTC")
+        assert (mine.origin, mine.every) == (ScheduleOrigin.USER, 1)
+
+    async def test_what_cannot_be_stored_is_left_out(self, session: AsyncSession) -> None:
+        entries = {"often": entry(schedule=0.5), "linked": entry(schedule=10, options={"link": "x"})}
+        await merge(session, entries, "UTC")
+        await session.flush()
+        assert (await session.exec(select(Schedule))).all() == []

@@ -1,0 +1,194 @@
+import json
+import signal
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+from pymongo import MongoClient
+from redis import Redis
+
+from scripts.local.applications import answers
+from scripts.local.ports import LOOPBACK
+from tests.scripts.local.conftest import Supervisor, processes_on, supervisor_on_new_directory, wait_for
+
+DYING = "print('out of luck'); raise SystemExit(3)"
+DEAF = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("deaf", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="module")
+def whole() -> Iterator[Supervisor]:
+    """One data directory for the module: a later start takes a third of the first."""
+    with supervisor_on_new_directory() as supervisor:
+        yield supervisor
+
+
+@pytest.fixture(scope="module")
+def supervisor() -> Iterator[Supervisor]:
+    """Without MongoDB, which takes seconds to start and to stop."""
+    with supervisor_on_new_directory(MONGO_HOST="elsewhere") as supervisor:
+        yield supervisor
+
+
+@pytest.fixture(scope="class")
+def running(whole: Supervisor) -> Supervisor:
+    if not whole.is_running:
+        whole.start()
+    return whole
+
+
+@pytest.fixture(scope="class")
+def stopped(running: Supervisor) -> Supervisor:
+    write(running, "over a stop")
+    assert running.signal(signal.SIGINT) == 0
+    return running
+
+
+@pytest.fixture(scope="class")
+def killed(running: Supervisor) -> Supervisor:
+    write(running, "over a kill")
+    running.signal(signal.SIGKILL)
+    return running
+
+
+def environment(supervisor: Supervisor) -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(supervisor.directory / "env").items() if value}
+
+
+def write(supervisor: Supervisor, key: str) -> None:
+    variables = environment(supervisor)
+    with Redis.from_url(variables["REDIS_DATABASE_URL"]) as redis:
+        redis.set(key, "kept")
+    with MongoClient[dict[str, object]](variables["MONGO_DATABASE_URL"]) as mongo:
+        mongo.get_default_database()["kept"].insert_one({"_id": key})
+
+
+def has(supervisor: Supervisor, key: str) -> bool:
+    variables = environment(supervisor)
+    with (
+        Redis.from_url(variables["REDIS_DATABASE_URL"]) as redis,
+        MongoClient[dict[str, object]](variables["MONGO_DATABASE_URL"]) as mongo,
+    ):
+        return bool(redis.exists(key)) and mongo.get_default_database()["kept"].count_documents({"_id": key}) == 1
+
+
+class TestRunning:
+    def test_hands_the_urls_to_other_processes(self, running: Supervisor) -> None:
+        names = {"SQL_DATABASE_URL", "REDIS_DATABASE_URL", "MONGO_DATABASE_URL", "MINIO_ENDPOINT", "RSA_PRIVATE_KEY"}
+        assert names <= environment(running).keys()
+
+    def test_keeps_secrets_to_its_user(self, running: Supervisor) -> None:
+        files = [
+            running.directory / name for name in ("env", "secrets.json", "rsa_private_key.pem", "redis/valkey.conf")
+        ]
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+    def test_shows_the_output_of_the_application(self, running: Supervisor) -> None:
+        wait_for(lambda: "worker | at work" in running.output.read_text())
+
+    def test_puts_no_password_on_a_command_line(self, running: Supervisor) -> None:
+        passwords = json.loads((running.directory / "secrets.json").read_text()).values()
+        lines = " ".join(processes_on(running.directory))
+        assert not [password for password in passwords if password in lines]
+
+    def test_refuses_a_second_start_and_names_the_first(self, running: Supervisor) -> None:
+        second = Supervisor(running.directory, "second")
+        first = f"process {running.process.pid}, http://localhost:{running.port}"
+        assert second.run() == (1, f"Already running on {running.directory}: {first}.\n")
+
+    def test_serves_other_commands(self, running: Supervisor) -> None:
+        second = Supervisor(running.directory, "second")
+        assert second.run("run", "--", "echo", "hello") == (0, "hello\n")
+
+
+class TestStop:
+    """In this order: the supervisor is stopped by the first test, and started again by the last."""
+
+    def test_leaves_no_process(self, stopped: Supervisor) -> None:
+        assert processes_on(stopped.directory) == []
+
+    def test_takes_the_urls_back(self, stopped: Supervisor) -> None:
+        assert not (stopped.directory / "env").exists()
+
+    def test_keeps_the_data(self, stopped: Supervisor) -> None:
+        stopped.start()
+        assert has(stopped, "over a stop")
+
+
+class TestKill:
+    """In this order: the supervisor is killed by the first test, and started again by the second."""
+
+    def test_takes_the_children_along(self, killed: Supervisor) -> None:
+        wait_for(lambda: processes_on(killed.directory) == [], seconds=10)
+
+    def test_loses_no_data(self, killed: Supervisor) -> None:
+        killed.start()
+        assert has(killed, "over a kill")
+
+
+class TestSecondRequest:
+    def test_kills_what_does_not_stop(self, supervisor: Supervisor) -> None:
+        supervisor.start(APPLICATION=DEAF)
+        wait_for(lambda: "deaf" in supervisor.output.read_text())
+        supervisor.process.send_signal(signal.SIGINT)
+        wait_for(lambda: "Stopping" in supervisor.output.read_text())
+        supervisor.signal(signal.SIGINT)
+        assert processes_on(supervisor.directory) == []
+
+
+class TestDeathOfAChild:
+    def test_ends_everything_and_says_why(self, supervisor: Supervisor) -> None:
+        code, output = supervisor.run(APPLICATION=DYING)
+        assert code == 1
+        assert output.endswith("worker ended with exit code 3. Its last lines:\nout of luck\n")
+        assert processes_on(supervisor.directory) == []
+
+
+class TestBusyPort:
+    @pytest.mark.parametrize(("offset", "name"), [(0, "API"), (4, "S3")])
+    def test_is_named_with_the_setting(self, supervisor: Supervisor, offset: int, name: str) -> None:
+        with socket.create_server((LOOPBACK, supervisor.port + offset)):
+            code, output = supervisor.run()
+        assert code == 1
+        assert f"Port {supervisor.port + offset} ({name}) is in use. Set PORT" in output
+
+
+class TestWholeApplication:
+    """The plan that `scripts/dev.sh` follows, up to its end by Ctrl-C."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def application(cls, running: Supervisor) -> Supervisor:
+        running.close()
+        running.start(until="Ready.", PLAN="default")
+        return running
+
+    @pytest.mark.parametrize("path", ["/livez", "/readyz", "/docs"])
+    def test_answers(self, application: Supervisor, path: str) -> None:
+        assert answers(LOOPBACK, application.port, path)
+
+    def test_prints_the_login(self, application: Supervisor) -> None:
+        assert "admin / 123456" in application.output.read_text()
+
+    def test_leaves_no_process(self, application: Supervisor) -> None:
+        assert application.signal(signal.SIGINT) == 0
+        assert processes_on(application.directory) == []
+
+
+class TestRun:
+    def test_starts_the_stores_for_one_command(self, supervisor: Supervisor) -> None:
+        code, output = supervisor.run("run", "--", "sh", "-c", "echo $MINIO_ENDPOINT; exit 5")
+        assert (code, output) == (5, f"http://{LOOPBACK}:{supervisor.port + 4}\n")
+
+    def test_leaves_configured_stores_alone(self, directory: Path) -> None:
+        urls = dict.fromkeys(("SQL_DATABASE_URL", "MONGO_HOST", "REDIS_HOST", "MINIO_ENDPOINT"), "elsewhere")
+        supervisor = Supervisor(directory)
+        assert supervisor.run("run", "--", "echo", "hello", **urls) == (0, "hello\n")
+        assert list(directory.iterdir()) == [supervisor.output]

@@ -1,0 +1,355 @@
+"""What no client can do to the server: each limit, flooded.
+
+Refusal, flood, slow reader, binary, order, type errors, expiry, shutdown and broadcast are here; identity is in
+`test_identity.py`, Redis down in `test_outage.py`, several processes in `test_processes.py`, mounting in
+`test_mounting.py`.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from fastapi import FastAPI
+
+from src.core.exceptions import UnauthorizedError
+from src.websockets.limits import Limits
+from src.websockets.params import SID
+from src.websockets.server import AsyncServer
+from tests.websockets.conftest import Connect, Host
+
+PATH = "/socket.io/?EIO=4&transport=websocket"
+LIMITS = Limits(
+    events_per_second=1,
+    burst=20,
+    running=4,
+    strikes=5,
+    queued_packets=50,
+    attachments=2,
+    payload_bytes=4096,
+    connect_seconds=0.2,
+    strangers=2,
+    drain_seconds=0.2,
+)
+
+
+@pytest.fixture
+def sio(host: Host, app: Any) -> AsyncServer:
+    server = AsyncServer(limits=LIMITS)
+    host.app = server.asgi(app)
+    return server
+
+
+UPGRADE = (
+    f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+).encode()
+
+
+def text_frame(text: bytes) -> bytes:
+    """A short text from a client, masked by zeros."""
+    return bytes([0x81, 0x80 | len(text)]) + bytes(4) + text
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)
+
+
+async def closed(websocket: aiohttp.ClientWebSocketResponse) -> bool:
+    async with asyncio.timeout(3):
+        while True:
+            if (await websocket.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
+                return True
+
+
+class TestFlood:
+    async def test_events_beyond_the_burst_are_refused(self, sio: AsyncServer, connect: Connect) -> None:
+        @sio.on("ping")
+        async def handler() -> str:
+            return "pong"
+
+        peer = await connect()
+        acks = [await peer.call("ping") for _ in range(20)]
+        assert acks.count("pong") == 19  # CONNECT took one
+        assert acks[-1]["code"] == 1013
+
+    async def test_runs_few_events_at_a_time_and_drops_who_goes_on(self, sio: AsyncServer, host: Host) -> None:
+        running = most = 0
+
+        @sio.on("slow")
+        async def handler() -> None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0.01)
+            running -= 1
+
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            for _ in range(200):
+                await websocket.send_str('42["slow"]')
+            assert await closed(websocket)
+        assert most == 4
+
+    async def test_leaves_few_tasks_alive(self, host: Host, app: FastAPI) -> None:
+        server = AsyncServer()
+        host.app = server.asgi(app)
+
+        @server.on("slow")
+        async def handler() -> None:
+            await asyncio.sleep(0.2)
+
+        before = most = len(asyncio.all_tasks())
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            for _ in range(60):
+                await asyncio.gather(*(websocket.send_str('42["slow"]') for _ in range(50)), return_exceptions=True)
+                most = max(most, len(asyncio.all_tasks()))
+            assert await closed(websocket)
+        assert most - before <= 100
+        await server.shutdown()
+
+    async def test_leaves_no_more_of_them_when_the_client_comes_back(self, sio: AsyncServer, host: Host) -> None:
+        @sio.on("slow")
+        async def handler() -> None:
+            await asyncio.sleep(60)
+
+        def running() -> int:
+            return sum("_handle_event_internal" in str(task.get_coro()) for task in asyncio.all_tasks())
+
+        for _ in range(5):
+            async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+                await websocket.send_str("40")
+                await asyncio.gather(*(websocket.send_str('42["slow"]') for _ in range(100)), return_exceptions=True)
+                assert await closed(websocket)
+            assert running() <= LIMITS.running
+        await until(lambda: not running())
+
+    async def test_leaves_no_task_behind(self, sio: AsyncServer, connect: Connect) -> None:
+        before = asyncio.all_tasks()
+        peer = await connect()
+        await peer.client.disconnect()
+        while sio.eio.sockets:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        assert not [task for task in asyncio.all_tasks() - before if "_send_ping" in repr(task)]
+
+    async def test_a_flood_of_connects_is_dropped(self, sio: AsyncServer, host: Host) -> None:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            for number in range(40):
+                await websocket.send_str(f"40/{number},")
+            assert await closed(websocket)
+
+
+class TestRefusal:
+    async def test_who_does_not_connect_in_time_is_closed(self, sio: AsyncServer, host: Host) -> None:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            assert await closed(websocket)
+
+    async def test_one_too_many_is_refused(self, sio: AsyncServer, host: Host) -> None:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.ws_connect(f"{host.url}{PATH}"),
+            http.ws_connect(f"{host.url}{PATH}"),
+        ):
+            with pytest.raises(aiohttp.WSServerHandshakeError):
+                await http.ws_connect(f"{host.url}{PATH}")
+
+    async def test_who_has_left_is_none(self, sio: AsyncServer, connect: Connect) -> None:
+        for _ in range(LIMITS.strangers + 1):
+            peer = await connect()
+            await peer.client.disconnect()
+        assert (await connect()).client.connected
+
+
+class TestUndecided:
+    async def test_hears_nothing_that_is_for_everyone(self, sio: AsyncServer, connect: Connect) -> None:
+        @sio.on("connect")
+        async def connected(sid: SID) -> None:
+            await sio.emit("news", "for everyone")
+            await sio.emit("news", "for you", to=sid)
+
+        peer = await connect()
+        assert (await peer.next())[1:] == ("news", "for you")
+        await sio.emit("news", "for everyone, later")
+        assert (await peer.next())[1:] == ("news", "for everyone, later")
+
+
+class TestProtocol:
+    @pytest.mark.parametrize(
+        "packet", ["42", '42["disconnect"]', '42["connect"]', "42[{}]", "4", "49", "4" + "[" * 3000, "9"]
+    )
+    async def test_who_breaks_it_is_dropped(self, sio: AsyncServer, host: Host, packet: str) -> None:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            await websocket.send_str(packet)
+            assert await closed(websocket)
+        assert not host.failures
+
+    async def test_who_nests_too_deep_is_dropped(self, host: Host, app: FastAPI) -> None:
+        host.app = AsyncServer().asgi(app)
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("4" + "[" * 200_000)
+            assert await closed(websocket)
+        assert not host.failures
+
+    async def test_too_many_attachments_are_dropped_before_they_come(self, sio: AsyncServer, host: Host) -> None:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            await websocket.send_str('453-["x"]')
+            assert await closed(websocket)
+
+    async def test_a_packet_too_large_is_dropped(self, sio: AsyncServer, host: Host) -> None:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            await websocket.send_str('42["x","' + "x" * 5000 + '"]')
+            assert await closed(websocket)
+
+
+class TestSlowReader:
+    async def test_is_dropped_with_what_it_did_not_read(self, sio: AsyncServer, host: Host) -> None:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            await websocket.receive_str()
+            await websocket.receive_str()
+            async with asyncio.timeout(5):
+                while sio.eio.sockets:
+                    for _ in range(20):
+                        await sio.emit("news", "x" * 100_000)
+                    await asyncio.sleep(0.01)
+
+    async def test_that_goes_silent_holds_nothing(self, host: Host, app: FastAPI) -> None:
+        """Neither its connection nor what it did not read."""
+        server = AsyncServer(ping_interval=1, ping_timeout=1)
+        host.app = server.asgi(app)
+        address = urlsplit(host.url)
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(client, (address.hostname, address.port))
+            await loop.sock_sendall(client, UPGRADE)
+            await loop.sock_recv(client, 1024)
+            await loop.sock_sendall(client, text_frame(b"40"))
+            await until(lambda: any(server.manager.get_participants("/", None)))
+            (transport,) = server.eio.sockets.values()
+            while transport.queue.size_bytes < 2_000_000:
+                await server.emit("news", "x" * 100_000)
+                await asyncio.sleep(0)
+            await until(lambda: not server.eio.sockets and transport.queue.empty())
+            assert not [task for task in asyncio.all_tasks() if "WebSocket._write" in str(task.get_coro())]
+        await server.shutdown()
+
+
+class TestOrder:
+    async def test_ordered_events_run_as_they_were_sent(self, sio: AsyncServer, connect: Connect) -> None:
+        seen: list[int] = []
+
+        @sio.on("say", ordered=True)
+        async def handler(number: int) -> None:
+            await asyncio.sleep(0.02 / (number + 1))
+            seen.append(number)
+
+        peer = await connect()
+        await asyncio.gather(*(peer.call("say", number) for number in range(10)))
+        assert seen == list(range(10))
+
+
+class TestMiddleware:
+    async def test_stands_around_every_event(self, sio: AsyncServer, connect: Connect) -> None:
+        @sio.middleware
+        async def shout(call: Any, proceed: Any) -> Any:
+            return f"{call.event}: {(await proceed()).upper()}"
+
+        @sio.on("say")
+        async def handler(text: str) -> str:
+            return text
+
+        assert await (await connect()).call("say", "hi") == "say: HI"
+
+
+class TestExpiry:
+    async def test_ends_a_connection_with_an_error(self, sio: AsyncServer, connect: Connect) -> None:
+        peer = await connect()
+        sio.expire(peer.client.get_sid(), 0.05)
+        assert (await peer.next())[2]["error"] == "auth.session_ended"
+        await asyncio.wait_for(peer.client.wait(), 3)
+
+    async def test_may_be_moved(self, sio: AsyncServer, connect: Connect) -> None:
+        peer = await connect()
+        sio.expire(peer.client.get_sid(), 0.05)
+        sio.expire(peer.client.get_sid(), 60)
+        await asyncio.sleep(0.15)
+        assert peer.client.connected
+
+
+class TestBroadcast:
+    async def test_needs_no_task_for_a_recipient(self, sio: AsyncServer, connect: Connect) -> None:
+        peers = [await connect() for _ in range(5)]
+        before = asyncio.all_tasks()
+        emitting = sio.emit("news", 1)
+        with pytest.raises(StopIteration):
+            emitting.send(None)  # it is done without waiting for anybody
+        assert asyncio.all_tasks() == before
+        assert [await peer.next() for peer in peers] == [("/", "news", 1)] * 5
+
+
+class TestTypeError:
+    @pytest.mark.parametrize("event", ["connect", "disconnect"])
+    async def test_runs_its_handler_once(self, sio: AsyncServer, host: Host, event: str) -> None:
+        calls: list[str] = []
+
+        @sio.on(event)
+        async def handler(sid: SID) -> None:
+            calls.append(sid)
+            raise TypeError
+
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.send_str("40")
+            assert (await websocket.receive_str()).startswith("0{")
+            assert (await websocket.receive_str()).startswith(("40{", "44{"))
+        async with asyncio.timeout(3):
+            while sio.eio.sockets:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.01)
+        assert len(calls) == 1
+
+
+class TestRecheck:
+    async def test_ends_who_may_not_stay_once_that_can_be_told(
+        self, sio: AsyncServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("src.websockets.engine.session_bound_server._RECHECK_SECONDS", 0.01)
+        peers = [await connect() for _ in range(2)]
+        answers: list[Exception] = [OSError(), UnauthorizedError()]
+
+        @sio.recheck
+        async def recheck(sid: SID) -> None:
+            if sid == peers[0].client.get_sid():
+                raise answers.pop(0)
+
+        await asyncio.wait_for(sio.recheck_clients(), 3)
+        assert (await peers[0].next())[2]["error"] == "auth.session_ended"
+        await asyncio.wait_for(peers[0].client.wait(), 3)
+        assert peers[1].client.connected
+
+
+class TestShutdown:
+    async def test_lets_running_events_end_for_a_while(self, sio: AsyncServer, connect: Connect) -> None:
+        done: list[str] = []
+
+        @sio.on("slow")
+        async def slow(seconds: float) -> None:
+            await asyncio.sleep(seconds)
+            done.append("ended")
+
+        peer = await connect()
+        await peer.client.emit("slow", 0.05)
+        await peer.client.emit("slow", 60)
+        await asyncio.sleep(0.02)
+        await sio.shutdown()
+        assert done == ["ended"]
