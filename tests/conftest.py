@@ -12,7 +12,7 @@ import pytest
 from dotenv import load_dotenv
 
 from scripts.local.stores import embedded_stores
-from tests.databases import own_bucket, own_databases
+from tests.support.databases import own_bucket, own_databases
 
 ROOT = Path(__file__).resolve().parents[1]
 _session = ExitStack()
@@ -40,7 +40,7 @@ _point_settings_at_own_stores()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the fixtures known."""
-    config.pluginmanager.import_plugin("tests.fixtures")
+    config.pluginmanager.import_plugin("tests.support.fixtures")
 
 
 def pytest_unconfigure() -> None:

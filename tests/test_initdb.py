@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from src.utils.password import verify_password
 from tests.core.conftest import pem
-from tests.scratch import Scratch, scratch_database
+from tests.support.scratch import Scratch, scratch_database
 
 EVERYTHING = {
     "users": "SELECT id, username, password_hash, is_admin, must_change_password, update_time FROM users ORDER BY 1",

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from src.core.config import settings
 from src.core.unit_of_work import UnitOfWork
 from src.main import app, create_app, server
-from tests.people import People, Person
+from tests.support.people import People, Person
 
 NOTICES = "/api/v1/notices"
 LIMIT = settings.app.max_body_bytes

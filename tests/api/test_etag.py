@@ -8,7 +8,7 @@ from src.core.unit_of_work import UnitOfWork
 from src.main import rest
 from src.models.notice import Notice
 from src.services.notice import NoticeService
-from tests.people import People, Person
+from tests.support.people import People, Person
 
 NOTICES, ROLES = "/api/v1/notices", "/api/v1/roles"
 

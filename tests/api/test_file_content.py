@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from src.core.resources import Resources
-from tests.people import People, Person
-from tests.served import Served
-from tests.uploads import CODES, CONTENT, FILES, committed, uploaded
+from tests.support.people import People, Person
+from tests.support.served import Served
+from tests.support.uploads import CODES, CONTENT, FILES, committed, uploaded
 
 DIGITS = b"0123456789"
 ETAG = f'"{hashlib.sha256(DIGITS).hexdigest()}"'

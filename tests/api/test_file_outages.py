@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from src.core.resources import Resources
-from tests.people import Person
-from tests.served import IMPATIENT, Served
-from tests.uploads import FILES, announced, begin, committed
+from tests.support.people import Person
+from tests.support.served import IMPATIENT, Served
+from tests.support.uploads import FILES, announced, begin, committed
 
 FAULTS = ["hang", "refuse", "reset"]
 # Two exchanges, and what a busy machine adds.

@@ -16,8 +16,8 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.models.file import File
 from src.utils.date import utc_now
-from tests.people import People, Person
-from tests.uploads import CODES, CONTENT, FILES, PNG, begin, complete, send, upload, uploaded
+from tests.support.people import People, Person
+from tests.support.uploads import CODES, CONTENT, FILES, PNG, begin, complete, send, upload, uploaded
 
 ONE_PART = [{"partNumber": 1, "etag": "0" * 32}]
 

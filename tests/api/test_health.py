@@ -1,6 +1,6 @@
 import httpx
 
-from tests.people import Person
+from tests.support.people import Person
 
 
 class TestMetrics:

@@ -11,7 +11,7 @@ from src.models.notice import Notice
 from src.services.notice import NoticeService
 from src.services.outbox import OutboxService
 from src.utils.date import utc_now
-from tests.people import Person
+from tests.support.people import Person
 
 PATH = "/api/v1/notices"
 BODY = {"title": "t", "body": "b", "expiresAt": "2999-01-01T00:00:00+02:00"}

@@ -13,7 +13,7 @@ from src.crud.permission import PermissionCRUD
 from src.models.role import Role
 from src.models.user import User, UserRole
 from src.services.permission import PermissionService
-from tests.people import People, Person
+from tests.support.people import People, Person
 
 CODE = "GET:/api/v1/notices"
 PATH = "/api/v1/notices"

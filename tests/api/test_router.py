@@ -9,7 +9,7 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.route import RouteCRUD
 from src.main import register_routes, rest
 from src.models.route import Route
-from tests.people import Person
+from tests.support.people import Person
 
 PATH = "/api/v1/router/backend"
 

@@ -9,7 +9,7 @@ import pytest
 from src.core.unit_of_work import UnitOfWork
 from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind, ScheduleOrigin
 from src.utils.date import utc_now
-from tests.people import People, Person
+from tests.support.people import People, Person
 
 PATH = "/api/v1/schedules"
 TASK = {"task": "notices.announce", "kwargs": {"notice_id": "x"}}

@@ -8,7 +8,7 @@ import pytest
 from src.core.unit_of_work import UnitOfWork
 from src.models.task_run import RunState, TaskRun
 from src.utils.date import utc_now
-from tests.people import People, Person
+from tests.support.people import People, Person
 
 PATH = "/api/v1/tasks"
 

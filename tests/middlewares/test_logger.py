@@ -4,9 +4,9 @@ from typing import Any
 from uuid import uuid4
 
 from src.core.resources import Resources
-from tests.login import encrypted
-from tests.people import PASSWORD, People, Person
-from tests.served import Served
+from tests.support.login import encrypted
+from tests.support.people import PASSWORD, People, Person
+from tests.support.served import Served
 
 KEYS = "/api/v1/auth/keys/public"
 

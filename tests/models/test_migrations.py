@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.scratch import Scratch, scratch_database
+from tests.support.scratch import Scratch, scratch_database
 
 TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
 SCHEMA = """

@@ -10,8 +10,8 @@ from redis import Redis
 
 from tests.queues import sample
 from tests.queues.conftest import Run, wait_until
-from tests.queues.pools import ASYNCIO, POOLS, Pool
 from tests.queues.restartable import RestartableRedis
+from tests.support.pools import ASYNCIO, POOLS, Pool
 
 TASKS = 200
 

@@ -13,7 +13,7 @@ from redis import Redis
 from src.queues.app import app
 from tests.queues import sample
 from tests.queues.conftest import Process, running, wait_until
-from tests.queues.pools import POOLS, Pool
+from tests.support.pools import POOLS, Pool
 
 
 @pytest.fixture(scope="module", params=POOLS, ids=lambda pool: pool.name)

@@ -8,13 +8,13 @@ import pytest
 from src.core.resources import Resources
 from src.core.security.token import TokenIssuer
 from src.main import app
-from tests.people import People, Person
+from tests.support.people import People, Person
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Imported only after the settings of this session stand."""
-    config.pluginmanager.import_plugin("tests.served")
+    config.pluginmanager.import_plugin("tests.support.served")
 
 
 class Clock:

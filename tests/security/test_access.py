@@ -10,7 +10,7 @@ from src.api import access
 from src.core.config import settings
 from src.core.routing.registry import RouteInfo
 from src.main import rest
-from tests.people import People
+from tests.support.people import People
 
 ROUTES: list[RouteInfo] = [route for route in rest.state.registry.routes if route.methods != ["SOCKET"]]
 PUBLIC = access.public_routes(settings)

@@ -6,8 +6,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.login import encrypted
-from tests.people import People, Person
+from tests.support.login import encrypted
+from tests.support.people import People, Person
 
 ROLES = ("GET:/api/v1/roles", "POST:/api/v1/roles", "PUT:/api/v1/roles/{roleId}", "DELETE:/api/v1/roles/{roleId}")
 USERS = (

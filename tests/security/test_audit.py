@@ -11,8 +11,8 @@ from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.models.outbox import OutboxMessage
 from src.services.audit import AuditService
-from tests.login import encrypted, log_in
-from tests.people import PASSWORD, People, Person
+from tests.support.login import encrypted, log_in
+from tests.support.people import PASSWORD, People, Person
 
 
 @pytest.fixture(autouse=True)

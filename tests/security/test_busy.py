@@ -9,8 +9,8 @@ import pytest
 
 from src.core.resources import Resources
 from src.core.security.hashing import HashPool
-from tests.login import log_in
-from tests.people import People, Person
+from tests.support.login import log_in
+from tests.support.people import People, Person
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from src.core.security.credential import CredentialBox
 from src.core.security.token import TokenIssuer
 from src.services.challenge import ChallengeService
 from tests.core.conftest import pem
-from tests.login import encrypted, fetch_key
-from tests.people import People, Person
+from tests.support.login import encrypted, fetch_key
+from tests.support.people import People, Person
 
 SESSIONS = "/api/v1/auth/sessions"
 

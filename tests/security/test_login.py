@@ -20,8 +20,8 @@ from src.core.security.hashing import P, R
 from src.main import app
 from src.utils.password import hash_password, verify_password
 from src.utils.rsa import public_pem
-from tests.login import encrypt, encrypted, fetch_key, log_in
-from tests.people import PASSWORD, USER_AGENT, People
+from tests.support.login import encrypt, encrypted, fetch_key, log_in
+from tests.support.people import PASSWORD, USER_AGENT, People
 
 LOGIN = "/api/v1/auth/login"
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from src.core.resources import Resources
-from tests.people import PASSWORD, Person
-from tests.served import Served, serve
+from tests.support.people import PASSWORD, Person
+from tests.support.served import Served, serve
 
 FAULTS = ["hang", "refuse", "reset"]
 GUARDED = "/api/v1/notices"

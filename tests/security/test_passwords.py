@@ -14,8 +14,8 @@ from src.core.unit_of_work import UnitOfWork
 from src.models.user import User
 from src.utils.password import hash_password, verify_password
 from src.utils.password_policy import weakness
-from tests.login import encrypted, log_in
-from tests.people import PASSWORD, People, Person
+from tests.support.login import encrypted, log_in
+from tests.support.people import PASSWORD, People, Person
 
 NEW = "a new and long enough one"
 

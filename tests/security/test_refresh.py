@@ -10,9 +10,9 @@ from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.session import session_key
 from src.models.user import User
-from tests.people import USER_AGENT, People, Person
 from tests.security.conftest import Clock
-from tests.served import Served
+from tests.support.people import USER_AGENT, People, Person
+from tests.support.served import Served
 
 REFRESH = "/api/v1/auth/token/refresh"
 INFO = "/api/v1/auth/user/info"

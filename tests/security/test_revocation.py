@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from src.core.resources import Resources
-from tests.people import People, Person
-from tests.served import Served
+from tests.support.people import People, Person
+from tests.support.served import Served
 
 NOTICES = "GET:/api/v1/notices"
 PATH = "/api/v1/notices"

@@ -9,8 +9,8 @@ import pytest
 from redis.asyncio import Redis
 
 from src.core.resources import Resources
-from tests.login import log_in
-from tests.people import USER_AGENT, People, Person
+from tests.support.login import log_in
+from tests.support.people import USER_AGENT, People, Person
 
 REFRESH = "/api/v1/auth/token/refresh"
 INFO = "/api/v1/auth/user/info"

@@ -14,9 +14,9 @@ import pytest
 
 from src.core.resources import Resources
 from src.utils.jwt import key_id
-from tests.login import fetch_key, log_in
-from tests.people import People, Person
 from tests.security.conftest import Clock
+from tests.support.login import fetch_key, log_in
+from tests.support.people import People, Person
 
 INFO = "/api/v1/auth/user/info"
 

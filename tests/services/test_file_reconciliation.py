@@ -15,7 +15,7 @@ from src.services import file_reconciliation
 from src.services.file_reconciliation import FileReconciliation
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
-from tests.uploads import send
+from tests.support.uploads import send
 
 MINUTE = timedelta(minutes=1)
 

@@ -15,7 +15,7 @@ from src.services import file_sweep
 from src.services.file_sweep import FileSweep
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
-from tests.uploads import announced
+from tests.support.uploads import announced
 
 HOUR = timedelta(hours=1)
 

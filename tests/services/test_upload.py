@@ -19,7 +19,7 @@ from src.services.file import FileService
 from src.services.file_sweep import FileSweep
 from src.services.upload import UploadService
 from src.utils.date import utc_now
-from tests.uploads import ADMIN, announced
+from tests.support.uploads import ADMIN, announced
 
 MANY = 20
 

@@ -21,13 +21,13 @@ from src.main import server as product_server
 from src.websockets.app import create_server
 from src.websockets.server import AsyncServer
 from src.websockets.testing import SocketClient
-from tests.people import Person
+from tests.support.people import Person
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Imported only after the settings of this session stand."""
-    config.pluginmanager.import_plugin("tests.served")
+    config.pluginmanager.import_plugin("tests.support.served")
 
 
 @dataclass

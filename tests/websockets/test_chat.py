@@ -7,7 +7,7 @@ from pymongo.errors import ServerSelectionTimeoutError
 
 from src.crud.chat import ChatCRUD
 from src.websockets.testing import SocketClient
-from tests.people import People, Person
+from tests.support.people import People, Person
 from tests.websockets.conftest import Visit
 
 CODES = ["SOCKET:chat.join", "SOCKET:chat.leave", "SOCKET:chat.send", "SOCKET:chat.history"]

@@ -6,8 +6,8 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from tests.people import Person
-from tests.served import Served, serve
+from tests.support.people import Person
+from tests.support.served import Served, serve
 from tests.websockets.conftest import Peer
 
 ROOM = f"room-{uuid4()}"

@@ -13,7 +13,7 @@ from src.core.exceptions import UnauthorizedError
 from src.core.resources import Resources
 from src.core.security.token import AccessClaims
 from src.queues.emitter import RedisEmitter
-from tests.people import People, Person
+from tests.support.people import People, Person
 from tests.websockets.conftest import Join, Peer
 
 

@@ -7,7 +7,7 @@ from src.core.unit_of_work import UnitOfWork
 from src.models.notice import Notice
 from src.services.notice import NoticeService
 from src.utils.date import utc_now
-from tests.people import People, Person
+from tests.support.people import People, Person
 from tests.websockets.conftest import Join
 
 

@@ -15,7 +15,7 @@ from src.schemas.events import SERVICE_EVENTS
 from src.schemas.notice import NoticeCreate, NoticeResponse
 from src.services.notice import NoticeService
 from src.utils.date import utc_now
-from tests.people import People
+from tests.support.people import People
 from tests.websockets.conftest import Visit
 
 

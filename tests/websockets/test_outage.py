@@ -20,10 +20,10 @@ from src.core.realtime.event_bus import ATTEMPT_SECONDS
 from src.core.resources import Resources
 from src.models.user import User
 from src.queues.emitter import RedisEmitter
-from tests.login import log_in
-from tests.people import People
-from tests.proxy import proxied
-from tests.served import process
+from tests.support.login import log_in
+from tests.support.people import People
+from tests.support.proxy import proxied
+from tests.support.served import process
 from tests.websockets.conftest import Peer
 
 NOISE_SECONDS = 1  # what a busy machine adds

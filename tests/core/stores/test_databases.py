@@ -19,8 +19,8 @@ from src.core.stores.health import check_stores
 from src.core.stores.sql import SQLDatabase
 from src.core.unit_of_work import UnitOfWork
 from src.deps.database import ReadSessionDep, get_resources, unit_of_work_on
-from tests.proxy import proxied
-from tests.scratch import Scratch, scratch_database
+from tests.support.proxy import proxied
+from tests.support.scratch import Scratch, scratch_database
 
 MYSQL_URL = os.environ.get("MYSQL_DATABASE_URL")
 

@@ -19,7 +19,7 @@ from src.core.storage.minio_storage import MinioStorage
 from src.core.stores.errors import as_unavailable
 from src.core.stores.sql import create_engine
 from tests.conftest import ROOT
-from tests.proxy import Proxy, proxied
+from tests.support.proxy import Proxy, proxied
 
 FAULTS = ["hang", "refuse", "reset"]
 

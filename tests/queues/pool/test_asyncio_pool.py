@@ -11,7 +11,7 @@ from redis import Redis
 from src.queues.app import app
 from tests.queues import sample
 from tests.queues.conftest import Process, Run, running, wait_until
-from tests.queues.pools import ASYNCIO
+from tests.support.pools import ASYNCIO
 
 
 @pytest.fixture(scope="module")

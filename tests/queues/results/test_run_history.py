@@ -22,7 +22,7 @@ from src.services.task_run import TaskRunService
 from src.utils.date import utc_now
 from tests.queues import sample
 from tests.queues.conftest import WORKER, Process, Run, running, wait_until
-from tests.queues.pools import ASYNCIO
+from tests.support.pools import ASYNCIO
 
 pytestmark = pytest.mark.usefixtures("worker")
 

@@ -18,7 +18,7 @@ from src.websockets.params import SID, Server
 from src.websockets.recovery.recovery import RecoverableSession, Recovery
 from src.websockets.recovery.stream_reader import StreamReader
 from src.websockets.server import AsyncServer
-from tests.proxy import proxied
+from tests.support.proxy import proxied
 from tests.websockets.conftest import serve
 
 MEMORY = ReplaySettings(seconds=30, messages=1000)

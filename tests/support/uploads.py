@@ -14,7 +14,7 @@ from src.models.file import File
 from src.schemas.file import FileCreate, UploadedPart
 from src.services.actor import Actor
 from src.services.upload import UploadService
-from tests.people import Person
+from tests.support.people import Person
 
 FILES = "/api/v1/files"
 CODES = (

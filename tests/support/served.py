@@ -14,9 +14,9 @@ import pytest
 
 from src.core.resources import Resources
 from src.models.user import User
-from tests.login import encrypted
-from tests.people import People, Person
-from tests.proxy import Proxy, proxied
+from tests.support.login import encrypted
+from tests.support.people import People, Person
+from tests.support.proxy import Proxy, proxied
 
 URLS = {
     "postgres": "SQL_DATABASE_URL",

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from src.core.resources import Resources, current_resources
 from src.core.unit_of_work import UnitOfWork
 from src.main import app, rest
-from tests.people import People, Person
+from tests.support.people import People, Person
 
 
 @pytest.fixture(scope="session")
