@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from src.api import access
 from src.core.config import Settings
-from src.core.config.environment import Environment
+from src.core.config.app import Environment
 from src.main import create_app, server
 from tests.conftest import ROOT
 

@@ -16,7 +16,7 @@ import asyncpg
 
 from scripts.bench.tasks import SYSTEMS, running
 from scripts.local.stores import embedded_stores
-from src.core.config.stores import SQLSettings
+from src.core.config.sql import SQLSettings
 
 
 async def most_connections(url: str, done: asyncio.Event) -> int:

@@ -15,7 +15,7 @@ import structlog
 from pydantic_core import to_json
 
 from src.core.config import Settings
-from src.core.config.environment import Environment
+from src.core.config.app import Environment
 from src.utils.masking import MASK, is_secret
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")

@@ -115,7 +115,7 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
     global _current
     async with AsyncExitStack() as stack:
         first = SQLDatabase(settings.sql, settings.sql.url)
-        reading = SQLDatabase(settings.sql, settings.sql.reading_url, read_only=True)
+        reading = SQLDatabase(settings.sql, settings.sql.read_url, read_only=True)
         databases = {name: SQLDatabase(settings.sql, url) for name, url in settings.sql.named_urls.items()}
         for database in (first, reading, *databases.values()):
             stack.push_async_callback(database.engine.dispose)

@@ -8,7 +8,9 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # comes with pre-commit, without types
 
 from scripts.local.stores import needed_stores
-from src.core.config.stores import MongoSettings, RedisSettings, S3Settings, SQLSettings
+from src.core.config.files import S3Settings
+from src.core.config.sql import SQLSettings
+from src.core.config.stores import MongoSettings, RedisSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from src.core import config
-from src.core.config.stores import SettingsGroup
+from src.core.config.base import SettingsGroup
+from src.core.config.renamed import RENAMED
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN, FOREIGN = (
@@ -48,6 +49,12 @@ class TestTheTables:
     @pytest.mark.parametrize(("name", "file"), FOREIGN.items())
     def test_name_who_reads_the_others(self, name: str, file: str) -> None:
         assert re.search(rf"\b{name}\b", (ROOT / file.strip("`")).read_text())
+
+
+class TestRenamedSettings:
+    def test_lead_from_a_name_that_is_gone_to_one_that_exists(self) -> None:
+        assert not RENAMED.keys() & FIELDS.keys()
+        assert set(RENAMED.values()) <= FIELDS.keys()
 
 
 class TestTheExample:

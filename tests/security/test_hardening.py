@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from src.core.config.settings import CorsSettings
+from src.core.config.app import CorsSettings
 from src.core.resources import Resources, create_redis
 from src.core.routing.registry import RouteRegistry
 from src.core.stores.errors import as_unavailable

@@ -1,8 +1,8 @@
 """Settings by concern, read once at import from the environment and the dotenv files.
 
-`settings` is the process's one `Settings` object. Each group of it is a class of its own: `AuthSettings`,
-`SQLSettings`, …, with the names of its environment variables. A setting that is missing or unusable ends the process
-with a one-line `ConfigurationError`.
+`settings` is the process's only `Settings` object. Its groups (`settings.auth`, `settings.sql`, …) are classes of one
+file each; a field's alias is the name of its environment variable. `renamed.py` maps old names to new ones. A setting
+that is missing, renamed or unusable ends the process with a one-line `ConfigurationError`.
 """
 
 from src.core.config.settings import Settings, settings

@@ -9,23 +9,23 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import Field, SecretStr, field_validator
 
-from src.core.config.stores import ConfigurationError, SettingsGroup
+from src.core.config.base import ConfigurationError, SettingsGroup
 from src.utils.password_policy import weakness
 
 MINIMUM_KEY_BYTES = 32
 MINIMUM_RSA_BITS = 3072
 
-# What examples and templates show; none of these protects anything.
+# Words from examples and templates.
 _PLACEHOLDERS = ("your", "change", "secret", "example", "placeholder", "password", "123456")
 
 Key = Annotated[SecretStr, Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(48)))]
 
 
 class AuthSettings(SettingsGroup):
-    """Tokens, the RSA key of the login, and registration.
+    """Keys, token lifetimes, login limits and registration.
 
-    Keys that are not set are made up at start, which serves one process in development; deployed processes refuse to
-    start without them. The previous keys stay valid for verification while keys are rotated.
+    Keys that are not set are generated at start, which works for a single process in development; deployed processes
+    refuse to start without them. The previous keys are still accepted while keys are rotated.
     """
 
     access_token_key: Key = Field(alias="ACCESS_TOKEN_KEY")
@@ -59,20 +59,20 @@ class AuthSettings(SettingsGroup):
 
     @cached_property
     def rsa_private_key(self) -> rsa.RSAPrivateKey:
-        """The login's private key; made up when none is set, which only a debug environment allows."""
+        """The private key that logins are decrypted with; generated if it is not set, in debug environments only."""
         if self.rsa_private_key_setting is None:
             return rsa.generate_private_key(public_exponent=65537, key_size=MINIMUM_RSA_BITS)
         return load_rsa_key(self.rsa_private_key_setting.get_secret_value(), "RSA_PRIVATE_KEY")
 
     @cached_property
     def rsa_previous_private_key(self) -> rsa.RSAPrivateKey | None:
-        """The key before the last rotation, still good for logins that began with it."""
+        """The key before the last rotation, for logins that began with it."""
         if self.rsa_previous_private_key_setting is None:
             return None
         return load_rsa_key(self.rsa_previous_private_key_setting.get_secret_value(), "RSA_PREVIOUS_PRIVATE_KEY")
 
     def check(self) -> None:
-        """Refuse RSA keys that are unreadable, too small or no pair, in every environment.
+        """Refuse RSA keys that are unreadable, too small or not a pair; runs in every environment.
 
         Raises:
             ConfigurationError: With the reason, in one line.
@@ -89,7 +89,7 @@ class AuthSettings(SettingsGroup):
                 raise ConfigurationError("RSA_PUBLIC_KEY does not belong to RSA_PRIVATE_KEY.")
 
     def check_deployed(self) -> None:
-        """Refuse keys that would not protect anybody.
+        """Refuse missing, weak and placeholder secrets.
 
         Raises:
             ConfigurationError: With the first reason, in one line.
@@ -110,7 +110,7 @@ class AuthSettings(SettingsGroup):
 
 
 def check_secret(name: str, value: str) -> None:
-    """Refuse a secret that is short, a placeholder, or hardly varied.
+    """Refuse a secret that is short, a placeholder, or has fewer than 10 different characters.
 
     Raises:
         ConfigurationError: With the reason; the secret itself is never shown.
@@ -123,7 +123,7 @@ def check_secret(name: str, value: str) -> None:
 
 
 def check_no_placeholder(name: str, value: str) -> None:
-    """Refuse a secret that everybody knows from an example.
+    """Refuse a secret that contains a word of an example.
 
     Raises:
         ConfigurationError: With the setting's name.
@@ -133,7 +133,11 @@ def check_no_placeholder(name: str, value: str) -> None:
 
 
 def read_pem(value: str, name: str) -> bytes:
-    """The PEM text itself, from the setting or from the file that it names."""
+    """Read PEM text from the setting or from the file that it names.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
     if "-----BEGIN" in value:
         return value.replace("\\n", "\n").encode()
     try:
@@ -144,13 +148,13 @@ def read_pem(value: str, name: str) -> bytes:
 
 
 def load_rsa_key(value: str, name: str) -> rsa.RSAPrivateKey:
-    """Load and measure a private key.
+    """Load a private key and check its size.
 
     Raises:
         ConfigurationError: It is unreadable, not RSA, or smaller than 3072 bits.
     """
     try:
-        # Whoever configures the key is trusted with its numbers; proving them takes 0.2 s in every process.
+        # Validating the key's numbers takes 0.2 s in every process, and its source is trusted.
         key = serialization.load_pem_private_key(read_pem(value, name), None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"{name} is not an unencrypted private key in PEM form.") from error

@@ -1,16 +1,19 @@
+"""The S3 server, and limits of uploads and downloads."""
+
 import re
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
-from src.core.config.stores import SettingsGroup
+from src.core.config.base import SettingsGroup, StoreSettings
 
 MEBIBYTE = 1024 * 1024
 PATTERN = re.compile(r"\*/\*|[a-z]+/\*|[a-z]+/[a-z0-9][a-z0-9!#$&^_.+-]*")
 
 
 class FileSettings(SettingsGroup):
-    """What may be uploaded, for how long a URL of the S3 server serves, and when the rest is cleared away."""
+    """What may be uploaded, how long presigned URLs are valid, and when orphans are deleted."""
 
     limits: dict[str, Annotated[int, Field(ge=1)]] = Field({"*/*": 1024 * MEBIBYTE}, alias="FILE_LIMITS")
     part_bytes: int = Field(8 * MEBIBYTE, ge=5 * MEBIBYTE, le=1024 * MEBIBYTE, alias="FILE_PART_BYTES")
@@ -24,11 +27,57 @@ class FileSettings(SettingsGroup):
     def _patterns(cls, value: dict[str, int]) -> dict[str, int]:
         for pattern in value:
             if not PATTERN.fullmatch(pattern):
-                raise ValueError(f"{pattern!r} is no type such as image/png, image/* or */*")
+                raise ValueError(f"{pattern!r} is not a type such as image/png, image/* or */*")
         return value
 
     def limit_of(self, content_type: str) -> int | None:
-        """The most bytes that a file of this type may have, by the closest pattern; None when no pattern fits."""
+        """The maximum size in bytes of a file of this type, by its most specific pattern; None without one."""
         family = content_type.partition("/")[0]
-        fitting = (self.limits.get(pattern) for pattern in (content_type, f"{family}/*", "*/*"))
-        return next((limit for limit in fitting if limit is not None), None)
+        limits = (self.limits.get(pattern) for pattern in (content_type, f"{family}/*", "*/*"))
+        return next((limit for limit in limits if limit is not None), None)
+
+
+class S3Settings(StoreSettings):
+    """MinIO, or any other S3 server."""
+
+    store: ClassVar[str] = "S3"
+    url_setting: ClassVar[str] = "MINIO_ENDPOINT"
+
+    endpoint_setting: str = Field("", alias="MINIO_ENDPOINT")
+    public_endpoint_setting: str = Field("", alias="MINIO_PUBLIC_ENDPOINT")
+    access_key: str = Field("", alias="MINIO_ROOT_USER")
+    secret_key: SecretStr = Field(SecretStr(""), alias="MINIO_ROOT_PASSWORD")
+    bucket: str = Field("app", alias="MINIO_BUCKET")
+    region: str = Field("us-east-1", alias="MINIO_REGION")
+    timeout_seconds: float = Field(5, gt=0, alias="MINIO_TIMEOUT_SECONDS")
+
+    @property
+    def endpoint(self) -> str:
+        """The server's base URL, such as `http://localhost:9000`; `http` if it has no scheme.
+
+        Raises:
+            ConfigurationError: `MINIO_ENDPOINT` is not set.
+        """
+        if not self.endpoint_setting:
+            raise self.missing()
+        return _with_scheme(self.endpoint_setting)
+
+    @property
+    def public_endpoint(self) -> str:
+        """The base URL in presigned URLs: `MINIO_PUBLIC_ENDPOINT` if it is set, else `endpoint`."""
+        return _with_scheme(self.public_endpoint_setting) if self.public_endpoint_setting else self.endpoint
+
+    def client_options(self, *, public: bool = False) -> dict[str, Any]:
+        """Arguments of the MinIO SDK; `public` is for presigned URLs, which browsers use."""
+        url = urlsplit(self.public_endpoint if public else self.endpoint)
+        return {
+            "endpoint": url.netloc,
+            "access_key": self.access_key,
+            "secret_key": self.secret_key.get_secret_value(),
+            "secure": url.scheme == "https",
+            "region": self.region,
+        }
+
+
+def _with_scheme(endpoint: str) -> str:
+    return endpoint if "://" in endpoint else f"http://{endpoint}"

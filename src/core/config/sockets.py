@@ -1,10 +1,12 @@
+"""Limits of Socket.IO clients, and of connection state recovery."""
+
 from pydantic import Field
 
-from src.core.config.stores import SettingsGroup
+from src.core.config.base import SettingsGroup
 
 
 class SocketSettings(SettingsGroup):
-    """What one Socket.IO client may ask for, and what is kept for those that come back."""
+    """Limits of one Socket.IO client, and what is kept for clients that reconnect."""
 
     transports: list[str] = Field(["websocket", "polling"], alias="SOCKETIO_TRANSPORTS")
     events_per_second: float = Field(100, gt=0, alias="SOCKETIO_EVENTS_PER_SECOND")

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from src.core.config.stores import S3Settings
+from src.core.config.files import S3Settings
 
 if TYPE_CHECKING:
     from src.core.storage.minio_client import MinioClients

@@ -5,7 +5,7 @@ from minio import Minio
 from minio.error import S3Error, ServerError
 from urllib3.exceptions import HTTPError
 
-from src.core.config.stores import S3Settings
+from src.core.config.files import S3Settings
 from src.core.exceptions import BadRequestError, NotFoundError, ServiceUnavailableError
 
 GONE = {"NoSuchKey", "NoSuchUpload"}

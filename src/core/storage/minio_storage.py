@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from src.core.config.stores import S3Settings
+from src.core.config.files import S3Settings
 from src.core.exceptions import NotFoundError
 from src.core.storage.minio_calls import MinioCalls
 from src.core.storage.port import BATCH, FileStorage, OpenUpload, Part, StoredObject

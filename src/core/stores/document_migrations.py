@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from src.core.config.stores import SQLSettings
+from src.core.config.sql import SQLSettings
 from src.utils.date import utc_now
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from sqlalchemy import DateTime, UnaryExpression
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.operators import nulls_first_op, nulls_last_op
 
-from src.core.config.stores import SQLSettings
+from src.core.config.sql import SQLSettings
 
 
 @compiles(DateTime, "mysql", "mariadb")

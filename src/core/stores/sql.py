@@ -7,7 +7,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from src.core.config.stores import SQLSettings
+from src.core.config.sql import SQLSettings
 from src.core.stores.mysql import mysql_options
 
 # What a reader needs no transaction for: each statement sees what is committed when it starts.

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from src.core.config.stores import SQLSettings
+from src.core.config.sql import SQLSettings
 from src.core.stores.sql import create_engine
 from src.models.schedule import Schedule
 from src.queues.scheduler.config_sync import merge

@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from src.core.config.stores import S3Settings
+from src.core.config.files import S3Settings
 from src.core.exceptions import BadRequestError, NotFoundError
 from src.core.resources import Resources
 from src.core.storage.minio_storage import MinioStorage

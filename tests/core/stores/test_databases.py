@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from src.core.config.stores import ConfigurationError, SQLSettings
+from src.core.config.base import ConfigurationError
+from src.core.config.sql import SQLSettings
 from src.core.resources import Resources
 from src.core.stores.errors import as_unavailable
 from src.core.stores.health import check_stores
@@ -107,7 +108,7 @@ class TestASecondDatabase:
 class TestAReader:
     async def test_reads_the_replica(self, resources: Resources, scratch: Scratch) -> None:
         settings = resources.settings.sql.model_copy(update={"replica_url": secret(scratch.url)})
-        replica = SQLDatabase(settings, settings.reading_url, read_only=True)
+        replica = SQLDatabase(settings, settings.read_url, read_only=True)
         async with replica.sessions() as session:
             name = (await (await session.connection()).execute(text("SELECT current_database()"))).scalar_one()
         await replica.engine.dispose()
@@ -169,7 +170,7 @@ class TestTheSettings:
 
     def test_refuse_a_replica_that_is_no_postgresql(self) -> None:
         with pytest.raises(ConfigurationError, match="SQL_REPLICA_URL"):
-            _ = SQLSettings.model_validate({"SQL_REPLICA_URL": "mysql://u:p@h/d"}).reading_url
+            _ = SQLSettings.model_validate({"SQL_REPLICA_URL": "mysql://u:p@h/d"}).read_url
 
 
 if MYSQL_URL:

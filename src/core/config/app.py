@@ -1,0 +1,85 @@
+"""Environment, logs, request limits and CORS."""
+
+import json
+import re
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_settings import NoDecode
+
+from src.core.config.base import ConfigurationError, SettingsGroup
+
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(lambda value: str(value).upper())
+]
+# Either `["a", "b"]` or `a, b`.
+Names = Annotated[list[str], NoDecode, BeforeValidator(lambda value: _names(value))]
+
+# Sample origins: a CORS regex that matches one of them matches any site.
+_SAMPLE_ORIGINS = [
+    f"{scheme}://anybody.{zone}" for scheme in ("http", "https") for zone in ("com", "net", "org", "io", "example")
+]
+
+
+def _names(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return json.loads(value) if value.lstrip().startswith("[") else [name.strip() for name in value.split(",") if name]
+
+
+class Environment(StrEnum):
+    """Where the process runs, from `ENVIRONMENT`."""
+
+    LOCAL = "LOCAL"
+    TESTING = "TESTING"
+    STAGING = "STAGING"
+    PRODUCTION = "PRODUCTION"
+
+    @property
+    def is_debug(self) -> bool:
+        """Whether documentation pages and the Swagger login exist."""
+        return self is not Environment.PRODUCTION
+
+    @property
+    def is_deployed(self) -> bool:
+        """Whether weak secrets and open CORS are refused."""
+        return self in (Environment.STAGING, Environment.PRODUCTION)
+
+
+class AppSettings(SettingsGroup):
+    """The process: environment, logs, request limits."""
+
+    environment: Environment = Field(Environment.LOCAL, alias="ENVIRONMENT")
+    name: str = Field("Async-FastAPI-MultiDB", alias="APP_NAME")
+    version: str = Field("0.1.0", alias="APP_VERSION")
+    log_level: LogLevel = Field("INFO", alias="LOG_LEVEL")
+    max_body_bytes: int = Field(1024 * 1024, ge=1024, alias="MAX_BODY_BYTES")
+    audit_retention_days: int = Field(365, ge=1, alias="AUDIT_RETENTION_DAYS")
+
+
+class CorsSettings(SettingsGroup):
+    """Origins whose pages may call the REST API and Socket.IO."""
+
+    origins: Names = Field([], alias="CORS_ORIGINS")
+    origins_regex: str | None = Field(None, alias="CORS_ORIGINS_REGEX")
+    headers: Names = Field(["Authorization", "Content-Type", "X-Refresh-Token"], alias="CORS_HEADERS")
+
+    @field_validator("origins_regex")
+    @classmethod
+    def _is_expression(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError("not a regular expression") from error
+        return value
+
+    def check_deployed(self) -> None:
+        """Refuse origins that let any site use its visitors' credentials.
+
+        Raises:
+            ConfigurationError: The list or the pattern matches every origin.
+        """
+        expression = re.compile(self.origins_regex or "(?!)")
+        if "*" in self.origins or any(expression.fullmatch(origin) for origin in _SAMPLE_ORIGINS):
+            raise ConfigurationError("CORS_ORIGINS must list origins; a wildcard would let any page use credentials.")

@@ -1,0 +1,26 @@
+"""Celery's broker and task runs."""
+
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator
+
+from src.core.config.base import SettingsGroup
+
+
+class CelerySettings(SettingsGroup):
+    """Broker and result backend, the time zone of crontabs, and how long task runs are kept."""
+
+    redis_url: str | None = Field(None, alias="CELERY_REDIS_URL")
+    redis_database: int = Field(1, ge=0, le=15, alias="CELERY_REDIS_DATABASE")
+    timezone: str = Field("UTC", alias="CELERY_TIMEZONE")
+    run_retention_days: int = Field(30, ge=1, alias="TASK_RUN_RETENTION_DAYS")
+    bulk_transport: bool = Field(default=True, alias="CELERY_BULK_TRANSPORT")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("unknown time zone") from error
+        return value
