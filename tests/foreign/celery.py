@@ -1,0 +1,141 @@
+from tests.foreign.internal import Internal
+
+BACKEND = "celery.backends.redis:RedisBackend"
+RESULTS = ("src/queues/results/backend.py",)
+RECORDING = ("src/queues/results/recording_backend.py",)
+POOL = ("src/queues/pool/asyncio_pool.py",)
+TASK = ("src/queues/task.py",)
+OFF_LOOP = "Blocks, so that the asyncio pool runs it on a thread."
+RECORDED = "Overridden: the run history records each outcome that is stored."
+
+INTERNALS = [
+    Internal(
+        "celery._state",
+        "_task_stack",
+        "The stack of `current_task`, looked up by run instead of by thread.",
+        TASK,
+    ),
+    Internal(
+        "celery.utils.threads:LocalStack",
+        "__ident_func__",
+        "Set on both stacks, so that all code of a run finds the same task and request.",
+        TASK,
+    ),
+    Internal(
+        "celery.app.task:Task",
+        "__header__",
+        "Set to a signature without injected parameters, which `apply_async` checks arguments by.",
+        TASK,
+    ),
+    Internal(
+        "celery.app.task:Task",
+        "_dump_pydantic_arguments",
+        "Says that the task was declared with `pydantic=True`.",
+        TASK,
+    ),
+    Internal(
+        "celery.app.autoretry",
+        "_orig_run",
+        "The function that `autoretry_for` wraps, whose signature the catalog shows.",
+        ("src/queues/catalog.py",),
+    ),
+    Internal(
+        "celery.concurrency.base:BasePool",
+        "_get_info",
+        "Overridden: `celery inspect stats` shows running and waiting tasks.",
+        POOL,
+        "(self)",
+    ),
+    Internal(
+        "celery.concurrency.base:BasePool",
+        "on_apply",
+        "Overridden: takes a task from the consumer. Its keywords are those of `celery.worker.request`.",
+        POOL,
+        "(self, *args, **kwargs)",
+    ),
+    Internal(
+        "celery.concurrency.base:BasePool",
+        "terminate_job",
+        "Overridden: a run is ended through its handle, since all have the same process id.",
+        POOL,
+        "(self, pid, signal=None)",
+    ),
+    Internal(
+        "celery.concurrency.prefork",
+        "_run_ready_callbacks",
+        "Runs acknowledgements that are left to the hub's next turn.",
+        ("src/queues/pool/recycle.py",),
+        "(hub)",
+    ),
+    Internal(
+        "celery.worker.state",
+        "should_terminate",
+        "Set to shut the worker down from the pool.",
+        ("src/queues/pool/recycle.py", *POOL),
+    ),
+    Internal(
+        BACKEND,
+        "_store_result",
+        "Overridden: stores results in batches, by one script.",
+        RESULTS,
+        "(self, task_id, result, state, traceback=None, request=None, **kwargs)",
+    ),
+    Internal(
+        BACKEND,
+        "_get_result_meta",
+        "Builds what is stored of a result.",
+        RESULTS,
+        "(self, result, state, traceback, request, format_date=True, encode=False)",
+    ),
+    Internal(BACKEND, "_MAX_STR_VALUE_SIZE", "The size from which Celery refuses a result.", RESULTS),
+    Internal(
+        BACKEND,
+        "_fail_chain",
+        OFF_LOOP,
+        RESULTS,
+        "(self, chain, exc, traceback=None, store_result=True, state='FAILURE')",
+    ),
+    Internal(BACKEND, "_call_task_errbacks", OFF_LOOP, RESULTS, "(self, request, exc, traceback)"),
+    Internal(
+        BACKEND,
+        "on_chord_part_return",
+        OFF_LOOP,
+        RESULTS,
+        "(self, request, state, result, propagate=None, **kwargs)",
+    ),
+    Internal(
+        BACKEND,
+        "on_task_call",
+        "Overridden: sending a task subscribes to nothing.",
+        RESULTS,
+        "(self, producer, task_id)",
+    ),
+    Internal(
+        BACKEND,
+        "mark_as_done",
+        RECORDED,
+        RECORDING,
+        "(self, task_id, result, request=None, store_result=True, state='SUCCESS')",
+    ),
+    Internal(
+        BACKEND,
+        "mark_as_failure",
+        RECORDED,
+        RECORDING,
+        "(self, task_id, exc, traceback=None, request=None, store_result=True, call_errbacks=True, state='FAILURE')",
+    ),
+    Internal(
+        BACKEND,
+        "mark_as_retry",
+        RECORDED,
+        RECORDING,
+        "(self, task_id, exc, traceback=None, request=None, store_result=True, state='RETRY')",
+    ),
+    Internal(
+        BACKEND,
+        "mark_as_revoked",
+        RECORDED,
+        RECORDING,
+        "(self, task_id, reason='', request=None, store_result=True, state='REVOKED')",
+    ),
+]
