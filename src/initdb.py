@@ -25,7 +25,7 @@ async def initialise(resources: Resources) -> str | None:
     """Create what is missing; returns the administrator's password when it was made up here."""
     password, made_up = initial_password(resources)
     async with resources.unit_of_work() as uow:
-        created = await UserService(uow).create_first_admin(
+        created = await UserService(uow).create_initial_admin(
             password, must_change_password=resources.settings.ENVIRONMENT.is_deployed
         )
     await register_routes(resources, rest.state.registry)

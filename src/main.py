@@ -26,16 +26,16 @@ from src.core.resources import Resources, open_resources
 from src.core.routing.index import RouteIndex
 from src.core.routing.registry import RouteRegistry
 from src.core.stores.errors import as_unavailable
-from src.deps.audit import audit
+from src.deps.audit import audit_request
 from src.deps.auth import require_session
 from src.deps.permission import require_permission
 from src.middlewares.body_limit import BodyLimitMiddleware
 from src.middlewares.errors import install_error_handlers
 from src.middlewares.request import RequestMiddleware
 from src.middlewares.request_id import HEADER as REQUEST_ID_HEADER
-from src.models.route import Route
+from src.models.permission_code import PermissionCode
 from src.queues.publisher import create_outbox
-from src.services.router import RouterService
+from src.services.permission_code import PermissionCodeService
 from src.utils.password import dummy_hash
 from src.websockets.app import create_server, describe
 from src.websockets.emitter import SocketEmitter
@@ -109,7 +109,7 @@ def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> Ro
     registry.check_guards(
         permission=require_permission,
         session=require_session,
-        audit=audit,
+        audit=audit_request,
         public=access.public_routes(settings),
         self_service=access.SELF_SERVICE,
         outside=access.OUTSIDE,
@@ -147,7 +147,9 @@ async def try_to_register(resources: Resources, registry: RouteRegistry) -> None
 async def register_routes(resources: Resources, registry: RouteRegistry) -> None:
     """Make the table of routes equal to the code."""
     async with resources.unit_of_work() as uow:
-        await RouterService(resources).register(uow, [Route(**asdict(route)) for route in registry.routes])
+        await PermissionCodeService(resources).register(
+            uow, [PermissionCode(**asdict(route)) for route in registry.routes]
+        )
 
 
 configure_logging(settings)

@@ -22,7 +22,7 @@ router = APIRouter(prefix="/api/v1/bench")
 @router.get("/items")
 async def list_items(query: Annotated[ItemPage, Query()], uow: ReadUnitOfWorkDep) -> Response[Page[ItemResponse]]:
     """One page, as the product's lists are made."""
-    return paged(query, await ItemCRUD(uow.session).shaped(ItemResponse).page(query))
+    return paged(query, await ItemCRUD(uow.session).project(ItemResponse).page(query))
 
 
 rest.include_router(router)

@@ -29,11 +29,11 @@ class Part:
 
     cursor: str = ""
     limit: int = PAGE
-    wanted: QuerySpec = field(default_factory=QuerySpec)
+    requested: QuerySpec = field(default_factory=QuerySpec)
 
-    def selection(self) -> QuerySpec:
+    def spec(self) -> QuerySpec:
         """Which rows."""
-        return self.wanted
+        return self.requested
 
 
 @dataclass
@@ -43,11 +43,11 @@ class Numbered:
     page: int = 1
     page_size: int = PAGE
     total: Total = Total.NONE
-    wanted: QuerySpec = field(default_factory=QuerySpec)
+    requested: QuerySpec = field(default_factory=QuerySpec)
 
-    def selection(self) -> QuerySpec:
+    def spec(self) -> QuerySpec:
         """Which rows."""
-        return self.wanted
+        return self.requested
 
 
 async def measure_pages(engine: AsyncEngine, rounds: int) -> None:
@@ -55,25 +55,25 @@ async def measure_pages(engine: AsyncEngine, rounds: int) -> None:
     async with AsyncSession(engine, expire_on_commit=False) as session:
         items = ItemCRUD(session)
         for order in ORDERS:
-            wanted = QuerySpec(order=order)
+            requested = QuerySpec(order=order)
             name = ",".join(order) or "id"
-            middle, last = [await _cursor_at(items, wanted, depth * PAGE - PAGE - 1) for depth in DEPTHS]
+            middle, last = [await _cursor_at(items, requested, depth * PAGE - PAGE - 1) for depth in DEPTHS]
             first, half, deep, offset = await take_turns(
                 rounds * 5,
-                partial(items.cursor, Part(wanted=wanted)),
-                partial(items.cursor, Part(middle, wanted=wanted)),
-                partial(items.cursor, Part(last, wanted=wanted)),
-                partial(items.page, Numbered(DEPTHS[-1], wanted=wanted)),
+                partial(items.cursor, Part(requested=requested)),
+                partial(items.cursor, Part(middle, requested=requested)),
+                partial(items.cursor, Part(last, requested=requested)),
+                partial(items.page, Numbered(DEPTHS[-1], requested=requested)),
             )
             for depth, cost in zip(DEPTHS, (half, deep), strict=True):
                 _show(f"keyset, page {depth:,} / page 1, by {name}", cost, first, "at most 2.00")
             _show(f"offset, page {DEPTHS[-1]:,} / keyset, by {name}", offset, deep, "")
 
 
-async def _cursor_at(items: ItemCRUD, wanted: QuerySpec, row: int) -> str:
+async def _cursor_at(items: ItemCRUD, requested: QuerySpec, row: int) -> str:
     """The cursor that a reader has after this row, counted from 0."""
-    (last,) = (await items.page(Numbered(row + 1, 1, wanted=wanted)))[0]
-    return seal([getattr(last, key.name) for key in unique_order(wanted.order)], items.scope(wanted))
+    (last,) = (await items.page(Numbered(row + 1, 1, requested=requested)))[0]
+    return seal([getattr(last, key.name) for key in unique_order(requested.order)], items.cursor_scope(requested))
 
 
 async def measure_counts(engine: AsyncEngine, rounds: int) -> None:

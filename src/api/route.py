@@ -4,7 +4,7 @@ from typing import Any
 from fastapi import params
 from fastapi.routing import APIRoute
 
-from src.deps.audit import Audited
+from src.deps.audit import AUDIT_REQUEST
 
 READING = {"GET", "HEAD", "OPTIONS"}
 
@@ -23,5 +23,5 @@ class AuditedRoute(APIRoute):
     ) -> None:
         needed = list(dependencies or ())
         if not READING.issuperset(methods or {"GET"}):
-            needed.insert(0, Audited)
+            needed.insert(0, AUDIT_REQUEST)
         super().__init__(path, endpoint, methods=methods, dependencies=needed, **options)

@@ -52,7 +52,7 @@ class PageRequest(Protocol):
     def total(self) -> Total:
         """Whether to count."""
 
-    def selection(self) -> QuerySpec:
+    def spec(self) -> QuerySpec:
         """Which rows."""
 
 
@@ -67,7 +67,7 @@ class CursorRequest(Protocol):
     def limit(self) -> int:
         """How many rows."""
 
-    def selection(self) -> QuerySpec:
+    def spec(self) -> QuerySpec:
         """Which rows."""
 
 

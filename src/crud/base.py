@@ -7,46 +7,45 @@ from pydantic import BaseModel
 
 from src.core.exceptions import ConflictError, NotFoundError, PreconditionFailedError
 from src.core.query import Where
-from src.crud.query.list_queries import BaseReading
-from src.crud.query.projection import Projection, ShapeT
+from src.crud.query.list_queries import ListQueries, Projection, SchemaT
 
 ModelT = TypeVar("ModelT")
 Fields = Mapping[str, Any]
 
-# These never change once a row is there.
-_FIXED = frozenset({"id", "create_time", "created_by", "version"})
+# Set when a row is created, and never changed.
+_IMMUTABLE = frozenset({"id", "create_time", "created_by", "version"})
 
 
-class BaseCRUD(BaseReading[ModelT]):
-    """The verbs of every resource, whatever store it is in. None commits.
+class BaseCRUD(ListQueries[ModelT]):
+    """The operations on one resource, the same for SQL and MongoDB. None of them commits.
 
-    Values come from validated schemas: verbs refuse unknown fields with `ValueError`, and check nothing else of them.
-    Rows of a `SoftDelete` model that are deleted are invisible to all verbs but `restore`.
+    Values come from validated schemas: unknown fields raise `ValueError`, nothing else is validated here.
+    Only `restore` sees soft-deleted rows.
 
     Attributes:
-        actor_id: Who is calling, for the columns of `Authored`.
+        actor_id: The calling user, written to the columns of `Authored` models.
     """
 
     actor_id: UUID | None
 
     @abstractmethod
     async def find(self, key: UUID) -> ModelT | None:
-        """The row, or None."""
+        """The row with this id, or None."""
 
     async def get(self, key: UUID) -> ModelT:
-        """The row.
+        """The row with this id.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: It does not exist.
         """
         row = await self.find(key)
         if row is None:
-            raise self.missing()
+            raise self.not_found()
         return row
 
-    def shaped(self, shape: type[ShapeT]) -> Projection[ShapeT]:
-        """The rows as they are shown, for lists; every field of the shape is one of the model's."""
-        return Projection(self, shape)
+    def project(self, schema: type[SchemaT]) -> Projection[SchemaT]:
+        """`list`, `page` and `cursor` with instances of a schema as the result, without loading the model."""
+        return Projection(self, schema)
 
     @abstractmethod
     async def exists(self, where: Where | None = None) -> bool:
@@ -54,84 +53,83 @@ class BaseCRUD(BaseReading[ModelT]):
 
     @abstractmethod
     async def create(self, data: BaseModel | Fields) -> ModelT:
-        """Add a row.
+        """Insert a row.
 
         Raises:
-            ConflictError: A unique key is taken.
+            ConflictError: A unique value is taken.
         """
 
     @abstractmethod
     async def create_many(self, rows: Sequence[Fields]) -> Sequence[UUID]:
-        """Add rows with one statement, and defaults for what they leave out; returns their ids, in order.
+        """Insert rows with one statement, and return their ids in the same order; omitted fields get their defaults.
 
         Raises:
-            ConflictError: A unique key is taken.
+            ConflictError: A unique value is taken.
         """
 
     @abstractmethod
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
-        """Change a row, in the store and in place.
+        """Change a row, both in the store and in place.
 
         Args:
-            row: As it was read.
+            row: The row as it was read.
             changes: New values by field.
-            version: That the caller has seen, of a `Versioned` model.
+            version: For `Versioned` models, the version that the caller based the change on; None for any.
 
         Raises:
             PreconditionFailedError: The row has another version.
-            ConflictError: A unique key is taken, or somebody changed the row meanwhile and no version was asked for.
+            ConflictError: A unique value is taken; or `version` is None and the row was changed since it was read.
         """
 
     @abstractmethod
     async def update_many(self, where: Where, changes: Fields) -> int:
-        """Change all rows that match, with one statement; returns how many.
+        """Change all matching rows with one statement, and return their number.
 
         Raises:
-            ConflictError: A unique key is taken.
+            ConflictError: A unique value is taken.
         """
 
     @abstractmethod
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
-        """Add a row, or change the given fields of the one with the same values in `by`, which need a unique index."""
+        """Insert a row, or update the one with the same values in the fields `by`, which need a unique index."""
 
     @abstractmethod
     async def delete(self, row: ModelT) -> None:
-        """Remove a row."""
+        """Delete a row."""
 
     @abstractmethod
     async def delete_many(self, where: Where) -> int:
-        """Remove all rows that match, with one statement; returns how many."""
+        """Delete all matching rows with one statement, and return their number."""
 
     @abstractmethod
     async def restore(self, key: UUID) -> ModelT:
-        """Bring back a deleted row of a `SoftDelete` model.
+        """Undelete a row of a `SoftDelete` model.
 
         Raises:
-            NotFoundError: There is no deleted row of that key.
+            NotFoundError: No deleted row has this id.
         """
 
-    def missing(self) -> NotFoundError:
-        """What to raise for a row that is not there."""
+    def not_found(self) -> NotFoundError:
+        """The error to raise for a row that does not exist."""
         return NotFoundError(f"{self.model.__name__} not found.")
 
     def _has(self, field: str) -> bool:
         return field in self.model.model_fields
 
-    def _known(self, changes: Fields) -> dict[str, Any]:
-        """The changes, with their author where the model keeps one."""
-        unknown = [name for name in changes if name in _FIXED or not self._has(name)]
+    def _checked_changes(self, changes: Fields) -> dict[str, Any]:
+        """The changes, with `updated_by` for `Authored` models."""
+        unknown = [name for name in changes if name in _IMMUTABLE or not self._has(name)]
         if unknown:
             raise ValueError(f"{self.model.__name__} has no such field to change: {', '.join(unknown)}.")
         return {**changes, "updated_by": self.actor_id} if self._has("updated_by") else dict(changes)
 
-    def _new(self, data: BaseModel | Fields) -> dict[str, Any]:
-        """The fields of a new row, with its author where the model keeps one."""
+    def _new_fields(self, data: BaseModel | Fields) -> dict[str, Any]:
+        """The fields of a new row, with its author for `Authored` models."""
         fields = data.model_dump() if isinstance(data, BaseModel) else dict(data)
         self._refuse_unknown(fields)
-        return fields | self._authors()
+        return fields | self._author_fields()
 
-    def _authors(self) -> dict[str, Any]:
-        """Who made the row, where the model keeps it."""
+    def _author_fields(self) -> dict[str, Any]:
         return {"created_by": self.actor_id, "updated_by": self.actor_id} if self._has("created_by") else {}
 
     def _refuse_unknown(self, fields: Iterable[str]) -> None:
@@ -140,15 +138,15 @@ class BaseCRUD(BaseReading[ModelT]):
             raise ValueError(f"{self.model.__name__} has no such field: {', '.join(unknown)}.")
 
     @staticmethod
-    def _replaced(fields: Fields, by: Sequence[str]) -> dict[str, Any]:
-        """What an upsert changes of a row that is there."""
-        return {name: value for name, value in fields.items() if name not in _FIXED and name not in by}
+    def _updated_on_conflict(fields: Fields, by: Sequence[str]) -> dict[str, Any]:
+        """The fields that an upsert changes in an existing row."""
+        return {name: value for name, value in fields.items() if name not in _IMMUTABLE and name not in by}
 
     def _check_version(self, row: ModelT, version: int | None) -> None:
         if version is not None and getattr(row, "version", version) != version:
             raise PreconditionFailedError
 
     @staticmethod
-    def _changed(version: int | None) -> PreconditionFailedError | ConflictError:
-        """What to raise when somebody else was faster."""
+    def _changed_since_read(version: int | None) -> PreconditionFailedError | ConflictError:
+        """The error to raise when the row was changed since it was read."""
         return ConflictError(error="resource.changed") if version is None else PreconditionFailedError()

@@ -39,7 +39,7 @@ _FILTERS: dict[str, Callable[[Any], Any]] = {
 
 
 class BaseBeanieCRUD(BaseCRUD[ModelT]):
-    """The verbs on one collection; with a session, within its transaction."""
+    """The operations on one collection; with a session, in its transaction."""
 
     def __init__(
         self, documents: Documents, session: AsyncClientSession | None = None, actor_id: UUID | None = None
@@ -61,7 +61,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     @override
     async def create(self, data: PydanticModel | Fields) -> ModelT:
         await self.documents.bind(self.model)
-        row: ModelT = self.model.model_validate(self._new(data))
+        row: ModelT = self.model.model_validate(self._new_fields(data))
         try:
             await row.insert(session=self.session)
         except DuplicateKeyError as error:
@@ -73,7 +73,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         if not rows:
             return []
         await self.documents.bind(self.model)
-        complete: Sequence[ModelT] = [self.model.model_validate(self._new(row)) for row in rows]
+        complete: Sequence[ModelT] = [self.model.model_validate(self._new_fields(row)) for row in rows]
         try:
             await self.model.insert_many(complete, session=self.session)
         except BulkWriteError as error:
@@ -85,16 +85,16 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     @override
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
         self._check_version(row, version)
-        seen = {"id": row.id, "version": row.version} if self._has("version") else {"id": row.id}
-        changed = await self._change_one(self._where(QuerySpec(seen)), self._change(self._known(changes)))
+        as_read = {"id": row.id, "version": row.version} if self._has("version") else {"id": row.id}
+        changed = await self._change_one(self._where(QuerySpec(as_read)), self._change(self._checked_changes(changes)))
         if changed is None:
-            raise self._changed(version) if self._has("version") else self.missing()
+            raise self._changed_since_read(version) if self._has("version") else self.not_found()
         return _copy(changed, row)
 
     @override
     async def update_many(self, where: Where, changes: Fields) -> int:
         collection = await self._collection()
-        change = self._change(self._known(changes))
+        change = self._change(self._checked_changes(changes))
         try:
             result = await collection.update_many(self._where(QuerySpec(where)), change, session=self.session)
         except DuplicateKeyError as error:
@@ -104,17 +104,17 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     @override
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
         await self.documents.bind(self.model)
-        fields = self._new(data)
-        changes = self._replaced(fields, by)
+        fields = self._new_fields(data)
+        changes = self._updated_on_conflict(fields, by)
         if self._has("delete_time"):
             changes["delete_time"] = None
         change = self._change(changes)
-        fresh = Encoder(to_db=True).encode(self.model.model_validate(fields))
+        inserted = Encoder(to_db=True).encode(self.model.model_validate(fields))
         change["$setOnInsert"] = {
-            name: value for name, value in fresh.items() if name not in change["$set"] and name != "version"
+            name: value for name, value in inserted.items() if name not in change["$set"] and name != "version"
         }
-        same = {name: Encoder().encode(fields[name]) for name in by}
-        row = await self._change_one(same, change, upsert=True)
+        by_key = {name: Encoder().encode(fields[name]) for name in by}
+        row = await self._change_one(by_key, change, upsert=True)
         if row is None:
             raise ConflictError
         return row
@@ -137,9 +137,9 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     @override
     async def restore(self, key: UUID) -> ModelT:
         deleted: Filter = {"_id": key, "delete_time": {"$ne": None}}
-        row = await self._change_one(deleted, self._change(self._known({"delete_time": None})))
+        row = await self._change_one(deleted, self._change(self._checked_changes({"delete_time": None})))
         if row is None:
-            raise self.missing()
+            raise self.not_found()
         return row
 
     async def _collection(self) -> AsyncCollection[dict[str, Any]]:
@@ -155,18 +155,18 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     async def _change_one(self, where: Filter, change: dict[str, Any], *, upsert: bool = False) -> ModelT | None:
         collection = await self._collection()
         try:
-            found = await collection.find_one_and_update(
+            document = await collection.find_one_and_update(
                 where, change, upsert=upsert, return_document=ReturnDocument.AFTER, session=self.session
             )
         except DuplicateKeyError as error:
             raise ConflictError from error
-        row: ModelT | None = None if found is None else self.model.model_validate(found)
+        row: ModelT | None = None if document is None else self.model.model_validate(document)
         return row
 
     @override
     async def _select(
         self,
-        selection: QuerySpec,
+        spec: QuerySpec,
         keys: Sequence[SortKey],
         limit: int | None,
         *,
@@ -175,7 +175,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         fields: Sequence[str] | None = None,
     ) -> Sequence[Any]:
         await self.documents.bind(self.model)
-        where = {"$and": [self._where(selection), self._filters(after)]} if after else self._where(selection)
+        where = {"$and": [self._where(spec), self._filters(after)]} if after else self._where(spec)
         order = [(self._field(key.name), DESCENDING if key.descending else ASCENDING) for key in keys]
         if fields is not None:
             return await self._values(where, order, limit, offset, fields)
@@ -188,25 +188,25 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         self, where: Filter, order: Sequence[tuple[str, int]], limit: int | None, offset: int, fields: Sequence[str]
     ) -> Sequence[Any]:
         names = {self._field(name): name for name in fields}
-        found = self.model.get_pymongo_collection().find(where, names.keys(), session=self.session)
-        rows: list[dict[str, Any]] = await found.sort(order).skip(offset).limit(limit or 0).to_list()
+        query = self.model.get_pymongo_collection().find(where, names.keys(), session=self.session)
+        rows: list[dict[str, Any]] = await query.sort(order).skip(offset).limit(limit or 0).to_list()
         return [{name: row[key] if key in row else self._default(name) for key, name in names.items()} for row in rows]
 
     def _default(self, name: str) -> Any:
-        """Of a field that is younger than the document."""
+        """The value of a field that was added to the model after the document was stored."""
         return self.model.model_fields[name].get_default(call_default_factory=True)
 
     @override
-    async def _count(self, selection: QuerySpec, cap: int | None) -> int:
+    async def _count(self, spec: QuerySpec, cap: int | None) -> int:
         collection = await self._collection()
         options = {} if cap is None else {"limit": cap}
-        return await collection.count_documents(self._where(selection), session=self.session, **options)
+        return await collection.count_documents(self._where(spec), session=self.session, **options)
 
-    def _where(self, selection: QuerySpec) -> Filter:
-        conditions = [self._filters(selection.where)]
-        if selection.keyword:
-            contains = _FILTERS["contains"](selection.keyword)
-            conditions.append({"$or": [{self._field(name): contains} for name in selection.searched]})
+    def _where(self, spec: QuerySpec) -> Filter:
+        conditions = [self._filters(spec.where)]
+        if spec.keyword:
+            contains = _FILTERS["contains"](spec.keyword)
+            conditions.append({"$or": [{self._field(name): contains} for name in spec.searched]})
         if self._has("delete_time"):
             conditions.append({"delete_time": None})
         return {"$and": conditions}

@@ -15,9 +15,9 @@ from typing_extensions import override
 from src.core.query import QuerySpec, SortKey, Where
 from src.core.stores.errors import as_conflict
 from src.crud.base import BaseCRUD, Fields
-from src.crud.query import statement_cache as sql_plan
-from src.crud.query.bulk import by_column, insert_rows
-from src.crud.query.sql_query import SQLQuery
+from src.crud.query.bulk_insert import insert_rows, values_by_column
+from src.crud.query.sql_clauses import TableClauses
+from src.crud.query.statement_cache import select_count, select_rows
 from src.models.base import BaseModel
 from src.utils.date import utc_now
 
@@ -25,7 +25,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class BaseSQLModelCRUD(BaseCRUD[ModelT]):
-    """The verbs on one table, within the transaction of the session."""
+    """The operations on one table, in the transaction of the session."""
 
     def __init__(self, session: AsyncSession, actor_id: UUID | None = None) -> None:
         self.session = session
@@ -38,12 +38,12 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
 
     @override
     async def exists(self, where: Where | None = None) -> bool:
-        found = select(literal(1)).select_from(self._table).where(*self._matches(where or {})).limit(1)
-        return (await self.session.exec(found)).first() is not None
+        statement = select(literal(1)).select_from(self._table).where(*self._matches(where or {})).limit(1)
+        return (await self.session.exec(statement)).first() is not None
 
     @override
     async def create(self, data: PydanticModel | Fields) -> ModelT:
-        row: ModelT = self.model.model_validate(self._new(data))
+        row: ModelT = self.model.model_validate(self._new_fields(data))
         self.session.add(row)
         await self._flush()
         return row
@@ -53,8 +53,8 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         if not rows:
             return []
         self._refuse_unknown(set().union(*rows))
-        authors = self._authors()
-        values = by_column(self._table, [{**row, **authors} for row in rows] if authors else rows)
+        authors = self._author_fields()
+        values = values_by_column(self._table, [{**row, **authors} for row in rows] if authors else rows)
         try:
             await insert_rows(self.session, self._table, values)
         except (PostgresError, IntegrityError) as error:
@@ -64,33 +64,33 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
     @override
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
         self._check_version(row, version)
-        for name, value in self._known(changes).items():
+        for name, value in self._checked_changes(changes).items():
             setattr(row, name, value)
         await self._flush(version)
         return row
 
     @override
     async def update_many(self, where: Where, changes: Fields) -> int:
-        return await self._update(self._matches(where), self._known(changes))
+        return await self._update(self._matches(where), self._checked_changes(changes))
 
     @override
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
-        fields = self._new(data)
-        values = {name: value for name, (value,) in by_column(self._table, [fields]).items()}
-        changes = self._replaced(fields, by) | self._touch()
+        fields = self._new_fields(data)
+        values = {name: value for name, (value,) in values_by_column(self._table, [fields]).items()}
+        changes = self._updated_on_conflict(fields, by) | self._touch()
         if self._has("delete_time"):
             changes["delete_time"] = None
         if self.session.get_bind().dialect.name == "mysql":
-            from sqlalchemy.dialects import mysql  # few name a MySQL database, and the dialect is slow to import
+            from sqlalchemy.dialects import mysql  # imported here: slow, and rarely needed
 
-            replacing = mysql.insert(self.model).values(values).on_duplicate_key_update(changes)
-            await self.session.exec(replacing)
+            statement = mysql.insert(self.model).values(values).on_duplicate_key_update(changes)
+            await self.session.exec(statement)
         else:
             inserting = postgresql.insert(self.model).values(values)
             await self.session.exec(inserting.on_conflict_do_update(index_elements=by, set_=changes))
-        same = [getattr(self.model, name) == values[name] for name in by]
-        found = select(self.model).where(*same).execution_options(populate_existing=True)
-        row: ModelT = (await self.session.exec(found)).one()
+        by_key = [getattr(self.model, name) == values[name] for name in by]
+        stored = select(self.model).where(*by_key).execution_options(populate_existing=True)
+        row: ModelT = (await self.session.exec(stored)).one()
         return row
 
     @override
@@ -105,42 +105,42 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
     async def delete_many(self, where: Where) -> int:
         conditions = self._matches(where)
         if self._has("delete_time"):
-            return await self._update(conditions, self._known({"delete_time": utc_now()}))
+            return await self._update(conditions, self._checked_changes({"delete_time": utc_now()}))
         return int((await self.session.exec(delete(self.model).where(*conditions))).rowcount)
 
     @override
     async def restore(self, key: UUID) -> ModelT:
         row: ModelT | None = await self.session.get(self.model, key)
         if row is None or getattr(row, "delete_time", None) is None:
-            raise self.missing()
+            raise self.not_found()
         return await self.update(row, {"delete_time": None})
 
     async def _flush(self, version: int | None = None) -> None:
         try:
             await self.session.flush()
         except StaleDataError as error:
-            raise self._changed(version) from error
+            raise self._changed_since_read(version) from error
         except IntegrityError as error:
             raise as_conflict(error) or error from error
 
     async def _update(self, conditions: Sequence[ColumnElement[bool]], changes: Fields) -> int:
         statement = update(self.model).where(*conditions).values({**changes, **self._touch()})
         try:
-            # Rows that the session holds are read anew when they are next used.
+            # Matching rows that the session has loaded are expired, and reloaded when they are next used.
             result = await self.session.exec(statement.execution_options(synchronize_session="fetch"))
         except IntegrityError as error:
             raise as_conflict(error) or error from error
         return int(result.rowcount)
 
     def _touch(self) -> dict[str, Any]:
-        """What changes with every change."""
+        """The columns that every change updates."""
         touched: dict[str, Any] = {"update_time": utc_now()}
         return touched | {"version": self.model.version + 1} if self._has("version") else touched
 
     @override
     async def _select(
         self,
-        selection: QuerySpec,
+        spec: QuerySpec,
         keys: Sequence[SortKey],
         limit: int | None,
         *,
@@ -148,53 +148,53 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         after: Where | None = None,
         fields: Sequence[str] | None = None,
     ) -> Sequence[Any]:
-        beyond = self._query.filters(after) if after else []
-        return await self._rows(selection, keys, limit, *beyond, offset=offset, fields=fields)
+        conditions = self._clauses.filters(after) if after else []
+        return await self._rows(spec, keys, limit, *conditions, offset=offset, fields=fields)
 
     @override
     async def _select_after(
         self,
-        selection: QuerySpec,
+        spec: QuerySpec,
         keys: Sequence[SortKey],
         position: Sequence[Any],
         limit: int,
         *,
         fields: Sequence[str] | None = None,
     ) -> Sequence[Any]:
-        beyond = self._query.after(keys, position)
-        if beyond is None:
-            return await super()._select_after(selection, keys, position, limit, fields=fields)
-        return await self._rows(selection, keys, limit, beyond, fields=fields)
+        conditions = self._clauses.after(keys, position)
+        if conditions is None:
+            return await super()._select_after(spec, keys, position, limit, fields=fields)
+        return await self._rows(spec, keys, limit, conditions, fields=fields)
 
     async def _rows(
         self,
-        selection: QuerySpec,
+        spec: QuerySpec,
         keys: Sequence[SortKey],
         limit: int | None,
-        *beyond: ColumnElement[bool],
+        *conditions: ColumnElement[bool],
         offset: int = 0,
         fields: Sequence[str] | None = None,
     ) -> Sequence[Any]:
         names = None if fields is None else tuple(fields)
-        statement, values = sql_plan.rows(self.model, names, selection, keys, limit, offset)
-        if beyond:
-            statement = statement.where(*beyond)
-        result = await self.session.exec(statement, params=values)
+        statement, parameters = select_rows(self.model, names, spec, keys, limit, offset)
+        if conditions:
+            statement = statement.where(*conditions)
+        result = await self.session.exec(statement, params=parameters)
         if names is None:
             return [row for (row,) in result]
         return [dict(zip(names, row, strict=True)) for row in result]
 
     @override
-    async def _count(self, selection: QuerySpec, cap: int | None) -> int:
-        statement, values = sql_plan.count(self.model, selection, cap)
-        return int((await self.session.exec(statement, params=values)).scalar_one())
+    async def _count(self, spec: QuerySpec, cap: int | None) -> int:
+        statement, parameters = select_count(self.model, spec, cap)
+        return int((await self.session.exec(statement, params=parameters)).scalar_one())
 
     def _matches(self, where: Where) -> list[ColumnElement[bool]]:
-        return self._query.matches(where)
+        return self._clauses.matches(where)
 
     @property
-    def _query(self) -> SQLQuery:
-        return SQLQuery(self._table)
+    def _clauses(self) -> TableClauses:
+        return TableClauses(self._table)
 
     @property
     def _table(self) -> Table:

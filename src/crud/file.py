@@ -26,7 +26,7 @@ class FileCRUD(BaseSQLModelCRUD[File]):
         """
         file = await self.get(file_id)
         if file.status not in SEEN or owner_id not in (None, file.owner_id):
-            raise self.missing()
+            raise self.not_found()
         return file
 
     async def count_open(self, owner_id: UUID) -> int:

@@ -12,7 +12,7 @@ from src.models.role import Role
 from src.models.user import User, UserRole
 
 # An arbitrary number, and this lock's alone.
-FIRST_ADMIN_LOCK = 7_283_064_520
+INITIAL_ADMIN_LOCK = 7_283_064_520
 
 
 class UserCRUD(BaseSQLModelCRUD[User]):
@@ -83,7 +83,7 @@ class UserCRUD(BaseSQLModelCRUD[User]):
     async def create_unless_admin_exists(self, user: User) -> bool:
         """Add the user, unless there is an administrator or somebody of that name; says whether it did."""
         # Two deployments at once: the second waits here, and then sees the first one's.
-        await self.session.exec(select(func.pg_advisory_xact_lock(FIRST_ADMIN_LOCK)))
+        await self.session.exec(select(func.pg_advisory_xact_lock(INITIAL_ADMIN_LOCK)))
         taken = or_(col(User.is_admin).is_(True), col(User.username) == user.username)
         if (await self.session.exec(select(User.id).where(taken).limit(1))).first() is not None:
             return False

@@ -19,7 +19,7 @@ async def get_audit_service(resources: ResourcesDep) -> AuditService:
 AuditServiceDep = Annotated[AuditService, Depends(get_audit_service)]
 
 
-async def audit(
+async def audit_request(
     connection: HTTPConnection, uow: UnitOfWorkDep, client: ClientDep, service: AuditServiceDep
 ) -> AsyncIterator[AuditEntry]:
     """Record this request: with its transaction when it succeeds, in one of its own when it fails."""
@@ -31,7 +31,7 @@ async def audit(
         user_agent=client.user_agent,
         request_id=connection.scope.get("request_id", ""),
     )
-    service.record_success(uow, entry, connection.scope["route"].status_code or 200)
+    service.record_on_commit(uow, entry, connection.scope["route"].status_code or 200)
     try:
         yield entry
     except BaseException as error:
@@ -42,5 +42,5 @@ async def audit(
 
 
 # The scope lets it see the failure, and be done before the unit of work commits.
-Audited = Depends(audit, scope="function")
-AuditDep = Annotated[AuditEntry, Audited]
+AUDIT_REQUEST = Depends(audit_request, scope="function")
+AuditEntryDep = Annotated[AuditEntry, AUDIT_REQUEST]

@@ -10,8 +10,8 @@ from src.core.security.token import AccessClaims
 from src.deps.auth import HeaderAccessTokenDep, read_claims
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.services.actor import Actor
-from src.services.explanation import ExplanationService
 from src.services.permission import PermissionService
+from src.services.permission_explanation import PermissionExplanationService
 
 
 async def get_permission_service(resources: ResourcesDep) -> PermissionService:
@@ -40,17 +40,17 @@ async def require_permission(
 VerifyPermissionDep = Annotated[AccessClaims, Depends(require_permission)]
 
 
-async def get_authority(claims: VerifyPermissionDep, permissions: PermissionServiceDep) -> Actor:
+async def get_actor(claims: VerifyPermissionDep, permissions: PermissionServiceDep) -> Actor:
     """The caller with all the codes that they hold, read afresh: for decisions about what they may hand on."""
     return Actor(claims.user_id, await permissions.codes_of(claims.user_id))
 
 
-AuthorityDep = Annotated[Actor, Depends(get_authority)]
+ActorDep = Annotated[Actor, Depends(get_actor)]
 
 
-async def get_explanation_service(uow: UnitOfWorkDep) -> ExplanationService:
+async def get_permission_explanation_service(uow: UnitOfWorkDep) -> PermissionExplanationService:
     """Reasons for permission decisions."""
-    return ExplanationService(uow)
+    return PermissionExplanationService(uow)
 
 
-ExplanationServiceDep = Annotated[ExplanationService, Depends(get_explanation_service)]
+PermissionExplanationServiceDep = Annotated[PermissionExplanationService, Depends(get_permission_explanation_service)]

@@ -8,8 +8,8 @@ from src.models.file import File
 from src.models.idempotency_key import IdempotencyKey
 from src.models.notice import Notice
 from src.models.outbox import OutboxMessage
+from src.models.permission_code import PermissionCode
 from src.models.role import Role
-from src.models.route import Route
 from src.models.schedule import Schedule
 from src.models.task_run import TaskRun
 from src.models.user import User, UserRole
@@ -20,8 +20,8 @@ __all__ = [
     "IdempotencyKey",
     "Notice",
     "OutboxMessage",
+    "PermissionCode",
     "Role",
-    "Route",
     "Schedule",
     "TaskRun",
     "User",

@@ -39,6 +39,6 @@ class BaseRequest(BaseSchema):
 
     model_config = ConfigDict(extra="forbid")
 
-    def given(self) -> dict[str, Any]:
+    def changed_fields(self) -> dict[str, Any]:
         """The fields that the client sent and that are not null: what an update is to change."""
         return self.model_dump(exclude_unset=True, exclude_none=True)

@@ -103,7 +103,7 @@ class ListQuery(BaseRequest):
         for name in cls.model_fields:
             split_filter(name)
 
-    def selection(self) -> QuerySpec:
+    def spec(self) -> QuerySpec:
         """The request as the CRUD classes take it."""
         searched = next((mark.names for mark in self._marks("keyword") if isinstance(mark, SearchIn)), ())
         where = {name: getattr(self, name) for name in self.model_fields_set if name not in _NO_FILTERS}

@@ -32,12 +32,11 @@ class AuditService:
         self.resources = resources
         self.entries = AuditCRUD(resources.documents)
 
-    def record_success(self, uow: UnitOfWork, entry: AuditEntry, status: int) -> None:
+    def record_on_commit(self, uow: UnitOfWork, entry: AuditEntry, status: int) -> None:
         """Write the entry with the transaction, if it commits."""
 
         async def write() -> None:
             await OutboxCRUD(uow.session).put(TOPIC, entry.outcome(status))
-            entry.recorded = True
 
         uow.before_commit(write)
 
@@ -45,7 +44,7 @@ class AuditService:
         """Write what was tried in vain, in a transaction of its own."""
         known = error if isinstance(error, AppError) else as_unavailable(error) or AppError()
         # What anybody can cause without end must not fill the log: the access log has it.
-        if known.status == TooManyRequestsError.status or (entry.actor_id is None and not entry.wanted):
+        if known.status == TooManyRequestsError.status or (entry.actor_id is None and not entry.record_anonymous):
             return
         try:
             async with self.resources.unit_of_work() as uow:

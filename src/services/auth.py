@@ -75,7 +75,7 @@ class AuthService:
         return await self._login(username, partial(self.passwords.verify_plain, password), entry)
 
     async def _login(self, username: str, verify: Verify, entry: AuditEntry) -> TokenPair:
-        entry.wanted = True
+        entry.record_anonymous = True
         # A connection of its own: hashing takes long, and must not keep one from others meanwhile.
         user = None
         if is_storable(username):
@@ -114,6 +114,6 @@ class AuthService:
         await self.resources.throttle.succeeded(user.username)
         user.password_hash = await self.passwords.hash_new("newPassword", new, kid)
         user.must_change_password = False
-        self.sessions.end_with(self.uow, user.id, spare=claims.session_id)
-        PermissionService(self.resources).user_changed(self.uow, user.id)
+        self.sessions.end_on_commit(self.uow, user.id, spare=claims.session_id)
+        PermissionService(self.resources).invalidate_user(self.uow, user.id)
         log.info("password_changed", user_id=str(user.id), address=self.client.address)

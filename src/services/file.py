@@ -29,7 +29,7 @@ class FileService:
     async def page(self, query: PageRequest, actor: Actor) -> tuple[Sequence[FileSummary], int | None]:
         """One page of the actor's files; of all, for an administrator."""
         mine = {"owner_id": actor.owner_filter} if actor.owner_filter else {}
-        return await self.files.shaped(FileSummary).page(query, {"status": FileStatus.READY, **mine})
+        return await self.files.project(FileSummary).page(query, {"status": FileStatus.READY, **mine})
 
     async def get(self, file_id: UUID, actor: Actor) -> File:
         """A complete file. Its transaction is over at once, so that none waits for the content.
@@ -40,7 +40,7 @@ class FileService:
         async with self.resources.unit_of_work() as uow:
             file = await FileCRUD(uow.session).get_of(file_id, actor.owner_filter)
         if file.status != FileStatus.READY:
-            raise self.files.missing()
+            raise self.files.not_found()
         return file
 
     async def download_url(self, file: File) -> str:

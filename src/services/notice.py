@@ -41,7 +41,7 @@ class NoticeService:
             PreconditionFailedError: The notice has another version.
             ConflictError: Somebody else changed it at the same moment.
         """
-        changes = data.given()
+        changes = data.changed_fields()
         if data.expires_at is not None:
             _check_expiry(data.expires_at)
             changes["status"] = NoticeStatus.PUBLISHED

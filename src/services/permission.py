@@ -41,11 +41,11 @@ class PermissionService:
         await self.cache.fill(user_id, stamp, codes, self.resources.settings.auth.permission_cache_seconds)
         return codes
 
-    def user_changed(self, uow: UnitOfWork, user_id: UUID) -> None:
+    def invalidate_user(self, uow: UnitOfWork, user_id: UUID) -> None:
         """The transaction changes what this user may do: invalidate the cache with its commit."""
         self._outdate(uow, user_id)
 
-    def roles_changed(self, uow: UnitOfWork) -> None:
+    def invalidate_all(self, uow: UnitOfWork) -> None:
         """The transaction changes what a role gives: invalidate everybody's cache with its commit."""
         self._outdate(uow, None)
 

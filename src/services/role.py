@@ -24,11 +24,11 @@ class RoleService:
 
     async def page(self, query: PageRequest) -> tuple[Sequence[RoleResponse], int | None]:
         """One page of the roles, and how many there are, if the query asks."""
-        return await self.roles.shaped(RoleResponse).page(query)
+        return await self.roles.project(RoleResponse).page(query)
 
     async def list(self) -> Sequence[RoleResponse]:
         """All roles, oldest first."""
-        return await self.roles.shaped(RoleResponse).list()
+        return await self.roles.project(RoleResponse).list()
 
     async def list_of(self, user_id: UUID) -> Sequence[Role]:
         """The user's roles that count."""
@@ -68,10 +68,10 @@ class RoleService:
         if data.code not in (None, role.code):
             raise InvalidInputError("code", "The code of a role never changes.")
         before = set(role.interface_permissions) if role.status else set()
-        await self.roles.update(role, data.given(), version=version)
+        await self.roles.update(role, data.changed_fields(), version=version)
         after = set(role.interface_permissions) if role.status else set()
         actor.require_all(after - before)
-        self.permissions.roles_changed(self.uow)
+        self.permissions.invalidate_all(self.uow)
         if before - after:
             await self._disconnect_holders([role.id])
         return role
@@ -89,7 +89,7 @@ class RoleService:
         await self._disconnect_holders(role_ids)
         for role in roles:
             await self.roles.delete(role)
-        self.permissions.roles_changed(self.uow)
+        self.permissions.invalidate_all(self.uow)
 
     async def _disconnect_holders(self, role_ids: Sequence[UUID]) -> None:
         """What was taken from a role, its holders must not go on hearing: they connect again with what is left."""

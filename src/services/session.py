@@ -118,7 +118,7 @@ class SessionService:
         log.info("sessions_ended", user_id=str(user_id), count=ended)
         return ended
 
-    def end_with(self, uow: UnitOfWork, user_id: UUID, *, spare: str = "") -> None:
+    def end_on_commit(self, uow: UnitOfWork, user_id: UUID, *, spare: str = "") -> None:
         """End the user's sessions with the transaction: before it commits, and once more those begun meanwhile."""
 
         async def end() -> None:

@@ -42,7 +42,7 @@ class UserService:
         hashed = await passwords.hash_new("password", data.password, data.kid)
         return await self.users.add(data.model_dump(exclude={"password", "kid"}) | {"password_hash": hashed})
 
-    async def create_first_admin(self, password: str, *, must_change_password: bool) -> bool:
+    async def create_initial_admin(self, password: str, *, must_change_password: bool) -> bool:
         """Create `admin`, unless any administrator exists; says whether it did."""
         return await self.users.create_unless_admin_exists(
             User(

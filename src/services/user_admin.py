@@ -51,11 +51,11 @@ class UserAdminService:
     async def update(self, user_id: UUID, data: UserUpdate, actor: Actor) -> User:
         """Change what is given."""
         user = await self._ruled(user_id, actor)
-        changes = data.given()
+        changes = data.changed_fields()
         if changes.get("is_admin", user.is_admin) != user.is_admin:
             self._require_admin(actor)
             await self._keep_an_admin(user)
-            self.permissions.user_changed(self.uow, user.id)
+            self.permissions.invalidate_user(self.uow, user.id)
             self.uow.disconnect(user_room(user.id))
         for name, value in changes.items():
             setattr(user, name, value)
@@ -67,9 +67,9 @@ class UserAdminService:
         user = await self._ruled(user_id, actor)
         if not status:
             await self._keep_an_admin(user)
-            self.sessions.end_with(self.uow, user.id)
+            self.sessions.end_on_commit(self.uow, user.id)
         user.status = status
-        self.permissions.user_changed(self.uow, user.id)
+        self.permissions.invalidate_user(self.uow, user.id)
         return user
 
     async def set_roles(self, user_id: UUID, codes: Sequence[str], actor: Actor) -> User:
@@ -82,7 +82,7 @@ class UserAdminService:
         user = await self._ruled(user_id, actor)
         roles = await self._grantable(codes, actor)
         await self.users.replace_roles(user.id, [role.id for role in roles])
-        self.permissions.user_changed(self.uow, user.id)
+        self.permissions.invalidate_user(self.uow, user.id)
         self.uow.disconnect(user_room(user.id))
         return user
 
@@ -94,15 +94,15 @@ class UserAdminService:
         """
         user = await self._ruled(user_id, actor)
         user.password_hash = await self.passwords.hash_new("password", ciphertext, kid)
-        self.sessions.end_with(self.uow, user.id)
+        self.sessions.end_on_commit(self.uow, user.id)
         return user
 
     async def delete(self, user_id: UUID, actor: Actor) -> None:
         """Remove a user, and log them out everywhere."""
         user = await self._ruled(user_id, actor)
         await self._keep_an_admin(user)
-        self.sessions.end_with(self.uow, user.id)
-        self.permissions.user_changed(self.uow, user.id)
+        self.sessions.end_on_commit(self.uow, user.id)
+        self.permissions.invalidate_user(self.uow, user.id)
         await self.users.delete(user)
 
     async def _ruled(self, user_id: UUID, actor: Actor) -> User:

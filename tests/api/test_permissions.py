@@ -154,7 +154,7 @@ class TestRow34Change:
         self, client: httpx.AsyncClient, uow: UnitOfWork, permissions: PermissionService, reader: Person
     ) -> None:
         assert await status(client, reader) == 200
-        permissions.roles_changed(uow)
+        permissions.invalidate_all(uow)
         await change_role(uow, reader, interface_permissions=[])
         await uow.commit()
         assert await status(client, reader) == 403
@@ -163,7 +163,7 @@ class TestRow34Change:
         self, client: httpx.AsyncClient, uow: UnitOfWork, permissions: PermissionService, admin: Person
     ) -> None:
         assert await status(client, admin) == 200
-        permissions.user_changed(uow, admin.user.id)
+        permissions.invalidate_user(uow, admin.user.id)
         await uow.session.exec(update(User).where(col(User.id) == admin.user.id).values(is_admin=False))
         await uow.commit()
         assert await status(client, admin) == 403
@@ -174,7 +174,7 @@ class TestRow34Change:
         cache = PermissionCRUD(permissions.resources.redis)
         session_id = permissions.resources.tokens.read_access(reader.tokens.access_token).session_id
         stamp = await cache.check(reader.user.id, session_id, CODE)
-        permissions.user_changed(uow, reader.user.id)
+        permissions.invalidate_user(uow, reader.user.id)
         await change_role(uow, reader, interface_permissions=[])
         await uow.commit()
         await cache.fill(reader.user.id, str(stamp), [CODE], 60)
@@ -189,7 +189,7 @@ class TestRow34Change:
         reader: Person,
     ) -> None:
         await status(client, reader)
-        permissions.user_changed(uow, (await people.create()).user.id)
+        permissions.invalidate_user(uow, (await people.create()).user.id)
         await uow.commit()
         async with redis_commands(permissions.resources) as commands:
             await status(client, reader)

@@ -56,20 +56,20 @@ class PageOf:
     page: int = 1
     page_size: int = 3
     total: Total = Total.EXACT
-    wanted: QuerySpec = field(default_factory=QuerySpec)
+    requested: QuerySpec = field(default_factory=QuerySpec)
 
-    def selection(self) -> QuerySpec:
-        return self.wanted
+    def spec(self) -> QuerySpec:
+        return self.requested
 
 
 @dataclass
 class PartOf:
     cursor: str = ""
     limit: int = 3
-    wanted: QuerySpec = field(default_factory=QuerySpec)
+    requested: QuerySpec = field(default_factory=QuerySpec)
 
-    def selection(self) -> QuerySpec:
-        return self.wanted
+    def spec(self) -> QuerySpec:
+        return self.requested
 
 
 # A MySQL or MariaDB server is nobody's duty: its cases exist where its URL does.
@@ -218,9 +218,9 @@ class TestFilters:
     @pytest.mark.parametrize("text", ["a/b", "/", "50%", "%\\", "\\", "_", "*", "(", "$"])
     async def test_take_text_as_it_stands(self, items: BaseCRUD[Any], text: str) -> None:
         await items.create_many([{"name": f"{text} beginning"}, {"name": f"end {text}"}, {"name": "a.b 50.plain"}])
-        wanted = QuerySpec(keyword=text, searched=("name",))
+        requested = QuerySpec(keyword=text, searched=("name",))
         found = [await items.count({f"name__{operator}": text}) for operator in ("contains", "starts")]
-        assert (found, (await items.page(PageOf(wanted=wanted)))[1]) == ([2, 1], 2)
+        assert (found, (await items.page(PageOf(requested=requested)))[1]) == ([2, 1], 2)
 
     @pytest.mark.parametrize("name", ["unknown", "number__unknown"])
     async def test_that_do_not_exist_are_refused(self, ten: BaseCRUD[Any], name: str) -> None:
@@ -239,15 +239,15 @@ class Shown(Schema):
     maybe: int | None
 
 
-class TestShapedRows:
+class TestProjectedRows:
     async def test_are_those_of_the_list(self, ten: BaseCRUD[Any]) -> None:
         rows = await ten.list({"number": 1}, order=("-name",))
-        shown = await ten.shaped(Shown).list({"number": 1}, order=("-name",))
+        shown = await ten.project(Shown).list({"number": 1}, order=("-name",))
         assert shown == [Shown(name=row.name, maybe=row.maybe) for row in rows]
 
     async def test_come_in_pages_with_a_total(self, ten: BaseCRUD[Any]) -> None:
-        wanted = QuerySpec(where={"number": 0}, keyword="na%", searched=("name",))
-        shown, total = await ten.shaped(Shown).page(PageOf(2, wanted=wanted))
+        requested = QuerySpec(where={"number": 0}, keyword="na%", searched=("name",))
+        shown, total = await ten.project(Shown).page(PageOf(2, requested=requested))
         assert ([row.name for row in shown], total) == (["Na%me_09"], 4)
 
     @pytest.mark.parametrize("order", [(), ("-number",), ("maybe", "number")], ids=",".join)
@@ -256,25 +256,25 @@ class TestShapedRows:
     ) -> None:
         seen, cursor, following = [], "", None
         for _ in range(4):
-            rows, following = await ten.shaped(Shown).cursor(PartOf(cursor, wanted=QuerySpec(order=order)))
+            rows, following = await ten.project(Shown).cursor(PartOf(cursor, requested=QuerySpec(order=order)))
             seen += [row.name for row in rows]
             cursor = following or ""
         assert (seen, following) == ([row.name for row in await ten.list(order=order)], None)
 
     async def test_of_documents_that_are_older_than_a_field_have_its_default(self, mongo_items: BaseCRUD[Any]) -> None:
         await ItemDocument.get_pymongo_collection().insert_one({"name": "old"})
-        assert await mongo_items.shaped(Shown).list() == [Shown(name="old", maybe=None)]
+        assert await mongo_items.project(Shown).list() == [Shown(name="old", maybe=None)]
 
     async def test_are_none_of_the_deleted(self, ten: BaseCRUD[Any]) -> None:
         await ten.delete_many({"number__in": [0, 1]})
-        assert len(await ten.shaped(Shown).list()) == 3
+        assert len(await ten.project(Shown).list()) == 3
 
     async def test_have_no_other_fields_than_the_model(self, ten: BaseCRUD[Any]) -> None:
         class Unknown(Schema):
             unknown: int
 
         with pytest.raises(ValueError, match="unknown"):
-            await ten.shaped(Unknown).list()
+            await ten.project(Unknown).list()
 
 
 class TestLists:
@@ -285,24 +285,24 @@ class TestLists:
 
     @pytest.mark.parametrize("order", ORDERS, ids=",".join)
     async def test_are_the_same_by_page(self, ten: BaseCRUD[Any], order: tuple[str, ...]) -> None:
-        wanted = QuerySpec(order=order)
-        pages = [(await ten.page(PageOf(page, wanted=wanted)))[0] for page in range(1, 5)]
+        requested = QuerySpec(order=order)
+        pages = [(await ten.page(PageOf(page, requested=requested)))[0] for page in range(1, 5)]
         assert [row.id for page in pages for row in page] == [row.id for row in await ten.list(order=order)]
 
     @pytest.mark.parametrize("order", ORDERS, ids=",".join)
     async def test_are_the_same_by_cursor(self, ten: BaseCRUD[Any], order: tuple[str, ...]) -> None:
         seen, cursor, following = [], "", None
         for _ in range(4):
-            rows, following = await ten.cursor(PartOf(cursor, wanted=QuerySpec(order=order)))
+            rows, following = await ten.cursor(PartOf(cursor, requested=QuerySpec(order=order)))
             seen += [row.id for row in rows]
             cursor = following or ""
         assert (seen, following) == ([row.id for row in await ten.list(order=order)], None)
 
     async def test_by_cursor_are_not_shifted_by_an_insert(self, ten: BaseCRUD[Any]) -> None:
-        wanted = QuerySpec(order=("-id",))
-        first, cursor = await ten.cursor(PartOf(wanted=wanted))
+        requested = QuerySpec(order=("-id",))
+        first, cursor = await ten.cursor(PartOf(requested=requested))
         await ten.create({"name": "new"})
-        second, _ = await ten.cursor(PartOf(cursor or "", wanted=wanted))
+        second, _ = await ten.cursor(PartOf(cursor or "", requested=requested))
         assert [row.name for row in [*first, *second]] == [f"Na%me_{index:02}" for index in range(9, 3, -1)]
 
     @pytest.mark.parametrize(("total", "told"), [(Total.EXACT, 10), (Total.CAPPED, 10), (Total.NONE, None)])
@@ -310,16 +310,16 @@ class TestLists:
         assert (await ten.page(PageOf(total=total)))[1] == told
 
     async def test_find_a_keyword(self, ten: BaseCRUD[Any]) -> None:
-        wanted = QuerySpec(keyword="ME_05", searched=("name",))
-        assert [row.name for row in (await ten.page(PageOf(wanted=wanted)))[0]] == ["Na%me_05"]
+        requested = QuerySpec(keyword="ME_05", searched=("name",))
+        assert [row.name for row in (await ten.page(PageOf(requested=requested)))[0]] == ["Na%me_05"]
 
 
 class TestACursor:
-    @pytest.mark.parametrize("wanted", [QuerySpec(order=("number",)), QuerySpec(where={"number": 1})])
-    async def test_serves_its_own_list_alone(self, ten: BaseCRUD[Any], wanted: QuerySpec) -> None:
+    @pytest.mark.parametrize("requested", [QuerySpec(order=("number",)), QuerySpec(where={"number": 1})])
+    async def test_serves_its_own_list_alone(self, ten: BaseCRUD[Any], requested: QuerySpec) -> None:
         _, cursor = await ten.cursor(PartOf())
         with pytest.raises(InvalidInputError):
-            await ten.cursor(PartOf(cursor or "", wanted=wanted))
+            await ten.cursor(PartOf(cursor or "", requested=requested))
 
     @pytest.mark.parametrize("forged", ["!", "é", "AAAA", "A" * 60])
     async def test_cannot_be_made_up(self, ten: BaseCRUD[Any], forged: str) -> None:

@@ -21,7 +21,7 @@ class TestSort:
         ],
     )
     def test_names_fields(self, sort: str, order: tuple[str, ...]) -> None:
-        assert ItemQuery(sort=sort).selection().order == order
+        assert ItemQuery(sort=sort).spec().order == order
 
     @pytest.mark.parametrize(
         "sort", ["password", "-", "--name", "name__gt", "name,name", "name,-name", "createTime,create_time"]

@@ -6,7 +6,7 @@ from fastapi.security import OAuth2PasswordRequestForm
 from src.api.route import AuditedRoute
 from src.core.exceptions import NotFoundError
 from src.crud.user import UserCRUD
-from src.deps.audit import AuditDep
+from src.deps.audit import AuditEntryDep
 from src.deps.auth import (
     AuthServiceDep,
     ClientDep,
@@ -42,7 +42,7 @@ async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
 
 
 @router.post("/login")
-async def login(body: LoginRequest, auth: AuthServiceDep, entry: AuditDep) -> Response[TokenResponse]:
+async def login(body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep) -> Response[TokenResponse]:
     """Log in with an encrypted password."""
     pair = await auth.login(body.username, body.password, body.kid, entry)
     return ok(TokenResponse.model_validate(pair))
@@ -50,7 +50,7 @@ async def login(body: LoginRequest, auth: AuthServiceDep, entry: AuditDep) -> Re
 
 @swagger_router.post("/login/swagger")
 async def login_swagger(
-    form: Annotated[OAuth2PasswordRequestForm, Depends()], auth: AuthServiceDep, entry: AuditDep
+    form: Annotated[OAuth2PasswordRequestForm, Depends()], auth: AuthServiceDep, entry: AuditEntryDep
 ) -> SwaggerTokenResponse:
     """Log in from this page's Authorize button; exists in debug environments only."""
     pair = await auth.login_with_password(form.username, form.password, entry)

@@ -7,7 +7,7 @@ from src.api.route import AuditedRoute
 from src.api.stream import Stream
 from src.core.exceptions import RangeNotSatisfiableError
 from src.deps.file import FileServiceDep, UploadServiceDep
-from src.deps.permission import AuthorityDep, VerifyPermissionDep, require_permission
+from src.deps.permission import ActorDep, VerifyPermissionDep, require_permission
 from src.models.file import File
 from src.schemas.file import FileComplete, FileCreate, FileQuery, FileResponse, FileSummary, UploadResponse
 from src.schemas.response import Page, Response, created, ok, paged
@@ -43,7 +43,7 @@ async def begin_upload(
 
 @router.post("/{fileId}/complete")
 async def complete_upload(
-    file_id: FileId, body: FileComplete, uploads: UploadServiceDep, files: FileServiceDep, actor: AuthorityDep
+    file_id: FileId, body: FileComplete, uploads: UploadServiceDep, files: FileServiceDep, actor: ActorDep
 ) -> Response[FileResponse]:
     """Make the file of its parts, and check it."""
     return ok(await render(await uploads.complete(file_id, body.parts, actor), files))
@@ -51,14 +51,14 @@ async def complete_upload(
 
 @router.get("")
 async def list_files(
-    query: Annotated[FileQuery, Query()], files: FileServiceDep, actor: AuthorityDep
+    query: Annotated[FileQuery, Query()], files: FileServiceDep, actor: ActorDep
 ) -> Response[Page[FileSummary]]:
     """One page of the caller's files; of all, for an administrator."""
     return paged(query, await files.page(query, actor))
 
 
 @router.get("/{fileId}")
-async def get_file(file_id: FileId, files: FileServiceDep, actor: AuthorityDep) -> Response[FileResponse]:
+async def get_file(file_id: FileId, files: FileServiceDep, actor: ActorDep) -> Response[FileResponse]:
     """One file, with a URL to download it."""
     return ok(await render(await files.get(file_id, actor), files))
 
@@ -67,7 +67,7 @@ async def get_file(file_id: FileId, files: FileServiceDep, actor: AuthorityDep) 
 async def get_content(
     file_id: FileId,
     files: FileServiceDep,
-    actor: AuthorityDep,
+    actor: ActorDep,
     wanted: Annotated[str | None, Header(alias="Range")] = None,
     known: Annotated[str | None, Header(alias="If-Range")] = None,
 ) -> Stream:
@@ -93,7 +93,7 @@ async def get_content(
 
 
 @router.delete("/{fileId}")
-async def delete_file(file_id: FileId, files: FileServiceDep, actor: AuthorityDep) -> Response[None]:
+async def delete_file(file_id: FileId, files: FileServiceDep, actor: ActorDep) -> Response[None]:
     """Remove a file, or cancel its upload."""
     await files.delete(file_id, actor)
     return ok(None)

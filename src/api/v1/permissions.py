@@ -3,7 +3,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
-from src.deps.permission import AuthorityDep, ExplanationServiceDep, require_permission
+from src.deps.permission import ActorDep, PermissionExplanationServiceDep, require_permission
 from src.schemas.base import SafeStr
 from src.schemas.permission import PermissionExplanation
 from src.schemas.response import Response, ok
@@ -12,7 +12,7 @@ router = APIRouter(prefix="/permissions", tags=["Permission"], dependencies=[Dep
 
 
 @router.get("/mine")
-async def list_my_permissions(actor: AuthorityDep) -> Response[list[str]]:
+async def list_my_permissions(actor: ActorDep) -> Response[list[str]]:
     """The codes that the caller holds; `*` stands for all."""
     return ok(sorted(actor.codes))
 
@@ -24,7 +24,7 @@ async def explain_permission(
     path: Annotated[
         SafeStr, Query(min_length=1, max_length=255, description="With its templates, as in the registry.")
     ],
-    explanations: ExplanationServiceDep,
+    explanations: PermissionExplanationServiceDep,
 ) -> Response[PermissionExplanation]:
     """Whether a user may call a route, and which role decides."""
     explanation = await explanations.explain(user_id, f"{method.upper()}:{path}")

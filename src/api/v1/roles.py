@@ -6,7 +6,7 @@ from fastapi import Response as HTTPResponse
 
 from src.api.etag import CHECKS_ETAG, SHOWS_ETAG, IfMatchDep, show_version
 from src.api.route import AuditedRoute
-from src.deps.permission import AuthorityDep, VerifyPermissionDep, require_permission
+from src.deps.permission import ActorDep, VerifyPermissionDep, require_permission
 from src.deps.role import RoleReaderDep, RoleServiceDep
 from src.schemas.query import MAXIMUM_IDS
 from src.schemas.response import Page, Response, created, ok, paged
@@ -36,7 +36,7 @@ async def list_all_roles(roles: RoleReaderDep) -> Response[list[RoleResponse]]:
 
 
 @router.post("", status_code=201)
-async def create_role(body: RoleCreate, roles: RoleServiceDep, actor: AuthorityDep) -> Response[RoleResponse]:
+async def create_role(body: RoleCreate, roles: RoleServiceDep, actor: ActorDep) -> Response[RoleResponse]:
     """Add a role that grants no more than the caller holds."""
     return created(RoleResponse.model_validate(await roles.create(body, actor)))
 
@@ -54,7 +54,7 @@ async def update_role(
     role_id: RoleId,
     body: RoleUpdate,
     roles: RoleServiceDep,
-    actor: AuthorityDep,
+    actor: ActorDep,
     version: IfMatchDep,
     response: HTTPResponse,
 ) -> Response[RoleResponse]:

@@ -3,7 +3,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from src.api.v1 import audit_logs, auth, files, notices, permissions, roles, routes, schedules, tasks, users
+from src.api.v1 import audit_logs, auth, files, notices, permission_codes, permissions, roles, schedules, tasks, users
 from src.core.config import Settings
 from src.schemas.response import ErrorResponse, ValidationErrorResponse
 
@@ -35,7 +35,7 @@ MODULES = (
     users,
     roles,
     permissions,
-    routes,
+    permission_codes,
     audit_logs,
     schedules,
     tasks,

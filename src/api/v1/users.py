@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 
 from src.api.route import AuditedRoute
-from src.deps.permission import AuthorityDep, require_permission
+from src.deps.permission import ActorDep, require_permission
 from src.deps.user import UserAdminServiceDep, UserServiceDep
 from src.models.user import User
 from src.schemas.response import Page, Response, created, ok, paged
@@ -45,7 +45,7 @@ async def list_users(query: Annotated[UserQuery, Query()], users: UserServiceDep
 
 @router.post("", status_code=201)
 async def create_user(
-    body: UserCreate, admin: UserAdminServiceDep, users: UserServiceDep, actor: AuthorityDep
+    body: UserCreate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
     """Create an account for somebody; the password is encrypted as at login."""
     return created(await render_one(await admin.create(body, actor), users))
@@ -59,14 +59,14 @@ async def get_user(user_id: UserId, users: UserServiceDep) -> Response[UserRespo
 
 @router.patch("/{userId}")
 async def update_user(
-    user_id: UserId, body: UserUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: AuthorityDep
+    user_id: UserId, body: UserUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
     """Change what is given."""
     return ok(await render_one(await admin.update(user_id, body, actor), users))
 
 
 @router.delete("/{userId}")
-async def delete_user(user_id: UserId, admin: UserAdminServiceDep, actor: AuthorityDep) -> Response[None]:
+async def delete_user(user_id: UserId, admin: UserAdminServiceDep, actor: ActorDep) -> Response[None]:
     """Remove a user, and log them out everywhere."""
     await admin.delete(user_id, actor)
     return ok(None)
@@ -74,7 +74,7 @@ async def delete_user(user_id: UserId, admin: UserAdminServiceDep, actor: Author
 
 @router.put("/{userId}/roles")
 async def set_user_roles(
-    user_id: UserId, body: UserRolesUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: AuthorityDep
+    user_id: UserId, body: UserRolesUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
     """Give the user exactly these roles."""
     return ok(await render_one(await admin.set_roles(user_id, body.roles, actor), users))
@@ -82,7 +82,7 @@ async def set_user_roles(
 
 @router.put("/{userId}/status")
 async def set_user_status(
-    user_id: UserId, body: UserStatusUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: AuthorityDep
+    user_id: UserId, body: UserStatusUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
     """Enable or disable; disabling logs the user out everywhere."""
     return ok(await render_one(await admin.set_status(user_id, body.status, actor), users))
@@ -90,7 +90,7 @@ async def set_user_status(
 
 @router.put("/{userId}/password")
 async def set_user_password(
-    user_id: UserId, body: UserPasswordUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: AuthorityDep
+    user_id: UserId, body: UserPasswordUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
     """Set somebody's password, and log them out everywhere."""
     return ok(await render_one(await admin.set_password(user_id, body.password, body.kid, actor), users))

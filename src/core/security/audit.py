@@ -12,8 +12,8 @@ class AuditEntry:
     Attributes:
         actor_id: Who is calling, once that is proven.
         details: Facts that the route's code and path do not tell, such as the name that a login tried.
-        wanted: Write the entry even if nobody is known to be behind it: set by failed logins, so that anonymous noise
-            alone does not fill the log.
+        record_anonymous: Record a failure even without an actor. Set by logins; other unauthenticated requests are only
+            in the access log, so that they cannot flood the audit log.
     """
 
     action: str
@@ -23,8 +23,7 @@ class AuditEntry:
     request_id: str = ""
     actor_id: UUID | None = None
     details: dict[str, Any] = field(default_factory=dict)
-    wanted: bool = False
-    recorded: bool = False
+    record_anonymous: bool = False
 
     def outcome(self, status: int, error: str | None = None) -> dict[str, Any]:
         """The entry with its end, ready for the outbox."""

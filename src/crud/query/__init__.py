@@ -1,1 +1,5 @@
-"""Queries in SQL behind the verbs of `BaseSQLModelCRUD`: conditions, order, projections, bulk inserts."""
+"""What the CRUD base classes are built of.
+
+`list_queries.py`: list, page and cursor queries on any store. For SQL only, `statement_cache.py` caches SELECT
+statements, `sql_clauses.py` builds WHERE and ORDER BY clauses, `bulk_insert.py` inserts many rows at once.
+"""

@@ -1,7 +1,17 @@
+"""List, page and cursor queries, shared by the SQL and MongoDB CRUD classes.
+
+`ListQueries` returns instances of the model. `Projection` runs the same queries but selects only the fields of a schema
+and returns instances of that schema, which is cheaper for rows that are only displayed.
+"""
+
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, get_args
+
+from pydantic import BaseModel, TypeAdapter
+from typing_extensions import override
 
 from src.core.cursor import seal, unseal
 from src.core.query import (
@@ -17,15 +27,16 @@ from src.core.query import (
 )
 
 RowT = TypeVar("RowT")
-# Inside the class, `list` is a verb.
+SchemaT = TypeVar("SchemaT", bound=BaseModel)
+# Inside the class, `list` is the method.
 Rows = list[Any]
 
 
-class BaseReading(ABC, Generic[RowT]):
-    """The verbs that show many rows, whatever store they are in, and whatever is made of them.
+class ListQueries(ABC, Generic[RowT]):
+    """Queries that return many rows; subclasses implement `_select` and `_count` for one store.
 
     Attributes:
-        model: The table or document.
+        model: The table or document class.
     """
 
     model: ClassVar[type[Any]]
@@ -33,57 +44,57 @@ class BaseReading(ABC, Generic[RowT]):
     async def list(
         self, where: Where | None = None, *, order: Sequence[str] = (), limit: int | None = None
     ) -> Sequence[RowT]:
-        """The rows that match, oldest first unless ordered otherwise."""
-        return self._shown(await self._select(QuerySpec(where or {}), unique_order(order), limit))
+        """The matching rows, oldest first by default."""
+        return self._convert(await self._select(QuerySpec(where or {}), unique_order(order), limit))
 
     async def page(self, query: PageRequest, where: Where | None = None) -> tuple[Sequence[RowT], int | None]:
-        """One page of the rows that match `where` as well, and how many there are, as far as the query asks for it."""
-        selection = query.selection()
-        selection = replace(selection, where={**selection.where, **(where or {})})
-        first = (query.page - 1) * query.page_size
-        rows = await self._select(selection, unique_order(selection.order), query.page_size, offset=first)
-        return self._shown(rows), await self._total(query, selection, first, len(rows))
+        """One page of the rows that match both `query` and `where`, and the total if the query asks for it."""
+        spec = query.spec()
+        spec = replace(spec, where={**spec.where, **(where or {})})
+        offset = (query.page - 1) * query.page_size
+        rows = await self._select(spec, unique_order(spec.order), query.page_size, offset=offset)
+        return self._convert(rows), await self._total(query, spec, offset, len(rows))
 
     async def cursor(self, query: CursorRequest) -> tuple[Sequence[RowT], str | None]:
-        """The rows after the query's cursor, and the cursor of those that follow; its cost is the same at any depth.
+        """The rows after the query's cursor, and the next cursor (None at the end); costs the same at any depth.
 
         Raises:
-            InvalidInputError: The cursor was not made for this list.
+            InvalidInputError: The cursor is invalid, or belongs to another list.
         """
-        selection = query.selection()
-        keys = unique_order(selection.order)
-        scope = self.scope(selection)
+        spec = query.spec()
+        keys = unique_order(spec.order)
+        scope = self.cursor_scope(spec)
         if query.cursor:
             types: Any = tuple.__class_getitem__(tuple(self.model.model_fields[key.name].annotation for key in keys))
             position = unseal(query.cursor, scope, types)
-            rows = await self._select_after(selection, keys, position, query.limit + 1)
+            rows = await self._select_after(spec, keys, position, query.limit + 1)
         else:
-            rows = await self._select(selection, keys, query.limit + 1)
+            rows = await self._select(spec, keys, query.limit + 1)
         if len(rows) <= query.limit:
-            return self._shown(rows), None
+            return self._convert(rows), None
         last = rows[query.limit - 1]
-        following = seal([self._value(last, key.name) for key in keys], scope)
-        return self._shown(rows[: query.limit]), following
-
-    def scope(self, selection: QuerySpec) -> object:
-        """What a cursor belongs to: the resource, the filters and the order."""
-        return [self.model.__name__, selection.order, sorted(selection.where.items()), selection.keyword]
+        next_cursor = seal([self._value(last, key.name) for key in keys], scope)
+        return self._convert(rows[: query.limit]), next_cursor
 
     async def count(self, where: Where | None = None) -> int:
-        """How many rows match."""
+        """The number of matching rows."""
         return await self._count(QuerySpec(where or {}), None)
 
-    async def _total(self, query: PageRequest, selection: QuerySpec, first: int, found: int) -> int | None:
+    def cursor_scope(self, spec: QuerySpec) -> object:
+        """A cursor is only valid for the same model, filters and order."""
+        return [self.model.__name__, spec.order, sorted(spec.where.items()), spec.keyword]
+
+    async def _total(self, query: PageRequest, spec: QuerySpec, offset: int, length: int) -> int | None:
         if query.total is Total.NONE:
             return None
-        if found < query.page_size and (found or first == 0):
-            return first + found
-        return await self._count(selection, COUNT_CAP + 1 if query.total is Total.CAPPED else None)
+        if length < query.page_size and (length or offset == 0):
+            return offset + length
+        return await self._count(spec, COUNT_CAP + 1 if query.total is Total.CAPPED else None)
 
     @abstractmethod
     async def _select(
         self,
-        selection: QuerySpec,
+        spec: QuerySpec,
         keys: Sequence[SortKey],
         limit: int | None,
         *,
@@ -91,31 +102,31 @@ class BaseReading(ABC, Generic[RowT]):
         after: Where | None = None,
         fields: Sequence[str] | None = None,
     ) -> Sequence[Any]:
-        """The rows, or the values of some of their fields."""
+        """The rows as model instances or, if `fields` are named, as dictionaries of these fields."""
 
     async def _select_after(
         self,
-        selection: QuerySpec,
+        spec: QuerySpec,
         keys: Sequence[SortKey],
         position: Sequence[Any],
         limit: int,
         *,
         fields: Sequence[str] | None = None,
     ) -> Sequence[Any]:
-        """The rows after a position: from where it is, on to the keyset_ranges behind it until there are enough."""
+        """The rows after a position, read range by range until there are `limit` of them."""
         nullable = {key.name for key in keys if self._is_nullable(key.name)}
         rows: Rows = []
         for after in keyset_ranges(keys, position, nullable):
-            rows += await self._select(selection, keys, limit - len(rows), after=after, fields=fields)
+            rows += await self._select(spec, keys, limit - len(rows), after=after, fields=fields)
             if len(rows) == limit:
                 break
         return rows
 
     @abstractmethod
-    async def _count(self, selection: QuerySpec, cap: int | None) -> int: ...
+    async def _count(self, spec: QuerySpec, cap: int | None) -> int: ...
 
-    def _shown(self, rows: Sequence[Any]) -> Sequence[RowT]:
-        """What the caller gets of the rows."""
+    def _convert(self, rows: Sequence[Any]) -> Sequence[RowT]:
+        """Selected rows as the caller gets them."""
         return rows
 
     def _value(self, row: Any, field: str) -> Any:
@@ -123,3 +134,61 @@ class BaseReading(ABC, Generic[RowT]):
 
     def _is_nullable(self, field: str) -> bool:
         return type(None) in get_args(self.model.model_fields[field].annotation)
+
+
+class Projection(ListQueries[SchemaT]):
+    """Queries that return instances of a schema, whose fields must all be fields of the model."""
+
+    def __init__(self, source: ListQueries[Any], schema: type[SchemaT]) -> None:
+        self.model = source.model  # type: ignore[misc]  # a class variable, which is set per instance here
+        self._source = source
+        self._fields = tuple(schema.model_fields)
+        self._adapter = _list_adapter(schema)
+
+    @override
+    async def _select(
+        self,
+        spec: QuerySpec,
+        keys: Sequence[SortKey],
+        limit: int | None,
+        *,
+        offset: int = 0,
+        after: Where | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> Sequence[Any]:
+        fields = self._fields_and(keys)
+        return await self._source._select(spec, keys, limit, offset=offset, after=after, fields=fields)
+
+    @override
+    async def _select_after(
+        self,
+        spec: QuerySpec,
+        keys: Sequence[SortKey],
+        position: Sequence[Any],
+        limit: int,
+        *,
+        fields: Sequence[str] | None = None,
+    ) -> Sequence[Any]:
+        return await self._source._select_after(spec, keys, position, limit, fields=self._fields_and(keys))
+
+    @override
+    async def _count(self, spec: QuerySpec, cap: int | None) -> int:
+        return await self._source._count(spec, cap)
+
+    @override
+    def _convert(self, rows: Sequence[Any]) -> Sequence[SchemaT]:
+        converted: Sequence[SchemaT] = self._adapter.validate_python(rows)
+        return converted
+
+    @override
+    def _value(self, row: Any, field: str) -> Any:
+        return row[field]
+
+    def _fields_and(self, keys: Sequence[SortKey]) -> tuple[str, ...]:
+        """The schema's fields, and the sort keys among the others: a cursor is made of their values."""
+        return (*self._fields, *(key.name for key in keys if key.name not in self._fields))
+
+
+@cache
+def _list_adapter(schema: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(list[schema])

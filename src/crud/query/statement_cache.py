@@ -1,7 +1,7 @@
-"""Statements that are built once for each kind of request, with places for its values.
+"""A cache of parametrised SELECT statements, keyed by the shape of the query.
 
-To build one, and to find out that it is known, costs as much as to run it. Requests are of one kind when they differ
-in values alone; a missing value is part of the kind, for SQL has other words for it.
+Building a statement, or looking it up in SQLAlchemy's own cache, costs as much as running it. Two queries have the same
+shape if they differ only in their values; NULL is part of the shape, since SQL compares it differently.
 """
 
 from collections.abc import Sequence
@@ -13,86 +13,95 @@ from sqlalchemy import BindParameter, ColumnElement, bindparam, func, literal, s
 from sqlmodel.sql.expression import Select
 
 from src.core.query import QuerySpec, SortKey, split_filter
-from src.crud.query.sql_query import SQLQuery, encoded, escaped
+from src.crud.query.sql_clauses import TableClauses, encode_value, escape_like
 
-# How many are kept: each list has a few.
-PLANS = 1000
+# Each list of an application has a few shapes.
+CACHED_STATEMENTS = 1000
 
-_PLACE: Any = object()
-"""Stands in a kind for a value."""
+_PARAMETER: Any = object()
+"""Replaces a value in a shape."""
 
-Values = dict[str, Any]
+Parameters = dict[str, Any]
 Fields = tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """What a selection is made of, without its values."""
+class QueryShape:
+    """A query without its values.
+
+    Attributes:
+        filters: Names, each with `_PARAMETER` or with a value that is part of the shape.
+        searched: The fields to search for the keyword; empty without a keyword.
+    """
 
     model: Any
     filters: tuple[tuple[str, Any], ...]
     searched: tuple[str, ...]
-    limited: bool
-    moved: bool
+    has_limit: bool
+    has_offset: bool
 
 
-def rows(
-    model: Any, fields: Fields, selection: QuerySpec, keys: Sequence[SortKey], limit: int | None, offset: int
-) -> tuple[Select[*tuple[Any, ...]], Values]:
-    """Some rows, as objects or as the values of some fields; with what to execute it with."""
-    return _rows(_kind(model, selection, limit, offset), fields, tuple(keys)), _values(selection, limit, offset)
+def select_rows(
+    model: Any, fields: Fields, spec: QuerySpec, keys: Sequence[SortKey], limit: int | None, offset: int
+) -> tuple[Select[*tuple[Any, ...]], Parameters]:
+    """A SELECT of rows, as model instances or as the values of `fields`, and the parameters to execute it with."""
+    return _select_rows(_shape(model, spec, limit, offset), fields, tuple(keys)), _parameters(spec, limit, offset)
 
 
-def count(model: Any, selection: QuerySpec, cap: int | None) -> tuple[Select[*tuple[Any, ...]], Values]:
-    """How many rows there are, up to a cap; with what to execute it with."""
-    return _count(_kind(model, selection, cap, 0)), _values(selection, cap, 0)
+def select_count(model: Any, spec: QuerySpec, cap: int | None) -> tuple[Select[*tuple[Any, ...]], Parameters]:
+    """A SELECT of the number of rows, counted up to `cap`, and the parameters to execute it with."""
+    return _select_count(_shape(model, spec, cap, 0)), _parameters(spec, cap, 0)
 
 
-def _values(selection: QuerySpec, limit: int | None, offset: int) -> Values:
-    given = {f"where_{name}": encoded(name, value) for name, value in selection.where.items() if value is not None}
-    return {**given, "keyword": escaped(selection.keyword), "limit": limit, "offset": offset}
+def _parameters(spec: QuerySpec, limit: int | None, offset: int) -> Parameters:
+    values = {f"where_{name}": encode_value(name, value) for name, value in spec.where.items() if value is not None}
+    return {**values, "keyword": escape_like(spec.keyword), "limit": limit, "offset": offset}
 
 
-def _kind(model: Any, selection: QuerySpec, limit: int | None, offset: int) -> Kind:
-    return Kind(
+def _shape(model: Any, spec: QuerySpec, limit: int | None, offset: int) -> QueryShape:
+    return QueryShape(
         model=model,
-        filters=tuple((name, _without_value(name, value)) for name, value in selection.where.items()),
-        searched=selection.searched if selection.keyword else (),
-        limited=limit is not None,
-        moved=offset > 0,
+        filters=tuple((name, _without_value(name, value)) for name, value in spec.where.items()),
+        searched=spec.searched if spec.keyword else (),
+        has_limit=limit is not None,
+        has_offset=offset > 0,
     )
 
 
 def _without_value(name: str, value: Any) -> Any:
-    return value if value is None or split_filter(name)[1] == "null" else _PLACE
+    return value if value is None or split_filter(name)[1] == "null" else _PARAMETER
 
 
-@lru_cache(maxsize=PLANS)
-def _rows(kind: Kind, fields: Fields, keys: tuple[SortKey, ...]) -> Select[*tuple[Any, ...]]:
-    query = SQLQuery(kind.model.__table__)
-    wanted: list[Any] = [kind.model] if fields is None else [query.column(name) for name in fields]
-    statement: Select[*tuple[Any, ...]] = Select(*wanted).where(*_conditions(kind)).order_by(*query.order(keys))
-    if kind.limited:
+@lru_cache(maxsize=CACHED_STATEMENTS)
+def _select_rows(shape: QueryShape, fields: Fields, keys: tuple[SortKey, ...]) -> Select[*tuple[Any, ...]]:
+    clauses = TableClauses(shape.model.__table__)
+    columns: list[Any] = [shape.model] if fields is None else [clauses.column(name) for name in fields]
+    statement: Select[*tuple[Any, ...]] = Select(*columns).where(*_conditions(shape)).order_by(*clauses.order(keys))
+    if shape.has_limit:
         statement = statement.limit(bindparam("limit"))
-    return statement.offset(bindparam("offset")) if kind.moved else statement
+    return statement.offset(bindparam("offset")) if shape.has_offset else statement
 
 
-@lru_cache(maxsize=PLANS)
-def _count(kind: Kind) -> Select[*tuple[Any, ...]]:
-    matching = select(literal(1)).select_from(kind.model.__table__).where(*_conditions(kind))
-    if kind.limited:
+@lru_cache(maxsize=CACHED_STATEMENTS)
+def _select_count(shape: QueryShape) -> Select[*tuple[Any, ...]]:
+    matching = select(literal(1)).select_from(shape.model.__table__).where(*_conditions(shape))
+    if shape.has_limit:
         matching = matching.limit(bindparam("limit"))
     return Select(func.count()).select_from(matching.subquery())
 
 
-def _conditions(kind: Kind) -> list[ColumnElement[bool]]:
-    query = SQLQuery(kind.model.__table__)
-    conditions = [query.filter(name, _place(query, name) if value is _PLACE else value) for name, value in kind.filters]
-    if kind.searched:
-        conditions.append(query.search(kind.searched, bindparam("keyword", type_=query.column(kind.searched[0]).type)))
-    return [*conditions, *query.visible()]
+def _conditions(shape: QueryShape) -> list[ColumnElement[bool]]:
+    clauses = TableClauses(shape.model.__table__)
+    conditions = [
+        clauses.filter(name, _parameter(clauses, name) if value is _PARAMETER else value)
+        for name, value in shape.filters
+    ]
+    if shape.searched:
+        keyword = bindparam("keyword", type_=clauses.column(shape.searched[0]).type)
+        conditions.append(clauses.search(shape.searched, keyword))
+    return [*conditions, *clauses.not_deleted()]
 
 
-def _place(query: SQLQuery, name: str) -> BindParameter[Any]:
+def _parameter(clauses: TableClauses, name: str) -> BindParameter[Any]:
     field, operator = split_filter(name)
-    return bindparam(f"where_{name}", type_=query.column(field).type, expanding=operator in ("in", "not_in"))
+    return bindparam(f"where_{name}", type_=clauses.column(field).type, expanding=operator in ("in", "not_in"))

@@ -4,7 +4,7 @@ from sqlmodel import Field
 from src.models.base import BaseModel
 
 
-class Route(BaseModel, table=True):
+class PermissionCode(BaseModel, table=True):
     """One thing that a permission can be granted for: a method on a path, or a Socket.IO event."""
 
     __tablename__ = "routes"

@@ -3,7 +3,7 @@ from uuid import UUID
 from src.schemas.base import BaseSchema
 
 
-class RouteResponse(BaseSchema):
+class PermissionCodeResponse(BaseSchema):
     """One grantable thing, as the role editor lists it."""
 
     id: UUID

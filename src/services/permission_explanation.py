@@ -27,7 +27,7 @@ class Explanation:
     roles: list[RoleVerdict]
 
 
-class ExplanationService:
+class PermissionExplanationService:
     """Says which role decides, from the same rows that the decision is made of."""
 
     def __init__(self, uow: UnitOfWork) -> None:

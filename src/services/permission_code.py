@@ -5,16 +5,16 @@ from pydantic import TypeAdapter
 from src.core.resources import Resources
 from src.core.stores.cache import Cache, cached
 from src.core.unit_of_work import UnitOfWork
-from src.crud.route import RouteCRUD
-from src.models.route import Route
-from src.schemas.router import RouteResponse
+from src.crud.permission_code import PermissionCodeCRUD
+from src.models.permission_code import PermissionCode
+from src.schemas.permission_code import PermissionCodeResponse
 
-ROUTES = TypeAdapter(list[RouteResponse])
+ROUTES = TypeAdapter(list[PermissionCodeResponse])
 TAG = "routes"
 KEPT_SECONDS = 3600
 
 
-class RouterService:
+class PermissionCodeService:
     """Keeps the registry of grantable routes and events equal to the code, and shows it."""
 
     def __init__(self, resources: Resources) -> None:
@@ -26,12 +26,12 @@ class RouterService:
         return self.resources.cache
 
     @cached("routes", ROUTES, seconds=KEPT_SECONDS, tags=[TAG])
-    async def all(self) -> list[RouteResponse]:
+    async def all(self) -> list[PermissionCodeResponse]:
         """Every grantable code, by path."""
         async with self.resources.sessions() as session:
-            return [RouteResponse.model_validate(route) for route in await RouteCRUD(session).list()]
+            return [PermissionCodeResponse.model_validate(route) for route in await PermissionCodeCRUD(session).list()]
 
-    async def register(self, uow: UnitOfWork, routes: Sequence[Route]) -> None:
+    async def register(self, uow: UnitOfWork, routes: Sequence[PermissionCode]) -> None:
         """Store what the running program offers, and forget what it no longer does."""
-        await RouteCRUD(uow.session).replace(routes)
+        await PermissionCodeCRUD(uow.session).replace(routes)
         uow.after_commit("invalidate routes", lambda: self.cache.invalidate(TAG))

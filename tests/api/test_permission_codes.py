@@ -6,9 +6,9 @@ import pytest
 
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
-from src.crud.route import RouteCRUD
+from src.crud.permission_code import PermissionCodeCRUD
 from src.main import register_routes, rest
-from src.models.route import Route
+from src.models.permission_code import PermissionCode
 from tests.support.people import Person
 
 PATH = "/api/v1/router/backend"
@@ -46,7 +46,7 @@ class TestBackendRoutes:
 
 class TestRegistration:
     async def ids(self, uow: UnitOfWork) -> dict[str, Any]:
-        return {route.code: (route.id, route.update_time) for route in await RouteCRUD(uow.session).list()}
+        return {route.code: (route.id, route.update_time) for route in await PermissionCodeCRUD(uow.session).list()}
 
     async def test_doing_it_again_changes_nothing(self, uow: UnitOfWork, resources: Resources) -> None:
         before = await self.ids(uow)
@@ -55,13 +55,13 @@ class TestRegistration:
         assert await self.ids(uow) == before
 
     async def test_a_route_that_is_gone_is_forgotten(self, uow: UnitOfWork, resources: Resources) -> None:
-        uow.session.add(Route(code="GET:/gone", name="gone", path="/gone", methods=["GET"]))
+        uow.session.add(PermissionCode(code="GET:/gone", name="gone", path="/gone", methods=["GET"]))
         await uow.session.commit()
         await register_routes(resources, rest.state.registry)
         assert "GET:/gone" not in await self.ids(uow)
 
     async def test_a_changed_description_is_taken_over(self, uow: UnitOfWork, resources: Resources) -> None:
-        route = (await RouteCRUD(uow.session).list())[0]
+        route = (await PermissionCodeCRUD(uow.session).list())[0]
         right, route.description = route.description, "outdated"
         await uow.session.commit()
         await register_routes(resources, rest.state.registry)

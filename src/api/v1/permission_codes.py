@@ -1,14 +1,14 @@
 from fastapi import APIRouter, Depends
 
 from src.deps.permission import require_permission
-from src.deps.router import RouterServiceDep
+from src.deps.permission_code import PermissionCodeServiceDep
+from src.schemas.permission_code import PermissionCodeResponse
 from src.schemas.response import Response, ok
-from src.schemas.router import RouteResponse
 
 router = APIRouter(prefix="/router", tags=["Router"], dependencies=[Depends(require_permission)])
 
 
 @router.get("/backend")
-async def list_routes(routes: RouterServiceDep) -> Response[list[RouteResponse]]:
+async def list_routes(routes: PermissionCodeServiceDep) -> Response[list[PermissionCodeResponse]]:
     """Every method, path and event that a role can be granted."""
     return ok(await routes.all())

@@ -1,4 +1,4 @@
-"""Selections in SQL. Conditions are on the table's columns: the attributes of the class say the same, and cost more."""
+"""WHERE and ORDER BY clauses on one table, from the filters and sort keys of `src/core/query.py`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,9 +8,9 @@ from sqlalchemy import Column, ColumnElement, Table, literal, or_, tuple_
 from src.core.query import SortKey, Where, split_filter
 
 _ESCAPE = "/"
-_SPECIAL = str.maketrans({character: _ESCAPE + character for character in (_ESCAPE, "%", "_")})
+_ESCAPES = str.maketrans({character: _ESCAPE + character for character in (_ESCAPE, "%", "_")})
 
-# What a filter makes of its column and its value, or of a place for one.
+# The condition of each operator, on a column and a value or a bind parameter.
 _FILTERS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "eq": lambda column, value: column == value,
     "ne": lambda column, value: column.is_distinct_from(value),
@@ -26,65 +26,68 @@ _FILTERS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
 }
 
 
-def encoded(name: str, value: Any) -> Any:
-    """The value of a filter as it goes into a statement."""
-    return escaped(value) if split_filter(name)[1] in ("contains", "starts") else value
+def encode_value(name: str, value: Any) -> Any:
+    """A filter's value as the statement needs it: text of `contains` and `starts` is escaped."""
+    return escape_like(value) if split_filter(name)[1] in ("contains", "starts") else value
 
 
-def escaped(text: str) -> str:
-    """The text, as a pattern that matches nothing else."""
-    return text.translate(_SPECIAL)
+def escape_like(text: str) -> str:
+    """Escape the wildcards of LIKE, so that the pattern matches the text literally."""
+    return text.translate(_ESCAPES)
 
 
-class SQLQuery:
-    """Conditions and orders on one table."""
+class TableClauses:
+    """Builds clauses from the table's columns: the attributes of the model class give the same SQL, but slower."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
 
     def matches(self, where: Where) -> list[ColumnElement[bool]]:
-        """The rows that pass all filters; those that are deleted are none of them."""
-        return [*self.filters(where), *self.visible()]
+        """Conditions for the rows that pass all filters and are not soft-deleted."""
+        return [*self.filters(where), *self.not_deleted()]
 
-    def visible(self) -> list[ColumnElement[bool]]:
-        """The rows that are not deleted."""
+    def not_deleted(self) -> list[ColumnElement[bool]]:
+        """The condition that hides soft-deleted rows; none if the table has no soft delete."""
         return [self.table.c.delete_time.is_(None)] if "delete_time" in self.table.c else []
 
     def filters(self, where: Where) -> list[ColumnElement[bool]]:
-        """The rows that pass all filters.
+        """Conditions for the rows that pass all filters.
 
         Raises:
-            ValueError: There is no such field or operator.
+            ValueError: A field or an operator does not exist.
         """
-        return [self.filter(name, encoded(name, value)) for name, value in where.items()]
+        return [self.filter(name, encode_value(name, value)) for name, value in where.items()]
 
     def filter(self, name: str, value: Any) -> ColumnElement[bool]:
-        """One filter, of an encoded value or of a place for one."""
+        """The condition of one filter; `value` is an encoded value or a bind parameter."""
         field, operator = split_filter(name)
         return _FILTERS[operator](self.column(field), value)
 
     def search(self, names: Sequence[str], value: Any) -> ColumnElement[bool]:
-        """The rows that have an escaped text, or what is in a place for one, in any of these fields."""
+        """The condition that any of these fields contains `value`, an escaped text or a bind parameter."""
         return or_(*(_FILTERS["contains"](self.column(name), value) for name in names))
 
     def order(self, keys: Sequence[SortKey]) -> list[ColumnElement[Any]]:
-        """The order, missing values before all others."""
+        """The ORDER BY clauses; NULL is the lowest value."""
         return [self._ordered(self.column(key.name), descending=key.descending) for key in keys]
 
     def after(self, keys: Sequence[SortKey], position: Sequence[Any]) -> ColumnElement[bool] | None:
-        """One condition for the rows after a position, where an index serves it: all in one direction, none missing."""
+        """One row-value comparison that selects the rows after a position, which an index on the keys can serve.
+
+        None if there is no such comparison: the keys have different directions, or a column is nullable.
+        """
         columns = [self.column(key.name) for key in keys]
-        descending = {key.descending for key in keys}
-        if len(descending) > 1 or any(column.nullable for column in columns):
+        directions = {key.descending for key in keys}
+        if len(directions) > 1 or any(column.nullable for column in columns):
             return None
         bound = tuple_(*(literal(value, column.type) for column, value in zip(columns, position, strict=True)))
-        return tuple_(*columns) < bound if descending.pop() else tuple_(*columns) > bound
+        return tuple_(*columns) < bound if directions.pop() else tuple_(*columns) > bound
 
     def column(self, name: str) -> Column[Any]:
         """The column of a field.
 
         Raises:
-            ValueError: There is none.
+            ValueError: The table has no such column.
         """
         if name not in self.table.c:
             raise ValueError(f"{self.table.name} has no field {name!r}.")

@@ -1,0 +1,14 @@
+from typing import Annotated
+
+from fastapi import Depends
+
+from src.deps.database import ResourcesDep
+from src.services.permission_code import PermissionCodeService
+
+
+async def get_permission_code_service(resources: ResourcesDep) -> PermissionCodeService:
+    """What can be granted."""
+    return PermissionCodeService(resources)
+
+
+PermissionCodeServiceDep = Annotated[PermissionCodeService, Depends(get_permission_code_service)]
