@@ -44,7 +44,7 @@ def unit_of_work_on(database: str) -> Callable[[ResourcesDep], AsyncIterator[Uni
 
 async def get_read_uow(resources: ResourcesDep) -> AsyncIterator[UnitOfWork]:
     """For services that only read: on the replica, where there is one; nothing is ever committed."""
-    async with resources.readers() as session:
+    async with resources.read_sessions() as session:
         yield UnitOfWork(session, resources.tasks, resources.events)
 
 

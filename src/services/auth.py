@@ -79,7 +79,7 @@ class AuthService:
         # A connection of its own: hashing takes long, and must not keep one from others meanwhile.
         user = None
         if is_storable(username):
-            async with self.resources.reading() as connection:
+            async with self.resources.read_connection() as connection:
                 user = await LoginCRUD(connection).find(username)
         if user is not None:
             entry.details["username"] = username  # a name that nobody has may be a password in the wrong field

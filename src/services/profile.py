@@ -17,7 +17,7 @@ class ProfileService:
         Raises:
             UnauthorizedError: They do not exist any more, or are disabled.
         """
-        async with self.resources.reading() as connection:
+        async with self.resources.read_connection() as connection:
             profile = await ProfileCRUD(connection).find(user_id)
         if profile is None or not profile.status:
             raise UnauthorizedError

@@ -16,9 +16,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from src.core.config.app import CorsSettings
-from src.core.resources import Resources, create_redis
+from src.core.resources import Resources
 from src.core.routing.registry import RouteRegistry
 from src.core.stores.errors import as_unavailable
+from src.core.stores.redis_client import create_redis
 from src.core.stores.sql import create_engine
 from src.services.challenge import ChallengeService
 from tests.conftest import ROOT

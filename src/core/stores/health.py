@@ -36,7 +36,7 @@ async def check_stores(resources: Resources) -> dict[str, bool]:
 
     named = {f"sql:{name}": sql(database.sessions) for name, database in resources.databases.items()}
     if resources.settings.sql.replica_url is not None:
-        named["sql:replica"] = sql(resources.readers)
+        named["sql:replica"] = sql(resources.read_sessions)
     checks = {"postgres": sql(resources.sessions), **named, "redis": redis, "mongo": mongo, "s3": s3}
     alive = await asyncio.gather(*(_answers(name, check) for name, check in checks.items()))
     return dict(zip(checks, alive, strict=True))

@@ -13,10 +13,14 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from src.core.config.stores import RedisSettings
 from src.core.exceptions import ConflictError
 
 T = TypeVar("T")
@@ -184,3 +188,17 @@ class RedisSet(_Structure[T]):
     async def has(self, value: T) -> bool:
         """Whether a value is there."""
         return bool(await self.redis.sismember(self.key, self._dump(value)))
+
+
+def create_redis(settings: RedisSettings) -> Redis:
+    """A client whose calls fail within `REDIS_TIMEOUT_SECONDS` instead of waiting and retrying."""
+    pool = ConnectionPool.from_url(
+        settings.url,
+        max_connections=settings.max_connections,
+        socket_timeout=settings.timeout_seconds,
+        socket_connect_timeout=settings.timeout_seconds,
+        # Once, for a connection that the server closed while nobody used it; never after a time-out.
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        decode_responses=True,
+    )
+    return Redis.from_pool(pool)

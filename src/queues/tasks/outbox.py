@@ -7,7 +7,7 @@ from src.queues.app import app
 @app.task(name="outbox.relay", ignore_result=True, tracked=False)
 async def relay(uow: UnitOfWorkDep, audit: AuditServiceDep, resources: ResourcesDep) -> int:
     """Deliver what the outbox holds; what cannot be delivered now stays for the next run."""
-    async with resources.reading() as connection:
+    async with resources.read_connection() as connection:
         if not await is_any_waiting(connection):
             return 0
     tasks = await resources.tasks.relay(uow.session)

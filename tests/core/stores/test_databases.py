@@ -115,17 +115,17 @@ class TestAReader:
         assert name == scratch.url.database
 
     async def test_reads_the_first_database_where_there_is_no_replica(self, resources: Resources) -> None:
-        async with resources.readers() as session:
+        async with resources.read_sessions() as session:
             name = (await (await session.connection()).execute(text("SELECT current_database()"))).scalar_one()
         assert name == resources.settings.sql.url.database
 
     async def test_changes_nothing(self, resources: Resources) -> None:
-        async with resources.readers() as session:
+        async with resources.read_sessions() as session:
             with pytest.raises(DBAPIError, match="read-only transaction"):
                 await (await session.connection()).execute(text("DELETE FROM notices"))
 
     async def test_sees_what_is_committed_meanwhile(self, resources: Resources) -> None:
-        async with resources.readers() as session:
+        async with resources.read_sessions() as session:
             connection = await session.connection()
             seen = [(await connection.execute(text("SELECT txid_current_snapshot()::text"))).scalar_one()]
             async with resources.engine.begin() as writer:

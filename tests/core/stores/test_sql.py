@@ -14,9 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from src.core.resources import Resources, create_mongo, create_redis, current_resources
+from src.core.resources import Resources, current_resources
 from src.core.storage.minio_storage import MinioStorage
 from src.core.stores.errors import as_unavailable
+from src.core.stores.mongo import create_mongo
+from src.core.stores.redis_client import create_redis
 from src.core.stores.sql import create_engine
 from tests.conftest import ROOT
 from tests.support.proxy import Proxy, proxied
