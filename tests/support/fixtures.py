@@ -30,8 +30,8 @@ async def uow(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
             connection, class_=AsyncSession, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
         monkeypatch.setattr(resources, "sessions", sessions)
-        monkeypatch.setattr(resources, "readers", sessions)
-        monkeypatch.setattr(resources, "reading", lambda: nullcontext(connection))
+        monkeypatch.setattr(resources, "read_sessions", sessions)
+        monkeypatch.setattr(resources, "read_connection", lambda: nullcontext(connection))
         async with sessions() as session:
             yield UnitOfWork(session, resources.tasks, resources.events)
         await outer.rollback()
