@@ -1,8 +1,25 @@
 #!/usr/bin/env bash
-# All checks and tests. Arguments go to pytest; they choose a part, so the coverage threshold is left out then.
+# Tests; each process that runs them has stores of its own, kept in .local/test.
+#   test.sh                      all checks, then all tests side by side, with coverage
+#   test.sh --fast [ARGUMENT …]  ruff, and the tests that take seconds
+#   test.sh ARGUMENT …           no checks; pytest takes the arguments: files, -k, -x, -n 4, …
 source "$(dirname -- "${BASH_SOURCE[0]}")/bootstrap.sh"
-scripts/check/lint.sh
-if (($# > 0)); then
-    exec python -m pytest "$@"
+
+# Hundreds of processes would compile every module again. Where that is wished for the tree's sake, .local takes them.
+if [[ -n "${PYTHONDONTWRITEBYTECODE:-}" ]]; then
+    export PYTHONPYCACHEPREFIX="$ROOT/.local/pycache"
+    unset PYTHONDONTWRITEBYTECODE
 fi
-exec python -m pytest --cov --cov-report=term --cov-fail-under=90
+
+side_by_side=(-n auto --dist loadfile)
+if (($# == 0)); then
+    scripts/check/lint.sh
+    exec python -m pytest "${side_by_side[@]}" --cov --cov-report=term --cov-fail-under=90
+elif [[ "$1" == --fast ]]; then
+    echo "Fast: ruff, and no mypy, no import contracts, no tests marked slow, no coverage."
+    ruff check --quiet .
+    ruff format --quiet --check .
+    exec python -m pytest "${side_by_side[@]}" -m "not slow" "${@:2}"
+fi
+echo "No checks, for arguments are given: scripts/check/lint.sh runs them."
+exec python -m pytest "$@"

@@ -14,7 +14,7 @@ from src.api import access
 from src.core.config import Settings
 from src.core.config.app import Environment
 from src.main import create_app, server
-from tests.conftest import ROOT
+from tests.support.stores import ROOT
 
 DEBUG_ONLY = [
     "/docs",

@@ -39,22 +39,33 @@ def start_stores(directory: Path, ports: Ports, configured: Mapping[str, str], c
     Raises:
         LocalError: A package is missing, a port is busy, or a server ended or stays silent.
     """
-    credentials = Credentials.load(directory)
-    stores = [kind(directory, getattr(ports, kind.key), credentials, configured) for kind in needed_stores(configured)]
+    stores = _stores(directory, ports, configured)
     for store in stores:
         require_free(LOOPBACK, store.port, store.name)
     for store in stores:
         store.launch(children)
+    variables = stores_environment(directory, ports, configured)
+    _wait_until_ready(stores, children)
+    return variables
+
+
+def stores_environment(directory: Path, ports: Ports, configured: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables of `start_stores`, whether the stores run yet or not."""
+    credentials = Credentials.load(directory)
     keys = {
         "ACCESS_TOKEN_KEY": credentials.access_token,
         "REFRESH_TOKEN_KEY": credentials.refresh_token,
         "RSA_PRIVATE_KEY": str(rsa_private_key(directory)),
     }
-    _wait_until_ready(stores, children)
     variables = {name: value for name, value in keys.items() if not configured.get(name)}
-    for store in stores:
+    for store in _stores(directory, ports, configured):
         variables |= store.environment
     return variables
+
+
+def _stores(directory: Path, ports: Ports, configured: Mapping[str, str]) -> list[Store]:
+    credentials = Credentials.load(directory)
+    return [kind(directory, getattr(ports, kind.key), credentials, configured) for kind in needed_stores(configured)]
 
 
 def _wait_until_ready(stores: list[Store], children: Children) -> None:

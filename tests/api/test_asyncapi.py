@@ -4,7 +4,7 @@ import hashlib
 import httpx
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.stores import ROOT
 
 VENDOR = ROOT / "src/api/vendor/asyncapi"
 SUMS = [line.split() for line in (VENDOR / "SHA256SUMS").read_text().splitlines()]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.stores import ROOT
 
 PROGRAM = """
 import logging, structlog

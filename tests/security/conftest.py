@@ -11,12 +11,6 @@ from src.main import app
 from tests.support.people import People, Person
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_configure(config: pytest.Config) -> None:
-    """Imported only after the settings of this session stand."""
-    config.pluginmanager.import_plugin("tests.support.served")
-
-
 class Clock:
     """The time that tokens and sessions go by, which a test may move; Redis goes by its own."""
 

@@ -22,10 +22,10 @@ from src.core.stores.errors import as_unavailable
 from src.core.stores.redis_client import create_redis
 from src.core.stores.sql import create_engine
 from src.services.challenge import ChallengeService
-from tests.conftest import ROOT
 from tests.support.people import People, Person
 from tests.support.proxy import proxied
 from tests.support.scratch import scratch_database
+from tests.support.stores import ROOT
 
 BODY = {"title": "t", "body": "b", "expiresAt": "2999-01-01T00:00:00Z"}
 

@@ -1,10 +1,11 @@
-"""Databases and a bucket that belong to one test session, so that nothing which was there before can be touched."""
+"""A SQL database, a Mongo database and a bucket of one test session: nothing that was there before is touched."""
 
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
@@ -12,64 +13,95 @@ from minio import Minio
 from pymongo import MongoClient
 from sqlalchemy import make_url
 
+PREFIX = "pytest_"
+
+
+class Databases:
+    """The names are chosen at once; `create` and `drop` need running servers.
+
+    Attributes:
+        environment: The variables that lead the application to them.
+    """
+
+    def __init__(self, configured: Mapping[str, str]) -> None:
+        self._configured = configured
+        self.name = f"{PREFIX}{secrets.token_hex(6)}"
+        self.server = sql_server(configured["SQL_DATABASE_URL"])
+        sql = make_url(configured["SQL_DATABASE_URL"]).set(database=self.name)
+        self.environment = {
+            "SQL_DATABASE_URL": sql.render_as_string(hide_password=False),
+            "MONGO_DATABASE_URL": _mongo_url(configured["MONGO_DATABASE_URL"], self.name),
+        }
+
+    def create(self, template: str = "template1") -> None:
+        """Create the SQL database as a copy of another; MongoDB creates its own on the first write."""
+        query(self.server, f'CREATE DATABASE "{self.name}" TEMPLATE "{template}"')
+
+    def drop(self) -> None:
+        query(self.server, f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+        with MongoClient[dict[str, object]](self._configured["MONGO_DATABASE_URL"]) as mongo:
+            mongo.drop_database(self.name)
+
 
 @contextmanager
 def own_databases() -> Iterator[dict[str, str]]:
-    """Create a fresh SQL and a fresh Mongo database on the configured servers, and drop them at the end.
-
-    Yields:
-        The environment variables that lead to them.
-    """
-    name = f"pytest_{secrets.token_hex(6)}"
-    sql = make_url(os.environ["SQL_DATABASE_URL"])
-    server = sql.set(drivername="postgresql").render_as_string(hide_password=False)
-    mongo: MongoClient[dict[str, object]] = MongoClient(os.environ["MONGO_DATABASE_URL"])
-    asyncio.run(_execute(server, f'CREATE DATABASE "{name}"'))
+    """Fresh databases on the configured servers, dropped at the end; yields the variables that lead to them."""
+    databases = Databases(os.environ)
+    databases.create()
     try:
-        yield {
-            "SQL_DATABASE_URL": sql.set(database=name).render_as_string(hide_password=False),
-            "MONGO_DATABASE_URL": _mongo_url(os.environ["MONGO_DATABASE_URL"], name),
-        }
+        yield databases.environment
     finally:
-        asyncio.run(_execute(server, f'DROP DATABASE "{name}" WITH (FORCE)'))
-        mongo.drop_database(name)
-        mongo.close()
+        databases.drop()
 
 
-@contextmanager
-def own_bucket() -> Iterator[dict[str, str]]:
-    """Create an empty bucket on the configured server, and remove it with all that is in it at the end.
+class Bucket:
+    """An empty bucket on the configured server."""
 
-    Yields:
-        The environment variable that names it.
-    """
-    name = f"pytest-{secrets.token_hex(6)}"
-    server = urlsplit(os.environ["MINIO_ENDPOINT"])
-    keys = os.environ["MINIO_ROOT_USER"], os.environ["MINIO_ROOT_PASSWORD"]
-    s3 = Minio(server.netloc, *keys, secure=server.scheme == "https")
-    s3.make_bucket(name)
+    def __init__(self, configured: Mapping[str, str]) -> None:
+        self._configured = configured
+        self._name = f"pytest-{secrets.token_hex(6)}"
+        self.environment = {"MINIO_BUCKET": self._name}
+
+    def create(self) -> None:
+        self._client().make_bucket(self._name)
+
+    def drop(self) -> None:
+        """Remove it with everything in it, unfinished uploads too."""
+        s3 = self._client()
+        for item in s3.list_objects(self._name, recursive=True):
+            s3.remove_object(self._name, str(item.object_name))
+        for upload in s3._list_multipart_uploads(self._name).uploads:
+            s3._abort_multipart_upload(self._name, upload.object_name, str(upload.upload_id))
+        s3.remove_bucket(self._name)
+
+    def _client(self) -> Minio:
+        server = urlsplit(self._configured["MINIO_ENDPOINT"])
+        keys = self._configured["MINIO_ROOT_USER"], self._configured["MINIO_ROOT_PASSWORD"]
+        return Minio(server.netloc, *keys, secure=server.scheme == "https")
+
+
+def sql_server(url: str) -> str:
+    """The address for asyncpg."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def query(server: str, statement: str) -> list[tuple[Any, ...]]:
+    """Run one statement on a connection of its own, outside any transaction."""
+    return asyncio.run(_query(server, statement))
+
+
+async def _query(server: str, statement: str) -> list[tuple[Any, ...]]:
+    connection = await asyncpg.connect(server)
     try:
-        yield {"MINIO_BUCKET": name}
+        return [tuple(row) for row in await connection.fetch(statement)]
     finally:
-        for item in s3.list_objects(name, recursive=True):
-            s3.remove_object(name, str(item.object_name))
-        for upload in s3._list_multipart_uploads(name).uploads:
-            s3._abort_multipart_upload(name, upload.object_name, str(upload.upload_id))
-        s3.remove_bucket(name)
+        await connection.close()
 
 
 def _mongo_url(url: str, database: str) -> str:
     """The same server and the same login, another database."""
     parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
+    options = dict(parse_qsl(parts.query))
     if parts.username:
-        query.setdefault("authSource", parts.path.strip("/") or "admin")
-    return parts._replace(path=f"/{database}", query=urlencode(query)).geturl()
-
-
-async def _execute(server: str, statement: str) -> None:
-    connection = await asyncpg.connect(server)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+        options.setdefault("authSource", parts.path.strip("/") or "admin")
+    return parts._replace(path=f"/{database}", query=urlencode(options)).geturl()

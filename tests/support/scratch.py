@@ -1,6 +1,5 @@
 """A database of a test's own, for what cannot be rolled back."""
 
-import asyncio
 import os
 import secrets
 import subprocess
@@ -9,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import asyncpg
 from sqlalchemy import URL, make_url
 
-from tests.conftest import ROOT
+from tests.support.databases import query, sql_server
+from tests.support.stores import ROOT
 
 
 class Scratch:
@@ -35,28 +34,20 @@ class Scratch:
             command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        return asyncio.run(_fetch(_server(self.url), query))
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        return query(_server(self.url), statement)
 
 
 @contextmanager
 def scratch_database() -> Iterator[Scratch]:
     url = make_url(os.environ["SQL_DATABASE_URL"])
     name = f"scratch_{secrets.token_hex(6)}"
-    asyncio.run(_fetch(_server(url), f'CREATE DATABASE "{name}"'))
+    query(_server(url), f'CREATE DATABASE "{name}"')
     try:
         yield Scratch(url.set(database=name))
     finally:
-        asyncio.run(_fetch(_server(url), f'DROP DATABASE "{name}" WITH (FORCE)'))
+        query(_server(url), f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def _server(url: URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-async def _fetch(server: str, query: str) -> list[tuple[Any, ...]]:
-    connection = await asyncpg.connect(server)
-    try:
-        return [tuple(row) for row in await connection.fetch(query)]
-    finally:
-        await connection.close()
+    return sql_server(url.render_as_string(hide_password=False))

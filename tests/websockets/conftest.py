@@ -24,12 +24,6 @@ from src.websockets.testing import SocketClient
 from tests.support.people import Person
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_configure(config: pytest.Config) -> None:
-    """Imported only after the settings of this session stand."""
-    config.pluginmanager.import_plugin("tests.support.served")
-
-
 @dataclass
 class Host:
     """A running web server whose application each test chooses."""

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from src.core.config import Settings
-from tests.conftest import ROOT
 from tests.core.conftest import pem
+from tests.support.stores import ROOT
 
 DEPLOYED = ["STAGING", "PRODUCTION"]
 SHORT = "aB3$dE6&gH9(kL2@"

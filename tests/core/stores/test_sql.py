@@ -20,8 +20,8 @@ from src.core.stores.errors import as_unavailable
 from src.core.stores.mongo import create_mongo
 from src.core.stores.redis_client import create_redis
 from src.core.stores.sql import create_engine
-from tests.conftest import ROOT
 from tests.support.proxy import Proxy, proxied
+from tests.support.stores import ROOT
 
 FAULTS = ["hang", "refuse", "reset"]
 

@@ -20,7 +20,7 @@ from src.websockets.asyncapi.document import create_document
 from src.websockets.params import SID, Arguments
 from src.websockets.router import SocketRouter
 from src.websockets.server import AsyncServer
-from tests.conftest import ROOT
+from tests.support.stores import ROOT
 
 PARSER = ROOT / "src/api/vendor/asyncapi/parser.js.gz"
 INFORMATION = 2  # the severities that matter are 0, an error, and 1, a warning

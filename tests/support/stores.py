@@ -1,0 +1,161 @@
+"""The stores of one process that runs tests: settings first, servers once tests run.
+
+Embedded servers keep their data directory in `.local/test/N`, where N is the first number that no other process uses,
+so the second run starts in a second. Databases and bucket are new in every run, and Redis is empty.
+"""
+
+import hashlib
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from unittest.mock import patch
+
+from dotenv import dotenv_values
+from pymongo import MongoClient
+
+from scripts.local.children import Children
+from scripts.local.directory import locked
+from scripts.local.errors import LocalError
+from scripts.local.mongodb import MongoDB
+from scripts.local.ports import LOOPBACK, Ports
+from scripts.local.postgresql import PostgreSQL
+from scripts.local.redis import Redis
+from scripts.local.s3 import S3
+from scripts.local.store import Store
+from scripts.local.stores import STORES, needed_stores, start_stores, stores_environment
+from tests.support.databases import PREFIX, Bucket, Databases, query
+
+ROOT = Path(__file__).resolve().parents[2]
+MAXIMUM_PROCESSES = 50
+SCHEMA = "schema_"
+TEMPORARY = PREFIX, "scratch_"
+
+
+def settings_of_tests() -> dict[str, str]:
+    """The environment, over `.env.pytest`."""
+    shared = {name: value for name, value in dotenv_values(ROOT / ".env.pytest").items() if value is not None}
+    # The embedded MongoDB waits for the disk at each commit, and a disk may be slow for seconds; tests of a silent
+    # store bring limits of their own.
+    return {"MONGO_TIMEOUT_SECONDS": "10", **shared, **os.environ, "ENVIRONMENT": "TESTING"}
+
+
+class SessionStores:
+    """Changes the environment until it is closed. `start` may come in between: no setting changes then."""
+
+    def __init__(self) -> None:
+        self._exit = ExitStack()
+        self._configured = settings_of_tests()
+        self._embedded = needed_stores(self._configured)
+        self._directory = _lock_data_directory(self._exit)
+        self._held_ports = self._exit.enter_context(ExitStack())
+        self._ports = _hold_ports(self._held_ports)
+        self._servers = self._configured | stores_environment(self._directory, self._ports, self._configured)
+        self._databases, self._bucket = Databases(self._servers), Bucket(self._servers)
+        own = self._databases.environment | self._bucket.environment
+        self._exit.enter_context(patch.dict(os.environ, self._servers | own))
+
+    @property
+    def has_own_redis(self) -> bool:
+        """Whether the environment names none."""
+        return Redis in self._embedded
+
+    def start(self) -> None:
+        """Start the servers, and make databases, schema and bucket."""
+        self._held_ports.close()
+        self._start_servers()
+        self._exit.callback(self._databases.drop)
+        if PostgreSQL in self._embedded:
+            self._databases.create(self._template())
+        else:
+            self._databases.create()
+            _migrate(self._databases)
+        self._bucket.create()
+        self._exit.callback(self._bucket.drop)
+
+    def close(self) -> None:
+        """Drop what `start` made, stop the servers, and give the environment back."""
+        self._exit.close()
+
+    def _start_servers(self) -> None:
+        children = Children(self._directory)
+        self._exit.callback(children.stop)
+        _remove_data(self._directory, Redis, S3)
+        try:
+            start_stores(self._directory, self._ports, self._configured, children)
+        except LocalError:  # its data are from another version, or damaged; nobody needs them
+            children.stop()
+            _remove_data(self._directory, *STORES)
+            start_stores(self._directory, self._ports, self._configured, children)
+        if MongoDB in self._embedded:
+            with MongoClient[dict[str, object]](self._servers["MONGO_DATABASE_URL"]) as mongo:
+                for name in mongo.list_database_names():
+                    if name.startswith(TEMPORARY):
+                        mongo.drop_database(name)
+
+    def _template(self) -> str:
+        """A database with the current schema, made by the first run on these migrations."""
+        current = f"{SCHEMA}{_digest_of_migrations()}"
+        names = {name for (name,) in query(self._databases.server, "SELECT datname FROM pg_database")}
+        for name in names - {current}:
+            if name.startswith((SCHEMA, *TEMPORARY)):
+                query(self._databases.server, f'DROP DATABASE "{name}" WITH (FORCE)')
+        if current not in names:
+            new = Databases(self._servers)
+            new.create()
+            _migrate(new)
+            query(self._databases.server, f'ALTER DATABASE "{new.name}" RENAME TO "{current}"')
+        return current
+
+
+def _lock_data_directory(stack: ExitStack) -> Path:
+    """A data directory that is ours until the stack closes; CI throws it away."""
+    if os.environ.get("CI"):
+        temporary = tempfile.TemporaryDirectory(prefix="multidb-", ignore_cleanup_errors=True)
+        parent = Path(stack.enter_context(temporary))
+        parent.chmod(0o755)  # PostgreSQL drops root's rights, and still has to get there
+    else:
+        parent = ROOT / ".local" / "test"
+    for number in range(1, MAXIMUM_PROCESSES):
+        try:
+            stack.enter_context(locked(parent / str(number), "tests"))
+        except LocalError:  # another process has it
+            continue
+        return parent / str(number)
+    raise LocalError(f"No data directory for the stores of tests is free in {parent}.")
+
+
+def _hold_ports(stack: ExitStack) -> Ports:
+    """Free ports that nobody else takes before the stack closes: we listen on them."""
+    held: list[int] = []
+    for port in random.sample(range(20_000, 32_768), k=200):  # the kernel gives none of these to outgoing connections
+        if len(held) == len(STORES):
+            break
+        listener = stack.enter_context(socket.socket())
+        try:
+            listener.bind((LOOPBACK, port))
+            listener.listen()
+        except OSError:
+            continue
+        held.append(port)
+    return Ports(*held)
+
+
+def _remove_data(directory: Path, *stores: type[Store]) -> None:
+    for store in stores:
+        shutil.rmtree((directory / store.key).resolve(), ignore_errors=True)  # PostgreSQL's may be a link
+
+
+def _digest_of_migrations() -> str:
+    contents = b"".join(file.read_bytes() for file in sorted((ROOT / "alembic").rglob("*.py")))
+    return hashlib.sha256(contents).hexdigest()[:12]
+
+
+def _migrate(databases: Databases) -> None:
+    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    subprocess.run(command, cwd=ROOT, env=os.environ | databases.environment, check=True)  # noqa: S603 - ours
