@@ -10,6 +10,7 @@ from src.core.config import settings
 from src.core.logging import configure_logging
 from src.core.resources import Resources, open_resources
 from src.core.stores.document_migrations import migrate_documents
+from src.core.stores.preflight import require_stores
 from src.main import register_routes, rest, server
 from src.models import DOCUMENTS
 from src.models.document_migrations import DOCUMENT_MIGRATIONS
@@ -21,19 +22,25 @@ from src.websockets.emitter import SocketEmitter
 DEBUG_PASSWORD = "123456"  # noqa: S105 - the documented login of development environments
 
 
-async def initialise(resources: Resources) -> str | None:
-    """Create what is missing; returns the administrator's password when it was made up here."""
+async def initialise(resources: Resources) -> None:
+    """Create what is missing, and print what was done."""
     password, made_up = initial_password(resources)
     async with resources.unit_of_work() as uow:
         created = await UserService(uow).create_initial_admin(
             password, must_change_password=resources.settings.ENVIRONMENT.is_deployed
         )
+    if created and made_up:
+        print(f"Administrator: admin / {password} (shown once; it has to be changed at the first login)")
+    else:
+        print(f"Administrator: {'admin was created' if created else 'exists'}.")
     await register_routes(resources, rest.state.registry)
-    await migrate_documents(resources.settings.sql, resources.mongo, DOCUMENT_MIGRATIONS)
+    print(f"Permission codes: {len(rest.state.registry.routes)} registered.")
+    migrated = await migrate_documents(resources.settings.sql, resources.mongo, DOCUMENT_MIGRATIONS)
     await resources.documents.create_indexes(*DOCUMENTS)
     await AuditService(resources).set_retention()
+    print(f"MongoDB: {len(migrated)} migrations applied, indexes and audit retention are set.")
     await resources.storage.prepare()
-    return password if created and made_up else None
+    print(f"S3: bucket {resources.settings.s3.bucket} is ready.")
 
 
 def initial_password(resources: Resources) -> tuple[str, bool]:
@@ -47,12 +54,15 @@ def initial_password(resources: Resources) -> tuple[str, bool]:
 
 
 async def main() -> None:
-    """Open the stores, create what is missing, and say what nobody else can know."""
+    """Open the stores and create what is missing.
+
+    Raises:
+        PreflightError: A store does not answer, or the SQL schema is not the one of this code.
+    """
     configure_logging(settings)
     async with open_resources(settings, create_outbox(), SocketEmitter(server)) as resources:
-        password = await initialise(resources)
-    if password is not None:
-        print(f"Administrator: admin / {password} (shown once; it has to be changed at the first login)")
+        await require_stores(resources)
+        await initialise(resources)
 
 
 if __name__ == "__main__":
