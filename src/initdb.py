@@ -1,4 +1,4 @@
-"""The first data: administrator, routes, bucket, schedules; and the documents' migrations. Run it as often as you like.
+"""Creates the initial data: administrator, permission codes, bucket, MongoDB indexes and migrations. Idempotent.
 
 python -m src.initdb
 """
@@ -24,13 +24,13 @@ DEBUG_PASSWORD = "123456"  # noqa: S105 - the documented login of development en
 
 async def initialise(resources: Resources) -> None:
     """Create what is missing, and print what was done."""
-    password, made_up = initial_password(resources)
+    password, generated = initial_password(resources)
     async with resources.unit_of_work() as uow:
         created = await UserService(uow).create_initial_admin(
             password, must_change_password=resources.settings.ENVIRONMENT.is_deployed
         )
-    if created and made_up:
-        print(f"Administrator: admin / {password} (shown once; it has to be changed at the first login)")
+    if created and generated:
+        print(f"Administrator: admin / {password} (shown once; must be changed at the first login)")
     else:
         print(f"Administrator: {'admin was created' if created else 'exists'}.")
     await register_routes(resources, rest.state.registry)
@@ -44,20 +44,20 @@ async def initialise(resources: Resources) -> None:
 
 
 def initial_password(resources: Resources) -> tuple[str, bool]:
-    """The first administrator's password, and whether somebody has to be told."""
-    given = resources.settings.auth.initial_admin_password
-    if given is not None:
-        return given.get_secret_value(), False
+    """The initial administrator's password, and whether it was generated."""
+    configured = resources.settings.auth.initial_admin_password
+    if configured is not None:
+        return configured.get_secret_value(), False
     if resources.settings.ENVIRONMENT.is_deployed:
         return secrets.token_urlsafe(18), True
     return DEBUG_PASSWORD, False
 
 
 async def main() -> None:
-    """Open the stores and create what is missing.
+    """Create the initial data in the stores of this environment.
 
     Raises:
-        PreflightError: A store does not answer, or the SQL schema is not the one of this code.
+        PreflightError: A store is unavailable, or the SQL schema is not that of this code.
     """
     configure_logging(settings)
     async with open_resources(settings, create_outbox(), SocketEmitter(server)) as resources:

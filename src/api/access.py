@@ -1,8 +1,8 @@
-"""The routes that demand no permission code; any other that is not guarded stops the start."""
+"""The routes that need no permission code. The application does not start with any other unguarded route."""
 
 from src.core.config import Settings
 
-# For anybody: what leads to a token.
+# Without a token: the routes that lead to one.
 PUBLIC = {
     "GET:/api/v1/auth/keys/public",
     "POST:/api/v1/auth/login",
@@ -11,7 +11,7 @@ PUBLIC = {
 PUBLIC_IN_DEBUG = {"POST:/api/v1/auth/login/swagger"}
 PUBLIC_WITH_REGISTRATION = {"POST:/api/v1/auth/register"}
 
-# For anybody who is logged in: what concerns the caller alone.
+# With any valid session: routes that only concern the caller.
 SELF_SERVICE = {
     "POST:/api/v1/auth/logout",
     "POST:/api/v1/auth/logout/all",
@@ -23,7 +23,7 @@ SELF_SERVICE = {
 }
 
 
-# Outside the API: for those who operate the service, and the pages of debug environments.
+# Paths outside the API: health checks and metrics, and the documentation of debug environments.
 OUTSIDE = {
     "/livez",
     "/readyz",
@@ -39,7 +39,7 @@ OUTSIDE = {
 
 
 def public_routes(settings: Settings) -> set[str]:
-    """The routes for anybody that exist with these settings."""
+    """The public routes that exist with these settings."""
     public = set(PUBLIC)
     if settings.ENVIRONMENT.is_debug:
         public |= PUBLIC_IN_DEBUG

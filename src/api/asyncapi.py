@@ -1,4 +1,4 @@
-"""The events' document and its page, from files of this project: no CDN, no network."""
+"""`/asyncapi` and `/asyncapi.json`: the AsyncAPI document and its page, self-hosted (no CDN)."""
 
 import os
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ PAGE = "/asyncapi"
 DOCUMENT = "/asyncapi.json"
 STATIC = "/asyncapi/static"
 
-# The validator in the page's parser compiles its schemas to functions: the one place where 'unsafe-eval' is needed.
+# 'unsafe-eval' because the page's parser compiles its JSON schemas to functions.
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -41,7 +41,7 @@ _HTML = """<!DOCTYPE html>
 
 
 class _Files(StaticFiles):
-    """Some of them are kept compressed, which every browser understands."""
+    """Static files, some of them stored gzipped."""
 
     @override
     def file_response(self, full_path: str | os.PathLike[str], *args: Any, **options: Any) -> Response:
@@ -55,8 +55,8 @@ def install_asyncapi(app: FastAPI, document: Mapping[str, Any]) -> None:
     """Serve `/asyncapi` and `/asyncapi.json`; call it in debug environments only.
 
     Args:
-        app: Where.
-        document: AsyncAPI 3; its servers get the host that the reader came by.
+        app: The application.
+        document: The AsyncAPI 3 document; the host of its servers is replaced with the host of the request.
     """
     content = _HTML.format(title=escape(app.title), static=STATIC)
 
@@ -64,8 +64,8 @@ def install_asyncapi(app: FastAPI, document: Mapping[str, Any]) -> None:
         return HTMLResponse(content, headers={"Content-Security-Policy": _CONTENT_SECURITY_POLICY})
 
     async def serve_document(request: Request) -> Response:
-        reached = {"host": request.url.netloc, "protocol": "wss" if request.url.scheme == "https" else "ws"}
-        servers = {name: {**server, **reached} for name, server in document["servers"].items()}
+        host = {"host": request.url.netloc, "protocol": "wss" if request.url.scheme == "https" else "ws"}
+        servers = {name: {**server, **host} for name, server in document["servers"].items()}
         return JSONResponse({**document, "servers": servers})
 
     app.add_api_route(PAGE, serve_page, include_in_schema=False)

@@ -1,4 +1,4 @@
-"""Swagger UI and ReDoc from files of an installed package: no CDN, no network."""
+"""`/docs` and `/redoc`: Swagger UI and ReDoc, self-hosted from an installed package (no CDN)."""
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
@@ -15,7 +15,7 @@ from src.schemas.response import ErrorResponse, ValidationErrorResponse
 
 _STATIC = "/docs/static"
 _OAUTH2_REDIRECT = "/docs/oauth2-redirect"
-# The pages start themselves with a script inside the page, and ReDoc searches in a worker made from a blob.
+# Both pages start with an inline script, and ReDoc's search runs in a worker that is created from a blob.
 _CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; worker-src blob:; frame-ancestors 'none'"
@@ -54,7 +54,7 @@ def install_docs(app: FastAPI) -> None:
 
 
 def _describe_errors(app: FastAPI) -> None:
-    """Add the models that every route of `src/api/v1/router.py` refers to, when somebody asks for the document."""
+    """Add the error models, to which all routes refer (see `ERRORS` in `src/api/v1/router.py`), to the document."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -67,14 +67,14 @@ def _describe_errors(app: FastAPI) -> None:
         document["components"]["schemas"] = dict(sorted(schemas.items()))
         return document
 
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's way to extend the document
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
 
 
 def _serve(page: HTMLResponse) -> Callable[[], Awaitable[Response]]:
     content, headers = page.body, {"Content-Security-Policy": _CONTENT_SECURITY_POLICY}
 
     async def serve() -> Response:
-        # A response of its own for each request: middlewares add headers to it.
+        # A new response for each request, since middlewares add headers to it.
         return HTMLResponse(content, headers=headers)
 
     return serve

@@ -1,6 +1,6 @@
-"""Optimistic locking over HTTP: an `ETag` is the version of the row, and `If-Match` says which one the caller has seen.
+"""Optimistic locking over HTTP: a row's version is sent as `ETag`, and `If-Match` names the version to change.
 
-Nobody has to send `If-Match`; who does is told by 412 that somebody else was faster, instead of overwriting it.
+`If-Match` is optional. A client that sends it gets 412, instead of overwriting, if the row was changed in the meantime.
 """
 
 import re
@@ -14,13 +14,13 @@ from src.schemas.response import ErrorResponse
 
 _ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
-# For the `responses` of a route that shows a version, and of one that checks it.
-SHOWS_ETAG: dict[int | str, dict[str, Any]] = {
+# For `responses=` of routes: those that send an `ETag`, and those that check `If-Match`.
+SENDS_ETAG: dict[int | str, dict[str, Any]] = {
     200: {"headers": {"ETag": {"description": "The version of the row.", "schema": {"type": "string"}}}}
 }
 CHECKS_ETAG: dict[int | str, dict[str, Any]] = {
-    **SHOWS_ETAG,
-    412: {"model": ErrorResponse, "description": "The row has another version than `If-Match`: `resource.changed`"},
+    **SENDS_ETAG,
+    412: {"model": ErrorResponse, "description": "The row does not have the version in `If-Match`: `resource.changed`"},
 }
 
 
@@ -29,11 +29,11 @@ async def read_if_match(
         str | None, Header(description='The `ETag` that the change is based on, such as `"3"`.')
     ] = None,
 ) -> int | None:
-    """The version that the caller has seen; None for any.
+    """The version in `If-Match`; None for any version.
 
     Raises:
-        InvalidInputError: It is no entity tag, or more than one.
-        PreconditionFailedError: It is one that no row ever has, such as a weak one.
+        InvalidInputError: The header is not exactly one entity tag.
+        PreconditionFailedError: The tag cannot be a version, for example because it is weak.
     """
     if if_match is None or if_match.strip() == "*":
         return None
@@ -49,6 +49,6 @@ async def read_if_match(
 IfMatchDep = Annotated[int | None, Depends(read_if_match)]
 
 
-def show_version(response: Response, row: Versioned) -> None:
-    """Put the row's version into the answer's headers."""
+def set_etag(response: Response, row: Versioned) -> None:
+    """Send the row's version as `ETag`."""
     response.headers["ETag"] = f'"{row.version}"'

@@ -1,4 +1,4 @@
-"""For those who operate the service; none of it is under `/api`."""
+"""`/livez`, `/readyz` and `/metrics`, for operators."""
 
 from typing import Literal
 
@@ -13,13 +13,13 @@ router = APIRouter(tags=["Health"])
 
 
 class Liveness(BaseModel):
-    """The process answers."""
+    """The process is running."""
 
     status: Literal["ok"] = "ok"
 
 
 class Readiness(BaseModel):
-    """Which stores answer."""
+    """Which stores are available."""
 
     status: Literal["ok", "degraded"]
     stores: dict[str, bool]
@@ -27,13 +27,13 @@ class Readiness(BaseModel):
 
 @router.get("/livez")
 async def livez() -> Liveness:
-    """Whether the process is alive, whatever its stores do."""
+    """Whether the process is running; checks no store."""
     return Liveness()
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(resources: ResourcesDep, response: Response) -> Readiness:
-    """Whether every store answers; 503 when one does not."""
+    """Whether every store is available; 503 if one is not."""
     stores = await check_stores(resources)
     if all(stores.values()):
         return Readiness(status="ok", stores=stores)
@@ -44,5 +44,5 @@ async def readyz(resources: ResourcesDep, response: Response) -> Readiness:
 
 @router.get("/metrics", include_in_schema=False)
 async def metrics() -> Response:
-    """Prometheus' text format."""
+    """Metrics in the Prometheus text format."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -17,7 +17,7 @@ class AuditCRUD(BaseBeanieCRUD[AuditLog]):
     model: ClassVar[type[AuditLog]] = AuditLog
 
     async def insert(self, entries: Sequence[dict[str, Any]]) -> None:
-        """Add entries, given by their fields; those that are there already are left as they are."""
+        """Insert entries, given by their fields; those that already exist are skipped, so retries are safe."""
         await self.documents.bind(AuditLog)
         rows = [InsertOne(AuditLog.model_validate(entry).model_dump(by_alias=True)) for entry in entries]
         try:
@@ -27,11 +27,11 @@ class AuditCRUD(BaseBeanieCRUD[AuditLog]):
                 raise
 
     async def set_retention(self, age: timedelta) -> None:
-        """Let the server delete entries of this age; an index with another age is replaced."""
+        """Have MongoDB delete entries of this age, with a TTL index; one with another age is replaced."""
         await self.documents.bind(AuditLog)
         collection = AuditLog.get_pymongo_collection()
         seconds = int(age.total_seconds())
-        present = (await collection.index_information()).get(RETENTION_INDEX)
-        if present is not None and present.get("expireAfterSeconds") != seconds:
+        existing = (await collection.index_information()).get(RETENTION_INDEX)
+        if existing is not None and existing.get("expireAfterSeconds") != seconds:
             await collection.drop_index(RETENTION_INDEX)
         await collection.create_index("time", name=RETENTION_INDEX, expireAfterSeconds=seconds)

@@ -5,6 +5,6 @@ from src.models.chat import ChatLine
 
 
 class ChatCRUD(BaseBeanieCRUD[ChatLine]):
-    """What was said in rooms."""
+    """Chat messages."""
 
     model: ClassVar[type[ChatLine]] = ChatLine

@@ -19,6 +19,6 @@ class NoticeCRUD(BaseSQLModelCRUD[Notice]):
         return (await self.session.exec(published.order_by(col(Notice.id).desc()).limit(limit))).all()
 
     async def expire(self, now: datetime) -> int:
-        """Mark what is due; returns how many there were."""
+        """Mark notices that are past their expiry, and return their number."""
         due = {"status": NoticeStatus.PUBLISHED, "expires_at__lte": now}
         return await self.update_many(due, {"status": NoticeStatus.EXPIRED})

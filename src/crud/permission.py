@@ -1,10 +1,11 @@
-"""Permission codes of a user in Redis: one set, stamped with the epochs that it was read under.
+"""The permission cache: one Redis set per user, with the user's permission codes and the version they were read under.
 
-A change of a role moves the global epoch, a change of a user the user's; a set whose stamp is not the present one
-counts as missing. So a revocation costs one write, however many users it concerns, and nothing stale is ever believed.
+A version is `@<global version>:<user version>`. A change of a role replaces the global version, a change of a user the
+user's; a set with another version counts as missing. So a revocation is one write, however many users it concerns, and
+an outdated set is never used.
 
-While a change is being committed the epoch is unsettled (`!`): readers go to SQL and store nothing. If the process dies
-there, the mark expires and a fresh epoch is minted.
+While a change is being committed, the version is a mark that begins with `!`: readers query SQL and cache nothing. If
+the process dies at that point, the mark expires and the next reader creates a new version.
 """
 
 import secrets
@@ -18,36 +19,37 @@ from src.core.stores.redis_batch import RedisBatch
 from src.core.stores.redis_script import RedisScript
 from src.crud.session import session_key
 
-# An administrator's set holds this one code, which grants every other.
+# An administrator's set holds only this code, which grants every permission.
 ALL_CODES = "*"
 
-_GLOBAL_EPOCH = "auth:epoch"
+# The keys keep the name `epoch`: during a rolling deployment all processes must use the same ones.
+_GLOBAL_VERSION = "auth:epoch"
 
-# Longer than any transaction of a request lasts.
-UNSETTLED_SECONDS = 60
+# Longer than the transaction of any request.
+INVALIDATION_SECONDS = 60
 
-# KEYS: session, codes, the user's epoch, the global epoch. ARGV: the code, a fresh epoch for each that is missing.
-# Answers 'ended', 'granted', 'denied', or the stamp to fill the set under.
+# KEYS: session, codes, user version, global version. ARGV: code, a new version for each that is missing.
+# Returns 'ended', 'granted', 'denied', or the version to store the codes under.
 _CHECK = RedisScript("""
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'ended' end
-local epochs = redis.call('MGET', KEYS[4], KEYS[3])
-for place, key in ipairs({KEYS[4], KEYS[3]}) do
-  if not epochs[place] then
+local versions = redis.call('MGET', KEYS[4], KEYS[3])
+for index, key in ipairs({KEYS[4], KEYS[3]}) do
+  if not versions[index] then
     redis.call('SET', key, ARGV[2])
-    epochs[place] = ARGV[2]
+    versions[index] = ARGV[2]
   end
 end
-local stamp = '@' .. epochs[1] .. ':' .. epochs[2]
-local found = redis.call('SMISMEMBER', KEYS[2], stamp, ARGV[1], '*')
-if found[1] == 0 then return stamp end
-if found[2] == 1 or found[3] == 1 then return 'granted' end
+local version = '@' .. versions[1] .. ':' .. versions[2]
+local members = redis.call('SMISMEMBER', KEYS[2], version, ARGV[1], '*')
+if members[1] == 0 then return version end
+if members[2] == 1 or members[3] == 1 then return 'granted' end
 return 'denied'
 """)
 
-# KEYS: codes, the user's epoch, the global epoch. ARGV: seconds to keep, stamp, codes.
-_FILL = RedisScript("""
-local stamp = '@' .. (redis.call('GET', KEYS[3]) or '') .. ':' .. (redis.call('GET', KEYS[2]) or '')
-if stamp ~= ARGV[2] or string.find(stamp, '!', 1, true) then return 0 end
+# KEYS: codes, user version, global version. ARGV: seconds to keep them, version, codes.
+_STORE = RedisScript("""
+local version = '@' .. (redis.call('GET', KEYS[3]) or '') .. ':' .. (redis.call('GET', KEYS[2]) or '')
+if version ~= ARGV[2] or string.find(version, '!', 1, true) then return 0 end
 redis.call('DEL', KEYS[1])
 for first = 2, #ARGV, 1000 do
   redis.call('SADD', KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
@@ -57,16 +59,16 @@ return 1
 """)
 
 
-# KEYS: epoch. ARGV: the mark of the change, a fresh epoch.
-_SETTLE = RedisScript("""
-local epoch = redis.call('GET', KEYS[1])
-if epoch and epoch ~= ARGV[1] and string.sub(epoch, 1, 1) == '!' then return end
+# KEYS: version. ARGV: mark of the change, new version.
+_COMMIT_INVALIDATION = RedisScript("""
+local version = redis.call('GET', KEYS[1])
+if version and version ~= ARGV[1] and string.sub(version, 1, 1) == '!' then return end
 redis.call('SET', KEYS[1], ARGV[2])
 """)
 
 
 class Verdict(Enum):
-    """What the cache knows."""
+    """The result of a check against the cache."""
 
     ENDED = "ended"
     GRANTED = "granted"
@@ -77,45 +79,53 @@ def _codes_key(user_id: UUID) -> str:
     return f"auth:permission:{{{user_id}}}"
 
 
-def _epoch_key(user_id: UUID) -> str:
+def _user_version_key(user_id: UUID) -> str:
     return f"auth:epoch:{{{user_id}}}"
 
 
 class PermissionCRUD:
-    """Asks, fills and outdates the sets."""
+    """Checks, fills and invalidates the permission cache."""
 
     def __init__(self, redis: Redis, batch: RedisBatch | None = None) -> None:
         self.redis = redis
         self._checks = batch or redis
 
     async def check(self, user_id: UUID, session_id: str, code: str) -> Verdict | str:
-        """One round trip: is the session alive and the code granted? A stamp means: fill first."""
-        keys = [session_key(user_id, session_id), _codes_key(user_id), _epoch_key(user_id), _GLOBAL_EPOCH]
-        answer: str = await _CHECK.run(self._checks, keys, [code, _fresh_epoch()])
-        return answer if answer.startswith("@") else Verdict(answer)
+        """Check in one round trip that the session is alive and the code is granted.
 
-    async def fill(self, user_id: UUID, stamp: str, codes: Collection[str], seconds: int) -> bool:
-        """Store the codes, unless the epochs have moved since the stamp was handed out."""
-        keys = [_codes_key(user_id), _epoch_key(user_id), _GLOBAL_EPOCH]
-        return bool(await _FILL.run(self.redis, keys, [seconds, stamp, *codes]))
+        Returns:
+            The verdict; or, if the codes are not cached, the version to `store` them under.
+        """
+        keys = [session_key(user_id, session_id), _codes_key(user_id), _user_version_key(user_id), _GLOBAL_VERSION]
+        result: str = await _CHECK.run(self._checks, keys, [code, _new_version()])
+        return result if result.startswith("@") else Verdict(result)
+
+    async def store(self, user_id: UUID, version: str, codes: Collection[str], seconds: int) -> bool:
+        """Cache the codes; does nothing and returns False if the version has changed since `check` returned it."""
+        keys = [_codes_key(user_id), _user_version_key(user_id), _GLOBAL_VERSION]
+        return bool(await _STORE.run(self.redis, keys, [seconds, version, *codes]))
 
     async def begin_invalidation(self, user_id: UUID | None = None) -> str:
-        """Mark a user's codes, or everybody's, as about to change; returns the mark for `commit_invalidation`."""
-        mark = f"!{_fresh_epoch()}"
-        await self.redis.set(_epoch_of(user_id), mark, ex=UNSETTLED_SECONDS)
+        """Call before committing a change of the user's permissions, or of everybody's (None).
+
+        Returns:
+            The mark to pass to `commit_invalidation`.
+        """
+        mark = f"!{_new_version()}"
+        await self.redis.set(_version_key(user_id), mark, ex=INVALIDATION_SECONDS)
         return mark
 
     async def commit_invalidation(self, mark: str, user_id: UUID | None = None) -> None:
-        """The change is committed: what was cached before is no longer true, and what is read now may be cached.
+        """Call after the commit: everything cached before is invalid, and what is read from now on may be cached.
 
-        Another change that is being committed meanwhile keeps its mark.
+        If another change is being committed at the same time, its mark is kept.
         """
-        await _SETTLE.run(self.redis, [_epoch_of(user_id)], [mark, _fresh_epoch()])
+        await _COMMIT_INVALIDATION.run(self.redis, [_version_key(user_id)], [mark, _new_version()])
 
 
-def _epoch_of(user_id: UUID | None) -> str:
-    return _GLOBAL_EPOCH if user_id is None else _epoch_key(user_id)
+def _version_key(user_id: UUID | None) -> str:
+    return _GLOBAL_VERSION if user_id is None else _user_version_key(user_id)
 
 
-def _fresh_epoch() -> str:
+def _new_version() -> str:
     return secrets.token_hex(8)

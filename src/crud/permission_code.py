@@ -11,25 +11,25 @@ from src.utils.date import utc_now
 
 
 class PermissionCodeCRUD(BaseSQLModelCRUD[PermissionCode]):
-    """The registry of what can be granted."""
+    """The permission codes that roles can grant."""
 
     model: ClassVar[type[PermissionCode]] = PermissionCode
 
-    async def replace(self, routes: Sequence[PermissionCode]) -> None:
-        """Make the table equal to the code; a row keeps its id for as long as its code exists."""
+    async def replace(self, codes: Sequence[PermissionCode]) -> None:
+        """Make the table contain exactly these codes; rows that stay keep their ids."""
         await self.session.exec(
-            delete(PermissionCode).where(col(PermissionCode.code).not_in([route.code for route in routes]))
+            delete(PermissionCode).where(col(PermissionCode.code).not_in([row.code for row in codes]))
         )
-        if not routes:
+        if not codes:
             return
         statement = insert(PermissionCode)
         columns = ("name", "description", "path", "methods", "tags")
         new = {name: statement.excluded[name] for name in columns}
         changed = [getattr(PermissionCode, name).is_distinct_from(new[name]) for name in columns]
-        # A row at a time on the wire, but compiled once: this is part of every start.
+        # Compiled once and executed per row: this runs at every start.
         await (await self.session.connection()).execute(
             statement.on_conflict_do_update(
                 index_elements=["code"], set_={**new, "update_time": utc_now()}, where=or_(*changed)
             ),
-            [route.model_dump() for route in routes],
+            [row.model_dump() for row in codes],
         )

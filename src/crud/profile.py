@@ -14,7 +14,7 @@ from src.models.user import User, UserRole
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A user, with what their enabled roles add up to."""
+    """A user, with the union of the permissions of their enabled roles."""
 
     id: UUID
     name: str
@@ -43,7 +43,7 @@ _USER = [
 ]
 _ROLE = [col(Role.code), col(Role.button_permissions), col(Role.router_permissions)]
 
-# A row for each enabled role, and one without a role for who has none.
+# One row per enabled role; one row without a role for a user who has none.
 _PROFILE = (
     select(*_USER, *_ROLE)
     .select_from(User)
@@ -55,7 +55,7 @@ _PROFILE = (
 
 
 class ProfileCRUD:
-    """What frontends ask at every start: one statement, and no objects in between."""
+    """Loads the profile that frontends request at every start: one statement, no ORM objects."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection

@@ -14,9 +14,9 @@ class RoleCRUD(BaseSQLModelCRUD[Role]):
     model: ClassVar[type[Role]] = Role
 
     async def by_codes(self, codes: Sequence[str]) -> Sequence[Role]:
-        """The roles of these codes that exist."""
+        """The existing roles with these codes."""
         return (await self.session.exec(select(Role).where(col(Role.code).in_(codes)).order_by(Role.code))).all()
 
     async def by_ids(self, ids: Sequence[UUID]) -> Sequence[Role]:
-        """The roles of these ids that exist."""
+        """The existing roles with these ids."""
         return (await self.session.exec(select(Role).where(col(Role.id).in_(ids)).order_by(Role.code))).all()

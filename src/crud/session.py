@@ -1,7 +1,7 @@
 """Login sessions in Redis.
 
-A session is `auth:session:{user}:<id>`; the one refresh token that may continue it is `auth:refresh:{user}:<jti>`,
-where only hashes are kept. The braces are literal: one user's keys share a slot in Redis Cluster.
+A session is the hash `auth:session:{user}:<id>`. Its current refresh token is `auth:refresh:{user}:<jti>`, which stores
+only hashes. The braces are literal: in Redis Cluster, all keys of one user share a slot.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from src.crud.session_scripts import END, ROTATE, START
 
 
 class Rotation(StrEnum):
-    """What became of a refresh."""
+    """The outcome of a refresh."""
 
     ROTATED = "rotated"
     REPEATED = "repeated"
@@ -27,7 +27,7 @@ class Rotation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """What identifies one refresh token; times in Unix seconds."""
+    """A refresh token as Redis stores it; times in Unix seconds."""
 
     jti: str
     hash: str
@@ -36,12 +36,12 @@ class RefreshToken:
 
 
 def digest(value: str) -> str:
-    """SHA-256, in hex."""
+    """The SHA-256 of a string, in hexadecimal."""
     return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
 
 
 def session_key(user_id: UUID, session_id: str) -> str:
-    """The Redis key whose existence means that the session lives."""
+    """The Redis key of a session; the session is alive as long as the key exists."""
     return f"auth:session:{{{user_id}}}:{session_id}"
 
 
@@ -54,7 +54,7 @@ def _index_key(user_id: UUID) -> str:
 
 
 class SessionCRUD:
-    """Starts, continues, lists and ends login sessions."""
+    """Starts, refreshes, lists and ends login sessions."""
 
     def __init__(self, redis: Redis, batch: RedisBatch | None = None) -> None:
         self.redis = redis
@@ -63,7 +63,7 @@ class SessionCRUD:
     async def start(
         self, user_id: UUID, session_id: str, token: RefreshToken, *, user_agent: str, address: str
     ) -> None:
-        """Store a session and its first refresh token, both until the token expires."""
+        """Store a session and its first refresh token; both expire with the token."""
         keys = [session_key(user_id, session_id), _refresh_key(user_id, token.jti), _index_key(user_id)]
         arguments = [
             token.jti,
@@ -88,11 +88,12 @@ class SessionCRUD:
         now: int,
         grace_seconds: int,
     ) -> tuple[Rotation, RefreshToken | None]:
-        """Exchange the presented token for its successor, once and atomically.
+        """Exchange the presented token for its successor, atomically. Each token can be exchanged once.
 
         Returns:
-            `ROTATED` with the successor; `REPEATED` with the successor of the first exchange (without its hash), inside
-            the grace; `REUSED` after ending the session, when a spent token is shown; else `REFUSED`.
+            `ROTATED` and the successor. `REPEATED` and the successor of the first exchange (without its hash), if the
+            previous token is presented again within the grace period. `REUSED` if the token was used before: the
+            session has been ended. `REFUSED` for anything else.
         """
         keys = [
             session_key(user_id, session_id),
@@ -119,16 +120,16 @@ class SessionCRUD:
         return rotation, successor if rotation is Rotation.ROTATED else None
 
     async def alive(self, user_id: UUID, session_id: str) -> bool:
-        """Whether the session has neither ended nor expired."""
+        """Whether the session exists, that is, has neither ended nor expired."""
         return bool(await self._together.execute_command("EXISTS", session_key(user_id, session_id)))
 
     async def belongs_to(self, user_id: UUID, session_id: str, user_agent: str) -> bool:
-        """Whether the session lives and was started by a client of this User-Agent."""
+        """Whether the session is alive and was started with this User-Agent."""
         stored: Any = await self.redis.hget(session_key(user_id, session_id), "user_agent_hash")
         return bool(stored == digest(user_agent))
 
     async def list(self, user_id: UUID, now: int) -> list[dict[str, Any]]:
-        """The user's live sessions, newest first, each with its `id`."""
+        """The user's sessions that are alive, newest first, each with its `id`."""
         ids: list[str] = [str(key) for key in await self.redis.zrange(_index_key(user_id), now, "+inf", byscore=True)]
         sessions: list[dict[str, Any]] = []
         for session_id in ids:
@@ -138,5 +139,5 @@ class SessionCRUD:
         return sorted(sessions, key=lambda session: int(session["created_at"]), reverse=True)
 
     async def end(self, user_id: UUID, session_id: str = "", *, spare: str = "") -> int:
-        """End one session, or all of the user's but `spare`; returns how many there were."""
+        """End one session, or all of the user's sessions except `spare`; returns how many ended."""
         return int(await END.run(self.redis, [_index_key(user_id)], ["auth:", session_id, spare, f"{{{user_id}}}"]))

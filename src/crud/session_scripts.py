@@ -1,4 +1,4 @@
-"""The Lua of login sessions: each script is one atomic step, in one round trip."""
+"""Lua scripts for login sessions: each is one atomic operation in one round trip."""
 
 from src.core.stores.redis_script import RedisScript
 
@@ -15,8 +15,8 @@ for _, key in ipairs(KEYS) do redis.call('EXPIREAT', key, ARGV[5]) end
 """)
 
 # KEYS: session, presented token, successor, index of the user's sessions
-# ARGV: presented jti, its hash, hash of the User-Agent, now, grace, successor's jti, hash, issued_at, expires_at,
-#       session id
+# ARGV: presented jti, its hash, hash of the User-Agent, now, grace seconds, successor's jti, hash, issued_at,
+#       expires_at, session id
 ROTATE = RedisScript("""
 local session = redis.call('HMGET', KEYS[1], 'jti', 'previous_jti', 'user_agent_hash', 'issued_at', 'expires_at')
 if not session[1] or session[3] ~= ARGV[3] then return {'refused'} end
@@ -41,7 +41,7 @@ redis.call('ZREM', KEYS[4], ARGV[10])
 return {'reused'}
 """)
 
-# KEYS: index of the user's sessions. ARGV: prefix of keys, session to end or empty for all, one to spare, hash tag.
+# KEYS: index of the user's sessions. ARGV: prefix of keys, session to end (empty for all), session to spare, hash tag.
 END = RedisScript("""
 local prefix = ARGV[1]
 local ended = 0

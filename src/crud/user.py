@@ -1,73 +1,47 @@
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import func, or_
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select
+from typing_extensions import override
 
 from src.core.exceptions import ConflictError
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.role import Role
 from src.models.user import User, UserRole
 
-# An arbitrary number, and this lock's alone.
+# The id of an advisory lock: an arbitrary number that nothing else locks.
 INITIAL_ADMIN_LOCK = 7_283_064_520
 
 
 class UserCRUD(BaseSQLModelCRUD[User]):
-    """Users, and what their roles give them."""
+    """Users and their roles. A username or an email address that is taken raises `ConflictError` `user.taken`."""
 
     model: ClassVar[type[User]] = User
 
-    async def find_by_username(self, username: str) -> User | None:
-        """The user with exactly this name, or None."""
-        return (await self.session.exec(select(User).where(User.username == username))).first()
+    async def roles(self, user_id: UUID) -> Sequence[Role]:
+        """All of the user's roles, enabled or not, by code."""
+        held = select(Role).join(UserRole, col(UserRole.role_id) == Role.id).where(UserRole.user_id == user_id)
+        return (await self.session.exec(held.order_by(Role.code))).all()
 
     async def enabled_roles(self, user_id: UUID) -> Sequence[Role]:
-        """The user's roles that count, by code."""
+        """The user's enabled roles, by code."""
         return [role for role in await self.roles(user_id) if role.status]
-
-    async def add(self, fields: dict[str, Any]) -> User:
-        """Add a user.
-
-        Raises:
-            ConflictError: The name or the address is taken.
-        """
-        user = User.model_validate(fields)
-        self.session.add(user)
-        await self.flush()
-        return user
-
-    async def flush(self) -> None:
-        """Send changed users to the database.
-
-        Raises:
-            ConflictError: A name or an address is taken.
-        """
-        try:
-            await self.session.flush()
-        except IntegrityError as error:
-            raise ConflictError("The username or the email address is taken.", error="user.taken") from error
-
-    async def roles(self, user_id: UUID) -> Sequence[Role]:
-        """All of the user's roles, by code."""
-        mine = select(Role).join(UserRole, col(UserRole.role_id) == Role.id).where(UserRole.user_id == user_id)
-        return (await self.session.exec(mine.order_by(Role.code))).all()
 
     async def role_codes(self, user_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
         """The codes of each user's roles, enabled or not."""
-        rows = select(UserRole.user_id, Role.code).join(Role, col(UserRole.role_id) == Role.id)
-        mine = rows.where(col(UserRole.user_id).in_(user_ids)).order_by(Role.code)
+        pairs = select(UserRole.user_id, Role.code).join(Role, col(UserRole.role_id) == Role.id)
+        pairs = pairs.where(col(UserRole.user_id).in_(user_ids)).order_by(Role.code)
         codes: dict[UUID, list[str]] = {user_id: [] for user_id in user_ids}
-        for user_id, code in (await self.session.exec(mine)).all():
+        for user_id, code in (await self.session.exec(pairs)).all():
             codes[user_id].append(code)
         return codes
 
     async def holders(self, role_ids: Sequence[UUID]) -> Sequence[UUID]:
-        """Who has any of these roles."""
-        mine = select(UserRole.user_id).where(col(UserRole.role_id).in_(role_ids)).distinct()
-        return (await self.session.exec(mine)).all()
+        """The ids of the users who have any of these roles."""
+        user_ids = select(UserRole.user_id).where(col(UserRole.role_id).in_(role_ids)).distinct()
+        return (await self.session.exec(user_ids)).all()
 
     async def replace_roles(self, user_id: UUID, role_ids: Sequence[UUID]) -> None:
         """Give the user exactly these roles."""
@@ -81,8 +55,8 @@ class UserCRUD(BaseSQLModelCRUD[User]):
         return (await self.session.exec(admins.with_for_update())).all()
 
     async def create_unless_admin_exists(self, user: User) -> bool:
-        """Add the user, unless there is an administrator or somebody of that name; says whether it did."""
-        # Two deployments at once: the second waits here, and then sees the first one's.
+        """Insert the user unless an administrator, or a user of the same name, exists; returns whether it did."""
+        # If two deployments run this at once, the second waits here and then finds the user of the first.
         await self.session.exec(select(func.pg_advisory_xact_lock(INITIAL_ADMIN_LOCK)))
         taken = or_(col(User.is_admin).is_(True), col(User.username) == user.username)
         if (await self.session.exec(select(User.id).where(taken).limit(1))).first() is not None:
@@ -90,3 +64,10 @@ class UserCRUD(BaseSQLModelCRUD[User]):
         self.session.add(user)
         await self.session.flush()
         return True
+
+    @override
+    async def _flush(self, version: int | None = None) -> None:
+        try:
+            await super()._flush(version)
+        except ConflictError as error:
+            raise ConflictError("The username or the email address is taken.", error="user.taken") from error

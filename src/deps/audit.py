@@ -12,7 +12,7 @@ from src.services.audit import AuditService
 
 
 async def get_audit_service(resources: ResourcesDep) -> AuditService:
-    """The audit log."""
+    """The audit log, to list its entries."""
     return AuditService(resources)
 
 
@@ -22,7 +22,10 @@ AuditServiceDep = Annotated[AuditService, Depends(get_audit_service)]
 async def audit_request(
     connection: HTTPConnection, uow: UnitOfWorkDep, client: ClientDep, service: AuditServiceDep
 ) -> AsyncIterator[AuditEntry]:
-    """Record this request: with its transaction when it succeeds, in one of its own when it fails."""
+    """Record this request in the audit log: a success in its own transaction, a failure in a separate one.
+
+    Routes of an `AuditedRoute` have this dependency. A handler that adds details asks for `AuditEntryDep`.
+    """
     registry: RouteRegistry = connection.app.state.registry
     entry = AuditEntry(
         action=registry.find_code(connection.scope) or connection.url.path,
@@ -41,6 +44,6 @@ async def audit_request(
     entry.actor_id = entry.actor_id or getattr(connection.state, "actor_id", None)
 
 
-# The scope lets it see the failure, and be done before the unit of work commits.
+# With this scope it sees a handler's error, and ends before the unit of work commits.
 AUDIT_REQUEST = Depends(audit_request, scope="function")
 AuditEntryDep = Annotated[AuditEntry, AUDIT_REQUEST]

@@ -1,4 +1,4 @@
-"""Who is calling; each name gives the same in REST handlers and socket events."""
+"""The caller: tokens, sessions and the current user. The same in REST handlers and socket events."""
 
 import time
 from typing import Annotated
@@ -20,13 +20,13 @@ from src.services.session import Client, SessionService
 
 
 class AccessToken(OAuth2PasswordBearer):
-    """The bearer token of the request, or of the Socket.IO connection; Swagger's Authorize button gets one."""
+    """The bearer token of the request or of the Socket.IO connection; in Swagger UI, the Authorize button sets it."""
 
     async def __call__(self, request: HTTPConnection) -> str:
-        """The token, unread.
+        """The token, not yet verified.
 
         Raises:
-            UnauthorizedError: There is none.
+            UnauthorizedError: The token is missing.
         """
         token = await super().__call__(request)
         if not token:
@@ -38,14 +38,18 @@ get_access_token = AccessToken(tokenUrl="/api/v1/auth/login/swagger", auto_error
 
 
 async def get_refresh_token(token: Annotated[str | None, Header(alias="X-Refresh-Token")] = None) -> str:
-    """The refresh token, from its own header."""
+    """The refresh token of the `X-Refresh-Token` header, not yet verified.
+
+    Raises:
+        UnauthorizedError: The header is missing.
+    """
     if not token:
         raise UnauthorizedError
     return token
 
 
 async def get_user_agent(user_agent: Annotated[str, Header()] = "") -> str:
-    """The User-Agent, empty when there is none."""
+    """The `User-Agent` header, empty if it is missing."""
     return user_agent
 
 
@@ -55,7 +59,7 @@ HeaderUserAgentDep = Annotated[str, Depends(get_user_agent)]
 
 
 async def get_client(connection: HTTPConnection, user_agent: HeaderUserAgentDep) -> Client:
-    """Where the request comes from."""
+    """The client's User-Agent and IP address."""
     return Client(user_agent, connection.client.host if connection.client else "")
 
 
@@ -69,12 +73,12 @@ SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
 
 
 async def get_auth_service(uow: UnitOfWorkDep, resources: ResourcesDep, client: ClientDep) -> AuthService:
-    """The login, on the request's unit of work."""
+    """The service for logins and changes of the own password."""
     return AuthService(uow, resources, client)
 
 
 async def get_auth_crud(uow: UnitOfWorkDep) -> UserCRUD:
-    """User queries, on the request's unit of work."""
+    """Queries on users, in the request's unit of work."""
     return UserCRUD(uow.session)
 
 
@@ -83,10 +87,10 @@ AuthCrudDep = Annotated[UserCRUD, Depends(get_auth_crud)]
 
 
 def read_claims(connection: HTTPConnection, token: str, resources: Resources) -> AccessClaims:
-    """The contents of the access token, read once for a request, and once for all events of a Socket.IO connection.
+    """The claims of the access token, verified once per request, and once for all events of a Socket.IO connection.
 
     Raises:
-        UnauthorizedError: It is not valid, or no longer.
+        UnauthorizedError: The token is invalid or has expired.
     """
     state = connection.scope.setdefault("state", {})
     read: tuple[str, AccessClaims] | None = state.get("access")
@@ -100,7 +104,7 @@ def read_claims(connection: HTTPConnection, token: str, resources: Resources) ->
 async def require_session(
     connection: HTTPConnection, token: HeaderAccessTokenDep, resources: ResourcesDep, sessions: SessionServiceDep
 ) -> AccessClaims:
-    """The contents of the access token, after it was verified and its session found alive."""
+    """The claims of a verified access token whose session is alive; needs no permission."""
     claims = read_claims(connection, token, resources)
     await sessions.require(claims)
     caller_id.set(claims.user_id)
@@ -110,7 +114,7 @@ async def require_session(
 async def read_refresh_token(
     connection: HTTPConnection, token: HeaderRefreshTokenDep, resources: ResourcesDep
 ) -> RefreshClaims:
-    """The contents of a well-signed refresh token, spent or not."""
+    """The claims of a verified refresh token, which may have been used before."""
     claims = resources.tokens.read_refresh(token)
     connection.state.actor_id = claims.user_id
     return claims
@@ -120,7 +124,7 @@ RefreshClaimsDep = Annotated[RefreshClaims, Depends(read_refresh_token)]
 
 
 async def require_refresh(claims: RefreshClaimsDep, sessions: SessionServiceDep, client: ClientDep) -> RefreshClaims:
-    """The contents of the refresh token, after its session was found alive and this client's."""
+    """The claims of a verified refresh token whose session is alive and was started by this client."""
     await sessions.require_client(claims, client)
     return claims
 
@@ -130,7 +134,7 @@ UserRefreshJWTDep = Annotated[RefreshClaims, Depends(require_refresh)]
 
 
 async def get_current_user(claims: UserAccessJWTDep, users: AuthCrudDep) -> User:
-    """The row of the user who is calling."""
+    """The current user's row."""
     return await require_enabled(users, claims.user_id)
 
 
@@ -140,7 +144,11 @@ async def get_refresh_user(claims: UserRefreshJWTDep, users: AuthCrudDep) -> Use
 
 
 async def require_enabled(users: UserCRUD, user_id: UUID) -> User:
-    """The row of a user who exists and is not disabled."""
+    """The row of a user who exists and is enabled.
+
+    Raises:
+        UnauthorizedError: The user was deleted or disabled.
+    """
     user = await users.find(user_id)
     if user is None or not user.status:
         raise UnauthorizedError

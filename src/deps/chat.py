@@ -7,7 +7,7 @@ from src.services.chat import ChatService
 
 
 async def get_chat_service(resources: ResourcesDep) -> ChatService:
-    """Chat rooms."""
+    """The service for chat rooms."""
     return ChatService(resources)
 
 

@@ -1,4 +1,4 @@
-"""Stores and the unit of work; no HTTP in these signatures, so that REST, sockets and tasks share them."""
+"""The stores and the unit of work. Nothing here depends on HTTP: REST, sockets and tasks share these dependencies."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated
@@ -12,7 +12,7 @@ from src.core.unit_of_work import UnitOfWork
 
 
 async def get_resources() -> Resources:
-    """Everything that this process holds open."""
+    """The stores and clients of this process."""
     return current_resources()
 
 
@@ -25,12 +25,12 @@ async def get_uow(resources: ResourcesDep) -> AsyncIterator[UnitOfWork]:
         yield uow
 
 
-# The scope makes the commit happen before the answer leaves: nobody is told of a success that then fails.
+# With this scope the commit happens before the response is sent, so that a success is never reported and then lost.
 UnitOfWorkDep = Annotated[UnitOfWork, Depends(get_uow, scope="function")]
 
 
 def unit_of_work_on(database: str) -> Callable[[ResourcesDep], AsyncIterator[UnitOfWork]]:
-    """A dependency on the unit of work of another SQL database, by the name that `SQL_DATABASES` gives it.
+    """A dependency on the unit of work of another SQL database, by its name in `SQL_DATABASES`.
 
     ReportsUnitOfWorkDep = Annotated[UnitOfWork, Depends(unit_of_work_on("reports"), scope="function")]
     """
@@ -43,7 +43,7 @@ def unit_of_work_on(database: str) -> Callable[[ResourcesDep], AsyncIterator[Uni
 
 
 async def get_read_uow(resources: ResourcesDep) -> AsyncIterator[UnitOfWork]:
-    """For services that only read: on the replica, where there is one; nothing is ever committed."""
+    """A unit of work for services that only read: on the replica if there is one, and never committed."""
     async with resources.read_sessions() as session:
         yield UnitOfWork(session, resources.tasks, resources.events)
 
@@ -52,7 +52,7 @@ ReadUnitOfWorkDep = Annotated[UnitOfWork, Depends(get_read_uow, scope="function"
 
 
 async def get_read_session(uow: ReadUnitOfWorkDep) -> AsyncSession:
-    """The SQL session that only reads."""
+    """A read-only SQL session, on the replica if there is one."""
     return uow.session
 
 

@@ -10,22 +10,22 @@ from src.services.upload import UploadService
 
 
 async def get_file_service(uow: UnitOfWorkDep, resources: ResourcesDep) -> FileService:
-    """Files, on the unit of work of this request, event or task."""
+    """The service for files."""
     return FileService(uow, resources)
 
 
 async def get_upload_service(uow: UnitOfWorkDep, resources: ResourcesDep) -> UploadService:
-    """Uploads."""
+    """The service for uploads."""
     return UploadService(uow, resources)
 
 
 async def get_file_sweep(uow: UnitOfWorkDep, resources: ResourcesDep) -> FileSweep:
-    """The end of uploads that nobody completed, and of deleted files."""
+    """The service that deletes expired uploads and deleted files."""
     return FileSweep(uow, resources)
 
 
 async def get_file_reconciliation(uow: UnitOfWorkDep, resources: ResourcesDep) -> FileReconciliation:
-    """The comparison of table and storage."""
+    """The service that repairs differences between table and storage."""
     return FileReconciliation(uow, resources)
 
 

@@ -7,7 +7,7 @@ from src.services.notice import NoticeService
 
 
 async def get_notice_service(uow: UnitOfWorkDep) -> NoticeService:
-    """The service, on the unit of work of this request, event or task."""
+    """The service for notices, in the unit of work of this request, event or task."""
     return NoticeService(uow)
 
 
@@ -15,7 +15,7 @@ NoticeServiceDep = Annotated[NoticeService, Depends(get_notice_service)]
 
 
 async def get_notice_reader(uow: ReadUnitOfWorkDep) -> NoticeService:
-    """Notices to look at: on the replica, where there is one."""
+    """The service for reading notices, on the replica if there is one."""
     return NoticeService(uow)
 
 

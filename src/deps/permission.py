@@ -15,7 +15,7 @@ from src.services.permission_explanation import PermissionExplanationService
 
 
 async def get_permission_service(resources: ResourcesDep) -> PermissionService:
-    """Permission decisions."""
+    """The service that decides what users may do."""
     return PermissionService(resources)
 
 
@@ -25,13 +25,18 @@ PermissionServiceDep = Annotated[PermissionService, Depends(get_permission_servi
 async def require_permission(
     connection: HTTPConnection, token: HeaderAccessTokenDep, resources: ResourcesDep
 ) -> AccessClaims:
-    """The caller, after the code of this very route or event was found granted; one Redis round trip, no SQL."""
+    """The caller, who holds the permission code of this route or event. One Redis round trip, no SQL.
+
+    Raises:
+        UnauthorizedError: The access token is invalid, or its session has ended.
+        PermissionDeniedError: The caller does not hold the code.
+    """
     claims = read_claims(connection, token, resources)
     registry: RouteRegistry = connection.app.state.registry
     code = registry.find_code(connection.scope)
     if code is None:
         raise PermissionDeniedError
-    # Made here instead of by a dependency of its own: every guarded request pays for each of them.
+    # Not a dependency, because each one adds to the cost of every guarded request.
     await PermissionService(resources).require(claims.user_id, claims.session_id, code)
     caller_id.set(claims.user_id)
     return claims
@@ -41,7 +46,7 @@ VerifyPermissionDep = Annotated[AccessClaims, Depends(require_permission)]
 
 
 async def get_actor(claims: VerifyPermissionDep, permissions: PermissionServiceDep) -> Actor:
-    """The caller with all the codes that they hold, read afresh: for decisions about what they may hand on."""
+    """The caller with their permission codes, read from SQL: for decisions that depend on what the caller holds."""
     return Actor(claims.user_id, await permissions.codes_of(claims.user_id))
 
 
@@ -49,7 +54,7 @@ ActorDep = Annotated[Actor, Depends(get_actor)]
 
 
 async def get_permission_explanation_service(uow: UnitOfWorkDep) -> PermissionExplanationService:
-    """Reasons for permission decisions."""
+    """The service that explains permission decisions."""
     return PermissionExplanationService(uow)
 
 

@@ -7,7 +7,7 @@ from src.services.permission_code import PermissionCodeService
 
 
 async def get_permission_code_service(resources: ResourcesDep) -> PermissionCodeService:
-    """What can be granted."""
+    """The service that lists permission codes."""
     return PermissionCodeService(resources)
 
 

@@ -8,7 +8,7 @@ from src.services.role import RoleService
 
 
 async def get_role_service(uow: UnitOfWorkDep, permissions: PermissionServiceDep) -> RoleService:
-    """Roles, on the request's unit of work."""
+    """The service for roles."""
     return RoleService(uow, permissions)
 
 
@@ -16,7 +16,7 @@ RoleServiceDep = Annotated[RoleService, Depends(get_role_service)]
 
 
 async def get_role_reader(uow: ReadUnitOfWorkDep, permissions: PermissionServiceDep) -> RoleService:
-    """Roles to look at: on the replica, where there is one."""
+    """The service for reading roles, on the replica if there is one."""
     return RoleService(uow, permissions)
 
 

@@ -7,7 +7,7 @@ from src.services.schedule import ScheduleService
 
 
 async def get_schedule_service(resources: ResourcesDep, uow: UnitOfWorkDep) -> ScheduleService:
-    """The schedules, on the unit of work of this request."""
+    """The service for schedules."""
     return ScheduleService(resources, uow)
 
 

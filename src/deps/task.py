@@ -7,7 +7,7 @@ from src.services.task_run import TaskRunService
 
 
 async def get_task_run_service(resources: ResourcesDep, uow: UnitOfWorkDep) -> TaskRunService:
-    """The ledger of runs, on the unit of work of this request or task."""
+    """The service for tasks and their runs."""
     return TaskRunService(resources, uow)
 
 

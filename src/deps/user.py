@@ -12,7 +12,7 @@ from src.services.user_admin import UserAdminService
 
 
 async def get_password_service(resources: ResourcesDep) -> PasswordService:
-    """Encrypted passwords."""
+    """The service that decrypts, verifies and hashes passwords."""
     return PasswordService(resources)
 
 
@@ -20,19 +20,19 @@ PasswordServiceDep = Annotated[PasswordService, Depends(get_password_service)]
 
 
 async def get_profile_service(resources: ResourcesDep) -> ProfileService:
-    """Users about themselves."""
+    """The service for the current user's profile."""
     return ProfileService(resources)
 
 
 async def get_user_service(uow: UnitOfWorkDep) -> UserService:
-    """Users, on the unit of work of this request, event or task."""
+    """The service for listing and registering users."""
     return UserService(uow)
 
 
 async def get_user_admin_service(
     uow: UnitOfWorkDep, permissions: PermissionServiceDep, sessions: SessionServiceDep, passwords: PasswordServiceDep
 ) -> UserAdminService:
-    """The administration of users, on the request's unit of work."""
+    """The service for the administration of users."""
     return UserAdminService(uow, permissions, sessions, passwords)
 
 

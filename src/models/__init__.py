@@ -1,4 +1,4 @@
-"""Every table and document; importing this package fills SQLModel's metadata, for migrations."""
+"""All tables and documents. Importing this package registers the tables in SQLModel's metadata, for migrations."""
 
 from beanie import Document
 

@@ -8,12 +8,12 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 
 class AuditLog(Document):
-    """Who did what, when, from where, with which result; never a password, a token or a body.
+    """An audit log entry: who did what, when, from where, with which result. No passwords, tokens or bodies.
 
-    `id` is that of the outbox row, so a repeated delivery changes nothing, and later entries sort later.
+    `id` is the id of the outbox row: a repeated delivery is detected, and entries sort by time.
     """
 
-    id: UUID  # type: ignore[assignment]  # Beanie's way to choose another kind of key
+    id: UUID  # type: ignore[assignment]  # how Beanie documents other key types
     time: datetime
     action: str
     actor_id: UUID | None = None
@@ -27,7 +27,7 @@ class AuditLog(Document):
     request_id: str = ""
 
     class Settings:
-        """Where the documents live, and how they are found."""
+        """The collection and its indexes."""
 
         name = "audit_logs"
         use_state_management = False

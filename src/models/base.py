@@ -7,7 +7,7 @@ from sqlmodel import Field, SQLModel
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
 
-# Constraint names that a migration can always refer to.
+# Predictable constraint names, which migrations can refer to.
 SQLModel.metadata.naming_convention = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -20,7 +20,7 @@ SQLModel.metadata.naming_convention = MetaData(
 
 
 class BaseModel(SQLModel):
-    """Base of every table: a time-ordered key, and when the row was made and last changed (UTC)."""
+    """Base class of all tables: a time-ordered id, and the times (UTC) of creation and last change."""
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     create_time: datetime = Field(default_factory=utc_now, sa_type=DateTime(timezone=True), nullable=False)

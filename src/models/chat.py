@@ -7,14 +7,14 @@ from src.models.document import BaseDocument
 
 
 class ChatLine(BaseDocument):
-    """What somebody said in a room; later lines have later ids."""
+    """A chat message in a room; ids are ordered by time."""
 
     room: str
     text: str
     user_id: UUID
 
     class Settings:
-        """Where the documents live, and how they are found."""
+        """The collection and its indexes."""
 
         name = "chat_lines"
         use_state_management = False

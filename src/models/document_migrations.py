@@ -1,4 +1,4 @@
-"""The changes of stored documents, oldest first: a new one goes to the end, and none is ever taken out."""
+"""Migrations of stored MongoDB documents, oldest first. Append new ones, and never remove any."""
 
 from src.core.stores.document_migrations import DocumentMigration
 

@@ -8,18 +8,18 @@ from sqlmodel import Field
 from src.models.base import BaseModel
 from src.utils.date import utc_now
 
-# What the keys of all contents begin with; the rest is the file's id. Nothing else may lie there.
+# The storage key of a content is this prefix and the file's id. No other objects may use the prefix.
 PREFIX = "files/"
 
 
 class FileStatus(StrEnum):
-    """How far a file is.
+    """The state of a file.
 
     Attributes:
-        PENDING: It is being uploaded, or its content has not been checked.
-        READY: Its content is there.
-        LOST: Its content was there, and is no longer found in the storage.
-        DELETED: Nobody sees it any more; the row stays until the content is gone.
+        PENDING: The content is being uploaded or has not been checked yet.
+        READY: The content was checked and can be downloaded.
+        LOST: The content is missing in the storage.
+        DELETED: The file is invisible; the row is deleted after the content.
     """
 
     PENDING = "pending"
@@ -29,7 +29,7 @@ class FileStatus(StrEnum):
 
 
 class File(BaseModel, table=True):
-    """A file; its content is in the storage, under a key that has nothing of its name."""
+    """A file. Its content is in the storage, under a key that does not depend on the filename."""
 
     __tablename__ = "files"
     __table_args__ = (Index("ix_files_unfinished", "expires_at", postgresql_where=text("status <> 'ready'")),)
@@ -45,10 +45,10 @@ class File(BaseModel, table=True):
     upload_id: str = Field(sa_type=Text)
     part_count: int
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
-    # Until then somebody completes the file, and nobody else may touch it.
+    # Until then the file is being completed (see `UploadLease`), and must not be changed otherwise.
     claimed_until: datetime = Field(default_factory=utc_now, sa_type=DateTime(timezone=True))
 
     @property
     def key(self) -> str:
-        """Where the content is in the storage."""
+        """The storage key of the content."""
         return f"{PREFIX}{self.id}"

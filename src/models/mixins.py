@@ -1,4 +1,4 @@
-"""What tables and documents may have beside their own fields; the CRUD classes act on whatever a model has.
+"""Optional features of tables and documents; the CRUD classes detect them by their fields.
 
 class Invoice(SoftDelete, Versioned, BaseModel, table=True): ...
 """
@@ -14,25 +14,25 @@ from sqlmodel import Field
 
 
 class SoftDelete(BaseModel):
-    """Deleting hides a row, and `restore` brings it back. Make unique indexes partial: `WHERE delete_time IS NULL`."""
+    """`delete` only hides a row, and `restore` undoes it. Unique indexes should be `WHERE delete_time IS NULL`."""
 
     delete_time: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 class Versioned(BaseModel):
-    """Counts the changes of a row, so that nobody overwrites what they have not seen: `ETag` and `If-Match`."""
+    """A version number for optimistic locking, sent as `ETag` and compared with `If-Match`."""
 
     version: int = Field(default=1)
 
     @declared_attr.directive
     @classmethod
     def __mapper_args__(cls) -> dict[str, Any]:
-        """Tables leave the counting to SQLAlchemy, which also notices when somebody else was faster."""
-        return {"version_id_col": cls.__table__.c.version}  # type: ignore[attr-defined]  # of the table that mixes it in
+        """For tables, SQLAlchemy increments the version, and detects concurrent changes."""
+        return {"version_id_col": cls.__table__.c.version}  # type: ignore[attr-defined]  # of the table class
 
 
 class Authored(BaseModel):
-    """Who made a row, and who changed it last; None when the system did."""
+    """The users who created and last changed a row; None for the system."""
 
     created_by: UUID | None = Field(default=None)
     updated_by: UUID | None = Field(default=None)

@@ -9,14 +9,14 @@ from src.models.mixins import Authored, Versioned
 
 
 class NoticeStatus(StrEnum):
-    """Whether a notice is still to be read."""
+    """The state of a notice."""
 
     PUBLISHED = "published"
     EXPIRED = "expired"
 
 
 class Notice(Versioned, Authored, BaseModel, table=True):
-    """A message to everyone, until it expires."""
+    """A message to all users, until it expires."""
 
     __tablename__ = "notices"
 

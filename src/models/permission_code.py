@@ -5,7 +5,7 @@ from src.models.base import BaseModel
 
 
 class PermissionCode(BaseModel, table=True):
-    """One thing that a permission can be granted for: a method on a path, or a Socket.IO event."""
+    """A permission that roles can grant: one method and path of a route, or one Socket.IO event."""
 
     __tablename__ = "routes"
 

@@ -8,8 +8,8 @@ from src.models.mixins import Versioned
 class Role(Versioned, BaseModel, table=True):
     """A named set of permissions; a disabled role grants nothing.
 
-    Interface permissions are the codes that this backend checks (`GET:/api/v1/notices`, `SOCKET:chat.send`); button and
-    router permissions are handed to frontends, which give them their meaning.
+    Interface permissions are the permission codes that the backend checks (`GET:/api/v1/notices`, `SOCKET:chat.send`).
+    Button and router permissions are opaque to the backend; frontends define their meaning.
     """
 
     __tablename__ = "roles"

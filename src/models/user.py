@@ -7,7 +7,7 @@ from src.models.base import BaseModel
 
 
 class User(BaseModel, table=True):
-    """Somebody who can log in; an administrator holds every permission."""
+    """A user account; administrators hold every permission."""
 
     __tablename__ = "users"
 
@@ -20,12 +20,12 @@ class User(BaseModel, table=True):
     must_change_password: bool = Field(default=False)
 
 
-# Addresses differ in case only by accident: one account each.
+# Email addresses are unique regardless of case.
 Index("uq_users_email_lower", func.lower(User.email), unique=True)
 
 
 class UserRole(SQLModel, table=True):
-    """Which roles a user has."""
+    """A role of a user."""
 
     __tablename__ = "user_roles"
 

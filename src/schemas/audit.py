@@ -10,7 +10,7 @@ from src.schemas.query import CursorQuery, SortBy
 
 
 class AuditQuery(CursorQuery):
-    """Which entries, newest first."""
+    """Filters of the audit log, newest entry first."""
 
     sort: Annotated[SafeStr, SortBy("id")] = "-id"
     actor_id: UUID | None = None
@@ -22,16 +22,16 @@ AuditQueryDep = Annotated[AuditQuery, Query()]
 
 
 class AuditLogResponse(BaseSchema):
-    """Who did what, when, from where, with which result."""
+    """An audit log entry."""
 
     id: UUID
     time: datetime
-    action: str = Field(description="Code of the route.")
+    action: str = Field(description="Permission code of the route.")
     actor_id: UUID | None
     result: Literal["success", "failure"]
     status: int
     error: str | None
-    target: dict[str, str] = Field(description="The parameters in the path.")
+    target: dict[str, str] = Field(description="Path parameters of the request.")
     details: dict[str, Any]
     address: str
     user_agent: str

@@ -8,11 +8,13 @@ from src.schemas.base import BaseRequest, BaseSchema, SafeStr
 
 # Base64 of one RSA block: 512 characters for 3072 bits, 1,368 for 8192.
 Ciphertext = Annotated[str, Field(min_length=1, max_length=1368, description="Base64 of the RSA-OAEP ciphertext.")]
-KeyId = Annotated[str, Field(min_length=1, max_length=64, description="`kid` of the public key that was used.")]
+KeyId = Annotated[
+    str, Field(min_length=1, max_length=64, description="`kid` of the public key that encrypted the password.")
+]
 
 
 class PublicKeyResponse(BaseSchema):
-    """What a client needs to encrypt a password; the challenge serves once, within `expiresIn` seconds."""
+    """What a client needs to encrypt a password; the challenge is single-use and expires in `expiresIn` seconds."""
 
     kid: str
     algorithm: Literal["RSA-OAEP-256"] = "RSA-OAEP-256"
@@ -22,7 +24,7 @@ class PublicKeyResponse(BaseSchema):
 
 
 class LoginRequest(BaseRequest):
-    """`password` encrypts the UTF-8 JSON `{"p": password, "c": challenge}`."""
+    """A login; `password` is the encrypted UTF-8 JSON `{"p": password, "c": challenge}`."""
 
     username: Annotated[SafeStr, Field(min_length=1, max_length=64)]
     password: Ciphertext
@@ -40,14 +42,14 @@ class TokenResponse(BaseSchema):
 
 
 class SwaggerTokenResponse(BaseSchema):
-    """What OAuth2's password flow expects, with its own spelling and no envelope."""
+    """The token response of OAuth2's password flow: snake_case, without the envelope."""
 
     access_token: str = Field(serialization_alias="access_token")
     token_type: str = Field("bearer", serialization_alias="token_type")
 
 
 class UserInfoResponse(BaseSchema):
-    """The current user, with what frontends show or hide by."""
+    """The current user, their roles and UI permissions."""
 
     id: UUID
     name: str
@@ -64,6 +66,6 @@ class UserInfoResponse(BaseSchema):
 
 
 class AccessTokenRequest(BaseRequest):
-    """A newer access token, for a connection that is to stay."""
+    """A new access token, to keep a Socket.IO connection open."""
 
     token: Annotated[SafeStr, Field(max_length=4096)]

@@ -13,7 +13,7 @@ def _storable(value: str) -> str:
     return value
 
 
-# No store takes NUL, and UTF-8 has no lone surrogates; every string that a client sends is of this type.
+# A string that every store accepts. Use it for all strings that clients send.
 SafeStr = Annotated[str, AfterValidator(_storable)]
 
 
@@ -21,24 +21,24 @@ def _in_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("lies outside the calendar") from error
+        raise ValueError("is out of range") from error
 
 
-# A moment with its offset, kept in UTC.
+# A time with a UTC offset, converted to UTC.
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class BaseSchema(BaseModel):
-    """Base of all wire shapes: camelCase outside, snake_case inside."""
+    """Base class of all schemas: camelCase in JSON, snake_case in Python."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
 
 
 class BaseRequest(BaseSchema):
-    """Base of request bodies: a field nobody asked for is an error, not ignored."""
+    """Base class of request bodies: unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
     def changed_fields(self) -> dict[str, Any]:
-        """The fields that the client sent and that are not null: what an update is to change."""
+        """The fields that the client sent and that are not null: the changes of a partial update."""
         return self.model_dump(exclude_unset=True, exclude_none=True)

@@ -18,7 +18,7 @@ ContentType = Annotated[
 
 
 class FileCreate(BaseRequest):
-    """What is going to be uploaded."""
+    """A file to upload."""
 
     filename: Annotated[SafeStr, Field(min_length=1, max_length=255), AfterValidator(checked_filename)]
     content_type: ContentType
@@ -27,7 +27,7 @@ class FileCreate(BaseRequest):
 
 
 class UploadedPart(BaseRequest):
-    """A part, with the ETag that the storage answered."""
+    """An uploaded part, with the ETag that the storage returned."""
 
     part_number: int = Field(ge=1, le=MAXIMUM_PARTS)
     etag: str = Field(pattern=r'^"?[A-Za-z0-9_\-]{1,128}"?$')
@@ -40,7 +40,7 @@ class FileComplete(BaseRequest):
 
 
 class PartResponse(BaseSchema):
-    """Where to PUT a part, and the headers to send with it."""
+    """The signed URL to PUT a part to, and the headers to send."""
 
     part_number: int
     url: str
@@ -48,7 +48,7 @@ class PartResponse(BaseSchema):
 
 
 class UploadResponse(BaseSchema):
-    """Where to PUT the parts; all have `partSizeBytes` but the last, which has the rest."""
+    """The parts to upload; all have `partSizeBytes` except the last, which has the rest."""
 
     id: UUID
     part_size_bytes: int
@@ -57,7 +57,7 @@ class UploadResponse(BaseSchema):
 
 
 class FileQuery(PageQuery):
-    """Which files."""
+    """Filters of the file list."""
 
     sort: Annotated[SafeStr, SortBy("create_time", "filename", "size_bytes")] = ""
     keyword: Annotated[SafeStr, SearchIn("filename")] = ""
@@ -74,6 +74,6 @@ class FileSummary(BaseResponse):
 
 
 class FileResponse(FileSummary):
-    """A file, with a URL that fetches it for a while."""
+    """A file, with a signed URL to download it."""
 
     download_url: str

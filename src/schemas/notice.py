@@ -18,7 +18,7 @@ class NoticeCreate(BaseRequest):
 
 
 class NoticeUpdate(BaseRequest):
-    """What is given is changed."""
+    """A partial update of a notice."""
 
     title: Annotated[SafeStr, Field(min_length=1, max_length=200)] | None = None
     body: Annotated[SafeStr, Field(min_length=1, max_length=10_000)] | None = None
@@ -26,13 +26,13 @@ class NoticeUpdate(BaseRequest):
 
 
 class NoticeRef(BaseRequest):
-    """Which notice."""
+    """A reference to a notice."""
 
     id: UUID
 
 
 class NoticeResponse(BaseResponse):
-    """A notice as readers see it."""
+    """A notice."""
 
     title: str
     body: str

@@ -4,7 +4,7 @@ from src.schemas.base import BaseSchema
 
 
 class RoleExplanation(BaseSchema):
-    """What one of the user's roles has to say."""
+    """Whether one of the user's roles grants the permission."""
 
     code: str
     name: str

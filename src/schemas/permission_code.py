@@ -4,7 +4,7 @@ from src.schemas.base import BaseSchema
 
 
 class PermissionCodeResponse(BaseSchema):
-    """One grantable thing, as the role editor lists it."""
+    """A permission code, and the route or event that it grants."""
 
     id: UUID
     name: str

@@ -1,12 +1,14 @@
-"""What may be asked of a list: each resource declares it in one class, which checks requests and documents itself.
+"""Query parameters of lists: filters, sorting, search and pagination.
+
+Each resource declares its parameters in one class, which validates requests and appears in the documentation:
 
 class InvoiceQuery(PageQuery):
     sort: Annotated[SafeStr, SortBy("create_time", "number")] = ""
     keyword: Annotated[SafeStr, SearchIn("number", "customer")] = ""
     status: InvoiceStatus | None = None              # ?status=paid
-    due_at__lt: UtcDatetime | None = None                 # ?dueAt[lt]=2026-01-01T00:00:00Z
+    due_at__lt: UtcDatetime | None = None            # ?dueAt[lt]=2026-01-01T00:00:00Z
 
-Whatever it does not name is answered with 422. The operators are those of `src/core/query.py`.
+Any other parameter is refused with 422. `src/core/query.py` lists the operators.
 """
 
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ MAXIMUM_IDS = 1000
 
 @dataclass(frozen=True, slots=True)
 class SortBy:
-    """Marks `sort` with the fields that a resource may be ordered by, which should have an index each."""
+    """Declares the fields that `sort` accepts; each should have an index."""
 
     names: tuple[str, ...]
 
@@ -35,11 +37,11 @@ class SortBy:
         object.__setattr__(self, "names", names)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """A string whose keys are all known."""
+        """A string that only names declared fields."""
         return handler(Annotated[source, Field(max_length=200), AfterValidator(self._check)])
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Says which keys there are."""
+        """Describe the accepted fields."""
         keys = ", ".join(f"`{to_camel(name)}`" for name in self.names)
         return {**handler(schema), "description": f"One or more of {keys}, separated by commas; `-` for descending."}
 
@@ -55,7 +57,7 @@ class SortBy:
 
 @dataclass(frozen=True, slots=True)
 class SearchIn:
-    """Marks `keyword` with the fields that it is looked for in."""
+    """Declares the fields that `keyword` searches."""
 
     names: tuple[str, ...]
 
@@ -67,11 +69,11 @@ class SearchIn:
         return handler(Annotated[source, Field(max_length=100)])
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Says where it is looked for."""
+        """Describe the searched fields."""
         fields = ", ".join(f"`{to_camel(name)}`" for name in self.names)
         return {
             **handler(schema),
-            "description": f"Looked for in {fields} as it stands, in any case.",
+            "description": f"Searched in {fields}, literally and ignoring case.",
         }
 
 
@@ -90,7 +92,7 @@ def query_name(field: str) -> str:
 
 
 class ListQuery(BaseRequest):
-    """Base of what may be asked of a list; fields that a subclass adds are filters."""
+    """Base class of list parameters; fields that a subclass adds are filters."""
 
     model_config = ConfigDict(alias_generator=query_name)
 
@@ -98,35 +100,38 @@ class ListQuery(BaseRequest):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
-        """Refuse, at import, a filter whose operator does not exist."""
+        """Fail at import if a filter has an unknown operator."""
         super().__pydantic_init_subclass__(**options)
         for name in cls.model_fields:
             split_filter(name)
 
     def spec(self) -> QuerySpec:
-        """The request as the CRUD classes take it."""
-        searched = next((mark.names for mark in self._marks("keyword") if isinstance(mark, SearchIn)), ())
+        """The query, as the CRUD classes take it."""
+        searched = next((item.names for item in self._metadata("keyword") if isinstance(item, SearchIn)), ())
         where = {name: getattr(self, name) for name in self.model_fields_set if name not in _NO_FILTERS}
         where = {name: value for name, value in where.items() if value is not None}
         return QuerySpec(where, keys_of(self.sort), getattr(self, "keyword", ""), searched)
 
     @classmethod
-    def _marks(cls, field: str) -> list[Any]:
+    def _metadata(cls, field: str) -> list[Any]:
         return cls.model_fields[field].metadata if field in cls.model_fields else []
 
 
 class PageQuery(ListQuery):
-    """Which page of a list, by its number."""
+    """Parameters of a list that is read page by page."""
 
     page: int = Field(1, ge=1, le=MAXIMUM_PAGE)
     page_size: int = Field(20, ge=1, le=MAXIMUM_PAGE_SIZE)
     total: Annotated[
-        Total, Field(description="How matches are counted: `exact`, `capped` (10001 means more than 10000), `none`.")
+        Total, Field(description="How rows are counted: `exact`, `capped` (10001 means more than 10000), `none`.")
     ] = Total.EXACT
 
 
 class CursorQuery(ListQuery):
-    """Which part of a list; `cursor` is the `nextCursor` of the part before, with the same filters and order."""
+    """Parameters of a list that is read by cursor; `cursor` is the previous response's `nextCursor`.
+
+    A cursor is only valid with the same filters and order.
+    """
 
     cursor: Annotated[SafeStr, Field(max_length=2000)] = ""
     limit: int = Field(20, ge=1, le=MAXIMUM_PAGE_SIZE)

@@ -1,4 +1,4 @@
-"""The envelope of every JSON answer."""
+"""The envelope of every JSON response."""
 
 import time
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class BaseResponse(BaseSchema):
-    """Base of what a row looks like outside."""
+    """Base class of the responses for rows."""
 
     id: UUID
     create_time: datetime
@@ -23,7 +23,7 @@ class BaseResponse(BaseSchema):
 
 
 class Response(BaseSchema, Generic[T]):
-    """A successful answer; `code` repeats the HTTP status, `ts` is the time in Unix seconds."""
+    """A successful response; `code` repeats the HTTP status, `ts` is the time in Unix seconds."""
 
     code: int = 200
     message: str = "Success."
@@ -32,7 +32,7 @@ class Response(BaseSchema, Generic[T]):
 
 
 class ErrorResponse(BaseSchema):
-    """A failed answer; `error` is a stable dotted name, `requestId` finds the log lines."""
+    """An error response; `error` is a stable dotted name, `requestId` identifies the request in the logs."""
 
     code: int
     message: str
@@ -43,7 +43,7 @@ class ErrorResponse(BaseSchema):
 
 
 class FieldError(BaseSchema):
-    """One input at fault, in the `data` of a 422."""
+    """An invalid input, in the `data` of a 422."""
 
     field: str
     message: str
@@ -51,7 +51,7 @@ class FieldError(BaseSchema):
 
 
 class ValidationErrorResponse(ErrorResponse):
-    """The 422 answer."""
+    """The response with status 422."""
 
     data: list[FieldError]
 
@@ -66,23 +66,23 @@ class Page(BaseSchema, Generic[T]):
 
 
 class CursorPage(BaseSchema, Generic[T]):
-    """Some records, and the cursor that leads to the next; none at the end."""
+    """A part of a list, and the cursor of the next part, null at the end."""
 
     records: list[T]
     next_cursor: str | None
 
 
 def ok(data: T) -> Response[T]:
-    """Wrap `data` for a 200."""
+    """Wrap `data` in a response with status 200."""
     return Response(data=data)
 
 
-def paged(query: PageQuery, found: tuple[Sequence[T], int | None]) -> Response[Page[T]]:
-    """Wrap the rows that a query found, and their total."""
-    rows, total = found
+def paged(query: PageQuery, result: tuple[Sequence[T], int | None]) -> Response[Page[T]]:
+    """Wrap the rows and the total of a page in a response with status 200."""
+    rows, total = result
     return ok(Page(page=query.page, page_size=query.page_size, total=total, records=[*rows]))
 
 
 def created(data: T) -> Response[T]:
-    """Wrap `data` for a 201."""
+    """Wrap `data` in a response with status 201."""
     return Response(code=201, message="Created.", data=data)

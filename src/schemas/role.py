@@ -12,7 +12,7 @@ RoleCode = Annotated[SafeStr, Field(min_length=1, max_length=64, pattern=r"^[\w.
 
 
 class RoleCreate(BaseRequest):
-    """A new role; interface permissions are codes such as `GET:/api/v1/notices` or `SOCKET:chat.send`."""
+    """A new role; interface permissions are permission codes such as `GET:/api/v1/notices` or `SOCKET:chat.send`."""
 
     name: Annotated[SafeStr, Field(min_length=1, max_length=64)]
     description: Annotated[SafeStr, Field(max_length=255)] = ""
@@ -24,7 +24,7 @@ class RoleCreate(BaseRequest):
 
 
 class RoleUpdate(BaseRequest):
-    """What is given is changed; a code may be repeated, but never changes."""
+    """A partial update of a role; `code` may be sent, but must not change."""
 
     name: Annotated[SafeStr, Field(min_length=1, max_length=64)] | None = None
     description: Annotated[SafeStr, Field(max_length=255)] | None = None
@@ -36,7 +36,7 @@ class RoleUpdate(BaseRequest):
 
 
 class RoleQuery(PageQuery):
-    """Which roles."""
+    """Filters of the role list."""
 
     sort: Annotated[SafeStr, SortBy("create_time", "update_time", "name", "code", "status")] = ""
     keyword: Annotated[SafeStr, SearchIn("name", "code", "description")] = ""

@@ -17,10 +17,10 @@ from src.utils.text import is_storable
 
 UTC_ZONE = ZoneInfo("UTC")
 MAXIMUM_DEPTH = 32
-# Keys that Celery keeps beside the queues.
-NOT_QUEUES = "unacked", "celery-task", "_"
-# Stands in a field that an update need not have; none of them takes null.
-NOT_GIVEN: Any = None
+# Prefixes of Celery's own Redis keys.
+RESERVED_PREFIXES = "unacked", "celery-task", "_"
+# The default of fields that an update may omit; none of them accepts null.
+OMITTED: Any = None
 
 
 def _is_crontab(value: str) -> str:
@@ -55,15 +55,15 @@ def _is_storable(value: Any, depth: int = 0) -> Any:
 
 
 def _is_queue(value: str) -> str:
-    # On Redis a queue is a key.
-    if value.startswith(NOT_QUEUES):
-        raise ValueError("this name is the broker's own")
+    # A queue is a Redis key.
+    if value.startswith(RESERVED_PREFIXES):
+        raise ValueError("this name is reserved for the broker")
     return value
 
 
-def _has_free_names(headers: dict[str, Any]) -> dict[str, Any]:
+def _is_unreserved(headers: dict[str, Any]) -> dict[str, Any]:
     if reserved := sorted(filter(is_reserved, headers)):
-        raise ValueError(f"these headers say what a message is and who sent it: {', '.join(reserved)}")
+        raise ValueError(f"reserved headers: {', '.join(reserved)}")
     return headers
 
 
@@ -72,17 +72,17 @@ TaskName = Annotated[SafeStr, Field(min_length=1, max_length=255)]
 Expression = Annotated[SafeStr, Field(max_length=500), AfterValidator(_is_crontab)]
 Zone = Annotated[SafeStr, Field(min_length=1, max_length=64), AfterValidator(_is_zone)]
 QueueName = Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9_.:-]+$"), AfterValidator(_is_queue)]
-# JSON as Celery's own serializer takes it.
+# JSON that Celery's serializer and PostgreSQL accept.
 Arguments = Annotated[list[Any], Field(max_length=100), AfterValidator(_is_storable)]
 NamedArguments = Annotated[dict[str, Any], Field(max_length=100), AfterValidator(_is_storable)]
-Headers = Annotated[NamedArguments, AfterValidator(_has_free_names)]
+Headers = Annotated[NamedArguments, AfterValidator(_is_unreserved)]
 Every = Annotated[int, Field(ge=1, le=2**31 - 1)]
-# Workers hold a run that is spread until its time: well within the time after which it is given to another.
-JITTER_SECONDS = 900
+# Workers hold a delayed run until its time, which must be well within the broker's visibility timeout.
+MAXIMUM_JITTER_SECONDS = 900
 
 
 class ScheduleCreate(BaseRequest):
-    """A task to be sent again and again; each `kind` needs the fields of its own timing.
+    """A task that is sent periodically; each `kind` requires its own timing fields.
 
     `interval`: `every`, `period`. `crontab`: `crontab`, `timezone`. `solar`: `event`, `latitude`, `longitude`.
     `clocked`: `clockedTime`.
@@ -98,7 +98,7 @@ class ScheduleCreate(BaseRequest):
     every: Every | None = None
     period: IntervalPeriod | None = None
     crontab: Expression | None = Field(None, description="minute hour day-of-month month day-of-week")
-    timezone: Zone = Field("UTC", description="IANA name of the zone that the crontab follows.")
+    timezone: Zone = Field("UTC", description="IANA time zone of the crontab.")
     event: SolarEvent | None = None
     latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
@@ -110,13 +110,13 @@ class ScheduleCreate(BaseRequest):
     start_time: UtcDatetime | None = None
     end_time: UtcDatetime | None = None
     max_runs: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    jitter_seconds: Annotated[float, Field(ge=0, le=JITTER_SECONDS)] = 0
+    jitter_seconds: Annotated[float, Field(ge=0, le=MAXIMUM_JITTER_SECONDS)] = 0
     misfire_policy: MisfirePolicy = MisfirePolicy.RUN_ONCE
     overlap_policy: OverlapPolicy = OverlapPolicy.ALLOW
 
 
 class SchedulePreview(ScheduleCreate):
-    """A schedule to try out."""
+    """A schedule whose next runs are computed without storing it."""
 
     name: Name = "preview"
     task: TaskName = "preview"
@@ -124,15 +124,15 @@ class SchedulePreview(ScheduleCreate):
 
 
 class ScheduleUpdate(ScheduleCreate):
-    """What is given is changed, and checked together with what stays; no default applies."""
+    """A partial update of a schedule; the result is validated as a whole, and no defaults are applied."""
 
-    name: Name = NOT_GIVEN
-    task: TaskName = NOT_GIVEN
-    kind: ScheduleKind = NOT_GIVEN
+    name: Name = OMITTED
+    task: TaskName = OMITTED
+    kind: ScheduleKind = OMITTED
 
 
 class ScheduleQuery(PageQuery):
-    """Which schedules."""
+    """Filters of the schedule list."""
 
     sort: Annotated[SafeStr, SortBy("create_time", "name", "next_run_at", "last_run_at")] = ""
     keyword: Annotated[SafeStr, SearchIn("name", "description")] = ""
@@ -143,11 +143,11 @@ class ScheduleQuery(PageQuery):
 
 
 class ScheduleResponse(BaseResponse):
-    """A schedule, and how it is going."""
+    """A schedule, with its last and next run."""
 
     name: str
     description: str
-    origin: ScheduleOrigin = Field(description="`config` comes from the code and can only be switched on and off.")
+    origin: ScheduleOrigin = Field(description="`config`: defined in the code, and can only be enabled or disabled.")
     enabled: bool
     task: str
     args: list[Any]

@@ -4,7 +4,7 @@ from src.schemas.base import BaseSchema
 
 
 class SessionResponse(BaseSchema):
-    """One login of the current user."""
+    """A login session of the current user."""
 
     id: str
     created_at: datetime

@@ -9,15 +9,15 @@ from src.schemas.base import BaseRequest, BaseSchema, SafeStr, UtcDatetime
 from src.schemas.query import MAXIMUM_IDS, CursorQuery, SortBy
 
 TaskName = Annotated[SafeStr, Field(max_length=255)]
-# The run's id, by the name that Celery's users know.
+# The run's id, under the name that Celery uses.
 TaskId = Annotated[UUID, Field(validation_alias=AliasChoices("id", "taskId"), serialization_alias="taskId")]
 
 
 class TaskParameter(BaseSchema):
-    """What a task takes."""
+    """A parameter of a task."""
 
     name: str
-    type: str = Field(description="As its function says it; empty when it says nothing.")
+    type: str = Field(description="The annotation of the parameter; empty if it has none.")
     required: bool
 
 
@@ -30,7 +30,7 @@ class TaskResponse(BaseSchema):
 
 
 class RunQuery(CursorQuery):
-    """Which runs, newest first."""
+    """Filters of the run list, newest run first."""
 
     sort: Annotated[SafeStr, SortBy("id")] = "-id"
     name: TaskName | None = None
@@ -42,20 +42,20 @@ class RunQuery(CursorQuery):
 
 
 class RunsToRetry(BaseRequest):
-    """Which failed runs are to be repeated: those named, or all of a task, 1,000 at most."""
+    """The failed runs to retry: those with these ids, or all of a task; at most 1,000."""
 
     ids: Annotated[list[UUID], Field(min_length=1, max_length=MAXIMUM_IDS)] | None = None
     name: TaskName | None = None
 
     @model_validator(mode="after")
-    def _names_some(self) -> Self:
+    def _require_ids_or_name(self) -> Self:
         if self.ids is None and self.name is None:
-            raise ValueError("say which: ids or name")
+            raise ValueError("ids or name is required")
         return self
 
 
 class Progress(BaseSchema):
-    """How far a run is."""
+    """The progress of a run."""
 
     done: float
     total: float | None = None
@@ -63,14 +63,14 @@ class Progress(BaseSchema):
 
 
 class TaskProgress(Progress):
-    """The event `task.progress`, for the user in whose name the task was sent."""
+    """The event `task.progress`, sent to the user who requested the run."""
 
     task_id: UUID
     name: str
 
 
 class TaskFinished(BaseSchema):
-    """The event `task.finished`, for the user in whose name the task was sent."""
+    """The event `task.finished`, sent to the user who requested the run."""
 
     task_id: TaskId
     name: str
@@ -79,14 +79,14 @@ class TaskFinished(BaseSchema):
 
 
 class RunResponse(BaseSchema):
-    """What became of a task that was sent."""
+    """A task run."""
 
     task_id: TaskId
     name: str
     state: RunState
-    args: list[Any] = Field(description="Without secrets; `kwargs` likewise.")
+    args: list[Any] = Field(description="Secrets are masked, as in `kwargs`.")
     kwargs: dict[str, Any]
-    attempts: int = Field(description="How often it was started.")
+    attempts: int = Field(description="How many times the run was started.")
     queued_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None

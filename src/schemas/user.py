@@ -15,7 +15,7 @@ RoleCodes = Annotated[list[RoleCode], Field(max_length=1000)]
 
 
 class RegisterRequest(BaseRequest):
-    """A new account for oneself; `password` is encrypted as at login."""
+    """A registration; `password` is encrypted as for the login."""
 
     name: Name
     email: Email
@@ -25,7 +25,7 @@ class RegisterRequest(BaseRequest):
 
 
 class UserCreate(RegisterRequest):
-    """A new account for somebody."""
+    """A new user."""
 
     roles: RoleCodes = Field(default_factory=list)
     status: StrictBool = True
@@ -33,7 +33,7 @@ class UserCreate(RegisterRequest):
 
 
 class UserUpdate(BaseRequest):
-    """What is given is changed."""
+    """A partial update of a user."""
 
     name: Name | None = None
     email: Email | None = None
@@ -41,26 +41,26 @@ class UserUpdate(BaseRequest):
 
 
 class UserStatusUpdate(BaseRequest):
-    """Enable or disable; a disabled user is logged out everywhere."""
+    """Enables or disables a user; disabling ends all of their sessions."""
 
     status: StrictBool
 
 
 class UserRolesUpdate(BaseRequest):
-    """Exactly these roles, by code."""
+    """The codes of the user's new roles, which replace the current ones."""
 
     roles: RoleCodes
 
 
 class UserPasswordUpdate(BaseRequest):
-    """A new password for somebody, encrypted as at login."""
+    """A new password for a user, encrypted as for the login."""
 
     password: Ciphertext
     kid: KeyId
 
 
 class PasswordChange(BaseRequest):
-    """A new password for oneself; both are encrypted as at login, with a challenge each."""
+    """A change of the own password; both passwords are encrypted as for the login, each with its own challenge."""
 
     old_password: Ciphertext
     new_password: Ciphertext
@@ -68,7 +68,7 @@ class PasswordChange(BaseRequest):
 
 
 class UserQuery(PageQuery):
-    """Which users."""
+    """Filters of the user list."""
 
     sort: Annotated[SafeStr, SortBy("create_time", "update_time", "name", "username", "email", "status")] = ""
     keyword: Annotated[SafeStr, SearchIn("name", "username", "email")] = ""
@@ -79,7 +79,7 @@ class UserQuery(PageQuery):
 
 
 class UserResponse(BaseResponse):
-    """A user, as administrators see them."""
+    """A user."""
 
     name: str
     email: str

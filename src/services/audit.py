@@ -22,10 +22,10 @@ BATCH = 500
 
 
 class AuditService:
-    """Records who did what, and shows it.
+    """Writes and lists the audit log.
 
-    A success is a row of the outbox in the transaction of what it tells of; the relay carries it to MongoDB. So an
-    outage of MongoDB delays the log, and nothing that was committed goes unrecorded.
+    A success is written to the outbox in the transaction of the request; the relay then moves it to MongoDB. So every
+    committed change has an entry, and an outage of MongoDB only delays the log.
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -33,7 +33,7 @@ class AuditService:
         self.entries = AuditCRUD(resources.documents)
 
     def record_on_commit(self, uow: UnitOfWork, entry: AuditEntry, status: int) -> None:
-        """Write the entry with the transaction, if it commits."""
+        """Write the entry as part of the transaction, just before it commits."""
 
         async def write() -> None:
             await OutboxCRUD(uow.session).put(TOPIC, entry.outcome(status))
@@ -41,9 +41,9 @@ class AuditService:
         uow.before_commit(write)
 
     async def record_failure(self, entry: AuditEntry, error: BaseException) -> None:
-        """Write what was tried in vain, in a transaction of its own."""
+        """Write the entry of a failed request, in a separate transaction."""
         known = error if isinstance(error, AppError) else as_unavailable(error) or AppError()
-        # What anybody can cause without end must not fill the log: the access log has it.
+        # Anybody can cause these without limit, so they are only in the access log.
         if known.status == TooManyRequestsError.status or (entry.actor_id is None and not entry.record_anonymous):
             return
         try:
@@ -55,11 +55,11 @@ class AuditService:
             log.warning("audit_lost", action=entry.action, actor_id=str(entry.actor_id), error=known.error)
 
     async def set_retention(self) -> None:
-        """Let MongoDB forget entries after `AUDIT_RETENTION_DAYS`; part of a deployment."""
+        """Have MongoDB delete entries after `AUDIT_RETENTION_DAYS`; called by `initdb`."""
         await self.entries.set_retention(timedelta(days=self.resources.settings.app.audit_retention_days))
 
     async def relay(self, uow: UnitOfWork) -> int:
-        """Carry waiting entries to MongoDB; returns how many. Whatever goes wrong, the rows stay until it worked."""
+        """Move entries from the outbox to MongoDB, and return their number. On an error they stay in the outbox."""
         outbox = OutboxCRUD(uow.session)
         messages = await outbox.take(TOPIC, BATCH)
         if messages:
@@ -68,7 +68,7 @@ class AuditService:
         return len(messages)
 
     async def cursor(self, query: CursorRequest) -> tuple[Sequence[AuditLog], str | None]:
-        """Entries after the query's cursor, and the cursor of those that follow."""
+        """The entries after the query's cursor, and the next cursor."""
         return await self.entries.cursor(query)
 
 

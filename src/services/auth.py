@@ -23,12 +23,12 @@ from src.utils.text import is_storable
 log = structlog.get_logger(__name__)
 
 Verify = Callable[[str], Awaitable[str | None]]
-"""Checks a password against a hash: None unless it fits, then a hash to store instead of an old one, or nothing."""
+"""Verifies a password against a hash, with the result of `PasswordService.verify`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """What a client encrypts its password with, and for how many seconds the challenge serves."""
+    """The key and the challenge to encrypt a password with; the challenge expires in `expires_in` seconds."""
 
     kid: str
     public_key: str
@@ -37,7 +37,7 @@ class PublicKey:
 
 
 class AuthService:
-    """Lets users in who prove that they know their password, and lets them change it."""
+    """Login with a password, and change of the own password."""
 
     def __init__(self, uow: UnitOfWork, resources: Resources, client: Client) -> None:
         self.uow = uow
@@ -49,23 +49,23 @@ class AuthService:
         self.challenges = ChallengeService(resources.settings.auth, resources.redis)
 
     def public_key(self) -> PublicKey:
-        """The present public key, with a fresh challenge."""
+        """The current public key, with a new challenge."""
         credentials = self.resources.credentials
         challenge = self.challenges.issue(int(time.time()))
         return PublicKey(credentials.kid, credentials.public_pem, challenge, self.challenges.lifetime_seconds)
 
     async def login(self, username: str, ciphertext: str, kid: str, entry: AuditEntry) -> TokenPair:
-        """Start a session for the right password, encrypted with a challenge that was never used.
+        """Start a session for a user with the right password, encrypted with an unused challenge.
 
         Raises:
-            UnauthorizedError: Whatever is wrong: the answer, and the time that it takes, are the same.
-            TooManyRequestsError: Too many failures of this account or from this address.
+            UnauthorizedError: Anything is wrong. The error, and the time until it is raised, do not reveal what.
+            TooManyRequestsError: Too many failed logins of this account or from this address.
         """
         await self.resources.throttle.admit(username, self.client.address)
         return await self._login(username, partial(self.passwords.verify, ciphertext, kid), entry)
 
     async def login_with_password(self, username: str, password: str, entry: AuditEntry) -> TokenPair:
-        """The same for a password that was sent as it is.
+        """`login` with a plain-text password.
 
         Raises:
             UnauthorizedError: As for `login`.
@@ -76,36 +76,36 @@ class AuthService:
 
     async def _login(self, username: str, verify: Verify, entry: AuditEntry) -> TokenPair:
         entry.record_anonymous = True
-        # A connection of its own: hashing takes long, and must not keep one from others meanwhile.
-        user = None
+        account = None
         if is_storable(username):
+            # Not the unit of work's connection, which would stay checked out while the password is hashed.
             async with self.resources.read_connection() as connection:
-                user = await LoginCRUD(connection).find(username)
-        if user is not None:
-            entry.details["username"] = username  # a name that nobody has may be a password in the wrong field
-        # It takes equally long without a user.
-        replacement = await verify(dummy_hash() if user is None else user.password_hash)
-        if user is None or replacement is None or not user.status:
+                account = await LoginCRUD(connection).find(username)
+        if account is not None:
+            entry.details["username"] = username  # an unknown name may be a password typed into the wrong field
+        # Hash without an account too, so that it takes equally long.
+        new_hash = await verify(dummy_hash() if account is None else account.password_hash)
+        if account is None or new_hash is None or not account.status:
             await self.resources.throttle.failed(self.client.address)
-            log.info("login_failed", user_id=user and str(user.id), address=self.client.address)
+            log.info("login_failed", user_id=account and str(account.id), address=self.client.address)
             raise UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
-        if replacement:
-            (await self.users.get(user.id)).password_hash = replacement
-        entry.actor_id = user.id
-        log.info("login", user_id=str(user.id), address=self.client.address)
-        # Together, so that both leave in one round trip.
+        if new_hash:
+            (await self.users.get(account.id)).password_hash = new_hash
+        entry.actor_id = account.id
+        log.info("login", user_id=str(account.id), address=self.client.address)
+        # Concurrently, so that both are sent to Redis in one round trip.
         _, pair = await asyncio.gather(
-            self.resources.throttle.succeeded(username), self.sessions.start(user.id, self.client)
+            self.resources.throttle.succeeded(username), self.sessions.start(account.id, self.client)
         )
         return pair
 
     async def change_password(self, claims: AccessClaims, old: str, new: str, kid: str) -> None:
-        """Set a new password for oneself, and end one's other sessions.
+        """Change the caller's password, and end their other sessions.
 
         Raises:
-            BadRequestError: The old password is wrong, or one of the two cannot be opened.
+            BadRequestError: The old password is wrong, or one of the two cannot be decrypted.
             InvalidInputError: The new password is too weak.
-            TooManyRequestsError: Too many wrong tries.
+            TooManyRequestsError: The old password was wrong too often.
         """
         user = await self.users.get(claims.user_id)
         await self.resources.throttle.admit(user.username, self.client.address)

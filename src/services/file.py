@@ -17,7 +17,7 @@ from src.utils.filename import attachment
 
 
 class FileService:
-    """Complete files: each is its owner's, and administrators see all."""
+    """Uploaded files; users see their own, administrators see all."""
 
     def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
         self.uow = uow
@@ -27,24 +27,24 @@ class FileService:
         self.files = FileCRUD(uow.session)
 
     async def page(self, query: PageRequest, actor: Actor) -> tuple[Sequence[FileSummary], int | None]:
-        """One page of the actor's files; of all, for an administrator."""
-        mine = {"owner_id": actor.owner_filter} if actor.owner_filter else {}
-        return await self.files.project(FileSummary).page(query, {"status": FileStatus.READY, **mine})
+        """One page of the files that the actor may see."""
+        owned = {"owner_id": actor.owner_filter} if actor.owner_filter else {}
+        return await self.files.project(FileSummary).page(query, {"status": FileStatus.READY, **owned})
 
     async def get(self, file_id: UUID, actor: Actor) -> File:
-        """A complete file. Its transaction is over at once, so that none waits for the content.
+        """A ready file, read in a separate transaction so that none stays open while the content is sent.
 
         Raises:
-            NotFoundError: There is none, or it is somebody else's.
+            NotFoundError: The file does not exist, is not ready, or has another owner.
         """
         async with self.resources.unit_of_work() as uow:
-            file = await FileCRUD(uow.session).get_of(file_id, actor.owner_filter)
+            file = await FileCRUD(uow.session).get_owned(file_id, actor.owner_filter)
         if file.status != FileStatus.READY:
             raise self.files.not_found()
         return file
 
     async def download_url(self, file: File) -> str:
-        """A URL by which a browser saves the file, for a while."""
+        """A signed URL from which a browser downloads the file; it expires after `FILE_DOWNLOAD_SECONDS`."""
         return await self.storage.sign_download(
             file.key,
             disposition=attachment(file.filename),
@@ -53,10 +53,10 @@ class FileService:
         )
 
     async def open(self, file: File, offset: int, length: int) -> AsyncGenerator[bytes, None]:
-        """Part of the content, in chunks; close it to free its connection before the end.
+        """A range of the content, in chunks. Close the generator to release its connection early.
 
         Raises:
-            NotFoundError: The storage has lost it.
+            NotFoundError: The content is missing in the storage.
         """
         try:
             return await self.storage.open(file.key, offset, length)
@@ -64,12 +64,12 @@ class FileService:
             raise NotFoundError("The content is missing.", error="file.content_missing") from error
 
     async def delete(self, file_id: UUID, actor: Actor) -> None:
-        """Remove a file, or cancel its upload. Its content goes after the commit; by the sweep, where that fails.
+        """Delete a file, or cancel its upload. The content is deleted after the commit; if that fails, by the sweep.
 
         Raises:
-            NotFoundError: There is none, or it is somebody else's.
+            NotFoundError: The file does not exist, or has another owner.
         """
-        file = await self.files.get_of(file_id, actor.owner_filter)
+        file = await self.files.get_owned(file_id, actor.owner_filter)
         await self.files.update(file, {"status": FileStatus.DELETED})
-        if file.claimed_until <= utc_now():  # else it is left to the sweep, which waits for whoever completes it
-            self.uow.after_commit("remove file", lambda: FileSweep(self.uow, self.resources).remove([file]))
+        if file.claimed_until <= utc_now():  # otherwise it is being completed; the sweep waits for that
+            self.uow.after_commit("delete file", lambda: FileSweep(self.uow, self.resources).remove([file]))

@@ -18,9 +18,9 @@ T = TypeVar("T", StoredObject, OpenUpload)
 
 
 class FileReconciliation:
-    """Compares the table with the storage, where they can part: by a crash, or by a backup of one of them.
+    """Repairs differences between the table and the storage, which a crash or a restored backup can leave.
 
-    Everything here may run twice, and at the same time. Rows are never deleted: contents can come back.
+    All methods are idempotent and safe to run concurrently. Rows are never deleted, because a content can be restored.
     """
 
     def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
@@ -29,42 +29,42 @@ class FileReconciliation:
         self.storage = resources.storage
 
     async def run(self, after: str = "") -> int:
-        """Compare the next 1,000 files, in the order of their ids, and leave the rest to a next task.
+        """Compare the next 1,000 files in the order of their ids, and enqueue a task for the rest.
 
         Args:
-            after: The id that the page before ended with; empty at the beginning.
+            after: The last id of the previous batch; empty for the first.
 
         Returns:
-            How many objects were removed and rows changed.
+            The number of deleted objects, aborted uploads and changed rows.
         """
-        strays = 0 if after else await self.abort_strays()
+        aborted = 0 if after else await self.abort_orphaned_uploads()
         differences, end = await self._compare(after)
         if end:
             self.uow.enqueue("files.reconcile", after=end)
-        return strays + differences
+        return aborted + differences
 
-    async def abort_strays(self) -> int:
-        """Abort old uploads that no pending file has, 1,000 at most; returns how many."""
+    async def abort_orphaned_uploads(self) -> int:
+        """Abort up to 1,000 old multipart uploads that belong to no pending file, and return their number."""
         old = {
             name: item for name, item in _by_id(await self.storage.uploads(PREFIX)).items() if self._is_old(item.begun)
         }
         async with self.resources.unit_of_work() as uow:
-            awaited = {"status": FileStatus.PENDING, "id__in": [UUID(name) for name in old]}
-            pending = {str(file.id) for file in await FileCRUD(uow.session).list(awaited)}
-        strays = [upload for name, upload in old.items() if name not in pending]
-        for upload in strays:
+            with_upload = {"status": FileStatus.PENDING, "id__in": [UUID(name) for name in old]}
+            pending = {str(file.id) for file in await FileCRUD(uow.session).list(with_upload)}
+        orphans = [upload for name, upload in old.items() if name not in pending]
+        for upload in orphans:
             await self.storage.abort_upload(upload.key, upload.id)
-        return len(strays)
+        return len(orphans)
 
     async def _compare(self, after: str) -> tuple[int, str]:
-        # The rows first: a content that was there by then is among the objects, too.
+        # Rows before objects: the content of each of these rows, if it exists, is among the objects.
         async with self.resources.unit_of_work() as uow:
-            beyond = {"id__gt": UUID(after)} if after else {}
-            rows = await FileCRUD(uow.session).list(beyond, order=("id",), limit=BATCH)
+            where = {"id__gt": UUID(after)} if after else {}
+            rows = await FileCRUD(uow.session).list(where, order=("id",), limit=BATCH)
         objects = await self.storage.objects(PREFIX, f"{PREFIX}{after}" if after else "")
         states = {str(row.id): row.status for row in rows}
         stored = _by_id(objects)
-        # A full list says nothing of what lies beyond its end.
+        # Nothing is known beyond the end of a full page: compare only up to the lower of the two ends.
         end = min(
             (max(ids) for ids, page in ((states, rows), (stored, objects)) if ids and len(page) >= BATCH), default=""
         )
@@ -75,24 +75,24 @@ class FileReconciliation:
             await self.storage.remove(stored[name].key)
         missing = {name for name in ids - stored.keys() if states[name] == FileStatus.READY}
         lost = [name for name in missing if await self.storage.find(f"{PREFIX}{name}") is None]
-        found = [name for name in ids & stored.keys() if states.get(name) == FileStatus.LOST]
+        restored = [name for name in ids & stored.keys() if states.get(name) == FileStatus.LOST]
         if lost:
             log.error("file_contents_lost", count=len(lost), first=min(lost))
-        changed = await self._turn(lost, FileStatus.READY, FileStatus.LOST)
-        changed += await self._turn(found, FileStatus.LOST, FileStatus.READY)
+        changed = await self._change_status(lost, FileStatus.READY, FileStatus.LOST)
+        changed += await self._change_status(restored, FileStatus.LOST, FileStatus.READY)
         return len(orphans) + changed, end
 
-    async def _turn(self, names: Iterable[str], status: FileStatus, into: FileStatus) -> int:
-        where = {"id__in": [UUID(name) for name in names], "status": status}
+    async def _change_status(self, names: Iterable[str], old: FileStatus, new: FileStatus) -> int:
+        where = {"id__in": [UUID(name) for name in names], "status": old}
         async with self.resources.unit_of_work() as uow:
-            return await FileCRUD(uow.session).update_many(where, {"status": into})
+            return await FileCRUD(uow.session).update_many(where, {"status": new})
 
-    def _is_old(self, moment: datetime) -> bool:
-        return moment <= utc_now() - timedelta(seconds=self.resources.settings.files.orphan_seconds)
+    def _is_old(self, time: datetime) -> bool:
+        return time <= utc_now() - timedelta(seconds=self.resources.settings.files.orphan_seconds)
 
 
 def _by_id(items: Sequence[T]) -> dict[str, T]:
-    """By the id that each has in its key; another key is none of ours."""
+    """The items by the file id in their key; items with any other key are ignored."""
     return {name: item for item in items if _is_id(name := item.key.removeprefix(PREFIX))}
 
 

@@ -13,13 +13,13 @@ from src.utils.date import utc_now
 
 log = structlog.get_logger(__name__)
 
-SWEPT_AT_ONCE = 200
-# What the storage refuses to remove is left alone for so long, and does not stand in the way of others.
-PAUSE = timedelta(hours=1)
+BATCH = 200
+# When a file that the storage refused to delete is tried again; until then it does not block the others.
+RETRY_AFTER = timedelta(hours=1)
 
 
 class FileSweep:
-    """Removes what is over: rows and their contents. Everything here may run twice, and at the same time."""
+    """Deletes files with their contents. All methods are idempotent and safe to run concurrently."""
 
     def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
         self.uow = uow
@@ -27,51 +27,51 @@ class FileSweep:
         self.storage = resources.storage
 
     async def sweep(self) -> int:
-        """Remove expired uploads and deleted files, 200 at most; returns how many. More are left to a next task."""
+        """Delete up to 200 expired uploads and deleted files; returns how many. Enqueues a task if there are more."""
         now = utc_now()
         async with self.resources.unit_of_work() as uow:
             files = FileCRUD(uow.session)
-            await files.mark_expired_deleted(now, SWEPT_AT_ONCE)
-            condemned = {"status": FileStatus.DELETED, "claimed_until__lte": now}
-            rows = await files.list(condemned, order=("expires_at",), limit=SWEPT_AT_ONCE)
+            await files.mark_expired_deleted(now, BATCH)
+            due = {"status": FileStatus.DELETED, "claimed_until__lte": now}
+            rows = await files.list(due, order=("expires_at",), limit=BATCH)
         removed = await self.remove(rows)
-        if removed == SWEPT_AT_ONCE:
+        if removed == BATCH:
             self.uow.enqueue("files.sweep")
         return removed
 
     async def discard(self, file: File) -> None:
-        """Delete a file whose content was refused."""
+        """Delete a pending file whose content failed the checks."""
         async with self.resources.unit_of_work() as uow:
-            refused = {"id": file.id, "status": FileStatus.PENDING}
-            await FileCRUD(uow.session).update_many(refused, {"status": FileStatus.DELETED, "claimed_until": utc_now()})
-            uow.after_commit("remove file", lambda: self.remove([file]))
+            pending = {"id": file.id, "status": FileStatus.PENDING}
+            await FileCRUD(uow.session).update_many(pending, {"status": FileStatus.DELETED, "claimed_until": utc_now()})
+            uow.after_commit("delete file", lambda: self.remove([file]))
 
     async def remove(self, files: Sequence[File]) -> int:
-        """Remove the contents of deleted files, and then their rows; returns how many.
+        """Delete the contents of files that are marked as deleted, then their rows; returns the number of files.
 
         Raises:
-            ServiceUnavailableError: The storage is away, or what `as_unavailable` makes one of; the rest stays.
+            Exception: The storage is unavailable (see `as_unavailable`); the other files are left for the next sweep.
         """
-        gone: list[UUID] = []
+        removed: list[UUID] = []
         refused: list[UUID] = []
         try:
             for file in files:
-                (gone if await self._removed(file) else refused).append(file.id)
+                (removed if await self._remove_content(file) else refused).append(file.id)
         finally:
             async with self.resources.unit_of_work() as uow:
                 rows = FileCRUD(uow.session)
-                await rows.delete_many({"id__in": gone, "status": FileStatus.DELETED})
-                await rows.update_many({"id__in": refused}, {"claimed_until": utc_now() + PAUSE})
-        return len(gone)
+                await rows.delete_many({"id__in": removed, "status": FileStatus.DELETED})
+                await rows.update_many({"id__in": refused}, {"claimed_until": utc_now() + RETRY_AFTER})
+        return len(removed)
 
-    async def _removed(self, file: File) -> bool:
+    async def _remove_content(self, file: File) -> bool:
         try:
             await self.storage.abort_upload(file.key, file.upload_id)
             await self.storage.remove(file.key)
         except Exception as error:
             if as_unavailable(error) is not None:
                 raise
-            # The server refuses this one, such as by a retention lock: the others are not kept waiting for it.
+            # The storage refuses to delete this one, for example because of a retention lock; continue with the others.
             log.exception("file_not_removed", file_id=str(file.id))
             return False
         return True

@@ -13,14 +13,14 @@ NEWEST = 100
 
 
 class NoticeService:
-    """Publishes notices, shows and changes them, and lets them expire."""
+    """Publishes, lists, changes and expires notices."""
 
     def __init__(self, uow: UnitOfWork) -> None:
         self.uow = uow
         self.notices = NoticeCRUD(uow.session)
 
     async def publish(self, data: NoticeCreate, author_id: UUID | None = None) -> Notice:
-        """Store a notice; its announcement leaves once the transaction commits.
+        """Store a notice; it is announced after the commit.
 
         Raises:
             InvalidInputError: `expiresAt` is not in the future.
@@ -33,13 +33,13 @@ class NoticeService:
     async def update(
         self, notice_id: UUID, data: NoticeUpdate, author_id: UUID | None = None, *, version: int | None = None
     ) -> Notice:
-        """Change what is given, if it still has the version that the author has seen; a new end publishes it again.
+        """Partially update a notice; a new `expiresAt` publishes it again.
 
         Raises:
-            NotFoundError: There is no such notice.
+            NotFoundError: The notice does not exist.
             InvalidInputError: `expiresAt` is not in the future.
-            PreconditionFailedError: The notice has another version.
-            ConflictError: Somebody else changed it at the same moment.
+            PreconditionFailedError: The notice has another version than `version`.
+            ConflictError: The notice was changed at the same time.
         """
         changes = data.changed_fields()
         if data.expires_at is not None:
@@ -52,31 +52,31 @@ class NoticeService:
         """One notice, published or expired.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: It does not exist.
         """
         return await self.notices.get(notice_id)
 
     async def newest(self) -> Sequence[Notice]:
-        """The newest published notices, 100 at most."""
+        """The newest published notices, at most 100."""
         return await self.notices.newest(NEWEST)
 
     async def announce(self, notice_id: UUID) -> None:
-        """Tell everyone online, once the transaction commits.
+        """Emit the notice to every connected client after the commit.
 
         Raises:
-            NotFoundError: There is no such notice.
+            NotFoundError: The notice does not exist.
         """
         notice = await self.notices.get(notice_id)
         self.uow.emit("notice.published", NoticeResponse.model_validate(notice))
 
     async def expire(self) -> int:
-        """Expire what is due; returns how many there were."""
+        """Mark notices that are past their expiry, and return their number."""
         return await self.notices.expire(utc_now())
 
     def _notices_by(self, author_id: UUID | None) -> NoticeCRUD:
         return NoticeCRUD(self.uow.session, author_id)
 
 
-def _check_expiry(moment: datetime) -> None:
-    if moment <= utc_now():
-        raise InvalidInputError("expiresAt", "A notice must expire in the future.")
+def _check_expiry(expires_at: datetime) -> None:
+    if expires_at <= utc_now():
+        raise InvalidInputError("expiresAt", "Must be in the future.")

@@ -9,36 +9,37 @@ from src.utils.password_policy import weakness
 
 
 class PasswordService:
-    """Opens encrypted passwords, and makes hashes of those that may be set."""
+    """Decrypts, verifies and hashes passwords."""
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
         self.challenges = ChallengeService(resources.settings.auth, resources.redis)
 
-    async def open(self, ciphertext: str, kid: str) -> str | None:
-        """The password inside; None when it was not encrypted for us, or its challenge is spent or too old."""
+    async def decrypt(self, ciphertext: str, kid: str) -> str | None:
+        """The decrypted password; None if the key is unknown, or the challenge was used or has expired."""
         credential = await self.resources.hashing.run(self.resources.credentials.open, ciphertext, kid)
-        if credential is None or not await self.challenges.spend(credential.challenge, int(time.time())):
+        if credential is None or not await self.challenges.redeem(credential.challenge, int(time.time())):
             return None
         return credential.password
 
     async def verify(self, ciphertext: str, kid: str, hashed: str) -> str | None:
-        """Whether the password inside fits: None unless it does, then a hash to store instead, or nothing.
+        """Verify an encrypted password; takes equally long whatever is wrong with the ciphertext.
 
-        It takes equally long whatever is wrong with the ciphertext.
+        Returns:
+            None if the password is wrong. Otherwise a new hash to store if the old one is outdated, else "".
         """
-        open_and_verify = self._open_and_verify
-        credential, replacement = await self.resources.hashing.run(open_and_verify, ciphertext, kid, hashed)
-        if credential is None or not await self.challenges.spend(credential.challenge, int(time.time())):
+        decrypt_and_verify = self._decrypt_and_verify
+        credential, new_hash = await self.resources.hashing.run(decrypt_and_verify, ciphertext, kid, hashed)
+        if credential is None or not await self.challenges.redeem(credential.challenge, int(time.time())):
             return None
-        return replacement
+        return new_hash
 
     async def verify_plain(self, password: str, hashed: str) -> str | None:
-        """The same for a password that was sent as it is."""
+        """`verify` with a plain-text password."""
         return await self.resources.hashing.run(_verify, password, hashed)
 
-    def _open_and_verify(self, ciphertext: str, kid: str, hashed: str) -> tuple[Credential | None, str | None]:
-        """Both in one turn of a thread."""
+    def _decrypt_and_verify(self, ciphertext: str, kid: str, hashed: str) -> tuple[Credential | None, str | None]:
+        """Both in one call, so that a thread is waited for only once."""
         credential = self.resources.credentials.open(ciphertext, kid)
         return credential, _verify("" if credential is None else credential.password, hashed)
 
@@ -47,16 +48,19 @@ class PasswordService:
 
         Args:
             field: The name of the input, for the error.
-            ciphertext: As the client sent it.
-            kid: As the client sent it.
+            ciphertext: The encrypted password, as the client sent it.
+            kid: The id of the key that it was encrypted with, as the client sent it.
 
         Raises:
-            BadRequestError: The ciphertext cannot be opened.
+            BadRequestError: The ciphertext cannot be decrypted.
             InvalidInputError: The password is too weak.
         """
-        password = await self.open(ciphertext, kid)
+        password = await self.decrypt(ciphertext, kid)
         if password is None:
-            raise BadRequestError("The password was not encrypted with a fresh challenge.", error="auth.bad_ciphertext")
+            raise BadRequestError(
+                "The password was not encrypted with the current key and an unused challenge.",
+                error="auth.bad_ciphertext",
+            )
         reason = weakness(password)
         if reason is not None:
             raise InvalidInputError(field, f"The password {reason}.")
@@ -64,5 +68,5 @@ class PasswordService:
 
 
 def _verify(password: str, hashed: str) -> str | None:
-    fits, replacement = verify_password(password, hashed)
-    return replacement or "" if fits else None
+    is_right, new_hash = verify_password(password, hashed)
+    return new_hash or "" if is_right else None

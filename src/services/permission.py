@@ -9,14 +9,14 @@ from src.crud.user import UserCRUD
 
 
 class PermissionService:
-    """Decides whether a user may do something: from the cache, and from SQL when the cache does not know."""
+    """Decides what users may do: by the cache in Redis, and by SQL where the cache has no answer."""
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
         self.cache = PermissionCRUD(resources.redis, resources.redis_batch)
 
     async def require(self, user_id: UUID, session_id: str, code: str) -> None:
-        """Let the caller pass, in one round trip to Redis when the cache is warm.
+        """Check that the session is alive and the user holds the code: one Redis round trip if the cache is warm.
 
         Raises:
             UnauthorizedError: The session has ended.
@@ -24,47 +24,47 @@ class PermissionService:
         """
         verdict = await self.cache.check(user_id, session_id, code)
         if isinstance(verdict, str):
-            codes = await self._refill(user_id, verdict)
+            codes = await self._fill_cache(user_id, version=verdict)
             verdict = Verdict.GRANTED if code in codes or ALL_CODES in codes else Verdict.DENIED
         if verdict is Verdict.ENDED:
             raise UnauthorizedError
         if verdict is Verdict.DENIED:
             raise PermissionDeniedError
 
-    async def _refill(self, user_id: UUID, stamp: str) -> AbstractSet[str]:
-        return await self.resources.single_flight.do(
-            ("permissions", user_id, stamp), lambda: self._fill(user_id, stamp)
-        )
+    async def _fill_cache(self, user_id: UUID, version: str) -> AbstractSet[str]:
+        """The user's codes by SQL, cached under the version; concurrent requests share one query."""
 
-    async def _fill(self, user_id: UUID, stamp: str) -> AbstractSet[str]:
-        codes = await self.codes_of(user_id)
-        await self.cache.fill(user_id, stamp, codes, self.resources.settings.auth.permission_cache_seconds)
-        return codes
+        async def fill() -> AbstractSet[str]:
+            codes = await self.codes_of(user_id)
+            await self.cache.store(user_id, version, codes, self.resources.settings.auth.permission_cache_seconds)
+            return codes
+
+        return await self.resources.single_flight.do(("permissions", user_id, version), fill)
 
     def invalidate_user(self, uow: UnitOfWork, user_id: UUID) -> None:
-        """The transaction changes what this user may do: invalidate the cache with its commit."""
-        self._outdate(uow, user_id)
+        """Invalidate the user's cached permissions when the transaction commits."""
+        self._invalidate_on_commit(uow, user_id)
 
     def invalidate_all(self, uow: UnitOfWork) -> None:
-        """The transaction changes what a role gives: invalidate everybody's cache with its commit."""
-        self._outdate(uow, None)
+        """Invalidate everybody's cached permissions when the transaction commits."""
+        self._invalidate_on_commit(uow, None)
 
-    def _outdate(self, uow: UnitOfWork, user_id: UUID | None) -> None:
+    def _invalidate_on_commit(self, uow: UnitOfWork, user_id: UUID | None) -> None:
         marks: list[str] = []
 
-        async def begin_invalidation() -> None:
+        async def begin() -> None:
             marks.append(await self.cache.begin_invalidation(user_id))
 
-        async def commit_invalidation() -> None:
+        async def commit() -> None:
             await self.cache.commit_invalidation(marks[0], user_id)
 
-        uow.before_commit(begin_invalidation)
-        uow.after_commit("commit_invalidation permissions", commit_invalidation)
+        uow.before_commit(begin)
+        uow.after_commit("invalidate permissions", commit)
 
     async def codes_of(self, user_id: UUID) -> AbstractSet[str]:
-        """The codes that the user holds now, by SQL.
+        """The permission codes that the user holds, by SQL.
 
-        Administrators hold `*`. Disabled users hold nothing, and so do those who have to change their password first.
+        Administrators hold `*`. Disabled users, and users who have to change their password first, hold nothing.
         """
         async with self.resources.sessions() as session:
             users = UserCRUD(session)

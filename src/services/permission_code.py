@@ -9,29 +9,29 @@ from src.crud.permission_code import PermissionCodeCRUD
 from src.models.permission_code import PermissionCode
 from src.schemas.permission_code import PermissionCodeResponse
 
-ROUTES = TypeAdapter(list[PermissionCodeResponse])
+CODES = TypeAdapter(list[PermissionCodeResponse])
 TAG = "routes"
-KEPT_SECONDS = 3600
+CACHE_SECONDS = 3600
 
 
 class PermissionCodeService:
-    """Keeps the registry of grantable routes and events equal to the code, and shows it."""
+    """Lists the permission codes of routes and events, and keeps their table in line with the code."""
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
 
     @property
     def cache(self) -> Cache:
-        """Where the list is kept: it changes with releases alone."""
+        """Caches the list, which only changes with a release."""
         return self.resources.cache
 
-    @cached("routes", ROUTES, seconds=KEPT_SECONDS, tags=[TAG])
+    @cached("routes", CODES, seconds=CACHE_SECONDS, tags=[TAG])
     async def all(self) -> list[PermissionCodeResponse]:
-        """Every grantable code, by path."""
+        """Every permission code."""
         async with self.resources.sessions() as session:
-            return [PermissionCodeResponse.model_validate(route) for route in await PermissionCodeCRUD(session).list()]
+            return [PermissionCodeResponse.model_validate(row) for row in await PermissionCodeCRUD(session).list()]
 
-    async def register(self, uow: UnitOfWork, routes: Sequence[PermissionCode]) -> None:
-        """Store what the running program offers, and forget what it no longer does."""
-        await PermissionCodeCRUD(uow.session).replace(routes)
+    async def register(self, uow: UnitOfWork, codes: Sequence[PermissionCode]) -> None:
+        """Store the codes of the running application, and delete all others."""
+        await PermissionCodeCRUD(uow.session).replace(codes)
         uow.after_commit("invalidate routes", lambda: self.cache.invalidate(TAG))

@@ -8,7 +8,7 @@ from src.models.user import User
 
 @dataclass(frozen=True, slots=True)
 class RoleVerdict:
-    """What one role has to say."""
+    """Whether one of the user's roles grants the permission."""
 
     code: str
     name: str
@@ -28,16 +28,16 @@ class Explanation:
 
 
 class PermissionExplanationService:
-    """Says which role decides, from the same rows that the decision is made of."""
+    """Explains permission decisions, from the same rows that they are based on."""
 
     def __init__(self, uow: UnitOfWork) -> None:
         self.users = UserCRUD(uow.session)
 
     async def explain(self, user_id: UUID, permission: str) -> Explanation:
-        """Why the user may, or may not.
+        """Whether the user holds the permission, and why.
 
         Raises:
-            NotFoundError: There is no such user.
+            NotFoundError: The user does not exist.
         """
         user = await self.users.get(user_id)
         roles = await self.users.roles(user_id)
@@ -53,7 +53,7 @@ def _decide(user: User, granting: RoleVerdict | None, verdicts: list[RoleVerdict
     if not user.status:
         return False, "The user is disabled."
     if user.must_change_password:
-        return False, "The user has to change the password first."
+        return False, "The user has to change their password first."
     if user.is_admin:
         return True, "Administrators hold every permission."
     if granting is not None:

@@ -6,16 +6,16 @@ from src.crud.profile import Profile, ProfileCRUD
 
 
 class ProfileService:
-    """Tells users about themselves."""
+    """The profile of the current user."""
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
 
     async def get(self, user_id: UUID) -> Profile:
-        """The user, with what their enabled roles add up to.
+        """The user, with the union of the permissions of their enabled roles.
 
         Raises:
-            UnauthorizedError: They do not exist any more, or are disabled.
+            UnauthorizedError: The user was deleted or disabled.
         """
         async with self.resources.read_connection() as connection:
             profile = await ProfileCRUD(connection).find(user_id)

@@ -14,7 +14,7 @@ from src.services.permission import PermissionService
 
 
 class RoleService:
-    """Keeps roles; every change bites on the next request of everybody who has the role."""
+    """Roles; a change takes effect on the next request of every user who has the role."""
 
     def __init__(self, uow: UnitOfWork, permissions: PermissionService) -> None:
         self.uow = uow
@@ -23,7 +23,7 @@ class RoleService:
         self.users = UserCRUD(uow.session)
 
     async def page(self, query: PageRequest) -> tuple[Sequence[RoleResponse], int | None]:
-        """One page of the roles, and how many there are, if the query asks."""
+        """One page of the roles, and the total if the query asks for it."""
         return await self.roles.project(RoleResponse).page(query)
 
     async def list(self) -> Sequence[RoleResponse]:
@@ -31,14 +31,14 @@ class RoleService:
         return await self.roles.project(RoleResponse).list()
 
     async def list_of(self, user_id: UUID) -> Sequence[Role]:
-        """The user's roles that count."""
+        """The user's enabled roles."""
         return await self.users.enabled_roles(user_id)
 
     async def get(self, role_id: UUID) -> Role:
         """One role.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: It does not exist.
         """
         return await self.roles.get(role_id)
 
@@ -46,27 +46,27 @@ class RoleService:
         """Add a role.
 
         Raises:
-            PermissionDeniedError: It holds a code that the actor does not.
-            ConflictError: The code is taken.
+            PermissionDeniedError: The role would grant a code that the actor does not hold.
+            ConflictError: Another role has this code.
         """
         actor.require_all(set(data.interface_permissions))
         if await self.roles.by_codes([data.code]):
-            raise ConflictError("There is a role with this code.", data={"code": data.code})
+            raise ConflictError("Another role has this code.", data={"code": data.code})
         return await self.roles.create(data.model_dump())
 
     async def update(self, role_id: UUID, data: RoleUpdate, actor: Actor, *, version: int | None = None) -> Role:
-        """Change what is given, unless the actor has seen another version; None stands for any.
+        """Partially update a role; `version` is the version that the change is based on, None for any.
 
         Raises:
-            NotFoundError: There is no such role.
+            NotFoundError: The role does not exist.
             InvalidInputError: The code would change.
-            PermissionDeniedError: The role would grant a code that it did not grant before and the actor does not hold.
-            PreconditionFailedError: It has another version.
-            ConflictError: Somebody else changed it at the same moment.
+            PermissionDeniedError: The role would newly grant a code that the actor does not hold.
+            PreconditionFailedError: The role has another version than `version`.
+            ConflictError: The role was changed at the same time.
         """
         role = await self.roles.get(role_id)
         if data.code not in (None, role.code):
-            raise InvalidInputError("code", "The code of a role never changes.")
+            raise InvalidInputError("code", "The code of a role cannot be changed.")
         before = set(role.interface_permissions) if role.status else set()
         await self.roles.update(role, data.changed_fields(), version=version)
         after = set(role.interface_permissions) if role.status else set()
@@ -77,10 +77,10 @@ class RoleService:
         return role
 
     async def delete(self, role_ids: Sequence[UUID]) -> None:
-        """Remove roles, from whoever has them too: all of the ids or none.
+        """Delete roles, also from the users who have them; all of the ids or none.
 
         Raises:
-            NotFoundError: With the ids that name no role, as `data`.
+            NotFoundError: With the ids that do not exist as `data`.
         """
         roles = await self.roles.by_ids(role_ids)
         missing = set(role_ids) - {role.id for role in roles}
@@ -92,5 +92,5 @@ class RoleService:
         self.permissions.invalidate_all(self.uow)
 
     async def _disconnect_holders(self, role_ids: Sequence[UUID]) -> None:
-        """What was taken from a role, its holders must not go on hearing: they connect again with what is left."""
+        """Disconnect the holders' sockets, so that they reconnect with their reduced permissions."""
         self.uow.disconnect(*[user_room(user_id) for user_id in await self.users.holders(role_ids)])

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Where a request comes from."""
+    """The client that a request comes from."""
 
     user_agent: str
     address: str
@@ -24,7 +24,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """What a login or a refresh hands out; lifetimes in seconds."""
+    """The tokens of a login or a refresh; lifetimes in seconds."""
 
     user_id: UUID
     access_token: str
@@ -34,7 +34,7 @@ class TokenPair:
 
 
 class SessionService:
-    """Login sessions: started by a login, continued by refreshes, ended by a logout or by time."""
+    """Login sessions: started by a login, extended by refreshes, ended by a logout or by expiry."""
 
     def __init__(self, resources: Resources) -> None:
         self.tokens = resources.tokens
@@ -43,7 +43,7 @@ class SessionService:
         self.events = resources.events
 
     async def start(self, user_id: UUID, client: Client) -> TokenPair:
-        """Begin a session for a user who has proven who they are."""
+        """Start a session for an authenticated user."""
         now = self.tokens.now()
         claims = RefreshClaims(user_id, new_id(), new_id(), now, now, self._expiry(now, now))
         pair = self._pair(claims, now)
@@ -54,12 +54,12 @@ class SessionService:
         return pair
 
     async def refresh(self, old: RefreshClaims, token: str, client: Client) -> TokenPair:
-        """Exchange a verified refresh token for the next pair, once.
+        """Exchange a verified refresh token for the next token pair; each token can be exchanged once.
 
-        The immediate predecessor gets the same successor again for a few seconds, so that a lost answer can be retried.
+        For a few seconds the same token yields the same pair again, so that a client that lost the response can retry.
 
         Raises:
-            UnauthorizedError: The token is spent (which ends its session), expired, or another client's.
+            UnauthorizedError: The token was used before (which ends its session), has expired, or is another client's.
         """
         now = self.tokens.now()
         new = self._successor(old, new_id(), now, self._expiry(now, old.session_started_at))
@@ -82,29 +82,29 @@ class SessionService:
         return self._pair(new, now)
 
     async def require(self, claims: AccessClaims) -> None:
-        """Check that nobody has ended the session.
+        """Check that the session is alive.
 
         Raises:
-            UnauthorizedError: Somebody has.
+            UnauthorizedError: It has ended.
         """
         if not await self.sessions.alive(claims.user_id, claims.session_id):
             raise UnauthorizedError
 
     async def require_client(self, claims: RefreshClaims, client: Client) -> None:
-        """Check that the session lives, and belongs to this client.
+        """Check that the session is alive, and was started by this client.
 
         Raises:
-            UnauthorizedError: It does not.
+            UnauthorizedError: It has ended, or was started by another client.
         """
         if not await self.sessions.belongs_to(claims.user_id, claims.session_id, client.user_agent):
             raise UnauthorizedError
 
     async def list(self, user_id: UUID) -> list[dict[str, Any]]:
-        """The user's live sessions, newest first."""
+        """The user's sessions that are alive, newest first."""
         return await self.sessions.list(user_id, self.tokens.now())
 
     async def end(self, user_id: UUID, session_id: str) -> bool:
-        """End one session, with its access and refresh tokens; False when there was none."""
+        """End one session, which invalidates its access and refresh tokens; False if it did not exist."""
         ended = await self.sessions.end(user_id, session_id)
         if ended:
             await self.events.disconnect(session_room(session_id))
@@ -112,14 +112,14 @@ class SessionService:
         return ended > 0
 
     async def end_all(self, user_id: UUID, *, spare: str = "") -> int:
-        """End all of the user's sessions, but for the one to spare; returns how many."""
+        """End all of the user's sessions except `spare`, and return their number."""
         ended = await self.sessions.end(user_id, spare=spare)
         await self.events.disconnect(user_room(user_id), spare=session_room(spare) if spare else None)
         log.info("sessions_ended", user_id=str(user_id), count=ended)
         return ended
 
     def end_on_commit(self, uow: UnitOfWork, user_id: UUID, *, spare: str = "") -> None:
-        """End the user's sessions with the transaction: before it commits, and once more those begun meanwhile."""
+        """End the user's sessions before the transaction commits, and after it those started in between."""
 
         async def end() -> None:
             await self.end_all(user_id, spare=spare)

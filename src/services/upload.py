@@ -21,7 +21,7 @@ from src.utils.uuid7 import uuid7
 
 
 class UploadService:
-    """Uploads: begun here, sent to the storage in signed parts, completed here once the content was checked."""
+    """Multipart uploads: clients PUT the parts directly to the storage; completing an upload checks the content."""
 
     def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
         self.uow = uow
@@ -30,33 +30,33 @@ class UploadService:
         self.settings = resources.settings.files
 
     async def begin(self, data: FileCreate, owner_id: UUID | None) -> UploadResponse:
-        """Note what is coming, and sign where to.
+        """Register a pending file, and sign the URLs of its parts.
 
         Raises:
-            InvalidInputError: Files of this type are not taken, or not of this size.
-            ConflictError: The owner has too many open uploads.
+            InvalidInputError: Files of this type are not allowed, or the file is too large.
+            ConflictError: The owner has too many pending uploads.
         """
         limit = self.settings.limit_of(data.content_type)
         if limit is None:
-            raise InvalidInputError("contentType", "Files of this type are not taken.")
+            raise InvalidInputError("contentType", "Files of this type are not allowed.")
         if data.size_bytes > limit:
-            raise InvalidInputError("sizeBytes", f"Files of this type have {limit} bytes at most.")
+            raise InvalidInputError("sizeBytes", f"Files of this type may have at most {limit} bytes.")
         async with self.resources.unit_of_work() as uow:
-            await self._refuse_too_many(FileCRUD(uow.session), owner_id)
+            await self._check_limit(FileCRUD(uow.session), owner_id)
         part_bytes = max(self.settings.part_bytes, -(-data.size_bytes // MAXIMUM_PARTS))
         full, rest = divmod(data.size_bytes, part_bytes)
         sizes = [part_bytes] * full + [rest] * bool(rest)
         expires = timedelta(seconds=self.settings.upload_seconds)
         file_id = uuid7()
         key = f"{PREFIX}{file_id}"
-        # The storage first, so that no connection to SQL waits for it; what is begun in vain is swept.
+        # The storage comes first, so that no SQL connection waits for it. If the rest fails, the upload is swept.
         upload_id = await self.storage.begin_upload(key)
         urls = await self.storage.sign_parts(key, upload_id, sizes, expires)
         row = {"id": file_id, "owner_id": owner_id, "upload_id": upload_id, "part_count": len(sizes)}
         files = FileCRUD(self.uow.session)
         if owner_id is not None:
             await files.lock_owner(owner_id)
-        await self._refuse_too_many(files, owner_id)  # again: others may have begun some since
+        await self._check_limit(files, owner_id)  # again, now that concurrent uploads are locked out
         await files.create({**data.model_dump(), **row, "expires_at": utc_now() + expires})
         parts = [PartResponse(part_number=number, url=url) for number, url in enumerate(urls, 1)]
         return UploadResponse(
@@ -64,54 +64,55 @@ class UploadService:
         )
 
     async def complete(self, file_id: UUID, parts: Sequence[UploadedPart], actor: Actor) -> File:
-        """Make the file of its parts, and check it; a file that fails is gone. Twice is once.
+        """Assemble the file from its parts and check the content; a file that fails is deleted. Idempotent.
 
-        No transaction is open meanwhile: the content is read once, which takes as long as it is large.
+        The content is read in full, which takes time: no transaction is open meanwhile.
 
         Raises:
-            NotFoundError: There is no such file, or it is somebody else's.
-            BadRequestError: Parts are missing, or not those that were sent.
-            ConflictError: The upload has expired, somebody else completes it, or the content is not what was announced.
+            NotFoundError: The file does not exist, or has another owner.
+            BadRequestError: Parts are missing, or do not match the uploaded ones.
+            ConflictError: The upload has expired, is being completed by another request, or the content does not match
+                what was declared.
         """
         async with self.resources.unit_of_work() as uow:
-            file = await FileCRUD(uow.session).get_of(file_id, actor.owner_filter)
+            file = await FileCRUD(uow.session).get_owned(file_id, actor.owner_filter)
         if file.status == FileStatus.READY:
             return file
         if file.expires_at <= utc_now():
             raise ConflictError("The upload has expired.", error="file.upload_expired")
         sent = sorted((Part(part.part_number, part.etag.strip('"')) for part in parts), key=lambda part: part.number)
         if [part.number for part in sent] != list(range(1, file.part_count + 1)):
-            raise BadRequestError("All parts are needed, each once.", error="file.wrong_parts")
-        async with UploadLease(self.resources, file).held() as claim:
+            raise BadRequestError("Every part must be listed exactly once.", error="file.wrong_parts")
+        async with UploadLease(self.resources, file).acquired() as lease:
             await self._assemble(file, sent)
             try:
-                checksum = await self._checked(file, claim)
+                checksum = await self._checked_checksum(file, lease)
             except ConflictError:
                 await FileSweep(self.uow, self.resources).discard(file)
                 raise
             async with self.resources.unit_of_work() as uow:
-                return await FileCRUD(uow.session).finish(file_id, checksum)
+                return await FileCRUD(uow.session).mark_ready(file_id, checksum)
 
-    async def _refuse_too_many(self, files: FileCRUD, owner_id: UUID | None) -> None:
+    async def _check_limit(self, files: FileCRUD, owner_id: UUID | None) -> None:
         limit = self.settings.open_uploads
         if owner_id is not None and await files.count_open(owner_id) >= limit:
             raise ConflictError(
-                f"No more than {limit} uploads may be open: complete or delete one.",
+                f"You have {limit} pending uploads, which is the limit: complete or delete one.",
                 error="file.too_many_uploads",
                 data={"limit": limit},
             )
 
     async def _assemble(self, file: File, parts: Sequence[Part]) -> None:
-        with suppress(NotFoundError):  # done before, by a request that did not get to its end
+        with suppress(NotFoundError):  # already assembled, by a request that was interrupted
             await self.storage.complete_upload(file.key, file.upload_id, parts)
 
-    async def _checked(self, file: File, claim: UploadLease) -> str:
-        """The checksum of the content, if it is what was announced."""
-        found = await self.storage.find(file.key)
-        if found is None:
-            raise ConflictError("The upload has ended.", error="file.upload_expired")
-        if found.size != file.size_bytes:
-            raise ConflictError("The content has another size.", error="file.size_mismatch")
+    async def _checked_checksum(self, file: File, lease: UploadLease) -> str:
+        """The checksum of the content, after checking that the content matches what was declared."""
+        stored = await self.storage.find(file.key)
+        if stored is None:
+            raise ConflictError("The uploaded content no longer exists.", error="file.upload_expired")
+        if stored.size != file.size_bytes:
+            raise ConflictError("The content does not have the declared size.", error="file.size_mismatch")
         hasher = hashlib.sha256()
         head = b""
         async with aclosing(await self.storage.open(file.key)) as chunks:
@@ -119,10 +120,10 @@ class UploadService:
                 if not head:
                     head = chunk
                     if contradicts(file.content_type, head):
-                        raise ConflictError("The content is of another type.", error="file.type_mismatch")
+                        raise ConflictError("The content does not have the declared type.", error="file.type_mismatch")
                 await asyncio.to_thread(hasher.update, chunk)
-                await claim.keep()
+                await lease.renew()
         checksum = hasher.hexdigest()
         if file.checksum_sha256 not in (None, checksum):
-            raise ConflictError("The content has another checksum.", error="file.checksum_mismatch")
+            raise ConflictError("The content does not have the declared checksum.", error="file.checksum_mismatch")
         return checksum

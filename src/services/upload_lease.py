@@ -13,9 +13,9 @@ LEASE = timedelta(minutes=1)
 
 
 class UploadLease:
-    """The right to complete a file, alone, for a minute at a time; no transaction stays open meanwhile.
+    """The exclusive right to complete an upload; a lock that needs no open transaction.
 
-    Whoever dies with it loses it within that minute.
+    It expires after a minute unless it is renewed, so a process that dies does not block the file.
     """
 
     def __init__(self, resources: Resources, file: File) -> None:
@@ -24,33 +24,33 @@ class UploadLease:
         self._until = file.claimed_until
 
     @asynccontextmanager
-    async def held(self) -> AsyncIterator[Self]:
-        """Hold the claim until the block ends.
+    async def acquired(self) -> AsyncIterator[Self]:
+        """Hold the lease until the block ends.
 
         Raises:
-            ConflictError: Somebody else holds it.
+            ConflictError: Another request holds it.
         """
-        if self._until > utc_now() or not await self._move(LEASE):
+        if self._until > utc_now() or not await self._extend(LEASE):
             raise ConflictError(
                 "The file is being completed.", error="file.being_completed", headers={"Retry-After": "1"}
             )
         try:
             yield self
         finally:
-            await self._move(timedelta())
+            await self._extend(timedelta())
 
-    async def keep(self) -> None:
-        """Go on holding it; to be called at least every half minute.
+    async def renew(self) -> None:
+        """Extend the lease if half of it has passed; call it at least every 30 seconds.
 
         Raises:
-            NotFoundError: It was lost: the file was deleted, or this process slept.
+            NotFoundError: The lease is lost: the file was deleted, or the lease expired.
         """
-        if self._until - utc_now() < LEASE / 2 and not await self._move(LEASE):
+        if self._until - utc_now() < LEASE / 2 and not await self._extend(LEASE):
             raise NotFoundError("File not found.")
 
-    async def _move(self, duration: timedelta) -> bool:
+    async def _extend(self, duration: timedelta) -> bool:
         until = utc_now() + duration
         async with self._resources.unit_of_work() as uow:
-            moved = await FileCRUD(uow.session).extend_lease(self._file_id, self._until, until)
+            extended = await FileCRUD(uow.session).extend_lease(self._file_id, self._until, until)
         self._until = until
-        return moved
+        return extended

@@ -11,20 +11,20 @@ from src.utils.password import hash_password
 
 
 class UserService:
-    """Answers questions about users, and lets people register."""
+    """Lists users, registers accounts, and creates the initial administrator."""
 
     def __init__(self, uow: UnitOfWork) -> None:
         self.users = UserCRUD(uow.session)
 
     async def page(self, query: PageRequest) -> tuple[Sequence[User], int | None]:
-        """One page of the users, and how many there are, if the query asks."""
+        """One page of the users, and the total if the query asks for it."""
         return await self.users.page(query)
 
     async def get(self, user_id: UUID) -> User:
         """One user.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: The user does not exist.
         """
         return await self.users.get(user_id)
 
@@ -33,17 +33,17 @@ class UserService:
         return await self.users.role_codes([user.id for user in users])
 
     async def register(self, data: RegisterRequest, passwords: PasswordService) -> User:
-        """Create an account for oneself, without any role.
+        """Create an account without roles, for the person who registers.
 
         Raises:
-            ConflictError: The name or the address is taken.
+            ConflictError: The username or the email address is taken.
             InvalidInputError: The password is too weak.
         """
         hashed = await passwords.hash_new("password", data.password, data.kid)
-        return await self.users.add(data.model_dump(exclude={"password", "kid"}) | {"password_hash": hashed})
+        return await self.users.create(data.model_dump(exclude={"password", "kid"}) | {"password_hash": hashed})
 
     async def create_initial_admin(self, password: str, *, must_change_password: bool) -> bool:
-        """Create `admin`, unless any administrator exists; says whether it did."""
+        """Create the user `admin` unless there is an administrator; returns whether it did."""
         return await self.users.create_unless_admin_exists(
             User(
                 name="Administrator",

@@ -16,10 +16,10 @@ from src.services.session import SessionService
 
 
 class UserAdminService:
-    """Rules over users; whatever is taken from one is gone on their next request.
+    """Administration of users; a change takes effect on the user's next request.
 
-    Every method but `create` raises `NotFoundError` for an unknown user, `PermissionDeniedError` for one who holds more
-    than the actor, and `ConflictError` where the last administrator would go.
+    Every method except `create` raises `NotFoundError` if the user does not exist, `PermissionDeniedError` if the user
+    holds more permissions than the actor, and `ConflictError` if no administrator would be left.
     """
 
     def __init__(
@@ -33,38 +33,37 @@ class UserAdminService:
         self.roles = RoleCRUD(uow.session)
 
     async def create(self, data: UserCreate, actor: Actor) -> User:
-        """Create an account for somebody.
+        """Create an account for another person.
 
         Raises:
-            PermissionDeniedError: The roles give more than the actor holds.
-            ConflictError: The name or the address is taken.
+            PermissionDeniedError: The roles grant permissions that the actor does not hold.
+            ConflictError: The username or the email address is taken.
             InvalidInputError: The password is too weak, or a role does not exist.
         """
-        roles = await self._grantable(data.roles, actor)
+        roles = await self._get_grantable(data.roles, actor)
         if data.is_admin:
             self._require_admin(actor)
         hashed = await self.passwords.hash_new("password", data.password, data.kid)
-        user = await self.users.add(data.model_dump(exclude={"password", "kid", "roles"}) | {"password_hash": hashed})
+        user = await self.users.create(
+            data.model_dump(exclude={"password", "kid", "roles"}) | {"password_hash": hashed}
+        )
         await self.users.replace_roles(user.id, [role.id for role in roles])
         return user
 
     async def update(self, user_id: UUID, data: UserUpdate, actor: Actor) -> User:
-        """Change what is given."""
-        user = await self._ruled(user_id, actor)
+        """Partially update a user."""
+        user = await self._get_manageable(user_id, actor)
         changes = data.changed_fields()
         if changes.get("is_admin", user.is_admin) != user.is_admin:
             self._require_admin(actor)
             await self._keep_an_admin(user)
             self.permissions.invalidate_user(self.uow, user.id)
             self.uow.disconnect(user_room(user.id))
-        for name, value in changes.items():
-            setattr(user, name, value)
-        await self.users.flush()
-        return user
+        return await self.users.update(user, changes)
 
     async def set_status(self, user_id: UUID, status: bool, actor: Actor) -> User:
-        """Enable or disable; disabling logs the user out everywhere."""
-        user = await self._ruled(user_id, actor)
+        """Enable or disable a user; disabling ends all of their sessions."""
+        user = await self._get_manageable(user_id, actor)
         if not status:
             await self._keep_an_admin(user)
             self.sessions.end_on_commit(self.uow, user.id)
@@ -76,37 +75,40 @@ class UserAdminService:
         """Give the user exactly these roles.
 
         Raises:
-            PermissionDeniedError: The roles give more than the actor holds.
+            PermissionDeniedError: The roles grant permissions that the actor does not hold.
             InvalidInputError: A role does not exist.
         """
-        user = await self._ruled(user_id, actor)
-        roles = await self._grantable(codes, actor)
+        user = await self._get_manageable(user_id, actor)
+        roles = await self._get_grantable(codes, actor)
         await self.users.replace_roles(user.id, [role.id for role in roles])
         self.permissions.invalidate_user(self.uow, user.id)
         self.uow.disconnect(user_room(user.id))
         return user
 
     async def set_password(self, user_id: UUID, ciphertext: str, kid: str, actor: Actor) -> User:
-        """Set somebody's password, and log them out everywhere.
+        """Set a user's password, and end all of their sessions.
 
         Raises:
             InvalidInputError: The password is too weak.
         """
-        user = await self._ruled(user_id, actor)
+        user = await self._get_manageable(user_id, actor)
         user.password_hash = await self.passwords.hash_new("password", ciphertext, kid)
         self.sessions.end_on_commit(self.uow, user.id)
         return user
 
     async def delete(self, user_id: UUID, actor: Actor) -> None:
-        """Remove a user, and log them out everywhere."""
-        user = await self._ruled(user_id, actor)
+        """Delete a user, and end all of their sessions."""
+        user = await self._get_manageable(user_id, actor)
         await self._keep_an_admin(user)
         self.sessions.end_on_commit(self.uow, user.id)
         self.permissions.invalidate_user(self.uow, user.id)
         await self.users.delete(user)
 
-    async def _ruled(self, user_id: UUID, actor: Actor) -> User:
-        """The user, if the actor holds everything that the user does: else a reset password would be a way up."""
+    async def _get_manageable(self, user_id: UUID, actor: Actor) -> User:
+        """The user, if the actor holds every permission that the user holds.
+
+        Otherwise the actor could reset the user's password, log in as that user, and gain permissions.
+        """
         user = await self.users.get(user_id)
         if user.is_admin:
             self._require_admin(actor)
@@ -114,18 +116,20 @@ class UserAdminService:
         actor.require_all({code for role in roles for code in role.interface_permissions})
         return user
 
-    async def _grantable(self, codes: Sequence[str], actor: Actor) -> Sequence[Role]:
+    async def _get_grantable(self, codes: Sequence[str], actor: Actor) -> Sequence[Role]:
         roles = await self.roles.by_codes(codes)
         unknown = set(codes) - {role.code for role in roles}
         if unknown:
-            raise InvalidInputError("roles", f"There is no role {', '.join(sorted(unknown))}.")
+            raise InvalidInputError("roles", f"Unknown roles: {', '.join(sorted(unknown))}.")
         actor.require_all({code for role in roles for code in role.interface_permissions})
         return roles
 
     async def _keep_an_admin(self, leaving: User) -> None:
         if leaving.is_admin and leaving.status and len(await self.users.lock_admins()) < 2:
-            raise ConflictError("The last administrator has to stay.", error="user.last_admin")
+            raise ConflictError("The last administrator cannot be removed.", error="user.last_admin")
 
     def _require_admin(self, actor: Actor) -> None:
         if not actor.is_admin:
-            raise PermissionDeniedError("Only administrators rule over administrators.", error="auth.not_yours_to_rule")
+            raise PermissionDeniedError(
+                "Only administrators can manage administrators.", error="auth.not_yours_to_rule"
+            )

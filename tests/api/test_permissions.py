@@ -177,7 +177,7 @@ class TestRow34Change:
         permissions.invalidate_user(uow, reader.user.id)
         await change_role(uow, reader, interface_permissions=[])
         await uow.commit()
-        await cache.fill(reader.user.id, str(stamp), [CODE], 60)
+        await cache.store(reader.user.id, str(stamp), [CODE], 60)
         assert await status(client, reader) == 403
 
     async def test_a_change_of_one_user_leaves_the_others_warm(

@@ -34,7 +34,7 @@ async def check(cache: PermissionCRUD, user: User, code: str = CODE) -> Verdict 
 
 
 async def fill(cache: PermissionCRUD, user: User, *codes: str) -> None:
-    await cache.fill(user.id, str(await check(cache, user)), codes, 60)
+    await cache.store(user.id, str(await check(cache, user)), codes, 60)
 
 
 class TestCheck:
@@ -85,7 +85,7 @@ class TestChange:
     async def test_an_old_stamp_fills_nothing(self, cache: PermissionCRUD, user: User) -> None:
         stamp = str(await check(cache, user))
         await cache.commit_invalidation(await cache.begin_invalidation(user.id), user.id)
-        assert not await cache.fill(user.id, stamp, [CODE], 60)
+        assert not await cache.store(user.id, stamp, [CODE], 60)
 
     async def test_one_that_is_over_does_not_end_another(self, cache: PermissionCRUD, user: User) -> None:
         first = await cache.begin_invalidation(user.id)

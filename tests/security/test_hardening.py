@@ -85,9 +85,9 @@ class TestRow30Challenge:
         challenges.lifetime_seconds = 1
         await asyncio.sleep(1 - time.time() % 1)
         challenge = challenges.issue(int(time.time()))
-        assert await challenges.spend(challenge, int(time.time()))
+        assert await challenges.redeem(challenge, int(time.time()))
         await asyncio.sleep(1.05)
-        assert not await challenges.spend(challenge, int(time.time()))
+        assert not await challenges.redeem(challenge, int(time.time()))
 
 
 class TestRow43Stores:

@@ -110,7 +110,7 @@ class TestRow05Rotation:
         for step in pairwise(refresh_steps):
             challenges = [ChallengeService(settings, resources.redis) for settings in step]
             for giver, taker in permutations(challenges):
-                assert await taker.spend(giver.issue(now), now)
+                assert await taker.redeem(giver.issue(now), now)
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ class TestSweep:
     async def test_is_bounded_and_asks_for_another(
         self, uow: UnitOfWork, resources: Resources, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(file_sweep, "SWEPT_AT_ONCE", 2)
+        monkeypatch.setattr(file_sweep, "BATCH", 2)
         sent: list[str] = []
         monkeypatch.setattr(uow, "enqueue", sent.append)
         for _ in range(3):
@@ -119,7 +119,7 @@ class TestSweep:
                 raise PermissionError("retention")
             await remove(key)
 
-        monkeypatch.setattr(file_sweep, "SWEPT_AT_ONCE", 1)
+        monkeypatch.setattr(file_sweep, "BATCH", 1)
         monkeypatch.setattr(resources.storage, "remove", locked)
         swept = [await FileSweep(uow, resources).sweep() for _ in range(2)]
         assert (swept, await FileCRUD(uow.session).count({"id": files[1].id})) == ([0, 1], 0)

@@ -142,7 +142,7 @@ class TestWithTheSweep:
             await change(resources, file, expires_at=utc_now(), claimed_until=utc_now())  # as a minute later
             swept = await sweep(resources)
             pause.let_go.set()
-            with pytest.raises(ConflictError, match="ended"):
+            with pytest.raises(ConflictError, match="no longer exists"):
                 await completing
             assert (swept, await resources.storage.find(file.key)) == (1, None)
 

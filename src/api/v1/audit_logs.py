@@ -10,7 +10,7 @@ router = APIRouter(prefix="/audit-logs", tags=["Audit"], dependencies=[Depends(r
 
 @router.get("")
 async def list_audit_logs(query: AuditQueryDep, audit: AuditServiceDep) -> Response[CursorPage[AuditLogResponse]]:
-    """Who did what, newest first."""
-    entries, following = await audit.cursor(query)
+    """List audit log entries, newest first."""
+    entries, next_cursor = await audit.cursor(query)
     records = [AuditLogResponse.model_validate(entry) for entry in entries]
-    return ok(CursorPage(records=records, next_cursor=following))
+    return ok(CursorPage(records=records, next_cursor=next_cursor))

@@ -37,13 +37,13 @@ registration_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=Audit
 
 @router.get("/keys/public")
 async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
-    """The key to encrypt a password with, and the challenge to encrypt along with it."""
+    """Get the public key and a single-use challenge, to encrypt a password with."""
     return ok(PublicKeyResponse.model_validate(auth.public_key()))
 
 
 @router.post("/login")
 async def login(body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep) -> Response[TokenResponse]:
-    """Log in with an encrypted password."""
+    """Log in with a username and an encrypted password."""
     pair = await auth.login(body.username, body.password, body.kid, entry)
     return ok(TokenResponse.model_validate(pair))
 
@@ -52,7 +52,7 @@ async def login(body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep) 
 async def login_swagger(
     form: Annotated[OAuth2PasswordRequestForm, Depends()], auth: AuthServiceDep, entry: AuditEntryDep
 ) -> SwaggerTokenResponse:
-    """Log in from this page's Authorize button; exists in debug environments only."""
+    """Log in with the Authorize button of Swagger UI; only in debug environments."""
     pair = await auth.login_with_password(form.username, form.password, entry)
     return SwaggerTokenResponse(access_token=pair.access_token)
 
@@ -61,7 +61,7 @@ async def login_swagger(
 async def register(
     body: RegisterRequest, users: UserServiceDep, passwords: PasswordServiceDep
 ) -> Response[UserResponse]:
-    """Create an account for oneself, without any role; exists where registration is enabled."""
+    """Register an account without roles; only if registration is enabled."""
     user = await users.register(body, passwords)
     return created(UserResponse.model_validate({**user.model_dump(), "roles": []}))
 
@@ -74,8 +74,9 @@ async def refresh(
     sessions: SessionServiceDep,
     resources: ResourcesDep,
 ) -> Response[TokenResponse]:
-    """Exchange a refresh token for the next token pair."""
-    async with resources.sessions() as session:  # first, and over before Redis is asked: a refusal spends no token
+    """Exchange a single-use refresh token for a new token pair."""
+    # Before the exchange, so that a disabled user's token is not used up; its connection is released first.
+    async with resources.sessions() as session:
         await require_enabled(UserCRUD(session), claims.user_id)
     pair = await sessions.refresh(claims, token, client)
     return ok(TokenResponse.model_validate(pair))
@@ -83,21 +84,21 @@ async def refresh(
 
 @router.post("/logout")
 async def logout(claims: UserAccessJWTDep, sessions: SessionServiceDep) -> Response[None]:
-    """End this session."""
+    """Log out: end the current session."""
     await sessions.end(claims.user_id, claims.session_id)
     return ok(None)
 
 
 @router.post("/logout/all")
 async def logout_everywhere(claims: UserAccessJWTDep, sessions: SessionServiceDep) -> Response[None]:
-    """End all of the current user's sessions."""
+    """Log out everywhere: end all of the current user's sessions."""
     await sessions.end_all(claims.user_id)
     return ok(None)
 
 
 @router.get("/sessions")
 async def list_sessions(claims: UserAccessJWTDep, sessions: SessionServiceDep) -> Response[list[SessionResponse]]:
-    """The current user's sessions, newest first."""
+    """List the current user's sessions, newest first."""
     rows = await sessions.list(claims.user_id)
     return ok([SessionResponse.model_validate({**row, "current": row["id"] == claims.session_id}) for row in rows])
 
@@ -116,12 +117,12 @@ async def end_session(
 
 @router.put("/password")
 async def change_password(body: PasswordChange, claims: UserAccessJWTDep, auth: AuthServiceDep) -> Response[None]:
-    """Set a new password for oneself; the other sessions end."""
+    """Change the current user's password, and end their other sessions."""
     await auth.change_password(claims, body.old_password, body.new_password, body.kid)
     return ok(None)
 
 
 @router.get("/user/info")
 async def get_user_info(claims: UserAccessJWTDep, profiles: ProfileServiceDep) -> Response[UserInfoResponse]:
-    """The current user, their roles, and what frontends show or hide by."""
+    """Get the current user, their roles and UI permissions."""
     return ok(UserInfoResponse.model_validate(await profiles.get(claims.user_id)))

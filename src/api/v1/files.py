@@ -21,23 +21,23 @@ router = APIRouter(prefix="/files", tags=["File"], route_class=AuditedRoute, dep
 FileId = Annotated[UUID, Path(alias="fileId")]
 BYTES: dict[str, Any] = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 CONTENT: dict[int | str, dict[str, Any]] = {
-    200: {"description": "All of it", **BYTES},
-    206: {"description": "The range", **BYTES},
-    416: {"description": "The range lies beyond the end"},
+    200: {"description": "The content", **BYTES},
+    206: {"description": "The requested range", **BYTES},
+    416: {"description": "The range starts beyond the end of the content"},
 }
 
 
 async def render(file: File, files: FileService) -> FileResponse:
-    """A file, with a fresh URL."""
-    shown = FileSummary.model_validate(file).model_dump()
-    return FileResponse.model_validate({**shown, "download_url": await files.download_url(file)})
+    """The response for a file, with a new download URL."""
+    summary = FileSummary.model_validate(file).model_dump()
+    return FileResponse.model_validate({**summary, "download_url": await files.download_url(file)})
 
 
 @router.post("", status_code=201)
 async def begin_upload(
     body: FileCreate, uploads: UploadServiceDep, claims: VerifyPermissionDep
 ) -> Response[UploadResponse]:
-    """Get the URLs to upload a file to, in parts."""
+    """Begin an upload: get a signed URL for each part."""
     return created(await uploads.begin(body, claims.user_id))
 
 
@@ -45,7 +45,7 @@ async def begin_upload(
 async def complete_upload(
     file_id: FileId, body: FileComplete, uploads: UploadServiceDep, files: FileServiceDep, actor: ActorDep
 ) -> Response[FileResponse]:
-    """Make the file of its parts, and check it."""
+    """Complete an upload: assemble the parts and check the content."""
     return ok(await render(await uploads.complete(file_id, body.parts, actor), files))
 
 
@@ -53,13 +53,13 @@ async def complete_upload(
 async def list_files(
     query: Annotated[FileQuery, Query()], files: FileServiceDep, actor: ActorDep
 ) -> Response[Page[FileSummary]]:
-    """One page of the caller's files; of all, for an administrator."""
+    """List the caller's files; administrators see all files."""
     return paged(query, await files.page(query, actor))
 
 
 @router.get("/{fileId}")
 async def get_file(file_id: FileId, files: FileServiceDep, actor: ActorDep) -> Response[FileResponse]:
-    """One file, with a URL to download it."""
+    """Get a file, with a signed URL to download it."""
     return ok(await render(await files.get(file_id, actor), files))
 
 
@@ -68,10 +68,10 @@ async def get_content(
     file_id: FileId,
     files: FileServiceDep,
     actor: ActorDep,
-    wanted: Annotated[str | None, Header(alias="Range")] = None,
-    known: Annotated[str | None, Header(alias="If-Range")] = None,
+    range_header: Annotated[str | None, Header(alias="Range")] = None,
+    if_range: Annotated[str | None, Header(alias="If-Range")] = None,
 ) -> Stream:
-    """The content itself, or a range of it: for clients that cannot reach the storage."""
+    """Download the content or a range of it, for clients that cannot reach the storage."""
     file = await files.get(file_id, actor)
     etag = f'"{file.checksum_sha256}"'
     headers = {
@@ -82,7 +82,7 @@ async def get_content(
     }
     size = file.size_bytes
     try:
-        part = parse_range(wanted if known in (None, etag) else None, size)
+        part = parse_range(range_header if if_range in (None, etag) else None, size)
     except ValueError as error:
         raise RangeNotSatisfiableError(size) from error
     first, length = part or (0, size)
@@ -94,6 +94,6 @@ async def get_content(
 
 @router.delete("/{fileId}")
 async def delete_file(file_id: FileId, files: FileServiceDep, actor: ActorDep) -> Response[None]:
-    """Remove a file, or cancel its upload."""
+    """Delete a file, or cancel its upload."""
     await files.delete(file_id, actor)
     return ok(None)

@@ -4,7 +4,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path
 from fastapi import Response as HTTPResponse
 
-from src.api.etag import CHECKS_ETAG, SHOWS_ETAG, IfMatchDep, show_version
+from src.api.etag import CHECKS_ETAG, SENDS_ETAG, IfMatchDep, set_etag
 from src.api.route import AuditedRoute
 from src.deps.notice import NoticeReaderDep, NoticeServiceDep
 from src.deps.permission import VerifyPermissionDep, require_permission
@@ -20,7 +20,7 @@ NoticeId = Annotated[UUID, Path(alias="noticeId")]
 
 @router.get("")
 async def list_notices(notices: NoticeReaderDep) -> Response[list[NoticeResponse]]:
-    """The newest published notices, 100 at most."""
+    """List the newest published notices, at most 100."""
     return ok([NoticeResponse.model_validate(notice) for notice in await notices.newest()])
 
 
@@ -28,17 +28,17 @@ async def list_notices(notices: NoticeReaderDep) -> Response[list[NoticeResponse
 async def publish_notice(
     body: NoticeCreate, notices: NoticeServiceDep, claims: VerifyPermissionDep
 ) -> Response[NoticeResponse]:
-    """Publish a notice to everyone online."""
+    """Publish a notice to every connected client."""
     return created(NoticeResponse.model_validate(await notices.publish(body, claims.user_id)))
 
 
-@router.get("/{noticeId}", responses=SHOWS_ETAG)
+@router.get("/{noticeId}", responses=SENDS_ETAG)
 async def get_notice(
     notice_id: NoticeId, notices: NoticeServiceDep, response: HTTPResponse
 ) -> Response[NoticeResponse]:
-    """One notice, with its version as `ETag`."""
+    """Get a notice, with its version as `ETag`."""
     notice = await notices.get(notice_id)
-    show_version(response, notice)
+    set_etag(response, notice)
     return ok(NoticeResponse.model_validate(notice))
 
 
@@ -51,7 +51,7 @@ async def update_notice(
     version: IfMatchDep,
     response: HTTPResponse,
 ) -> Response[NoticeResponse]:
-    """Change a notice, unless somebody else changed it since the version of `If-Match`."""
+    """Update a notice, if it still has the version in `If-Match`."""
     notice = await notices.update(notice_id, body, claims.user_id, version=version)
-    show_version(response, notice)
+    set_etag(response, notice)
     return ok(NoticeResponse.model_validate(notice))

@@ -9,6 +9,6 @@ router = APIRouter(prefix="/router", tags=["Router"], dependencies=[Depends(requ
 
 
 @router.get("/backend")
-async def list_routes(routes: PermissionCodeServiceDep) -> Response[list[PermissionCodeResponse]]:
-    """Every method, path and event that a role can be granted."""
-    return ok(await routes.all())
+async def list_permission_codes(codes: PermissionCodeServiceDep) -> Response[list[PermissionCodeResponse]]:
+    """List the permission codes of all routes and events."""
+    return ok(await codes.all())

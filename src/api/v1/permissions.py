@@ -13,7 +13,7 @@ router = APIRouter(prefix="/permissions", tags=["Permission"], dependencies=[Dep
 
 @router.get("/mine")
 async def list_my_permissions(actor: ActorDep) -> Response[list[str]]:
-    """The codes that the caller holds; `*` stands for all."""
+    """List the permission codes that the caller holds; `*` means all."""
     return ok(sorted(actor.codes))
 
 
@@ -22,10 +22,10 @@ async def explain_permission(
     user_id: Annotated[UUID, Query(alias="userId")],
     method: Annotated[SafeStr, Query(min_length=1, max_length=10)],
     path: Annotated[
-        SafeStr, Query(min_length=1, max_length=255, description="With its templates, as in the registry.")
+        SafeStr, Query(min_length=1, max_length=255, description="The path template, such as `/api/v1/roles/{roleId}`.")
     ],
     explanations: PermissionExplanationServiceDep,
 ) -> Response[PermissionExplanation]:
-    """Whether a user may call a route, and which role decides."""
+    """Explain whether a user may call a route, and which role decides."""
     explanation = await explanations.explain(user_id, f"{method.upper()}:{path}")
     return ok(PermissionExplanation.model_validate(explanation))

@@ -4,7 +4,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi import Response as HTTPResponse
 
-from src.api.etag import CHECKS_ETAG, SHOWS_ETAG, IfMatchDep, show_version
+from src.api.etag import CHECKS_ETAG, SENDS_ETAG, IfMatchDep, set_etag
 from src.api.route import AuditedRoute
 from src.deps.permission import ActorDep, VerifyPermissionDep, require_permission
 from src.deps.role import RoleReaderDep, RoleServiceDep
@@ -19,33 +19,33 @@ RoleId = Annotated[UUID, Path(alias="roleId")]
 
 @router.get("")
 async def list_roles(query: Annotated[RoleQuery, Query()], roles: RoleReaderDep) -> Response[Page[RoleResponse]]:
-    """One page of the roles."""
+    """List roles, page by page."""
     return paged(query, await roles.page(query))
 
 
 @router.get("/mine")
 async def list_my_roles(claims: VerifyPermissionDep, roles: RoleReaderDep) -> Response[list[RoleResponse]]:
-    """The caller's roles that count."""
+    """List the caller's enabled roles."""
     return ok([RoleResponse.model_validate(role) for role in await roles.list_of(claims.user_id)])
 
 
 @router.get("/all")
 async def list_all_roles(roles: RoleReaderDep) -> Response[list[RoleResponse]]:
-    """All roles, for choosing from."""
+    """List all roles, to choose from."""
     return ok([*await roles.list()])
 
 
 @router.post("", status_code=201)
 async def create_role(body: RoleCreate, roles: RoleServiceDep, actor: ActorDep) -> Response[RoleResponse]:
-    """Add a role that grants no more than the caller holds."""
+    """Create a role; it can only grant permissions that the caller holds."""
     return created(RoleResponse.model_validate(await roles.create(body, actor)))
 
 
-@router.get("/{roleId}", responses=SHOWS_ETAG)
+@router.get("/{roleId}", responses=SENDS_ETAG)
 async def get_role(role_id: RoleId, roles: RoleServiceDep, response: HTTPResponse) -> Response[RoleResponse]:
-    """One role, with its version as `ETag`."""
+    """Get a role, with its version as `ETag`."""
     role = await roles.get(role_id)
-    show_version(response, role)
+    set_etag(response, role)
     return ok(RoleResponse.model_validate(role))
 
 
@@ -58,15 +58,15 @@ async def update_role(
     version: IfMatchDep,
     response: HTTPResponse,
 ) -> Response[RoleResponse]:
-    """Change a role, unless somebody else changed it since the version of `If-Match`; its users feel it at once."""
+    """Update a role, if it still has the version in `If-Match`; takes effect immediately."""
     role = await roles.update(role_id, body, actor, version=version)
-    show_version(response, role)
+    set_etag(response, role)
     return ok(RoleResponse.model_validate(role))
 
 
 @router.delete("/{roleId}")
 async def delete_role(role_id: RoleId, roles: RoleServiceDep) -> Response[None]:
-    """Remove a role, from whoever has it too."""
+    """Delete a role, also from the users who have it."""
     await roles.delete([role_id])
     return ok(None)
 
@@ -75,6 +75,6 @@ async def delete_role(role_id: RoleId, roles: RoleServiceDep) -> Response[None]:
 async def delete_roles(
     ids: Annotated[list[UUID], Query(min_length=1, max_length=MAXIMUM_IDS)], roles: RoleServiceDep
 ) -> Response[None]:
-    """Remove several roles: all of them, or none when one does not exist."""
+    """Delete several roles; none of them if one does not exist."""
     await roles.delete(ids)
     return ok(None)

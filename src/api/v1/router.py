@@ -10,26 +10,26 @@ from src.schemas.response import ErrorResponse, ValidationErrorResponse
 PREFIX = "/api/v1"
 
 
-def _answer(description: str, model: type[BaseModel] = ErrorResponse) -> dict[str, Any]:
-    """Refers to the model, which `install_docs` adds to the document: FastAPI would build it anew for each route."""
+def _error(description: str, model: type[BaseModel] = ErrorResponse) -> dict[str, Any]:
+    """A reference to the model, which `install_docs` adds once; FastAPI would generate it for each route."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-# Documented once for every route: whatever may go wrong anywhere has one of these shapes.
+# Documented for every route.
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: _answer("Bad Request"),
-    401: _answer("Unauthorized"),
-    403: _answer("Permission Denied"),
-    404: _answer("Not Found"),
-    409: _answer("Conflict"),
-    413: _answer("Content Too Large"),
-    422: _answer("Data Validation Error", ValidationErrorResponse),
-    429: _answer("Too Many Requests"),
-    503: _answer("Service Unavailable"),
+    400: _error("Bad Request"),
+    401: _error("Unauthorized"),
+    403: _error("Permission Denied"),
+    404: _error("Not Found"),
+    409: _error("Conflict"),
+    413: _error("Content Too Large"),
+    422: _error("Data Validation Error", ValidationErrorResponse),
+    429: _error("Too Many Requests"),
+    503: _error("Service Unavailable"),
 }
 
-# In the order of the documentation.
+# In the order in which they appear in the documentation.
 MODULES = (
     auth,
     users,
@@ -45,7 +45,7 @@ MODULES = (
 
 
 def create_router(settings: Settings) -> APIRouter:
-    """All routes of version 1 that exist with these settings, to be included with their prefix."""
+    """All routes of version 1 that exist with these settings; include it with `PREFIX`."""
     router = APIRouter(responses=ERRORS)
     for module in MODULES:
         router.include_router(module.router)

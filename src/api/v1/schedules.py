@@ -22,26 +22,26 @@ ScheduleId = Annotated[UUID, Path(alias="scheduleId")]
 async def list_schedules(
     query: Annotated[ScheduleQuery, Query()], schedules: ScheduleServiceDep
 ) -> Response[Page[ScheduleResponse]]:
-    """One page of the schedules."""
+    """List schedules, page by page."""
     rows, total = await schedules.page(query)
     return paged(query, ([ScheduleResponse.model_validate(schedule) for schedule in rows], total))
 
 
 @router.post("", status_code=201)
 async def create_schedule(body: ScheduleCreate, schedules: ScheduleServiceDep) -> Response[ScheduleResponse]:
-    """Add a schedule; beat knows of it within a second."""
+    """Create a schedule; beat picks it up within a second."""
     return created(ScheduleResponse.model_validate(await schedules.create(body)))
 
 
 @router.post("/preview")
 async def preview_schedule(body: SchedulePreview, schedules: ScheduleServiceDep) -> Response[list[datetime]]:
-    """The next runs of a schedule that need not exist."""
+    """Preview the next runs of a schedule without creating it."""
     return ok(await schedules.preview(body))
 
 
 @router.get("/{scheduleId}")
 async def get_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -> Response[ScheduleResponse]:
-    """One schedule; its runs are at `/tasks/runs?scheduleId=`."""
+    """Get a schedule; its runs are at `/tasks/runs?scheduleId=`."""
     return ok(ScheduleResponse.model_validate(await schedules.get(schedule_id)))
 
 
@@ -49,18 +49,18 @@ async def get_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -
 async def update_schedule(
     schedule_id: ScheduleId, body: ScheduleUpdate, schedules: ScheduleServiceDep
 ) -> Response[ScheduleResponse]:
-    """Change what is given; beat knows of it within a second."""
+    """Update a schedule; beat picks it up within a second."""
     return ok(ScheduleResponse.model_validate(await schedules.update(schedule_id, body)))
 
 
 @router.delete("/{scheduleId}")
 async def delete_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -> Response[None]:
-    """Remove a schedule."""
+    """Delete a schedule."""
     await schedules.delete(schedule_id)
     return ok(None)
 
 
 @router.post("/{scheduleId}/run")
 async def run_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -> Response[RunResponse]:
-    """Send a schedule's task now; answers the run."""
+    """Run a schedule's task now; returns the run."""
     return ok(RunResponse.model_validate(await schedules.run(schedule_id)))

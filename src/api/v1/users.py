@@ -26,19 +26,19 @@ UserId = Annotated[UUID, Path(alias="userId")]
 
 
 async def render(users: Sequence[User], service: UserService) -> list[UserResponse]:
-    """Users as they are shown, with the codes of their roles."""
+    """The responses for users, with the codes of their roles."""
     roles = await service.role_codes(users)
     return [UserResponse.model_validate({**user.model_dump(), "roles": roles[user.id]}) for user in users]
 
 
 async def render_one(user: User, service: UserService) -> UserResponse:
-    """One user as it is shown."""
+    """The response for one user."""
     return (await render([user], service))[0]
 
 
 @router.get("")
 async def list_users(query: Annotated[UserQuery, Query()], users: UserServiceDep) -> Response[Page[UserResponse]]:
-    """One page of the users."""
+    """List users, page by page."""
     rows, total = await users.page(query)
     return paged(query, (await render(rows, users), total))
 
@@ -47,13 +47,13 @@ async def list_users(query: Annotated[UserQuery, Query()], users: UserServiceDep
 async def create_user(
     body: UserCreate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
-    """Create an account for somebody; the password is encrypted as at login."""
+    """Create a user; the password is encrypted as for the login."""
     return created(await render_one(await admin.create(body, actor), users))
 
 
 @router.get("/{userId}")
 async def get_user(user_id: UserId, users: UserServiceDep) -> Response[UserResponse]:
-    """One user."""
+    """Get a user."""
     return ok(await render_one(await users.get(user_id), users))
 
 
@@ -61,13 +61,13 @@ async def get_user(user_id: UserId, users: UserServiceDep) -> Response[UserRespo
 async def update_user(
     user_id: UserId, body: UserUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
-    """Change what is given."""
+    """Update a user."""
     return ok(await render_one(await admin.update(user_id, body, actor), users))
 
 
 @router.delete("/{userId}")
 async def delete_user(user_id: UserId, admin: UserAdminServiceDep, actor: ActorDep) -> Response[None]:
-    """Remove a user, and log them out everywhere."""
+    """Delete a user, and end all of their sessions."""
     await admin.delete(user_id, actor)
     return ok(None)
 
@@ -76,7 +76,7 @@ async def delete_user(user_id: UserId, admin: UserAdminServiceDep, actor: ActorD
 async def set_user_roles(
     user_id: UserId, body: UserRolesUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
-    """Give the user exactly these roles."""
+    """Replace a user's roles."""
     return ok(await render_one(await admin.set_roles(user_id, body.roles, actor), users))
 
 
@@ -84,7 +84,7 @@ async def set_user_roles(
 async def set_user_status(
     user_id: UserId, body: UserStatusUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
-    """Enable or disable; disabling logs the user out everywhere."""
+    """Enable or disable a user; disabling ends all of their sessions."""
     return ok(await render_one(await admin.set_status(user_id, body.status, actor), users))
 
 
@@ -92,5 +92,5 @@ async def set_user_status(
 async def set_user_password(
     user_id: UserId, body: UserPasswordUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
-    """Set somebody's password, and log them out everywhere."""
+    """Set a user's password, and end all of their sessions."""
     return ok(await render_one(await admin.set_password(user_id, body.password, body.kid, actor), users))
