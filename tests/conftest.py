@@ -2,9 +2,11 @@
 
 import atexit
 import os
+from collections.abc import Generator
 
 import pytest
 
+from tests.support.process import logs
 from tests.support.stores import SessionStores
 
 # At import, not in a hook: the settings are read when the first test module or conftest below imports the application.
@@ -32,6 +34,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Start the stores before the first test."""
     if session.items and not session.config.option.collectonly:
         _stores.start()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows the last lines of each process that ran."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"output of {command}", lines) for command, lines in logs()]
+    return report
 
 
 def pytest_unconfigure() -> None:

@@ -4,9 +4,9 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -16,43 +16,9 @@ from scripts.local.ports import Ports
 from src.core.config import settings
 from tests.docs.readme import ROOT
 from tests.support.databases import own_databases
+from tests.support.process import Process
 
-PATIENCE_SECONDS = 30
-
-
-class Command:
-    """A command of the README that runs until it is stopped."""
-
-    def __init__(self, command: str, environment: dict[str, str], log: Path) -> None:
-        self.log = log
-        with log.open("w") as output:
-            self.process = subprocess.Popen(  # noqa: S603 - a line of the README
-                shlex.split(command), cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
-            )
-
-    def wait_until(self, condition: Callable[[], object]) -> None:
-        """Return once a condition holds."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not condition():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
-
-    def wait_for(self, text: str) -> None:
-        """Return once its output contains a text."""
-        self.wait_until(lambda: text in self.log.read_text())
-
-    def stop(self) -> int:
-        """Ask it to end, and return its exit code."""
-        self.process.terminate()
-        try:
-            return self.process.wait(PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
-
-
-Start = Callable[[str], Command]
+Start = Callable[[str], Process]
 
 
 @pytest.fixture(scope="session")
@@ -76,13 +42,12 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 def starting(environment: dict[str, str], directory: Path) -> Iterator[Start]:
     """Start commands, and stop those that still run at the end."""
     with ExitStack() as stack:
-        commands: list[Command] = []
+        numbers = count()
 
-        def start(line: str) -> Command:
-            command = Command(line, environment, directory / f"{len(commands)}.log")
-            commands.append(command)
-            stack.callback(lambda: command.process.poll() is None and command.stop())
-            return command
+        def start(line: str) -> Process:
+            process = stack.enter_context(Process(shlex.split(line), directory / f"{next(numbers)}.log", environment))
+            stack.callback(process.stop)
+            return process
 
         yield start
 

@@ -1,4 +1,3 @@
-import asyncio
 import json
 from typing import Any
 from uuid import uuid4
@@ -7,18 +6,19 @@ from src.core.resources import Resources
 from tests.support.login import encrypted
 from tests.support.people import PASSWORD, People, Person
 from tests.support.served import Served
+from tests.support.waiting import eventually
 
 KEYS = "/api/v1/auth/keys/public"
 
 
 async def lines(served: Served, request_id: str) -> list[dict[str, Any]]:
     """What the process has printed about a request, once its last line is there."""
-    async with asyncio.timeout(5):
-        while True:
-            entries = [json.loads(line) for line in served.output.read_text().splitlines() if request_id in line]
-            if any(entry["event"] == "request" for entry in entries):
-                return entries
-            await asyncio.sleep(0.02)
+
+    def complete() -> list[dict[str, Any]]:
+        entries = [json.loads(line) for line in served.output.read_text().splitlines() if request_id in line]
+        return entries if any(entry["event"] == "request" for entry in entries) else []
+
+    return await eventually(complete)
 
 
 async def logged(served: Served, method: str, path: str, **options: Any) -> list[dict[str, Any]]:

@@ -11,7 +11,8 @@ from redis import Redis
 from scripts.local.ports import LOOPBACK
 from scripts.local.wheel import locate
 from src.queues.celery import Celery
-from tests.queues.conftest import free_port, wait_until
+from tests.queues.conftest import free_port
+from tests.support.waiting import wait_until
 
 
 class RestartableRedis:

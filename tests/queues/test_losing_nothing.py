@@ -9,9 +9,10 @@ import pytest
 from redis import Redis
 
 from tests.queues import sample
-from tests.queues.conftest import Run, wait_until
+from tests.queues.conftest import Run
 from tests.queues.restartable import RestartableRedis
 from tests.support.pools import ASYNCIO, POOLS, Pool
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 TASKS = 200
 
@@ -44,14 +45,14 @@ def test_tasks_of_a_killed_worker_are_done_by_another(
         sample.effect.apply_async((key, name), queue=key)
     wait_until(lambda: redis.scard(f"{key}:started") >= 4)
     doomed.kill()
-    wait_until(lambda: redis.smembers(key) == names, 60)
+    wait_until(lambda: redis.smembers(key) == names)
 
 
 def test_a_worker_finishes_what_runs_before_it_ends(run: Run, pool: Pool, redis: Redis, key: str) -> None:
     worker = pool.start(run, key)
     worker.wait_for("ready.")
     sample.work.apply_async((key, "finished"), queue=key)
-    wait_until(lambda: redis.llen(f"{key}:started"), 20)
+    wait_until(lambda: redis.llen(f"{key}:started"))
     family = worker.family()
     assert worker.stop() == 0
     assert redis.lrange(key, 0, -1) == ["finished"]
@@ -70,7 +71,7 @@ def test_a_cold_shutdown_gives_its_tasks_back_at_once(run: Run, redis: Redis, ke
     successor.wait_for("ready.")
     wait_until(lambda: redis.llen(f"{key}:started") == 2, 3)
     redis.rpush(f"{key}:go", "by the successor")
-    assert result.get(timeout=10) == "by the successor"
+    assert result.get(timeout=PATIENCE_SECONDS) == "by the successor"
 
 
 def test_redis_may_be_restarted_under_load(
@@ -81,5 +82,5 @@ def test_redis_may_be_restarted_under_load(
     store.send(key, names)
     wait_until(lambda: redis.scard(f"{key}:started") >= 4)
     store.restart()
-    wait_until(lambda: redis.smembers(key) == names, 60)
-    wait_until(lambda: store.states() == {"SUCCESS": TASKS}, 60)
+    wait_until(lambda: redis.smembers(key) == names)
+    wait_until(lambda: store.states() == {"SUCCESS": TASKS})

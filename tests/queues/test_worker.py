@@ -12,8 +12,9 @@ from redis import Redis
 
 from src.queues.app import app
 from tests.queues import sample
-from tests.queues.conftest import Process, running, wait_until
+from tests.queues.conftest import CeleryProcess, running
 from tests.support.pools import POOLS, Pool
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 @pytest.fixture(scope="module", params=POOLS, ids=lambda pool: pool.name)
@@ -23,7 +24,7 @@ def pool(request: pytest.FixtureRequest) -> Pool:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def worker(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def worker(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryProcess]:
     """One worker of that pool, which everything that the tests send goes to."""
     with running(tmp_path_factory.mktemp(pool.name)) as run, pytest.MonkeyPatch.context() as patch:
         worker = pool.start(run, f"checks-{pool.name}")
@@ -35,43 +36,43 @@ def worker(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pro
 
 class TestAnsweringTheCaller:
     def test_the_result_is_the_coroutines(self) -> None:
-        assert sample.add.delay(1, 2).get(timeout=10) == 3
+        assert sample.add.delay(1, 2).get(timeout=PATIENCE_SECONDS) == 3
 
     def test_a_synchronous_task_stays_one(self) -> None:
-        assert sample.multiply.delay(2, 3).get(timeout=10) == 6
+        assert sample.multiply.delay(2, 3).get(timeout=PATIENCE_SECONDS) == 6
 
     def test_a_failure_has_the_traceback_of_the_coroutine(self) -> None:
         result = sample.fail.delay()
         with pytest.raises(ValueError, match="as planned"):
-            result.get(timeout=10)
+            result.get(timeout=PATIENCE_SECONDS)
         assert "in innermost" in str(result.traceback)
 
     def test_pydantic_models_go_in_and_out(self) -> None:
-        mirrored: object = sample.mirror.delay(sample.Point(x=1, y=2)).get(timeout=10)
+        mirrored: object = sample.mirror.delay(sample.Point(x=1, y=2)).get(timeout=PATIENCE_SECONDS)
         assert mirrored == {"x": 2, "y": 1}
 
     async def test_adelay_awaits_the_publishing(self) -> None:
         result = await sample.add.adelay(2, 3)
-        assert result.get(timeout=10) == 5
+        assert result.get(timeout=PATIENCE_SECONDS) == 5
 
 
 class TestUsingTheStores:
     def test_a_thousand_tasks_share_the_clients_of_their_process(self, pool: Pool) -> None:
         results = [sample.query.delay() for _ in range(1000)]
-        seen = [result.get(timeout=100) for result in results]
+        seen = [result.get(timeout=PATIENCE_SECONDS) for result in results]
         processes = {pid for pid, *_ in seen}
         assert len(processes) == (1 if pool.name == "asyncio" else 2)
         assert len({(pid, engine, redis) for pid, engine, redis, _ in seen}) == len(processes)
 
     def test_effects_leave_after_the_commit(self, redis: Redis, key: str) -> None:
-        sample.announce.apply_async((key,), {"fails": False}).get(timeout=10)
+        sample.announce.apply_async((key,), {"fails": False}).get(timeout=PATIENCE_SECONDS)
         wait_until(lambda: redis.lrange(key, 0, -1) == ["sent after commit"])
 
     def test_events_reach_the_socket_servers(self, redis: Redis, key: str) -> None:
         with redis.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]  # redis-py's own
             channel.subscribe("socketio")
             channel.get_message(timeout=5)
-            sample.announce.apply_async((key,), {"fails": False}).get(timeout=10)
+            sample.announce.apply_async((key,), {"fails": False}).get(timeout=PATIENCE_SECONDS)
             message = channel.get_message(timeout=5)
         assert message is not None
         event = json.loads(message["data"])
@@ -79,72 +80,74 @@ class TestUsingTheStores:
 
     def test_a_rollback_sends_nothing(self, redis: Redis, key: str) -> None:
         with pytest.raises(ValueError, match="nothing may leave"):
-            sample.announce.apply_async((key,), {"fails": True}).get(timeout=10)
+            sample.announce.apply_async((key,), {"fails": True}).get(timeout=PATIENCE_SECONDS)
         # Whatever had been sent would have been fetched before this.
-        assert sample.add.delay(1, 1).get(timeout=10) == 2
+        assert sample.add.delay(1, 1).get(timeout=PATIENCE_SECONDS) == 2
         assert redis.lrange(key, 0, -1) == []
 
 
 class TestRetrying:
     def test_autoretry_sees_what_the_coroutine_raises(self) -> None:
-        assert sample.flaky.delay(2).get(timeout=10) == 2
+        assert sample.flaky.delay(2).get(timeout=PATIENCE_SECONDS) == 2
 
     def test_autoretry_gives_up(self) -> None:
         with pytest.raises(sample.FlakyError):
-            sample.flaky.delay(9).get(timeout=10)
+            sample.flaky.delay(9).get(timeout=PATIENCE_SECONDS)
 
     def test_self_retry_runs_the_coroutine_again(self) -> None:
-        assert sample.again.delay(2).get(timeout=10) == 2
+        assert sample.again.delay(2).get(timeout=PATIENCE_SECONDS) == 2
 
 
 class TestTimeLimits:
     def test_the_soft_limit_is_raised_in_the_coroutine(self) -> None:
-        assert sample.overdue.delay(handles=True).get(timeout=10) == "tidied up"
+        assert sample.overdue.delay(handles=True).get(timeout=PATIENCE_SECONDS) == "tidied up"
 
     def test_an_unhandled_soft_limit_fails_the_task(self) -> None:
         with pytest.raises(SoftTimeLimitExceeded):
-            sample.overdue.delay(handles=False).get(timeout=10)
+            sample.overdue.delay(handles=False).get(timeout=PATIENCE_SECONDS)
 
     def test_the_soft_limit_passes_for_a_cancellation(self) -> None:
-        assert sample.overdue_child.delay().get(timeout=10) == "SoftTimeLimitCancelled"
+        assert sample.overdue_child.delay().get(timeout=PATIENCE_SECONDS) == "SoftTimeLimitCancelled"
 
     def test_the_hard_limit_ends_what_ignores_the_soft_one(self) -> None:
         with pytest.raises(TimeLimitExceeded):
-            sample.overrun.delay().get(timeout=10)
-        assert sample.add.delay(1, 1).get(timeout=10) == 2
+            sample.overrun.delay().get(timeout=PATIENCE_SECONDS)
+        assert sample.add.delay(1, 1).get(timeout=PATIENCE_SECONDS) == 2
 
 
 class TestKnowingTheRequest:
     def test_concurrent_coroutines_see_their_own(self) -> None:
         results = [sample.identities.delay() for _ in range(40)]
-        assert [set(result.get(timeout=20)) for result in results] == [{result.id} for result in results]
+        assert [set(result.get(timeout=PATIENCE_SECONDS)) for result in results] == [{result.id} for result in results]
 
     def test_a_task_may_await_itself(self) -> None:
-        assert sample.factorial.delay(5).get(timeout=10) == 120
+        assert sample.factorial.delay(5).get(timeout=PATIENCE_SECONDS) == 120
 
 
 class TestWorkflows:
     def test_a_chain_hands_results_on(self) -> None:
-        assert chain(sample.add.s(1, 2), sample.add.s(3), sample.multiply.s(2)).delay().get(timeout=10) == 12
+        assert (
+            chain(sample.add.s(1, 2), sample.add.s(3), sample.multiply.s(2)).delay().get(timeout=PATIENCE_SECONDS) == 12
+        )
 
     def test_a_group_gathers(self) -> None:
-        assert group(sample.add.s(n, n) for n in range(5)).delay().get(timeout=10) == [0, 2, 4, 6, 8]
+        assert group(sample.add.s(n, n) for n in range(5)).delay().get(timeout=PATIENCE_SECONDS) == [0, 2, 4, 6, 8]
 
     def test_a_chord_ends_with_its_body(self) -> None:
-        assert chord([sample.add.s(n, n) for n in range(5)])(sample.total.s()).get(timeout=10) == 20
+        assert chord([sample.add.s(n, n) for n in range(5)])(sample.total.s()).get(timeout=PATIENCE_SECONDS) == 20
 
 
 class TestTiming:
     def test_an_eta_is_kept(self) -> None:
         eta = datetime.now(UTC) + timedelta(seconds=1)
-        sample.add.apply_async((1, 2), eta=eta).get(timeout=10)
+        sample.add.apply_async((1, 2), eta=eta).get(timeout=PATIENCE_SECONDS)
         assert datetime.now(UTC) >= eta
 
     def test_a_revoked_task_never_runs(self, redis: Redis, key: str) -> None:
         result = sample.mark.apply_async((key, "ran"), countdown=1)
         app.control.revoke(result.id)
         with pytest.raises(TaskRevokedError):
-            result.get(timeout=10)
+            result.get(timeout=PATIENCE_SECONDS)
         assert redis.lrange(key, 0, -1) == []
 
     def test_terminate_stops_a_running_coroutine(self, redis: Redis, key: str) -> None:
@@ -152,23 +155,23 @@ class TestTiming:
         wait_until(lambda: result.state == "STARTED")
         app.control.revoke(result.id, terminate=True)
         with pytest.raises(TaskRevokedError):
-            result.get(timeout=10)
-        assert sample.add.delay(1, 1).get(timeout=10) == 2
+            result.get(timeout=PATIENCE_SECONDS)
+        assert sample.add.delay(1, 1).get(timeout=PATIENCE_SECONDS) == 2
 
-    def test_a_ping_is_answered_while_tasks_run(self, worker: Process, redis: Redis, key: str) -> None:
+    def test_a_ping_is_answered_while_tasks_run(self, worker: CeleryProcess, redis: Redis, key: str) -> None:
         result = sample.wait_for.delay(key)
         wait_until(lambda: redis.llen(f"{key}:started"))
         assert app.control.ping(destination=[worker.name], timeout=5) == [{worker.name: {"ok": "pong"}}]
         redis.rpush(f"{key}:go", "gone on")
-        assert result.get(timeout=10) == "gone on"
+        assert result.get(timeout=PATIENCE_SECONDS) == "gone on"
 
 
-def test_an_idle_worker_costs_nothing(worker: Process) -> None:
+def test_an_idle_worker_costs_nothing(worker: CeleryProcess) -> None:
     # What the tests before left to be done, such as replacing a child that was killed, is over after the first.
     assert min(worker.idle_share(4) for _ in range(2)) < 0.03
 
 
-def test_the_worker_has_no_error_of_its_own(worker: Process) -> None:
+def test_the_worker_has_no_error_of_its_own(worker: CeleryProcess) -> None:
     lines = [line for line in worker.log.read_text().splitlines() if line.startswith("{")]
     entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
     wrong = [entry for entry in entries if entry["level"] in ("error", "critical")]

@@ -9,6 +9,7 @@ import pytest
 from src.core.resources import Resources
 from tests.support.people import People, Person
 from tests.support.served import Served
+from tests.support.waiting import PATIENCE_SECONDS
 
 NOTICES = "GET:/api/v1/notices"
 PATH = "/api/v1/notices"
@@ -46,7 +47,7 @@ class TestRow34UnderLoad:
                 expected = 200 if given else 403
                 changes += 1
                 settled = reads.total() + READERS
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     while reads.total() < settled:  # noqa: ASYNC110 - each reader notes what it saw by itself
                         await asyncio.sleep(0)
         done = True

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.queues.conftest import WORKER, Process, Run
+from tests.queues.conftest import WORKER, CeleryProcess, Run
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Pool:
     arguments: tuple[str, ...]
     environment: tuple[tuple[str, str], ...]
 
-    def start(self, run: Run, queue: str, *arguments: str, **environment: str) -> Process:
+    def start(self, run: Run, queue: str, *arguments: str, **environment: str) -> CeleryProcess:
         """Start a worker on a queue."""
         environment = {**dict(self.environment), "SAMPLE_QUEUE": queue, **environment}
         node = f"{queue}-{self.name}-{id(run)}@test"

@@ -12,6 +12,7 @@ from sqlalchemy import URL, make_url
 
 from tests.support.databases import query, sql_server
 from tests.support.stores import ROOT
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 class Scratch:
@@ -23,7 +24,7 @@ class Scratch:
     def run(self, *module: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run one of our modules to its end; it must succeed."""
         process = self.start(*module, **environment)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, output
         return subprocess.CompletedProcess(module, process.returncode, output)
 

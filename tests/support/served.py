@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from src.core.resources import Resources
 from src.models.user import User
 from tests.support.login import encrypted
 from tests.support.people import People, Person
+from tests.support.process import Process
 from tests.support.proxy import Proxy, proxied
 
 URLS = {
@@ -47,20 +48,11 @@ class Served:
 @asynccontextmanager
 async def process(output: Path, *, app: str = "src.main:app", **environment: str) -> AsyncIterator[str]:
     """Run an application, give its address, and stop it at the end."""
-    with output.open("wb") as stdout:
-        command = (sys.executable, "-m", "uvicorn", app, "--port", "0")
-        variables = os.environ | environment
-        running = await asyncio.create_subprocess_exec(*command, env=variables, stdout=stdout, stderr=stdout)
-        try:
-            async with asyncio.timeout(30):
-                while not (found := re.search(r"running on (http://[\d.:]+)", output.read_text())):  # noqa: ASYNC240 - a short file
-                    assert running.returncode is None, output.read_text()  # noqa: ASYNC240 - a short file
-                    await asyncio.sleep(0.05)
-            yield found[1]
-        finally:
-            with suppress(ProcessLookupError):
-                running.terminate()
-            await running.wait()
+    command = sys.executable, "-m", "uvicorn", app, "--port", "0"
+    with Process(command, output, os.environ | environment) as running:
+        await asyncio.to_thread(running.wait_for, "running on")
+        yield re.findall(r"running on (http://[\d.:]+)", running.output)[0]
+        await asyncio.to_thread(running.stop)
 
 
 @asynccontextmanager

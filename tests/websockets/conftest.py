@@ -22,6 +22,9 @@ from src.websockets.app import create_server
 from src.websockets.server import AsyncServer
 from src.websockets.testing import SocketClient
 from tests.support.people import Person
+from tests.support.waiting import PATIENCE_SECONDS, eventually
+
+WEBSOCKET: dict[str, Any] = {"transports": ["websocket"], "wait_timeout": PATIENCE_SECONDS}
 
 
 @dataclass
@@ -57,11 +60,11 @@ class Peer:
 
     async def call(self, event: str, data: Any = None, namespace: str = "/") -> Any:
         """Send an event and return its ack."""
-        return await self.client.call(event, data, namespace=namespace, timeout=3)
+        return await self.client.call(event, data, namespace=namespace, timeout=PATIENCE_SECONDS)
 
     async def next(self) -> tuple[str, str, Any]:
         """The next event from the server."""
-        return await asyncio.wait_for(self.received.get(), 3)
+        return await asyncio.wait_for(self.received.get(), PATIENCE_SECONDS)
 
 
 @asynccontextmanager
@@ -69,8 +72,7 @@ async def serve(app: ASGIApp, *, lifespan: Literal["on", "off"]) -> AsyncIterato
     """Run a web server on a free port and give its address."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan=lifespan))
     serving = asyncio.create_task(server.serve())
-    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells nobody
-        await asyncio.sleep(0.01)
+    await eventually(lambda: server.started or serving.done())
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     await serving
@@ -110,7 +112,9 @@ async def connect(host: Host, sio: AsyncServer) -> AsyncIterator[Connect]:
         async def join(**options: Any) -> Peer:
             peer = Peer(http)
             peers.append(peer)
-            await peer.client.connect(host.url, **{"transports": ["websocket"], "wait_timeout": 3, **options})
+            await peer.client.connect(
+                host.url, **{"transports": ["websocket"], "wait_timeout": PATIENCE_SECONDS, **options}
+            )
             return peer
 
         yield join
@@ -127,9 +131,7 @@ async def visit() -> AsyncIterator[Visit]:
         async def connect(person: Person) -> SocketClient:
             client = SocketClient(product, auth={"token": person.tokens.access_token})
             await stack.enter_async_context(client)
-            async with asyncio.timeout(3):
-                while not product_server.manager.is_listening:  # noqa: ASYNC110 - nobody is told of a subscription
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: product_server.manager.is_listening)
             return client
 
         yield connect
@@ -145,11 +147,13 @@ async def join(resources: Resources) -> AsyncIterator[Join]:
         async def connect(person: Person, **options: Any) -> Peer:
             peer = Peer(http)
             peers.append(peer)
-            usual = {"auth": {"token": person.tokens.access_token}, "transports": ["websocket"], "wait_timeout": 3}
+            usual = {
+                "auth": {"token": person.tokens.access_token},
+                "transports": ["websocket"],
+                "wait_timeout": PATIENCE_SECONDS,
+            }
             await peer.client.connect(url, **usual | options)
-            async with asyncio.timeout(3):
-                while not elsewhere.manager.is_listening:  # noqa: ASYNC110 - nobody is told of a subscription
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: elsewhere.manager.is_listening)
             return peer
 
         yield connect

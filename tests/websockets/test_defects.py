@@ -18,6 +18,7 @@ from src.core.injection import UnresolvableParameterError
 from src.websockets.app import create_server
 from src.websockets.params import SID, Environ, Reason
 from src.websockets.server import AsyncServer
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.websockets.conftest import Connect, Peer
 
 
@@ -160,7 +161,7 @@ async def test_defect_7_disconnect_says_who_and_why(sio: AsyncServer, connect: C
     peer = await connect(headers={"User-Agent": "tests"})
     sid = peer.client.get_sid()
     await peer.client.eio.send("1")
-    assert await asyncio.wait_for(seen.get(), 3) == (sid, "client disconnect", "tests")
+    assert await asyncio.wait_for(seen.get(), PATIENCE_SECONDS) == (sid, "client disconnect", "tests")
 
 
 async def test_defect_8_the_admin_ui_can_instrument_the_server(sio: AsyncServer, connect: Connect) -> None:

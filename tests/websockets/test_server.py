@@ -1,6 +1,5 @@
 """What a handler-writer may rely on; each class is one use of the server."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +15,7 @@ from src.core.injection import UnresolvableParameterError
 from src.websockets.params import SID, Arguments, Auth, Environ, Event, Namespace, Reason, Server
 from src.websockets.router import SocketRouter
 from src.websockets.server import AsyncServer
+from tests.support.waiting import eventually
 from tests.websockets.conftest import Connect
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -114,7 +114,7 @@ class TestDisconnect:
 
         peer = await connect()
         await sio.shutdown()
-        await asyncio.wait_for(peer.client.wait(), 3)
+        await eventually(lambda: not peer.client.connected)
         assert reasons == ["server disconnect"]
 
 

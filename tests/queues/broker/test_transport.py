@@ -12,9 +12,10 @@ from redis import Redis
 from src.core.config import settings
 from src.queues.broker.fetch import MALFORMED
 from src.queues.broker.transport import BulkTransport
-from tests.queues.conftest import wait_until
 
 # A database of its own: the keys of what is unacknowledged are the same for all queues.
+from tests.support.waiting import wait_until
+
 URL = settings.REDIS_DATABASE_URL.rpartition("/")[0] + "/9"
 Connect = Callable[[type[StockTransport]], Connection]
 

@@ -10,12 +10,13 @@ from redis import Redis
 
 from src.queues.app import app
 from tests.queues import sample
-from tests.queues.conftest import Process, Run, running, wait_until
+from tests.queues.conftest import CeleryProcess, Run, running
 from tests.support.pools import ASYNCIO
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 @pytest.fixture(scope="module")
-def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryProcess]:
     with running(tmp_path_factory.mktemp("asyncio")) as run, pytest.MonkeyPatch.context() as patch:
         worker = ASYNCIO.start(run, "pool")
         patch.setattr(sample, "default_queue", "pool")
@@ -24,7 +25,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         assert worker.stop() == 0
 
 
-def logged(worker: Process, event: str) -> list[dict[str, Any]]:
+def logged(worker: CeleryProcess, event: str) -> list[dict[str, Any]]:
     lines = [line for line in worker.log.read_text().splitlines() if line.startswith("{")]
     return [entry for line in lines if (entry := json.loads(line))["event"] == event]
 
@@ -33,11 +34,11 @@ def logged(worker: Process, event: str) -> list[dict[str, Any]]:
 class TestRunningTogether:
     def test_as_many_coroutines_as_there_are_places(self, key: str) -> None:
         results = [sample.meet.delay(key, 100) for _ in range(100)]
-        assert {result.get(timeout=20) for result in results} == {100}
+        assert {result.get(timeout=PATIENCE_SECONDS) for result in results} == {100}
 
     def test_synchronous_tasks_have_threads(self) -> None:
         results = [sample.meet_in_threads.delay() for _ in range(4)]
-        assert {result.get(timeout=20) for result in results} == {0, 1, 2, 3}
+        assert {result.get(timeout=PATIENCE_SECONDS) for result in results} == {0, 1, 2, 3}
 
     def test_one_more_has_to_wait(self, redis: Redis, key: str) -> None:
         results = [sample.wait_for.apply_async((key,), countdown=0.5) for _ in range(101)]
@@ -45,19 +46,19 @@ class TestRunningTogether:
         redis.rpush(f"{key}:go", "first")
         wait_until(lambda: redis.llen(f"{key}:started") == 101)
         redis.rpush(f"{key}:go", *["others"] * 100)
-        assert sorted(result.get(timeout=20) for result in results) == ["first", *["others"] * 100]
+        assert sorted(result.get(timeout=PATIENCE_SECONDS) for result in results) == ["first", *["others"] * 100]
 
-    def test_places_can_be_added(self, worker: Process, key: str) -> None:
+    def test_places_can_be_added(self, worker: CeleryProcess, key: str) -> None:
         app.control.pool_grow(20, destination=[worker.name], reply=True)
         results = [sample.meet.delay(key, 120) for _ in range(120)]
-        assert {result.get(timeout=20) for result in results} == {120}
+        assert {result.get(timeout=PATIENCE_SECONDS) for result in results} == {120}
         app.control.pool_shrink(20, destination=[worker.name], reply=True)
 
 
 class TestMisbehaving:
-    def test_a_coroutine_that_ignores_its_end_is_named(self, worker: Process, redis: Redis, key: str) -> None:
+    def test_a_coroutine_that_ignores_its_end_is_named(self, worker: CeleryProcess, redis: Redis, key: str) -> None:
         with pytest.raises(TimeLimitExceeded):
-            sample.stubborn.delay(key).get(timeout=10)
+            sample.stubborn.delay(key).get(timeout=PATIENCE_SECONDS)
         wait_until(lambda: logged(worker, "task_ignores_cancellation"))
         (entry,) = logged(worker, "task_ignores_cancellation")
         assert entry["task"].startswith("sample.stubborn[")
@@ -65,7 +66,7 @@ class TestMisbehaving:
         redis.set(key, "enough", ex=60)
 
     def test_one_that_blocks_the_loop_is_named_while_the_worker_answers(
-        self, worker: Process, redis: Redis, key: str
+        self, worker: CeleryProcess, redis: Redis, key: str
     ) -> None:
         result = sample.block.delay(key, 3)
         wait_until(lambda: redis.llen(f"{key}:started"))
@@ -74,7 +75,7 @@ class TestMisbehaving:
         (entry,) = logged(worker, "loop_is_blocked")
         assert entry["task"] == f"sample.block[{result.id}]"
         assert "in block" in entry["stack"]
-        assert result.get(timeout=10) is None
+        assert result.get(timeout=PATIENCE_SECONDS) is None
 
     def test_a_loop_that_is_lost_has_the_worker_start_anew(self, run: Run, redis: Redis, key: str) -> None:
         worker = ASYNCIO.start(run, key, SAMPLE_LOST_AFTER="2")
@@ -83,9 +84,9 @@ class TestMisbehaving:
         wait_until(lambda: redis.llen(f"{key}:started") == 1)
         culprit = sample.block.apply_async((key, 60), queue=key)
         with pytest.raises(TimeLimitExceeded):
-            culprit.get(timeout=20)
+            culprit.get(timeout=PATIENCE_SECONDS)
         wait_until(lambda: worker.log.read_text().count("ready.") == 2)
         wait_until(lambda: redis.llen(f"{key}:started") == 3)
         redis.rpush(f"{key}:go", "by the new one")
-        assert victim.get(timeout=10) == "by the new one"
+        assert victim.get(timeout=PATIENCE_SECONDS) == "by the new one"
         assert worker.stop() == 0

@@ -1,6 +1,5 @@
 """Every run of a real worker is in the ledger, without its secrets, and can be stopped and repeated."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
@@ -21,8 +20,9 @@ from src.schemas.task import RunsToRetry
 from src.services.task_run import TaskRunService
 from src.utils.date import utc_now
 from tests.queues import sample
-from tests.queues.conftest import WORKER, Process, Run, running, wait_until
+from tests.queues.conftest import WORKER, CeleryProcess, Run, running
 from tests.support.pools import ASYNCIO
+from tests.support.waiting import PATIENCE_SECONDS, eventually, wait_until
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -30,7 +30,7 @@ USER = UUID(int=7)
 
 
 @pytest.fixture(scope="module")
-def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryProcess]:
     with running(tmp_path_factory.mktemp("ledger")) as run:
         worker = run(*WORKER, "-c", "1", "-n", "prefork@test")
         worker.wait_for("ready.")
@@ -50,14 +50,14 @@ class Book:
 
     async def wait(self, task_id: object, *states: RunState) -> TaskRun:
         """The run, once it is in one of the states (finished, when none is given)."""
-        async with asyncio.timeout(30):
-            while True:
-                await self.call(TaskRunService.record)
-                async with self.resources.sessions() as session:
-                    run = await session.get(TaskRun, UUID(str(task_id)))
-                if run is not None and (run.state in states if states else run.is_finished):
-                    return run
-                await asyncio.sleep(0.02)
+
+        async def awaited() -> TaskRun | None:
+            await self.call(TaskRunService.record)
+            async with self.resources.sessions() as session:
+                run = await session.get(TaskRun, UUID(str(task_id)))
+            return run if run is not None and (run.state in states if states else run.is_finished) else None
+
+        return await eventually(awaited)
 
 
 @pytest.fixture
@@ -137,14 +137,13 @@ class TestWhoAsked:
         assert (second.name, second.requested_by) == ("sample.mark", USER)
 
     async def caused(self, resources: Resources, book: Book) -> TaskRun:
-        async with asyncio.timeout(10):
-            while True:
-                await book.call(TaskRunService.record)
-                async with resources.sessions() as session:
-                    run = (await session.exec(select(TaskRun).where(TaskRun.name == "sample.mark"))).first()
-                if run is not None and run.is_finished:
-                    return run
-                await asyncio.sleep(0.02)
+        async def finished() -> TaskRun | None:
+            await book.call(TaskRunService.record)
+            async with resources.sessions() as session:
+                run = (await session.exec(select(TaskRun).where(TaskRun.name == "sample.mark"))).first()
+            return run if run is not None and run.is_finished else None
+
+        return await eventually(finished)
 
     async def test_they_are_told_of_the_end_and_of_the_way_there(
         self, book: Book, resources: Resources, redis: Redis
@@ -188,7 +187,7 @@ class TestRevoking:
             session.add(TaskRun(id=UUID(result.id), name="sample.mark"))
             await session.commit()
         await book.call(lambda runs: runs.revoke(UUID(result.id)))
-        late: Process = run(*WORKER, "-c", "1", "-Q", "later", "-n", "late@test")
+        late: CeleryProcess = run(*WORKER, "-c", "1", "-Q", "later", "-n", "late@test")
         assert (await book.wait(result.id)).state == RunState.REVOKED
         late.stop()
         assert redis.llen(key) == 0
@@ -235,7 +234,7 @@ class TestPoison:
         assert run.state == RunState.FAILURE
         assert str(run.error).startswith("PoisonedTaskError")
         assert redis.llen(key) == 3
-        assert sample.add.delay(1, 2).get(timeout=20) == 3
+        assert sample.add.delay(1, 2).get(timeout=PATIENCE_SECONDS) == 3
 
     async def test_a_run_that_goes_back_to_its_queue_has_killed_nobody(self, book: Book) -> None:
         result = sample.hand_back.delay(f"test:{uuid4()}", times=4)

@@ -15,12 +15,13 @@ from src.core.stores.sql import create_engine
 from src.models.schedule import MisfirePolicy, OverlapPolicy, ScheduleKind
 from src.models.task_run import RunState, TaskRun
 from src.queues.scheduler.listener import Changes
-from tests.queues.conftest import BEAT, Process, Run, running, wait_until
+from tests.queues.conftest import BEAT, CeleryProcess, Run, running
 from tests.queues.schedules import Queue, empty_table, store
+from tests.support.waiting import eventually, wait_until
 
 
 @pytest.fixture(scope="module")
-def beats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Process]]:
+def beats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[CeleryProcess]]:
     with running(tmp_path_factory.mktemp("beats")) as run:
         beats = [run(*BEAT), run(*BEAT)]
         for beat in beats:
@@ -30,7 +31,7 @@ def beats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Process]]:
 
 
 @pytest.fixture
-async def session(beats: list[Process]) -> AsyncIterator[AsyncSession]:
+async def session(beats: list[CeleryProcess]) -> AsyncIterator[AsyncSession]:
     async with empty_table() as session:
         yield session
 
@@ -83,7 +84,7 @@ class TestSharingTheWork:
     async def test_no_slot_is_sent_twice(self, session: AsyncSession) -> None:
         queue = Queue()
         await store(session, *(queue.every_second(max_runs=3) for _ in range(40)))
-        wait_until(lambda: len(queue) >= 120, 20)
+        wait_until(lambda: len(queue) >= 120)
         assert len({headers["id"] for headers in queue.headers()}) == len(queue) == 120
 
     async def test_a_killed_beat_is_not_missed(self, session: AsyncSession, run: Run) -> None:
@@ -95,7 +96,7 @@ class TestSharingTheWork:
         wait_until(lambda: len(queue) >= 20)
         third.kill()
         # A kill between publishing and committing may repeat slots, under the same ids.
-        wait_until(lambda: len(Counter(headers["id"] for headers in queue.headers())) == 80, 20)
+        wait_until(lambda: len(Counter(headers["id"] for headers in queue.headers())) == 80)
 
 
 class TestOverlap:
@@ -110,7 +111,7 @@ class TestOverlap:
     async def sent_while_one_is_going(self, session: AsyncSession, policy: OverlapPolicy) -> Queue:
         queue, clock = Queue(), Queue()
         await store(session, queue.every_second(overlap_policy=policy), clock.every_second())
-        await asyncio.to_thread(wait_until, lambda: len(clock) >= 3)
+        await eventually(lambda: len(clock) >= 3)
         return queue
 
     async def test_runs_are_allowed_side_by_side(self, session: AsyncSession) -> None:
@@ -125,7 +126,7 @@ class TestOverlap:
         queue = await self.sent_while_one_is_going(session, policy)
         await session.exec(update(TaskRun).values(state=RunState.SUCCESS))
         await session.commit()
-        await asyncio.to_thread(wait_until, lambda: len(queue) == 2)
+        await eventually(lambda: len(queue) == 2)
 
 
 class TestHearingOfChanges:
@@ -157,7 +158,7 @@ class TestHearingOfChanges:
 
 
 class TestCosts:
-    async def test_beat_sleeps_until_something_is_due(self, session: AsyncSession, beats: list[Process]) -> None:
+    async def test_beat_sleeps_until_something_is_due(self, session: AsyncSession, beats: list[CeleryProcess]) -> None:
         later = datetime.now(UTC) + timedelta(days=1)
         await store(session, *(Queue().every_second(start_time=later) for _ in range(200)))
         await asyncio.sleep(1.5)  # both have planned the new rows

@@ -11,8 +11,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config import settings
 from src.models.schedule import MisfirePolicy
-from tests.queues.conftest import BEAT, Run, wait_until
+from tests.queues.conftest import BEAT, Run
 from tests.queues.schedules import Queue, empty_table, store
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ class TestOutages:
         proxy = Proxy()
         url = proxy.target.set(host="127.0.0.1", port=(port := await proxy.open())).render_as_string(False)
         beat = run(*BEAT, SQL_DATABASE_URL=url, SAMPLE_MISFIRE_GRACE_SECONDS=str(GRACE_SECONDS))
-        await asyncio.to_thread(wait_until, lambda: all(queues.values()), 20)
+        await eventually(lambda: all(queues.values()))
         # A cut between publishing and committing would repeat slots.
         while not all(schedule.total_run_count for schedule in schedules):
             for schedule in schedules:
@@ -89,9 +90,7 @@ class TestOutages:
         await asyncio.sleep(OUTAGE_SECONDS)
         before = {policy: len(queue) for policy, queue in queues.items()}
         await proxy.open(port)
-        await asyncio.to_thread(
-            wait_until, lambda: all(len(queues[policy]) > before[policy] + 2 for policy in queues), 20
-        )
+        await eventually(lambda: all(len(queues[policy]) > before[policy] + 2 for policy in queues))
         assert await asyncio.to_thread(beat.stop) == 0
         await proxy.close()
         sent = {policy: Sent(queue) for policy, queue in queues.items()}
@@ -110,12 +109,12 @@ class TestOutages:
         proxy = Proxy()
         port = await proxy.open()
         beat = run(*BEAT, SQL_DATABASE_URL=proxy.target.set(host="127.0.0.1", port=port).render_as_string(False))
-        await asyncio.to_thread(wait_until, lambda: len(queue) >= 1, 20)
+        await eventually(lambda: len(queue) >= 1)
         await proxy.close()
         await asyncio.to_thread(beat.wait_for, "cannot schedule")
         sent = len(queue)
         await proxy.open(port)
-        await asyncio.to_thread(wait_until, lambda: len(queue) >= sent + 2, 20)
+        await eventually(lambda: len(queue) >= sent + 2)
         assert beat.log.read_text().count("cannot schedule") <= 2
         assert await asyncio.to_thread(beat.stop) == 0
         await proxy.close()

@@ -7,7 +7,6 @@ Refusal, flood, slow reader, binary, order, type errors, expiry, shutdown and br
 
 import asyncio
 import socket
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from src.core.exceptions import UnauthorizedError
 from src.websockets.limits import Limits
 from src.websockets.params import SID
 from src.websockets.server import AsyncServer
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.conftest import Connect, Host
 
 PATH = "/socket.io/?EIO=4&transport=websocket"
@@ -54,14 +54,8 @@ def text_frame(text: bytes) -> bytes:
     return bytes([0x81, 0x80 | len(text)]) + bytes(4) + text
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - nobody is told
-            await asyncio.sleep(0.01)
-
-
 async def closed(websocket: aiohttp.ClientWebSocketResponse) -> bool:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             if (await websocket.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
                 return True
@@ -128,7 +122,7 @@ class TestFlood:
                 await asyncio.gather(*(websocket.send_str('42["slow"]') for _ in range(100)), return_exceptions=True)
                 assert await closed(websocket)
             assert running() <= LIMITS.running
-        await until(lambda: not running())
+        await eventually(lambda: not running())
 
     async def test_leaves_no_task_behind(self, sio: AsyncServer, connect: Connect) -> None:
         before = asyncio.all_tasks()
@@ -217,7 +211,7 @@ class TestSlowReader:
             await websocket.send_str("40")
             await websocket.receive_str()
             await websocket.receive_str()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while sio.eio.sockets:
                     for _ in range(20):
                         await sio.emit("news", "x" * 100_000)
@@ -236,12 +230,12 @@ class TestSlowReader:
             await loop.sock_sendall(client, UPGRADE)
             await loop.sock_recv(client, 1024)
             await loop.sock_sendall(client, text_frame(b"40"))
-            await until(lambda: any(server.manager.get_participants("/", None)))
+            await eventually(lambda: any(server.manager.get_participants("/", None)))
             (transport,) = server.eio.sockets.values()
             while transport.queue.size_bytes < 2_000_000:
                 await server.emit("news", "x" * 100_000)
                 await asyncio.sleep(0)
-            await until(lambda: not server.eio.sockets and transport.queue.empty())
+            await eventually(lambda: not server.eio.sockets and transport.queue.empty())
             assert not [task for task in asyncio.all_tasks() if "WebSocket._write" in str(task.get_coro())]
         await server.shutdown()
 
@@ -278,7 +272,7 @@ class TestExpiry:
         peer = await connect()
         sio.expire(peer.client.get_sid(), 0.05)
         assert (await peer.next())[2]["error"] == "auth.session_ended"
-        await asyncio.wait_for(peer.client.wait(), 3)
+        await asyncio.wait_for(peer.client.wait(), PATIENCE_SECONDS)
 
     async def test_may_be_moved(self, sio: AsyncServer, connect: Connect) -> None:
         peer = await connect()
@@ -313,9 +307,7 @@ class TestTypeError:
             await websocket.send_str("40")
             assert (await websocket.receive_str()).startswith("0{")
             assert (await websocket.receive_str()).startswith(("40{", "44{"))
-        async with asyncio.timeout(3):
-            while sio.eio.sockets:  # noqa: ASYNC110 - nobody is told
-                await asyncio.sleep(0.01)
+        await eventually(lambda: not sio.eio.sockets)
         assert len(calls) == 1
 
 
@@ -332,9 +324,9 @@ class TestRecheck:
             if sid == peers[0].client.get_sid():
                 raise answers.pop(0)
 
-        await asyncio.wait_for(sio.recheck_clients(), 3)
+        await asyncio.wait_for(sio.recheck_clients(), PATIENCE_SECONDS)
         assert (await peers[0].next())[2]["error"] == "auth.session_ended"
-        await asyncio.wait_for(peers[0].client.wait(), 3)
+        await asyncio.wait_for(peers[0].client.wait(), PATIENCE_SECONDS)
         assert peers[1].client.connected
 
 

@@ -19,6 +19,7 @@ from src.websockets.recovery.recovery import RecoverableSession, Recovery
 from src.websockets.recovery.stream_reader import StreamReader
 from src.websockets.server import AsyncServer
 from tests.support.proxy import proxied
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.conftest import serve
 
 MEMORY = ReplaySettings(seconds=30, messages=1000)
@@ -43,7 +44,7 @@ class Wire:
         return answer
 
     async def packet(self) -> str:
-        return await asyncio.wait_for(self.websocket.receive_str(), 3)
+        return await asyncio.wait_for(self.websocket.receive_str(), PATIENCE_SECONDS)
 
     async def event(self) -> list[Any]:
         """The next event without its offset, which is noted."""
@@ -102,9 +103,7 @@ async def wire(servers: list[tuple[AsyncServer, str]]) -> AsyncIterator[Open]:
             server, url = servers[number]
             wire = Wire(await http.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket"))
             await wire.open(**auth)
-            async with asyncio.timeout(3):
-                while not server.manager.is_listening:  # noqa: ASYNC110 - nobody is told of a subscription
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: server.manager.is_listening)
             return wire
 
         yield connect
@@ -118,9 +117,7 @@ async def cut(wire: Wire, server: AsyncServer) -> dict[str, Any]:
     transport.abort()
     redis = server.recovery.channel.redis if server.recovery else None
     assert redis is not None
-    async with asyncio.timeout(3):
-        while not await redis.exists(f"socketio:connection:{wire.pid}"):  # noqa: ASYNC110 - nobody is told
-            await asyncio.sleep(0.01)
+    await eventually(lambda: redis.exists(f"socketio:connection:{wire.pid}"))
     return {"pid": wire.pid, **({"offset": wire.offset} if wire.offset else {})}
 
 
@@ -264,9 +261,7 @@ class TestWithoutOffsets:
         first.eio.ping_interval, first.eio.ping_timeout = 0.5, 0.1
         client = await wire(0, recover=False)
         await first.emit("news", "unheard", to=client.sid)
-        async with asyncio.timeout(3):
-            while first.eio.sockets:  # noqa: ASYNC110 - it answers no ping, and nobody is told
-                await asyncio.sleep(0.01)
+        await eventually(lambda: not first.eio.sockets)  # it answers no ping
         again = await wire(1, recover=False, pid=client.pid)
         assert again.pid == client.pid
         assert await again.event() == ["news", "unheard"]

@@ -1,0 +1,83 @@
+"""Programs that tests run. A test that fails shows the last lines of each that was running."""
+
+import os
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from tests.support.stores import ROOT
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
+
+_running: list["Process"] = []
+
+
+class Process:
+    """A program that runs until its block ends, if not before; its output goes to a file."""
+
+    def __init__(self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str]) -> None:
+        self.log = log
+        self.command = " ".join(map(str, command))
+        with log.open("wb") as output:
+            self._popen = subprocess.Popen(  # noqa: S603 - our own
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.psutil = psutil.Process(self._popen.pid)
+        _running.append(self)
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    @property
+    def code(self) -> int | None:
+        """The exit code, None while it runs."""
+        return self._popen.poll()
+
+    def wait_for(self, text: str) -> None:
+        """Return once its output contains a text."""
+        self.wait_until(lambda: text in self.output)
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Return once a condition holds; fail at once when the process has ended without."""
+        wait_until(lambda: condition() or self.code is not None)
+        assert condition(), f"{self.command} ended with exit code {self.code}."
+
+    def family(self) -> list[psutil.Process]:
+        return [self.psutil, *self.psutil.children(recursive=True)]
+
+    def stop(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """Ask it to end, and return its exit code."""
+        if self.code is None:
+            self._popen.terminate()
+        return self._popen.wait(seconds)
+
+    def kill(self) -> None:
+        """End it and its descendants, if there are any left."""
+        if self.code is None:
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """None outlives its block."""
+        self.kill()
+        _running.remove(self)
+
+
+def logs(lines: int = 40) -> Iterator[tuple[str, str]]:
+    """The command and the last lines of each process that runs."""
+    for process in _running:
+        with process.log.open(errors="replace") as file:
+            yield process.command, "".join(deque(file, lines))
