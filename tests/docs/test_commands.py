@@ -18,6 +18,8 @@ from tests.docs.conftest import Start
 from tests.docs.readme import README, ROOT, blocks, shell_lines
 from tests.support.scratch import scratch_database
 
+pytestmark = pytest.mark.process
+
 CURL = [line for line in shell_lines() if line.startswith("curl ")]
 CELERY = [line for line in shell_lines() if line.startswith("celery ")]
 COMPOSE = [line for line in shell_lines() if line.startswith("docker compose ")]

@@ -11,6 +11,8 @@ import pytest
 from scripts.new_feature.noun import RefusedError, parse
 from scripts.new_feature.revision import next_revision
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", ".local", ".env", ".env.pytest", "__pycache__", ".coverage*", "htmlcov"

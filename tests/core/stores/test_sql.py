@@ -55,6 +55,7 @@ def run(inside: str = "pass", **environment: str) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.process
 class TestResources:
     def test_they_end_with_the_lifespan(self) -> None:
         assert run("await resources.redis.ping(); await resources.mongo.command('ping')") == "closed"

@@ -13,6 +13,8 @@ from celery.exceptions import SoftTimeLimitExceeded
 from src.queues.pool.event_loop import ProcessLoop
 from src.queues.pool.soft_limit import SoftLimitedCoroutine
 
+pytestmark = pytest.mark.unit
+
 Strike = Callable[[BaseException], None]
 name: ContextVar[str] = ContextVar("name")
 
