@@ -90,9 +90,9 @@ class TestNode:
         output, complaints = run_node("journey.mjs", site)
         assert (output.splitlines(), complaints) == (
             [
-                "Looked around.",
+                "Listed the permission codes.",
                 "Refreshed in two tabs at once.",
-                "Refreshed silently.",
+                "Refreshed automatically.",
                 "Logged out: the old access token is refused.",
             ],
             "",
@@ -104,7 +104,7 @@ class TestNode:
             [
                 "Uploaded 12 MiB in 2 parts.",
                 "Downloaded from the storage: the same bytes.",
-                "Downloaded through the API, whole and in part: the same bytes.",
+                "Downloaded through the API, all of it and a range: the same bytes.",
                 "Deleted.",
             ],
             "",
