@@ -14,6 +14,7 @@ from src.core.stores.preflight import require_stores
 from src.main import register_routes, rest, server
 from src.models import DOCUMENTS
 from src.models.document_migrations import DOCUMENT_MIGRATIONS
+from src.queues import load_app
 from src.queues.publisher import create_outbox
 from src.services.audit import AuditService
 from src.services.user import UserService
@@ -60,7 +61,7 @@ async def main() -> None:
         PreflightError: A store is unavailable, or the SQL schema is not that of this code.
     """
     configure_logging(settings)
-    async with open_resources(settings, create_outbox(), SocketEmitter(server)) as resources:
+    async with open_resources(settings, create_outbox(load_app), SocketEmitter(server)) as resources:
         await require_stores(resources)
         await initialise(resources)
 

@@ -34,6 +34,7 @@ from src.middlewares.errors import install_error_handlers
 from src.middlewares.request import RequestMiddleware
 from src.middlewares.request_id import HEADER as REQUEST_ID_HEADER
 from src.models.permission_code import PermissionCode
+from src.queues import load_app
 from src.queues.publisher import create_outbox
 from src.services.permission_code import PermissionCodeService
 from src.utils.password import dummy_hash
@@ -50,7 +51,7 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(settings, create_outbox(), SocketEmitter(server)) as resources:
+        async with open_resources(settings, create_outbox(load_app), SocketEmitter(server)) as resources:
             await asyncio.gather(
                 # What the first login would otherwise wait for.
                 resources.hashing.run(lambda: (resources.credentials.kid, dummy_hash())),

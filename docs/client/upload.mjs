@@ -1,15 +1,15 @@
-// Upload a file in parts, directly to the storage. Runs in browsers, too: pass a File, or a Blob and a name.
-const CONCURRENCY = 3;
-const ATTEMPTS = 3;
+// Upload a file in parts, straight to the storage. Browsers run this, too: give it a File, or a Blob with a name.
+const AT_ONCE = 3;
+const TRIES = 3;
 
 export async function upload(session, file, { name = file.name, onProgress = () => {} } = {}) {
   const type = file.type || "application/octet-stream";
   const plan = await session.call("/files", post({ filename: name, contentType: type, sizeBytes: file.size }));
-  const pending = [...plan.parts];
+  const waiting = [...plan.parts];
   const parts = [];
 
   async function send() {
-    for (let part = pending.shift(); part; part = pending.shift()) {
+    for (let part = waiting.shift(); part; part = waiting.shift()) {
       const start = (part.partNumber - 1) * plan.partSizeBytes;
       const etag = await put(part, file.slice(start, start + plan.partSizeBytes));
       parts.push({ partNumber: part.partNumber, etag });
@@ -18,37 +18,37 @@ export async function upload(session, file, { name = file.name, onProgress = () 
   }
 
   try {
-    await Promise.all(Array.from({ length: CONCURRENCY }, send));
+    await Promise.all(Array.from({ length: AT_ONCE }, send));
     return await complete(session, plan.id, parts);
   } catch (error) {
-    pending.length = 0;
-    await session.call(`/files/${plan.id}`, { method: "DELETE" }).catch(() => {}); // if this fails, it expires
+    waiting.length = 0;
+    await session.call(`/files/${plan.id}`, { method: "DELETE" }).catch(() => {}); // else it is swept when its time is over
     throw error;
   }
 }
 
-// Completing is idempotent, so retry if the response was lost or the storage is temporarily unavailable.
+// Completing twice is harmless, so an answer that got lost, or a storage that is away for a moment, is tried again.
 async function complete(session, id, parts) {
-  for (let attempt = 1; ; attempt++) {
+  for (let tried = 1; ; tried++) {
     try {
       return await session.call(`/files/${id}/complete`, post({ parts }));
     } catch (error) {
-      const transient = error.status === undefined || error.status === 503 || error.error === "file.being_completed";
-      if (!transient || attempt === ATTEMPTS) throw error;
-      await pause(attempt);
+      const passing = error.status === undefined || error.status === 503 || error.error === "file.being_completed";
+      if (!passing || tried === TRIES) throw error;
+      await pause(tried);
     }
   }
 }
 
 async function put({ url, headers }, bytes) {
-  for (let attempt = 1; ; attempt++) {
+  for (let tried = 1; ; tried++) {
     try {
-      const response = await fetch(url, { method: "PUT", headers, body: bytes });
-      if (response.ok) return response.headers.get("ETag");
-      throw new Error(`The storage responded with ${response.status}.`);
+      const answer = await fetch(url, { method: "PUT", headers, body: bytes });
+      if (answer.ok) return answer.headers.get("ETag");
+      throw new Error(`The storage answers ${answer.status}.`);
     } catch (error) {
-      if (attempt === ATTEMPTS) throw error;
-      await pause(attempt);
+      if (tried === TRIES) throw error;
+      await pause(tried);
     }
   }
 }

@@ -7,6 +7,7 @@ from src.core.config import settings
 from src.core.resources import open_resources
 from src.models.role import Role
 from src.models.user import User, UserRole
+from src.queues import load_app
 from src.queues.emitter import RedisEmitter
 from src.queues.publisher import create_outbox
 from src.services.session import Client, SessionService
@@ -27,7 +28,7 @@ class Caller:
 async def create(username: str, codes: int) -> Caller:
     """A user with this many permission codes, that of the guarded route among them, logged in."""
     events = RedisEmitter(settings.REDIS_DATABASE_URL)
-    async with open_resources(settings, create_outbox(), events) as resources:
+    async with open_resources(settings, create_outbox(load_app), events) as resources:
         user = User(
             name="Bench",
             email=f"{username}@example.com",

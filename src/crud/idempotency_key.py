@@ -8,14 +8,14 @@ from src.models.idempotency_key import IdempotencyKey
 
 
 class IdempotencyKeyCRUD(BaseSQLModelCRUD[IdempotencyKey]):
-    """What has been done once and must not be done again."""
+    """Keys of operations that must take effect once."""
 
     model: ClassVar[type[IdempotencyKey]] = IdempotencyKey
 
-    async def claim(self, key: str) -> bool:
-        """Whether this transaction is the first to claim the key.
+    async def acquire(self, key: str) -> bool:
+        """Insert the key; returns False if it exists, in which case the operation must not run again.
 
-        While another transaction that claimed it has not ended, this one waits for the outcome.
+        While another transaction has inserted the key and not ended, this one waits for its outcome.
         """
         values = IdempotencyKey(key=key).model_dump()
         statement = (

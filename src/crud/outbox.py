@@ -10,37 +10,37 @@ from sqlmodel import col, delete, select
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.outbox import OutboxMessage
 
-# Made once: the relay asks every two seconds, and mostly there is none.
+# Built once: the relay runs it every two seconds, and mostly finds nothing.
 _ANY = select(select(OutboxMessage.id).exists())
 
 
 async def is_any_waiting(connection: AsyncConnection) -> bool:
-    """Whether there is a message of any topic."""
+    """Whether the outbox has messages of any topic."""
     return bool((await connection.execute(_ANY)).scalar_one())
 
 
 class OutboxCRUD(BaseSQLModelCRUD[OutboxMessage]):
-    """Messages that wait to be delivered."""
+    """Messages that have not been delivered."""
 
     model: ClassVar[type[OutboxMessage]] = OutboxMessage
 
     async def put(self, topic: str, payload: dict[str, Any]) -> None:
-        """Add a message; a plain statement, since every audited request pays for it."""
+        """Insert a message, without the overhead of the ORM: every audited request does it."""
         await (await self.session.connection()).execute(insert(OutboxMessage), {"topic": topic, "payload": payload})
 
     async def take(self, topic: str, limit: int) -> Sequence[OutboxMessage]:
-        """The oldest waiting messages, locked until the transaction ends; those that others hold are passed over."""
+        """Lock and return the oldest messages, skipping those that other transactions have locked."""
         waiting = select(OutboxMessage).where(OutboxMessage.topic == topic).order_by(col(OutboxMessage.id))
         return (await self.session.exec(waiting.limit(limit).with_for_update(skip_locked=True))).all()
 
     async def take_key(self, topic: str, key: str) -> Sequence[OutboxMessage]:
-        """All waiting messages of a key, oldest first; nobody else gets any of them until the transaction ends."""
+        """Lock a key until the transaction ends, and return all its messages, oldest first."""
         await self.session.exec(select(func.pg_advisory_xact_lock(_lock(topic, key))))
         waiting = select(OutboxMessage).where(OutboxMessage.topic == topic, OutboxMessage.key == key)
         return (await self.session.exec(waiting.order_by(col(OutboxMessage.id)))).all()
 
-    async def take_left(self, topic: str, limit: int, before: datetime) -> Sequence[OutboxMessage]:
-        """`take`, of messages older than a time; those of a key that somebody else is delivering are passed over."""
+    async def take_overdue(self, topic: str, limit: int, before: datetime) -> Sequence[OutboxMessage]:
+        """`take` messages older than a time, skipping keys that other transactions have locked."""
         key = col(OutboxMessage.key)
         waiting = (
             select(OutboxMessage)
@@ -50,11 +50,11 @@ class OutboxCRUD(BaseSQLModelCRUD[OutboxMessage]):
         )
         return (await self.session.exec(waiting.limit(limit).with_for_update(skip_locked=True))).all()
 
-    async def delivered(self, ids: Sequence[UUID]) -> None:
-        """Forget messages that have arrived."""
+    async def delete_delivered(self, ids: Sequence[UUID]) -> None:
+        """Delete delivered messages."""
         await self.session.exec(delete(OutboxMessage).where(col(OutboxMessage.id).in_(ids)))
 
 
 def _lock(topic: str, key: Any) -> ColumnElement[int]:
-    """The number of the lock of a key."""
+    """The advisory lock of a key."""
     return func.hashtextextended(func.concat(topic, ":", key), 0)

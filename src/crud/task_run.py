@@ -12,12 +12,12 @@ from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.task_run import FINISHED, RunState, TaskRun
 from src.utils.masking import masked
 
-# Of everyone who writes down what workers tell, one at a time does; the number is arbitrary, and this lock's alone.
-LEDGER_LOCK = 2_026_112_402
+# The key of the advisory lock that lets one process at a time write run events.
+RECORD_LOCK = 2_026_112_402
 
 
 def queued_run(call: TaskCall) -> TaskRun:
-    """The run of a call that is about to be sent."""
+    """The run of a call that is about to be sent, without secrets."""
     args, kwargs = list(call.args), dict(call.kwargs)
     shown_args, shown_kwargs = masked(args), masked(kwargs)
     return TaskRun(
@@ -36,16 +36,16 @@ def queued_run(call: TaskCall) -> TaskRun:
 
 
 class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
-    """The ledger of runs."""
+    """The run history."""
 
     model: ClassVar[type[TaskRun]] = TaskRun
 
     async def lock(self) -> bool:
-        """Whether this transaction is now the one that writes the ledger."""
-        return bool((await self.session.exec(select(func.pg_try_advisory_xact_lock(LEDGER_LOCK)))).one())
+        """Try to become the only transaction that writes run events; returns whether it is."""
+        return bool((await self.session.exec(select(func.pg_try_advisory_xact_lock(RECORD_LOCK)))).one())
 
     async def apply(self, events: Sequence[RunEvent]) -> Sequence[TaskRun]:
-        """Bring runs up to date with what happened to them, oldest first; returns those that have finished by it."""
+        """Apply run events in order, oldest first; returns the runs that have finished."""
         known = select(TaskRun).where(col(TaskRun.id).in_({event.id for event in events}))
         runs = {run.id: run for run in (await self.session.exec(known)).all()}
         finished: dict[UUID, TaskRun] = {}
@@ -54,7 +54,7 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
             if run is None:
                 run = runs[event.id] = TaskRun(id=event.id)
                 self.session.add(run)
-            if _is_late(event, run):
+            if _is_stale(event, run):
                 continue
             run.sqlmodel_update(event.model_dump(exclude_none=True, exclude={"id", "at"}))
             if event.state == RunState.STARTED:
@@ -69,14 +69,15 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
         return list(finished.values())
 
     async def prune(self, before: datetime, limit: int) -> int:
-        """Remove runs that finished, or were last heard of, before a time; returns how many."""
+        """Delete runs that finished before a time, and unfinished ones last updated before it; returns how many."""
         lost = col(TaskRun.finished_at).is_(None) & (col(TaskRun.update_time) < before)
         old = select(TaskRun.id).where(or_(col(TaskRun.finished_at) < before, lost)).limit(limit)
         result = await self.session.exec(delete(TaskRun).where(col(TaskRun.id).in_(old)))
         return int(result.rowcount)
 
 
-def _is_late(event: RunEvent, run: TaskRun) -> bool:
-    """Whether an event was overtaken: by the end of the retry that it tells of, or by the revocation of its start."""
-    retried = event.state == RunState.RETRY and run.is_finished
-    return retried or (event.state == RunState.STARTED and run.state == RunState.REVOKED)
+def _is_stale(event: RunEvent, run: TaskRun) -> bool:
+    """Whether an event arrived too late: RETRY after the retried run has finished, a start after its revocation."""
+    if run.state == RunState.REVOKED:  # several processes may report the same revocation
+        return event.state in (RunState.RETRY, RunState.STARTED, RunState.REVOKED)
+    return event.state == RunState.RETRY and run.is_finished

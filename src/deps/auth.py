@@ -1,5 +1,6 @@
 """The caller: tokens, sessions and the current user. The same in REST handlers and socket events."""
 
+import time
 from typing import Annotated
 from uuid import UUID
 
@@ -93,7 +94,7 @@ def read_claims(connection: HTTPConnection, token: str, resources: Resources) ->
     """
     state = connection.scope.setdefault("state", {})
     read: tuple[str, AccessClaims] | None = state.get("access")
-    if read is not None and read[0] == token and resources.tokens.seconds_left(read[1]) > 0:
+    if read is not None and read[0] == token and read[1].expires_at > time.time():
         return read[1]
     claims = resources.tokens.read_access(token)
     state["access"], state["actor_id"] = (token, claims), claims.user_id

@@ -4,8 +4,8 @@ from src.models.base import BaseModel
 
 
 class IdempotencyKey(BaseModel, table=True):
-    """Something that must be done once, and has been: the row commits with its doing."""
+    """The key of an operation that must take effect once; the row is committed together with the operation."""
 
-    __tablename__ = "claims"
+    __tablename__ = "idempotency_keys"
 
     key: str = Field(max_length=255, unique=True)

@@ -7,11 +7,12 @@ from src.models.base import BaseModel
 
 
 class OutboxMessage(BaseModel, table=True):
-    """Something that must reach another system, committed with the data that it tells of.
+    """A message to another system, committed in the same transaction as the data that it is about.
 
-    The relay delivers it at least once and then deletes the row; the row's id lets receivers recognise a repeat.
+    The relay delivers it at least once, then deletes the row. Receivers recognise a repeated message by its id.
 
     Attributes:
+        topic: Decides who delivers it, for instance `task`.
         key: Messages of one topic and key are delivered in the order of their ids.
     """
 

@@ -18,7 +18,7 @@ INSTANT = timedelta(microseconds=1)
 
 
 class ScheduleKind(StrEnum):
-    """What decides when a schedule runs."""
+    """How a schedule's times are defined; the wire name is part of the API."""
 
     INTERVAL = "interval"
     CRONTAB = "crontab"
@@ -36,7 +36,7 @@ class IntervalPeriod(StrEnum):
 
 
 class MisfirePolicy(StrEnum):
-    """What becomes of runs that nobody was there to start."""
+    """What to do with runs missed while no scheduler was running."""
 
     SKIP = "skip"
     RUN_ONCE = "run_once"
@@ -44,7 +44,7 @@ class MisfirePolicy(StrEnum):
 
 
 class OverlapPolicy(StrEnum):
-    """What a run does while the one before it is still going."""
+    """What to do when a run is due and the previous one has not finished."""
 
     ALLOW = "allow"
     SKIP = "skip"
@@ -52,17 +52,17 @@ class OverlapPolicy(StrEnum):
 
 
 class ScheduleOrigin(StrEnum):
-    """Who owns the row: people, or the `beat_schedule` of the configuration."""
+    """Who owns the row: users, or the `beat_schedule` of the configuration."""
 
     USER = "user"
     CONFIG = "config"
 
 
 class Schedule(Authored, BaseModel, table=True):
-    """A task that beat sends again and again.
+    """A task that beat sends at the times that the columns of its kind define.
 
-    `next_run_at` is the heap that beat works from. An enabled row without it asks beat to compute it: whoever changes a
-    row's timing, or enables it, clears the column.
+    Beat takes due rows by the index on `next_run_at`, and computes it for enabled rows where it is null. To change a
+    row's timing, or to enable it, set `next_run_at` to null.
     """
 
     __tablename__ = "schedules"
@@ -115,24 +115,24 @@ class Schedule(Authored, BaseModel, table=True):
 
     @property
     def upcoming(self) -> datetime | None:
-        """The next run, also while beat has not planned it yet; None when there is none or the schedule is off.
+        """The next run, even if beat has not planned it yet; None if there is none or the schedule is disabled.
 
         Raises:
-            ValueError: The columns make no rule.
+            ValueError: The columns are inconsistent.
         """
         return (self.next_run_at or self.next_run(utc_now())) if self.enabled and not self.is_exhausted else None
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether it has had all its runs."""
+        """Whether `max_runs` is reached."""
         return self.max_runs is not None and self.total_run_count >= self.max_runs
 
     @property
     def recurrence(self) -> Recurrence:
-        """The rule that the columns of its kind describe.
+        """The recurrence that the columns of its kind define.
 
         Raises:
-            ValueError: They make no rule.
+            ValueError: The columns are inconsistent.
         """
         if self.kind == ScheduleKind.INTERVAL and self.every and self.period:
             return Interval(self.start_time or self.create_time, timedelta(**{self.period: self.every}))
@@ -142,13 +142,13 @@ class Schedule(Authored, BaseModel, table=True):
             return Solar(SolarEvent(self.event), self.latitude, self.longitude)
         if self.kind == ScheduleKind.CLOCKED and self.clocked_time:
             return Once(self.clocked_time)
-        raise ValueError(f"schedule {self.name!r} is of kind {self.kind!r} and lacks its timing")
+        raise ValueError(f"schedule {self.name!r} of kind {self.kind} lacks its timing")
 
     def next_run(self, after: datetime) -> datetime | None:
-        """The first slot later than an aware time, within start, end and calendar; None when there is none.
+        """The first slot after an aware time, between `start_time` and `end_time`; None if there is none.
 
         Raises:
-            ValueError: The columns make no rule.
+            ValueError: The columns are inconsistent.
         """
         try:
             if self.start_time is not None and self.start_time > after:

@@ -11,7 +11,7 @@ from src.models.base import BaseModel
 
 
 class RunState(StrEnum):
-    """Where a run is; the names are Celery's."""
+    """The state of a run, named as in Celery."""
 
     PENDING = "PENDING"
     STARTED = "STARTED"
@@ -25,14 +25,14 @@ FINISHED = frozenset({RunState.SUCCESS, RunState.FAILURE, RunState.REVOKED})
 
 
 class TaskRun(BaseModel, table=True):
-    """What became of a task that was sent; its id is Celery's.
+    """A run of a task in the run history; its id is Celery's task id.
 
     Attributes:
-        args: As they were sent, without secrets; `kwargs` likewise.
-        is_complete: Whether the arguments are stored as they were sent, so that the run can be repeated from its row.
+        args: The arguments as sent, with secrets masked; `kwargs` likewise.
+        is_complete: Whether the stored arguments equal those sent, so that the run can be repeated.
         attempts: How often it was started.
-        worker: The name of the worker that had it last.
-        request_id: Of the request that it comes from.
+        worker: The name of the last worker that ran it.
+        request_id: The id of the request that caused it.
         retry_of: The run that this one repeats.
         retried_by: The run that repeats this one.
     """
@@ -60,7 +60,7 @@ class TaskRun(BaseModel, table=True):
     retry_of: UUID | None = None
     retried_by: UUID | None = None
 
-    # What lists filter by, each in the order that they show.
+    # One index per filter of `GET /tasks/runs`, in the order of its results.
     __table_args__ = (
         Index("ix_task_runs_name_id", "name", "id"),
         Index("ix_task_runs_state_id", "state", "id"),
@@ -70,5 +70,5 @@ class TaskRun(BaseModel, table=True):
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more is going to happen to it."""
+        """Whether its state is final."""
         return self.state in FINISHED

@@ -1,59 +1,26 @@
-"""Celery with types: what `delay` takes and its result returns is what the task's function takes and returns."""
+"""Celery with types: `delay` takes the arguments of the task's function, and its result has the function's type."""
 
 import pkgutil
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from importlib import import_module
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 import celery
 from celery import signals
 
+from src.queues.options import TaskOptions
 from src.queues.pool.greenlet_bridge import off_loop
-from src.queues.publisher_thread import publisher
+from src.queues.publisher_thread import publisher_thread
 from src.queues.task import AsyncTask
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Async = Coroutine[Any, Any, R]
-
-
-class TaskOptions(TypedDict, total=False):
-    """Celery's task options; see its user guide for each."""
-
-    name: str
-    base: type[AsyncTask[..., Any, Any]]
-    pydantic: bool
-    pydantic_strict: bool
-    pydantic_context: dict[str, Any]
-    autoretry_for: Sequence[type[Exception]]
-    dont_autoretry_for: Sequence[type[Exception]]
-    retry_kwargs: dict[str, Any]
-    retry_backoff: bool | int
-    retry_backoff_max: int
-    retry_jitter: bool
-    max_retries: int | None
-    default_retry_delay: int
-    rate_limit: str
-    time_limit: float
-    soft_time_limit: float
-    acks_late: bool
-    acks_on_failure_or_timeout: bool
-    reject_on_worker_lost: bool
-    track_started: bool
-    ignore_result: bool
-    store_errors_even_if_ignored: bool
-    throws: tuple[type[Exception], ...]
-    expires: float
-    priority: int
-    serializer: str
-    shared: bool
-    tracked: bool
-    max_redeliveries: int
-    lazy: bool
+Packages = Iterable[str] | Callable[[], Iterable[str]] | None
 
 
 class Decorator(Protocol):
-    """What `@app.task(...)` does to a function."""
+    """The return type of `@app.task(...)`."""
 
     @overload
     def __call__(self, function: Callable[P, Async[R]], /) -> AsyncTask[P, R, Async[R]]: ...
@@ -62,7 +29,7 @@ class Decorator(Protocol):
 
 
 class BoundDecorator(Protocol):
-    """The same with `bind=True`: the function's first parameter is the task."""
+    """The return type of `@app.task(bind=True, ...)`: the function's first parameter is the task."""
 
     @overload
     def __call__(self, function: Callable[Concatenate[Any, P], Async[R]], /) -> AsyncTask[P, R, Async[R]]: ...
@@ -71,9 +38,9 @@ class BoundDecorator(Protocol):
 
 
 class Celery(celery.Celery):
-    """Celery whose tasks may be coroutine functions, typed from end to end."""
+    """A Celery application whose tasks may be coroutine functions, with types throughout."""
 
-    task_cls = AsyncTask  # type: ignore[assignment]  # Celery takes a class as well as its name
+    task_cls = AsyncTask  # type: ignore[assignment]  # the stubs only allow a class name
 
     @overload  # type: ignore[override]  # Celery's own stubs lose the function's type
     def task(self, function: Callable[P, Async[R]], /) -> AsyncTask[P, R, Async[R]]: ...
@@ -84,21 +51,18 @@ class Celery(celery.Celery):
     @overload
     def task(self, *, bind: Literal[False] = False, **options: Unpack[TaskOptions]) -> Decorator: ...
     def task(self, *args: Any, **options: Any) -> Any:
-        """Make a task of a function."""
+        """Create a task from a function."""
         return super().task(*args, **options)
 
     def send_task(self, *args: Any, **kwargs: Any) -> Any:
-        """Send a task by name; in the asyncio pool Celery's own messages (retries, chains) leave from their thread."""
-        return off_loop(publisher.executor, super().send_task, *args, **kwargs)
+        """Send a task by name. In the asyncio pool, Celery's own messages (retries, chains) leave from a thread."""
+        return off_loop(publisher_thread.executor, super().send_task, *args, **kwargs)
 
     def autodiscover_tasks(
-        self,
-        packages: Iterable[str] | Callable[[], Iterable[str]] | None = None,
-        related_name: str | None = "tasks",
-        force: bool = False,
+        self, packages: Packages = None, related_name: str | None = "tasks", force: bool = False
     ) -> None:
-        """Import `related_name` of each package; a package of that very name is imported with all its modules."""
-        super().autodiscover_tasks(packages, related_name, force)  # type: ignore[arg-type]  # callables are welcome
+        """Import the module `related_name` of each package; for a package of that name, import all its modules."""
+        super().autodiscover_tasks(packages, related_name, force)  # type: ignore[arg-type]  # it accepts a callable
 
         def import_all(**_signal: object) -> None:
             for name in _task_modules(packages, related_name):
@@ -106,13 +70,11 @@ class Celery(celery.Celery):
 
         if force:
             import_all()
-        else:  # Celery raises what goes wrong here, where its own search passes over a module that cannot be imported
+        else:  # an import error is raised here; Celery's own search would skip the module
             signals.import_modules.connect(import_all, sender=self, weak=False)
 
 
-def _task_modules(
-    packages: Iterable[str] | Callable[[], Iterable[str]] | None, related_name: str | None
-) -> Iterator[str]:
+def _task_modules(packages: Packages, related_name: str | None) -> Iterator[str]:
     for name in (packages() if callable(packages) else packages) or ():
         if name.rpartition(".")[2] == related_name:
             package = import_module(name)

@@ -5,7 +5,7 @@ from src.core.realtime.event_bus import EventBus, EventBusError, ReplaySettings
 from src.core.realtime.event_registry import EventRegistry
 from src.utils.wire import to_wire
 
-# What the servers say to whom they disconnect themselves.
+# Sent to clients before the servers disconnect them.
 SESSION_ENDED = {
     "code": 1008,
     "event": "connect",
@@ -16,40 +16,40 @@ SESSION_ENDED = {
 
 
 class RedisEmitter:
-    """Reaches browsers through the Socket.IO servers: the unit of work's `EventEmitter` in a process without sockets.
+    """The unit of work's `EventEmitter` in processes without sockets: Socket.IO servers deliver what it publishes.
 
-    Within a second or not at all, which the log then says: events are hints.
+    Events are delivered at most once: an event that Redis does not accept within a second is logged and dropped.
 
     Args:
-        url: The Redis that the servers listen on.
-        memory: What is kept for clients that come back; as the servers have it.
-        declared: What clients are told to expect; None to send anything.
+        url: The Redis database that the servers subscribe to.
+        replay: How long events are kept for clients that reconnect; as the servers have it.
+        declared: Events that may be sent, with their payload types; None allows any.
     """
 
-    def __init__(self, url: str, memory: ReplaySettings | None = None, declared: EventRegistry | None = None) -> None:
-        self._channel = EventBus(url, memory)
+    def __init__(self, url: str, replay: ReplaySettings | None = None, declared: EventRegistry | None = None) -> None:
+        self._bus = EventBus(url, replay)
         self._declared = declared
 
     def check(self, event: str, data: object) -> None:
-        """Raise `UndeclaredEventError` where a strict server would."""
+        """Raise `UndeclaredEventError` for an event that is undeclared, or whose payload does not match."""
         if self._declared is not None:
             self._declared.check(event, data)
 
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
-        """Emit to everyone in `room`, or to everyone in the namespace."""
+        """Emit to all clients in `room`, or in the namespace."""
         with suppress(EventBusError):
-            await self._channel.publish(self._channel.emit(event, to_wire(data), namespace, room))
+            await self._bus.publish(self._bus.emit(event, to_wire(data), namespace, room))
 
     async def disconnect(self, room: str | Sequence[str], *, spare: str | None = None) -> None:
-        """Ask the servers to end the connections of everyone in `room` (or rooms), but for those in `spare` as well."""
+        """Disconnect all clients in `room` (or rooms), except those that are in `spare` too."""
         with suppress(EventBusError):
-            await self._channel.publish(self._channel.disconnect(room, spare, SESSION_ENDED))
+            await self._bus.publish(self._bus.disconnect(room, spare, SESSION_ENDED))
 
     @property
     def is_listening(self) -> bool:
-        """Nobody is connected to this process."""
+        """Always true: no clients are connected to this process."""
         return True
 
     async def aclose(self) -> None:
-        """Close the connections, if any were needed."""
-        await self._channel.redis.aclose()
+        """Close the Redis connections."""
+        await self._bus.redis.aclose()

@@ -1,21 +1,50 @@
-from collections.abc import Mapping
+"""Celery's options with types: for declaring a task, and for sending one message."""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar, cast
+from typing import Any, TypedDict
 
+from celery import Task
 from celery.canvas import Signature
-from celery.result import AsyncResult
 
-from src.queues.publisher_thread import publisher
 
-if TYPE_CHECKING:
-    from src.queues.task import AsyncTask
+class TaskOptions(TypedDict, total=False):
+    """Options of `@app.task`; Celery's user guide describes each, and `RecordedTask` the last two."""
 
-P = ParamSpec("P")
-R = TypeVar("R")
+    name: str
+    base: "type[Task[..., Any]]"
+    pydantic: bool
+    pydantic_strict: bool
+    pydantic_context: dict[str, Any]
+    autoretry_for: Sequence[type[Exception]]
+    dont_autoretry_for: Sequence[type[Exception]]
+    retry_kwargs: dict[str, Any]
+    retry_backoff: bool | int
+    retry_backoff_max: int
+    retry_jitter: bool
+    max_retries: int | None
+    default_retry_delay: int
+    rate_limit: str
+    time_limit: float
+    soft_time_limit: float
+    acks_late: bool
+    acks_on_failure_or_timeout: bool
+    reject_on_worker_lost: bool
+    track_started: bool
+    ignore_result: bool
+    store_errors_even_if_ignored: bool
+    throws: tuple[type[Exception], ...]
+    expires: float
+    priority: int
+    serializer: str
+    shared: bool
+    lazy: bool
+    tracked: bool
+    max_redeliveries: int
 
 
 class SendOptions(TypedDict, total=False):
-    """How one message is sent; see Celery's guide to calling tasks for each."""
+    """Options of one message; Celery's guide to calling tasks describes each."""
 
     countdown: float
     eta: datetime
@@ -33,32 +62,3 @@ class SendOptions(TypedDict, total=False):
     retry: bool
     link: "Signature[Any]"
     link_error: "Signature[Any]"
-
-
-class Prepared(Generic[P, R]):
-    """A task and how it is to be sent: `apply_async` with the types of the task's function.
-
-    Args:
-        task: The task.
-        options: How to send it.
-    """
-
-    def __init__(self, task: "AsyncTask[P, R, Any]", options: SendOptions) -> None:
-        self._task = task
-        self._options = options
-
-    def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
-        """Send it."""
-        return self._task.apply_async(args, kwargs, **self._options)
-
-    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
-        """Send it without blocking the caller's loop.
-
-        Raises:
-            ServiceUnavailableError: The broker did not take the message in time.
-        """
-        return await publisher.publish(self._task.apply_async, args, kwargs, **self._options)
-
-    def s(self, *args: P.args, **kwargs: P.kwargs) -> "Signature[R]":
-        """Make a signature of it, for a workflow."""
-        return self._task.s(*args, **kwargs).set(**cast("dict[str, Any]", self._options))

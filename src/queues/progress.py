@@ -11,25 +11,24 @@ from src.crud.run_event import RunEventCRUD
 from src.queues.results.run_history import run_id
 from src.schemas.task import Progress, TaskProgress
 
-# Browsers and the ledger need not know more often.
 INTERVAL_SECONDS = 0.25
 
 
 async def progress(done: float, total: float | None = None, note: str = "") -> None:
-    """Tell how far the present task is: the event `task.progress` for the user who caused it, and the ledger.
+    """Report the current task's progress: emits `task.progress` to the user who requested it, and updates the run.
 
-    Of what comes within a quarter of a second the first is told, and the end always: call it as often as you like.
+    Calls may be frequent: at most one per quarter of a second is reported, and always the last one (`done == total`).
 
     Raises:
         RuntimeError: Called outside a task.
     """
     request: Any = getattr(current_task, "request", None)
     if request is None or request.id is None:
-        raise RuntimeError("progress() is for code that runs in a task.")
+        raise RuntimeError("progress() only works in code that runs in a task.")
     now = time.monotonic()
-    if now - getattr(request, "progress_told", 0) < INTERVAL_SECONDS and done != total:
+    if now - getattr(request, "progress_sent_at", 0) < INTERVAL_SECONDS and done != total:
         return
-    request.progress_told = now
+    request.progress_sent_at = now
     state = Progress(done=done, total=total, note=note)
     resources = current_resources()
     if run := run_id(request.id):

@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,32 +12,36 @@ from src.services.outbox import OutboxService
 if TYPE_CHECKING:
     from celery import Celery
 
+# Names of Celery's own tasks, which implement workflows.
+INTERNAL_PREFIX = "celery."
+
 
 class CeleryPublisher:
-    """The way to the broker: what the outbox sends through.
+    """Sends tasks to the broker, and knows which tasks there are.
 
-    Celery is imported with the first use, in a thread, as it takes half a second: a process that only answers does
-    without, and a loop never stands still for it.
+    Importing Celery takes half a second. It happens on first use, in a thread, so that processes that send nothing do
+    not pay for it, and no event loop blocks.
 
     Args:
-        app: Whose broker and routes to use; without it, the product's.
+        load: Imports and returns the Celery application, such as `src.queues.load_app`; called once.
     """
 
-    def __init__(self, app: "Celery[Any] | None" = None) -> None:
-        self._app = app
+    def __init__(self, load: "Callable[[], Celery[Any]]") -> None:
+        self._load = load
+        self._loaded: Celery[Any] | None = None
         self._catalog: dict[str, TaskInfo] = {}
 
     async def catalog(self) -> Mapping[str, TaskInfo]:
-        """The registered tasks, by name; their modules are imported when somebody asks first."""
+        """The registered tasks by name; their modules are imported on first use."""
         if not self._catalog:
-            self._catalog = await asyncio.to_thread(_read_catalog, await self._celery())
+            self._catalog = await asyncio.to_thread(read_catalog, await self._app())
         return self._catalog
 
     async def send(self, call: TaskCall) -> None:
-        """Hand a call to the broker without blocking the loop.
+        """Send a task without blocking the loop.
 
         Raises:
-            ServiceUnavailableError: The broker did not take it in time.
+            ServiceUnavailableError: The broker did not accept the message in time.
         """
         headers = {
             **free_headers(call.headers),
@@ -46,40 +51,42 @@ class CeleryPublisher:
             "request_id": call.request_id or None,
         }
         options = {"task_id": str(call.id), "headers": headers, "queue": call.queue, "priority": call.priority}
-        celery = await self._celery()
-        from src.queues.publisher_thread import publisher
-
-        await publisher.publish(celery.send_task, call.name, list(call.args), dict(call.kwargs), **options)
+        app = await self._app()
+        await _publish(app.send_task, call.name, list(call.args), dict(call.kwargs), **options)
 
     async def revoke(self, task_id: UUID) -> None:
-        """Tell all workers not to start a run, and to end it where it has begun.
+        """Tell all workers not to start a run, or to terminate it.
 
         Raises:
-            ServiceUnavailableError: The broker did not take it in time.
+            ServiceUnavailableError: The broker did not accept the message in time.
         """
-        celery = await self._celery()
-        from src.queues.publisher_thread import publisher
+        app = await self._app()
+        await _publish(app.control.revoke, str(task_id), terminate=True)
 
-        await publisher.publish(celery.control.revoke, str(task_id), terminate=True)
-
-    async def _celery(self) -> "Celery[Any]":
-        if self._app is None:
-            self._app = await asyncio.to_thread(_load)
-        return self._app
+    async def _app(self) -> "Celery[Any]":
+        if self._loaded is None:
+            self._loaded = await asyncio.to_thread(self._load)
+        return self._loaded
 
 
-def _load() -> "Celery[Any]":
-    from src.queues.app import app
+async def _publish(send: Callable[..., Any], *args: Any, **options: Any) -> None:
+    from src.queues.publisher_thread import publisher_thread  # imports kombu
 
-    return app
-
-
-def _read_catalog(app: "Celery[Any]") -> dict[str, TaskInfo]:
-    from src.queues.catalog import read_catalog
-
-    return read_catalog(app)
+    await publisher_thread.publish(send, *args, **options)
 
 
-def create_outbox(app: "Celery[Any] | None" = None) -> OutboxService:
-    """The outbox that sends through the broker of an application; without one, of the product's."""
-    return OutboxService(CeleryPublisher(app))
+def create_outbox(load: "Callable[[], Celery[Any]]") -> OutboxService:
+    """The outbox whose tasks go to the broker of a Celery application."""
+    return OutboxService(CeleryPublisher(load))
+
+
+def read_catalog(app: "Celery[Any]") -> dict[str, TaskInfo]:
+    """Metadata of all tasks of an application but Celery's own, sorted by name."""
+    app.loader.import_default_modules()
+    return {name: _describe(task) for name, task in sorted(app.tasks.items()) if not name.startswith(INTERNAL_PREFIX)}
+
+
+def _describe(task: Any) -> TaskInfo:
+    run = getattr(task, "_orig_run", task.run)  # `autoretry_for` wraps the function
+    description = (inspect.getdoc(run) or "").partition("\n")[0]
+    return TaskInfo(task.name, description, inspect.signature(run, eval_str=True))

@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class PublisherThread:
-    """Publishes messages on one thread, hence on one broker connection and in order; callers only await.
+    """Publishes messages from one thread: on one broker connection, in order, and without blocking the caller's loop.
 
     Args:
-        timeout_seconds: How long a caller waits for the broker. A message still in line then is dropped; the one being
-            sent may yet arrive.
+        timeout_seconds: How long a caller waits. A message that is still queued then is dropped; one that is being
+            sent may arrive.
 
     Attributes:
-        executor: The thread.
+        executor: Runs calls on the thread.
     """
 
     def __init__(self, timeout_seconds: float = 2) -> None:
@@ -32,10 +32,10 @@ class PublisherThread:
         self.executor = ThreadPoolExecutor(1, thread_name_prefix="publisher")
 
     async def publish(self, send: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Run a function that publishes, in the caller's context.
+        """Call a function that publishes, in the caller's context.
 
         Raises:
-            ServiceUnavailableError: The broker did not take the message in time.
+            ServiceUnavailableError: The broker did not accept the message in time.
         """
         future = self.executor.submit(contextvars.copy_context().run, send, *args, **kwargs)
         try:
@@ -45,4 +45,4 @@ class PublisherThread:
             raise ServiceUnavailableError("The task broker is unavailable.", error="broker.unavailable") from error
 
 
-publisher = PublisherThread()
+publisher_thread = PublisherThread()

@@ -1,4 +1,4 @@
-"""Retries leave after the coroutine that asked for them: publishing inside it would stop its loop."""
+"""Publishing inside a coroutine would block its loop, so the message of a retry is sent after the coroutine exits."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -9,44 +9,46 @@ from celery.exceptions import Reject, Retry
 
 from src.queues.pool.greenlet_bridge import in_bridge
 
-_postponed: ContextVar[list[Callable[[], object]] | None] = ContextVar("postponed_messages", default=None)
+_deferred: ContextVar[list[Callable[[], object]] | None] = ContextVar("deferred_messages", default=None)
 
 
-def postpone(send: Callable[[], object]) -> bool:
-    """Keep a message that is part of a retry for later; says whether it is."""
-    postponed = _postponed.get()
-    if postponed is None:
+def defer(send: Callable[[], object]) -> bool:
+    """Defer a message if it is part of a retry inside a coroutine; returns whether it is."""
+    deferred = _deferred.get()
+    if deferred is None:
         return False
-    postponed.append(send)
+    deferred.append(send)
     return True
 
 
 @contextmanager
 def retrying() -> Iterator[None]:
-    """While Celery's `retry` runs: in a coroutine its message is kept, and travels with the `Retry` that it raises.
+    """Inside a coroutine, defer publishing the retry message until the coroutine has exited.
+
+    The message is attached to the `Retry` that Celery raises.
 
     Raises:
-        Reject: The message could not be sent; the task goes back to its queue, where Celery would drop it.
+        Reject: The message could not be sent; the task returns to its queue, where Celery alone would lose it.
     """
-    token = _postponed.set([] if _in_coroutine() else None)
+    token = _deferred.set([] if _in_coroutine() else None)
     try:
         yield
     except Retry as retry:
-        retry.postponed = _postponed.get()  # type: ignore[attr-defined]  # it is our passenger
+        retry.deferred = _deferred.get()  # type: ignore[attr-defined]  # our own attribute
         raise
     except Reject as reject:
         raise Reject(reject.args[0], requeue=True) from reject
     finally:
-        _postponed.reset(token)
+        _deferred.reset(token)
 
 
-def send_postponed(retry: Retry) -> None:
-    """Send what `retry` brought along.
+def send_deferred(retry: Retry) -> None:
+    """Send the messages attached to a `Retry`.
 
     Raises:
-        Reject: That did not work; the task goes back to its queue.
+        Reject: A message could not be sent; the task returns to its queue.
     """
-    for send in getattr(retry, "postponed", None) or ():
+    for send in getattr(retry, "deferred", None) or ():
         try:
             send()
         except Exception as error:

@@ -1,11 +1,11 @@
-"""The product's own periodic work; beat merges it into the table of schedules, where it can be switched off."""
+"""The product's periodic tasks. Beat merges them into the table `schedules`, where they can be disabled."""
 
 from typing import Any
 
 from celery.schedules import crontab
 
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    # A run that the worker did not get to within its interval is overtaken by the next.
+    # `expires` drops a run that no worker could start before the next one is due.
     "outbox.relay": {"task": "outbox.relay", "schedule": 2.0, "options": {"expires": 10}},
     "tasks.record": {"task": "tasks.record", "schedule": 2.0, "options": {"expires": 5}},
     "tasks.prune": {"task": "tasks.prune", "schedule": 600.0, "options": {"expires": 600}},

@@ -2,20 +2,21 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar, Unpack, cast
 
 from celery import Task as CeleryTask
-from celery._state import _task_stack  # type: ignore[attr-defined]  # the stubs leave it out
+from celery._state import _task_stack  # type: ignore[attr-defined]  # missing from the stubs
+from celery.canvas import Signature
 from celery.exceptions import Retry
 from celery.result import AsyncResult
 from pydantic import BaseModel
 
 from src.core.injection import EntryPoint, compile_plan
-from src.queues.options import Prepared, SendOptions
+from src.queues.options import SendOptions
 from src.queues.pool.event_loop import process_loop
 from src.queues.pool.identity import current_run, stack_identity
-from src.queues.publisher_thread import publisher
-from src.queues.retry import postpone, retrying, send_postponed
+from src.queues.publisher_thread import publisher_thread
+from src.queues.retry import defer, retrying, send_deferred
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,11 +29,11 @@ _task_stack.__ident_func__ = stack_identity
 
 
 class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
-    """A task that may be a coroutine function.
+    """A task whose function may be a coroutine function.
 
-    Celery's tracer waits for the coroutine, which runs on the one loop of the process: retries, limits, acks, results
-    and signals are those of any task. Called directly, the task returns the coroutine. `Depends` parameters are filled
-    in where it runs, and are none of the caller's arguments.
+    The coroutine runs on the worker process's event loop while Celery's tracer waits for it, so retries, time limits,
+    acknowledgements, results and signals work as for any task. Calling the task directly returns the coroutine.
+    `Depends` parameters are resolved in the worker; callers do not pass them.
     """
 
     abstract = True
@@ -42,7 +43,7 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
     if TYPE_CHECKING:
 
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Called:  # type: ignore[override]  # may be a coroutine
-            """Run the function here and now."""
+            """Call the function directly."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -50,13 +51,13 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
         bound = not isinstance(run, staticmethod)
         function = run if bound else run.__func__
         if cls.__dict__.get("_dump_pydantic_arguments") and inspect.iscoroutinefunction(inspect.unwrap(function)):
-            function = _dumping(function)
+            function = _dump_result(function)
         if inspect.iscoroutinefunction(function):
             cls._bridge(function, bound)
 
     @classmethod
     def _bridge(cls, function: CoroutineFunction, bound: bool) -> None:
-        """Replace `run` by a synchronous method that waits for the coroutine."""
+        """Replace `run` with a synchronous method that waits for the coroutine."""
         signature = inspect.signature(function)
         call = function
         if not _is_variadic(signature) and (plan := compile_plan(function, TASKS)).injects:
@@ -75,53 +76,82 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
             try:
                 return process_loop.run(coroutine)
             except Retry as retry:
-                send_postponed(retry)
+                send_deferred(retry)
                 raise
             finally:
                 current_run.reset(token)
 
-        # `retry` binds arguments by this signature.
-        run.__signature__ = signature if bound else _with_self(signature)  # type: ignore[attr-defined]  # for inspect
+        # `Task.retry` binds its arguments to this signature.
+        run.__signature__ = signature if bound else _with_self(signature)  # type: ignore[attr-defined]  # read by `inspect`
         cls.is_async = True
         cls.run = run  # type: ignore[method-assign,assignment]  # what Celery's tracer calls
 
     @classmethod
     def on_bound(cls, app: Any) -> None:
-        """Let coroutines see their own request."""
-        cls.request_stack.__ident_func__ = stack_identity  # type: ignore[misc]  # as for the task stack
+        """Let each coroutine see its own request."""
+        cls.request_stack.__ident_func__ = stack_identity  # type: ignore[misc]  # missing from the stubs
 
     def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> AsyncResult[R]:
         """Send the task; see Celery's guide to calling tasks for the options."""
         send = functools.partial(super().apply_async, args, kwargs, *more, **options)
-        return None if postpone(send) else send()  # type: ignore[return-value]  # a retry looks at no result
+        return None if defer(send) else send()  # type: ignore[return-value]  # `retry` ignores it
 
     def retry(self, *args: Any, **options: Any) -> Retry:
-        """Celery's `retry`, which never blocks a loop, and loses no task with a broker that is away."""
+        """Retry the task; does not block the loop, and loses no task while the broker is unavailable."""
         with retrying() if options.get("throw", True) else nullcontext():
             return super().retry(*args, **options)
 
-    def options(self, **options: Unpack[SendOptions]) -> Prepared[P, R]:
-        """Say how the next message is sent: `task.options(countdown=5).delay(1)`."""
-        return Prepared(self, options)
+    def options(self, **options: Unpack[SendOptions]) -> "TaskWithOptions[P, R]":
+        """Set options for one message: `task.options(countdown=5).delay(1)`."""
+        return TaskWithOptions(self, options)
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
-        """`delay` for coroutines: publishing never blocks the caller's loop.
+        """Send the task without blocking the caller's loop.
 
         Raises:
-            ServiceUnavailableError: The broker did not take the message in time.
+            ServiceUnavailableError: The broker did not accept the message in time.
         """
-        return await publisher.publish(self.apply_async, args, kwargs)
+        return await publisher_thread.publish(self.apply_async, args, kwargs)
 
 
-def _dumping(function: CoroutineFunction) -> CoroutineFunction:
-    """Finish what `pydantic=True` cannot do to a coroutine: dump the model that it returns."""
+class TaskWithOptions(Generic[P, R]):
+    """A task and the options of one message, with the types of the task's function.
+
+    Args:
+        task: The task.
+        options: How to send it.
+    """
+
+    def __init__(self, task: AsyncTask[P, R, Any], options: SendOptions) -> None:
+        self._task = task
+        self._options = options
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """Send the task."""
+        return self._task.apply_async(args, kwargs, **self._options)
+
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """Send the task without blocking the caller's loop.
+
+        Raises:
+            ServiceUnavailableError: The broker did not accept the message in time.
+        """
+        return await publisher_thread.publish(self._task.apply_async, args, kwargs, **self._options)
+
+    def s(self, *args: P.args, **kwargs: P.kwargs) -> "Signature[R]":
+        """Create a signature, for a workflow."""
+        return self._task.s(*args, **kwargs).set(**cast("dict[str, Any]", self._options))
+
+
+def _dump_result(function: CoroutineFunction) -> CoroutineFunction:
+    """Dump a returned model to JSON, which Celery's `pydantic=True` cannot do for a coroutine."""
 
     @functools.wraps(function)
-    async def validated(*args: Any, **kwargs: Any) -> Any:
+    async def dumped(*args: Any, **kwargs: Any) -> Any:
         result = await function(*args, **kwargs)
         return result.model_dump(mode="json") if isinstance(result, BaseModel) else result
 
-    return validated
+    return dumped
 
 
 def _is_variadic(signature: inspect.Signature) -> bool:

@@ -64,7 +64,7 @@ class AuditService:
         messages = await outbox.take(TOPIC, BATCH)
         if messages:
             await self.entries.insert([_fields(message) for message in messages])
-            await outbox.delivered([message.id for message in messages])
+            await outbox.delete_delivered([message.id for message in messages])
         return len(messages)
 
     async def cursor(self, query: CursorRequest) -> tuple[Sequence[AuditLog], str | None]:

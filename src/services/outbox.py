@@ -17,29 +17,29 @@ log = structlog.get_logger(__name__)
 
 TOPIC = "task"
 BATCH = 500
-# Calls younger than this are being sent by the process that recorded them.
+# Younger messages are being sent by the process that stored them.
 RELAY_AFTER = timedelta(seconds=5)
 
 _CALL = TypeAdapter(TaskCall)
 
 
 class OutboxService:
-    """Sends tasks at least once: each is a row, written with the data that it belongs to and deleted when it has left.
+    """Transactional outbox for tasks: each call is a row, committed with its data and deleted once it is sent.
 
-    The process that commits sends at once; whatever it leaves behind, because the broker is away or it died in
-    between, goes with the relay. A call that is sent twice has the same id both times.
+    The process that commits also sends. The task `outbox.relay` sends what remains because the broker was unavailable
+    or the process died. Delivery is at least once; a call that is sent twice has the same id.
     """
 
     def __init__(self, publisher: TaskPublisher) -> None:
         self.publisher = publisher
 
     async def store(self, session: AsyncSession, calls: Sequence[TaskCall]) -> None:
-        """Keep the calls as rows of the transaction that they belong to, and note their runs in the ledger."""
+        """Insert the calls, and their runs, in the transaction of the session."""
         session.add_all(queued_run(call) for call in calls)
         session.add_all(OutboxMessage(id=call.id, topic=TOPIC, key=call.key, payload=_payload(call)) for call in calls)
 
     async def deliver(self, session: AsyncSession, calls: Sequence[TaskCall]) -> None:
-        """Send the calls of a transaction that has committed; what fails is left to the relay."""
+        """Send the calls of a committed transaction; on failure they are left to the relay."""
         outbox = OutboxCRUD(session)
         try:
             await self._send(outbox, [call for call in calls if call.key is None])
@@ -47,32 +47,32 @@ class OutboxService:
                 await self._send(outbox, _calls(await outbox.take_key(TOPIC, key)))
             await session.commit()
         except Exception:
-            # The data is committed: telling the caller that it failed would make them do it twice.
+            # The data is committed: an error would make the caller repeat the request.
             log.exception("tasks_delayed", tasks=[call.name for call in calls])
 
     async def relay(self, session: AsyncSession) -> int:
-        """Send what was left behind, oldest first; returns how many. What fails stays for the next time."""
+        """Send overdue calls, oldest first; returns how many were sent. The rest stay for the next relay."""
         outbox = OutboxCRUD(session)
-        return await self._send(outbox, _calls(await outbox.take_left(TOPIC, BATCH, utc_now() - RELAY_AFTER)))
+        return await self._send(outbox, _calls(await outbox.take_overdue(TOPIC, BATCH, utc_now() - RELAY_AFTER)))
 
     async def _send(self, outbox: OutboxCRUD, calls: Sequence[TaskCall]) -> int:
-        sent, stuck = [], set()
+        sent, failed_keys = [], set()
         for call in calls:
-            if call.key is not None and call.key in stuck:
+            if call.key is not None and call.key in failed_keys:
                 continue
             try:
                 await self.publisher.send(call)
                 sent.append(call.id)
             except ServiceUnavailableError as error:
-                left = [call.name for call in calls if call.id not in sent]
-                log.warning("tasks_delayed", tasks=left, reason=str(error))
+                unsent = [call.name for call in calls if call.id not in sent]
+                log.warning("tasks_delayed", tasks=unsent, reason=str(error))
                 break
             except Exception:
-                # No reason to send the others again and again: what has left must be forgotten.
+                # Go on, so that the calls that were sent are deleted and not sent again.
                 log.exception("task_not_sent", task=call.name, task_id=str(call.id))
-                stuck.add(call.key)
+                failed_keys.add(call.key)
         if sent:
-            await outbox.delivered(sent)
+            await outbox.delete_delivered(sent)
         return len(sent)
 
 

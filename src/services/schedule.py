@@ -17,16 +17,16 @@ from src.models.task_run import TaskRun
 from src.schemas.schedule import ScheduleCreate, SchedulePreview, ScheduleUpdate
 from src.utils.date import utc_now
 
-# What each kind needs, as the client writes it.
-TIMING = {
+# The fields that each kind requires: column → name on the wire.
+REQUIRED_FIELDS = {
     ScheduleKind.INTERVAL: {"every": "every", "period": "period"},
     ScheduleKind.CRONTAB: {"crontab": "crontab"},
     ScheduleKind.SOLAR: {"event": "event", "latitude": "latitude", "longitude": "longitude"},
     ScheduleKind.CLOCKED: {"clocked_time": "clockedTime"},
 }
 CENTURY = timedelta(days=36_500)
-# Whoever changes one of these asks beat to plan anew.
-PLANNED_BY = frozenset(
+# A change of one of these columns makes beat plan the next run anew.
+TIMING_COLUMNS = frozenset(
     {
         "kind",
         "timezone",
@@ -34,13 +34,13 @@ PLANNED_BY = frozenset(
         "end_time",
         "max_runs",
         "enabled",
-        *(name for names in TIMING.values() for name in names),
+        *(name for names in REQUIRED_FIELDS.values() for name in names),
     }
 )
 
 
 class ScheduleService:
-    """Keeps the schedules that beat works from."""
+    """Manages the schedules that beat sends tasks by."""
 
     def __init__(self, resources: Resources, uow: UnitOfWork) -> None:
         self.resources = resources
@@ -48,73 +48,73 @@ class ScheduleService:
         self.schedules = ScheduleCRUD(uow.session, caller_id.get())
 
     async def page(self, query: PageRequest) -> tuple[Sequence[Schedule], int | None]:
-        """One page of the schedules, and how many there are, if the query asks."""
+        """One page of schedules, and their total number if the query asks for it."""
         return await self.schedules.page(query)
 
     async def get(self, schedule_id: UUID) -> Schedule:
         """One schedule.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: It does not exist.
         """
         return await self.schedules.get(schedule_id)
 
     async def create(self, data: ScheduleCreate) -> Schedule:
-        """Add a schedule; beat knows of it within a second.
+        """Create a schedule; beat picks it up within a second.
 
         Raises:
-            InvalidInputError: Its timing is incomplete or never comes, or there is no such task, or it takes other
-                arguments.
+            InvalidInputError: The timing is incomplete or lies in the past, the task does not exist, or its arguments
+                are invalid.
             ConflictError: The name is taken.
         """
         await self._check(data)
         if await self.schedules.exists({"name": data.name}):
-            raise ConflictError("There is a schedule with this name.", data={"name": data.name})
+            raise ConflictError("A schedule with this name exists already.", data={"name": data.name})
         return await self.schedules.create(data)
 
     async def update(self, schedule_id: UUID, data: ScheduleUpdate) -> Schedule:
-        """Change what is given; beat knows of it within a second.
+        """Partial update: only fields that are set are changed. Beat picks it up within a second.
 
         Raises:
-            NotFoundError: There is no such schedule.
-            InvalidInputError: What would come of it, as in `create`.
-            ConflictError: The name is taken, or the schedule comes from the code and more than `enabled` is given.
+            NotFoundError: The schedule does not exist.
+            InvalidInputError: The updated schedule is invalid, as in `create`.
+            ConflictError: The name is taken, or the schedule is defined in code and not only `enabled` is set.
         """
         schedule = await self.schedules.get(schedule_id)
         changes = {name: getattr(data, name) for name in data.model_fields_set}
         if schedule.origin == ScheduleOrigin.CONFIG and set(changes) - {"enabled"}:
-            raise _from_code()
+            raise _defined_in_code()
         if set(changes) - {"enabled"}:
-            present = {name: getattr(schedule, name) for name in ScheduleCreate.model_fields}
-            merged = ScheduleCreate.model_validate({**present, **changes})
+            current = {name: getattr(schedule, name) for name in ScheduleCreate.model_fields}
+            merged = ScheduleCreate.model_validate({**current, **changes})
             _schedule(merged)
             await self._check_call(merged)
         if "name" in changes and await self.schedules.exists({"name": changes["name"], "id__ne": schedule.id}):
-            raise ConflictError("There is a schedule with this name.", data={"name": changes["name"]})
-        if PLANNED_BY & changes.keys():
+            raise ConflictError("A schedule with this name exists already.", data={"name": changes["name"]})
+        if TIMING_COLUMNS & changes.keys():
             changes["next_run_at"] = None
         updated = await self.schedules.update(schedule, changes)
-        if PLANNED_BY & changes.keys() and updated.enabled:
+        if TIMING_COLUMNS & changes.keys() and updated.enabled:
             _check_upcoming(updated)
         return updated
 
     async def delete(self, schedule_id: UUID) -> None:
-        """Remove a schedule; its runs stay in the ledger.
+        """Delete a schedule; its runs stay in the run history.
 
         Raises:
-            NotFoundError: There is no such schedule.
-            ConflictError: It comes from the code.
+            NotFoundError: The schedule does not exist.
+            ConflictError: The schedule is defined in code.
         """
         schedule = await self.schedules.get(schedule_id)
         if schedule.origin == ScheduleOrigin.CONFIG:
-            raise _from_code()
+            raise _defined_in_code()
         await self.schedules.delete(schedule)
 
     async def run(self, schedule_id: UUID) -> TaskRun:
-        """Send a schedule's task now, whatever its timing; returns the run.
+        """Send a schedule's task now, independent of its timing; returns the run.
 
         Raises:
-            NotFoundError: There is no such schedule.
+            NotFoundError: The schedule does not exist.
         """
         schedule = await self.schedules.get(schedule_id)
         call = TaskCall(
@@ -130,13 +130,13 @@ class ScheduleService:
         return queued_run(call)
 
     async def preview(self, data: SchedulePreview) -> list[datetime]:
-        """The next runs of a schedule that need not exist, `count` at most.
+        """The next `count` runs of a schedule that is not stored.
 
         Raises:
-            InvalidInputError: Its timing is incomplete or never comes.
+            InvalidInputError: The timing is incomplete or lies in the past.
         """
         runs = islice(_runs(_schedule(data)), data.count)
-        # Rare ones, such as sunrises near a pole, take a search of years each.
+        # In a thread: rare slots, such as sunrises near a pole, take a long search.
         return await asyncio.to_thread(list, runs)
 
     async def _check(self, data: ScheduleCreate) -> None:
@@ -146,31 +146,33 @@ class ScheduleService:
     async def _check_call(self, data: ScheduleCreate) -> None:
         task = (await self.resources.tasks.publisher.catalog()).get(data.task)
         if task is None:
-            raise InvalidInputError("task", "There is no such task.")
+            raise InvalidInputError("task", "No task has this name.")
         for field, message in task.check_call(data.args, data.kwargs).items():
             raise InvalidInputError(field, message)
 
 
 def _check_upcoming(schedule: Schedule) -> None:
     if schedule.is_exhausted:
-        raise InvalidInputError("maxRuns", "It has had as many runs.")
+        raise InvalidInputError("maxRuns", "The schedule has already run this many times.")
     if schedule.next_run(utc_now()) is None:
-        raise InvalidInputError("kind", "It would never run: its time has passed, or never comes.")
+        raise InvalidInputError("kind", "The schedule would never run: its time lies in the past or does not exist.")
 
 
-def _from_code() -> ConflictError:
-    return ConflictError("The schedule comes from the code; it can be switched on and off.", error="schedules.config")
+def _defined_in_code() -> ConflictError:
+    return ConflictError(
+        "The schedule is defined in code; it can only be enabled and disabled.", error="schedules.config"
+    )
 
 
 def _schedule(data: ScheduleCreate) -> Schedule:
-    """The row of a schedule whose timing is complete."""
-    for column, field in TIMING[data.kind].items():
+    """Build the schedule after checking that its timing is complete."""
+    for column, field in REQUIRED_FIELDS[data.kind].items():
         if getattr(data, column) is None:
-            raise InvalidInputError(field, f"A schedule of kind {data.kind} needs it.")
+            raise InvalidInputError(field, f"A schedule of kind {data.kind} requires this field.")
     if data.every and data.period and data.every > CENTURY // timedelta(**{data.period: 1}):
-        raise InvalidInputError("every", "It is longer than a century.")
+        raise InvalidInputError("every", "The interval is longer than a century.")
     if data.start_time and data.end_time and data.start_time > data.end_time:
-        raise InvalidInputError("endTime", "It lies before startTime.")
+        raise InvalidInputError("endTime", "The end lies before startTime.")
     return Schedule.model_validate(data.model_dump(exclude={"count"}))
 
 

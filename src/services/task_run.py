@@ -8,6 +8,7 @@ from src.core.exceptions import ConflictError
 from src.core.query import CursorRequest
 from src.core.resources import Resources
 from src.core.tasks.info import TaskInfo
+from src.core.tasks.run_event import RunEvent
 from src.core.unit_of_work import UnitOfWork
 from src.crud.idempotency_key import IdempotencyKeyCRUD
 from src.crud.outbox import OutboxCRUD
@@ -22,7 +23,7 @@ BATCH = 1000
 
 
 class TaskRunService:
-    """The ledger of runs: writes down what workers tell, shows it, and lets people stop runs and repeat them."""
+    """The run history: persists run events, lists runs, and revokes or repeats them."""
 
     def __init__(self, resources: Resources, uow: UnitOfWork) -> None:
         self.resources = resources
@@ -31,27 +32,27 @@ class TaskRunService:
         self.events = RunEventCRUD(resources.redis)
 
     async def tasks(self) -> Sequence[TaskInfo]:
-        """The registered tasks, by name."""
+        """The registered tasks, sorted by name."""
         return list((await self.resources.tasks.publisher.catalog()).values())
 
     async def cursor(self, query: CursorRequest) -> tuple[Sequence[TaskRun], str | None]:
-        """Runs after the query's cursor, and the cursor of those that follow."""
+        """Runs after the query's cursor, and the cursor of the next page."""
         return await self.runs.cursor(query)
 
     async def get(self, task_id: UUID) -> TaskRun:
         """One run.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: It does not exist.
         """
         return await self.runs.get(task_id)
 
     async def revoke(self, task_id: UUID) -> TaskRun:
-        """Keep a run from starting, or end it where it has begun; whether it did so, its state tells afterwards.
+        """Keep a run from starting, or terminate it; its state shows later whether that succeeded.
 
         Raises:
-            NotFoundError: There is no such run.
-            ConflictError: It has finished.
+            NotFoundError: The run does not exist.
+            ConflictError: The run has finished.
         """
         run = await self.runs.get(task_id)
         if run.is_finished:
@@ -60,14 +61,17 @@ class TaskRunService:
         await self.resources.tasks.publisher.revoke(task_id)
         if await OutboxCRUD(self.uow.session).delete_many({"id": task_id}):
             await self.runs.update(run, {"state": RunState.REVOKED, "finished_at": utc_now()})
+        elif run.state != RunState.STARTED:
+            # Workers report the revocation only when the message reaches them, which may be much later.
+            await self.events.add(RunEvent(id=task_id, state=RunState.REVOKED, error="revoked"))
         return run
 
     async def retry(self, task_id: UUID) -> TaskRun:
         """Send a finished run's task again, as a new run.
 
         Raises:
-            NotFoundError: There is no such run.
-            ConflictError: It has not finished, or its arguments were not stored as they were sent.
+            NotFoundError: The run does not exist.
+            ConflictError: The run has not finished, or its arguments are not stored completely.
         """
         run = await self.runs.get(task_id)
         if not run.is_finished:
@@ -77,9 +81,9 @@ class TaskRunService:
         return await self._repeat(run)
 
     async def retry_failed(self, choice: RunsToRetry) -> Sequence[TaskRun]:
-        """Send failed runs again whose arguments were kept; returns the new runs.
+        """Send failed runs again whose arguments are stored completely; returns the new runs.
 
-        Runs that were repeated already are passed over, so that asking twice sends nothing twice.
+        Idempotent: runs that were already repeated are skipped.
         """
         where: dict[str, Any] = {"state": RunState.FAILURE, "is_complete": True, "retried_by": None}
         if choice.ids is not None:
@@ -89,24 +93,24 @@ class TaskRunService:
         return [await self._repeat(run) for run in await self.runs.list(where, order=("id",), limit=MAXIMUM_IDS)]
 
     async def record(self) -> int:
-        """Write down what workers have told; returns how many events there were.
+        """Persist pending run events to `task_runs`; returns how many.
 
-        Whatever goes wrong, the events stay in their stream until they are in the ledger.
+        Events stay in the stream until the transaction has committed.
         """
         if not await self.events.is_any_waiting() or not await self.runs.lock():
             return 0
-        # Behind the lock: what another process has just written down counts once.
-        events, places = await self.events.oldest(BATCH)
+        # Read only while holding the lock, so that no event is applied twice.
+        events, entry_ids = await self.events.oldest(BATCH)
         if not events:
             return 0
         for run in await self.runs.apply(events):
             if run.requested_by:
                 self.uow.emit("task.finished", TaskFinished.model_validate(run), room=user_room(run.requested_by))
-        self.uow.after_commit("forget events", lambda: self.events.forget(places))
+        self.uow.after_commit("delete run events", lambda: self.events.delete(entry_ids))
         return len(events)
 
     async def prune(self) -> int:
-        """Forget runs that ended, or were last heard of, `TASK_RUN_RETENTION_DAYS` ago, and claims as old."""
+        """Delete runs and idempotency keys older than `TASK_RUN_RETENTION_DAYS`; returns how many."""
         before = utc_now() - timedelta(days=self.resources.settings.celery.run_retention_days)
         removed = await self.runs.prune(before, BATCH)
         return removed + await IdempotencyKeyCRUD(self.uow.session).delete_many({"create_time__lt": before})

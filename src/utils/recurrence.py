@@ -1,4 +1,4 @@
-"""When something that recurs happens next: pure functions of time."""
+"""Recurrence rules: pure functions from a time to the next slot."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,21 +6,21 @@ from typing import Protocol
 
 
 class Recurrence(Protocol):
-    """Anything that can name its next slot."""
+    """A rule that yields slots in order."""
 
     def next_run(self, after: datetime) -> datetime | None:
-        """The first slot later than an aware time; None when there is none."""
+        """The first slot after an aware time; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Slots a fixed time apart, counted from an anchor: neither a late run nor a restart moves them."""
+    """Slots at a fixed distance from an anchor, so that neither a late run nor a restart shifts them."""
 
     anchor: datetime
     every: timedelta
 
     def next_run(self, after: datetime) -> datetime:
-        """The first slot later than an aware time, and never before the anchor."""
+        """The first slot after an aware time, at or after the anchor."""
         return self.anchor + max(0, (after - self.anchor) // self.every + 1) * self.every
 
 
@@ -31,5 +31,5 @@ class Once:
     at: datetime
 
     def next_run(self, after: datetime) -> datetime | None:
-        """The slot, until it has passed."""
+        """The slot; None once it has passed."""
         return self.at if self.at > after else None

@@ -4,14 +4,14 @@ from enum import StrEnum
 from importlib import import_module
 from typing import Any
 
-# celery-types brings an empty stub of it along, which an import statement would believe.
+# Imported dynamically, because celery-types contains an empty stub of it.
 ephem: Any = import_module("ephem")
 
 SEARCHED_DAYS = 366
 
 
 class SolarEvent(StrEnum):
-    """What the sun does; dawn and dusk by its depth below the horizon: 6, 12 or 18 degrees."""
+    """Events of the sun; civil, nautical and astronomical dawn and dusk are 6, 12 and 18 degrees below the horizon."""
 
     DAWN_ASTRONOMICAL = "dawn_astronomical"
     DAWN_NAUTICAL = "dawn_nautical"
@@ -24,23 +24,20 @@ class SolarEvent(StrEnum):
     DUSK_ASTRONOMICAL = "dusk_astronomical"
 
 
-# Sunrise and sunset are when the upper edge shows: refraction lifts it by 34 minutes of arc.
+# At sunrise and sunset the upper edge is at the horizon; refraction raises it by 34 arc minutes.
 _HORIZONS = {"sunrise": "-0:34", "sunset": "-0:34", "civil": "-6", "nautical": "-12", "astronomical": "-18"}
 
 
 @dataclass(frozen=True, slots=True)
 class Solar:
-    """A solar event at a place, in degrees north and east."""
+    """A solar event at a location, in degrees north and east."""
 
     event: SolarEvent
     latitude: float
     longitude: float
 
     def next_run(self, after: datetime) -> datetime | None:
-        """The first event later than an aware time, in UTC; polar days and nights are passed over.
-
-        None when a year has no such event.
-        """
+        """The first event after an aware time, in UTC, skipping polar days and nights; None if a year has none."""
         observer = ephem.Observer()
         observer.lat, observer.lon = str(self.latitude), str(self.longitude)
         observer.pressure = 0
@@ -59,6 +56,6 @@ class Solar:
         return None
 
 
-def _aware(moment: Any) -> datetime:
-    found: datetime = moment.datetime()
-    return found.replace(tzinfo=UTC)
+def _aware(date: Any) -> datetime:
+    naive: datetime = date.datetime()
+    return naive.replace(tzinfo=UTC)

@@ -2,11 +2,9 @@ from tests.foreign.internal import Internal
 
 BACKEND = "celery.backends.redis:RedisBackend"
 RESULTS = ("src/queues/results/backend.py",)
-RECORDING = ("src/queues/results/recording_backend.py",)
 POOL = ("src/queues/pool/asyncio_pool.py",)
 TASK = ("src/queues/task.py",)
 OFF_LOOP = "Blocks, so that the asyncio pool runs it on a thread."
-RECORDED = "Overridden: the run history records each outcome that is stored."
 
 INTERNALS = [
     Internal(
@@ -37,7 +35,7 @@ INTERNALS = [
         "celery.app.autoretry",
         "_orig_run",
         "The function that `autoretry_for` wraps, whose signature the catalog shows.",
-        ("src/queues/catalog.py",),
+        ("src/queues/publisher.py",),
     ),
     Internal(
         "celery.concurrency.base:BasePool",
@@ -109,33 +107,5 @@ INTERNALS = [
         "Overridden: sending a task subscribes to nothing.",
         RESULTS,
         "(self, producer, task_id)",
-    ),
-    Internal(
-        BACKEND,
-        "mark_as_done",
-        RECORDED,
-        RECORDING,
-        "(self, task_id, result, request=None, store_result=True, state='SUCCESS')",
-    ),
-    Internal(
-        BACKEND,
-        "mark_as_failure",
-        RECORDED,
-        RECORDING,
-        "(self, task_id, exc, traceback=None, request=None, store_result=True, call_errbacks=True, state='FAILURE')",
-    ),
-    Internal(
-        BACKEND,
-        "mark_as_retry",
-        RECORDED,
-        RECORDING,
-        "(self, task_id, exc, traceback=None, request=None, store_result=True, state='RETRY')",
-    ),
-    Internal(
-        BACKEND,
-        "mark_as_revoked",
-        RECORDED,
-        RECORDING,
-        "(self, task_id, reason='', request=None, store_result=True, state='REVOKED')",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Publishing from a loop never stops the loop, with the broker there or away."""
+"""Publishing never blocks the caller's event loop, whether the broker is available or not."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from tests.queues import sample
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A server that accepts and never answers."""
+    """A server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
@@ -40,14 +40,14 @@ async def longest_pause(stop: asyncio.Event) -> float:
     return longest
 
 
-class TestABrokerThatIsAway:
-    async def test_a_refused_connection_is_a_clear_error(self, closed_port: int) -> None:
+class TestAnUnavailableBroker:
+    async def test_a_refused_connection_raises_service_unavailable(self, closed_port: int) -> None:
         with Celery("away", broker=f"redis://127.0.0.1:{closed_port}/0", set_as_current=False) as app:
             app.conf.task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
             with pytest.raises(ServiceUnavailableError, match="broker is unavailable"):
-                await CeleryPublisher(app).send(TaskCall("some.task"))
+                await CeleryPublisher(lambda: app).send(TaskCall("some.task"))
 
-    async def test_a_silent_one_neither_holds_the_caller_nor_its_loop(self, silent_port: int) -> None:
+    async def test_a_silent_broker_blocks_neither_caller_nor_loop(self, silent_port: int) -> None:
         publisher = PublisherThread(timeout_seconds=0.3)
         stop = asyncio.Event()
         watching = asyncio.create_task(longest_pause(stop))
@@ -63,7 +63,7 @@ class TestABrokerThatIsAway:
 
 
 class TestManyCallers:
-    async def test_messages_leave_in_the_order_of_the_calls(self, key: str) -> None:
+    async def test_messages_are_sent_in_the_order_of_the_calls(self, key: str) -> None:
         results = await asyncio.gather(*(sample.add.options(queue=key).adelay(number, 0) for number in range(50)))
         with Redis.from_url(str(settings.CELERY_REDIS_URL)) as broker:
             queued = [json.loads(message)["headers"]["id"] for message in broker.lrange(key, 0, -1)]
@@ -72,7 +72,7 @@ class TestManyCallers:
     async def test_they_share_one_connection(self, key: str) -> None:
         with Celery("counted", broker=str(settings.CELERY_REDIS_URL), set_current=False) as app:
             app.conf.broker_transport_options = {"client_name": key}
-            sender = CeleryPublisher(app)
+            sender = CeleryPublisher(lambda: app)
             await sender.send(TaskCall(key))
             before = connections(key)
             await asyncio.gather(*(sender.send(TaskCall(key)) for _ in range(50)))

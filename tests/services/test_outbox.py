@@ -254,20 +254,20 @@ class TestDoingOnce:
 
     async def test_only_the_first_claim_holds(self, resources: Resources, key: str) -> None:
         async with resources.unit_of_work() as uow:
-            assert await IdempotencyKeyCRUD(uow.session).claim(key)
+            assert await IdempotencyKeyCRUD(uow.session).acquire(key)
         async with resources.unit_of_work() as uow:
-            assert not await IdempotencyKeyCRUD(uow.session).claim(key)
+            assert not await IdempotencyKeyCRUD(uow.session).acquire(key)
 
     async def test_a_rollback_gives_it_back(self, resources: Resources, key: str) -> None:
         async def fail() -> None:
             async with resources.unit_of_work() as uow:
-                await IdempotencyKeyCRUD(uow.session).claim(key)
+                await IdempotencyKeyCRUD(uow.session).acquire(key)
                 raise RuntimeError
 
         with pytest.raises(RuntimeError):
             await fail()
         async with resources.unit_of_work() as uow:
-            assert await IdempotencyKeyCRUD(uow.session).claim(key)
+            assert await IdempotencyKeyCRUD(uow.session).acquire(key)
 
 
 def test_ids_are_ordered_as_they_were_recorded() -> None:
@@ -297,7 +297,6 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.process
 @pytest.mark.usefixtures("outbox")
 class TestAProcessKilledBetweenCommitAndBroker:
     async def test_nothing_is_lost(self, resources: Resources, broker: Broker) -> None:

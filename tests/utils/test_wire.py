@@ -13,8 +13,6 @@ from pydantic_core import PydanticSerializationError
 
 from src.utils.wire import to_wire
 
-pytestmark = pytest.mark.unit
-
 
 class Color(Enum):
     RED = "red"

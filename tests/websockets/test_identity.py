@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -111,7 +112,7 @@ class TestToken:
         monkeypatch.setattr(type(resources.tokens), "read_access", read)
         assert await peer.call("chat.join", {"room": "a"}) == {"room": "a"}
         later = time.time() + 3600
-        monkeypatch.setattr(resources.tokens, "_clock", lambda: later)
+        monkeypatch.setattr("src.deps.auth.time", SimpleNamespace(time=lambda: later))
         assert (await peer.call("chat.join", {"room": "a"}))["code"] == 1008
 
 

@@ -1,9 +1,9 @@
-"""Which headers of a message are Celery's and ours, and so nobody else's to set."""
+"""Reserved message headers that callers must not set."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# Whatever a worker reads from a message's headers: what Celery writes there, the attributes of its request, and ours.
+# Headers that Celery writes, attributes of its request (which headers would replace), and this project's own.
 RESERVED = frozenset(
     {
         "args",
@@ -38,7 +38,7 @@ RESERVED = frozenset(
         "method",
         "origin",
         "parent_id",
-        "progress_told",
+        "progress_sent_at",
         "properties",
         "queued_at",
         "redelivered",
@@ -66,10 +66,10 @@ RESERVED = frozenset(
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a header says what the message is, or who sent it."""
+    """Whether callers must not set this header."""
     return name in RESERVED or name.startswith("_")
 
 
 def free_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """Headers without those that would make the message another than it is."""
+    """The headers without the reserved ones."""
     return {name: value for name, value in headers.items() if not is_reserved(name)}

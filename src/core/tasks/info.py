@@ -1,4 +1,4 @@
-"""What is known of a task without its code: enough to list it, and to check a call before it is sent."""
+"""Task metadata (name, docstring, signature), used to list tasks and validate arguments before sending."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ VARIADIC = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 
 
 class TaskParameter(NamedTuple):
-    """What a task takes; `type` as its function says it, empty when it says nothing."""
+    """A parameter of a task; `type` is its annotation as text, empty without one."""
 
     name: str
     type: str
@@ -25,7 +25,8 @@ class TaskInfo:
     """A registered task.
 
     Attributes:
-        signature: What callers pass: without the task itself, and without what is injected.
+        description: The first line of its docstring.
+        signature: The parameters that callers pass, without `self` and injected ones.
     """
 
     name: str
@@ -34,24 +35,24 @@ class TaskInfo:
 
     @property
     def parameters(self) -> list[TaskParameter]:
-        """What callers pass, in order."""
+        """The parameters that callers pass, in order."""
         return [_describe(parameter) for parameter in self.signature.parameters.values()]
 
     def check_call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, str]:
-        """What is wrong with arguments that come as JSON: a message by field, `args.0` or `kwargs.x`."""
+        """Validate arguments that come as JSON; returns error messages by field (`args.0`, `kwargs.x`)."""
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
             return {"kwargs" if kwargs and not args else "args": str(error)}
         positions = {name: f"args.{index}" for index, name in zip(range(len(args)), bound.arguments, strict=False)}
-        faults = {}
+        errors = {}
         for name, value in bound.arguments.items():
             if adapter := self._adapters.get(name):
                 try:
                     adapter.validate_python(value)
                 except ValidationError as error:
-                    faults[positions.get(name, f"kwargs.{name}")] = error.errors()[0]["msg"]
-        return faults
+                    errors[positions.get(name, f"kwargs.{name}")] = error.errors()[0]["msg"]
+        return errors
 
     @cached_property
     def _adapters(self) -> dict[str, TypeAdapter[Any]]:

@@ -1,4 +1,4 @@
-"""What a worker tells of a run, and the ledger writes down: entries of one Redis stream."""
+"""Run events: workers append them to a Redis stream; `tasks.record` writes them to `task_runs`."""
 
 from datetime import datetime
 from typing import Any
@@ -10,17 +10,19 @@ from src.utils.date import utc_now
 from src.utils.storable import storable
 
 STREAM = "tasks:runs"
-# How many entries the stream keeps while nobody can write them down: an hour of 25 a second, some 50 MB.
+# How many events the stream keeps while they cannot be written: an hour at 25 per second, about 50 MB.
 CAPACITY = 100_000
+# Limit for arguments, results, errors and tracebacks of one run.
+MAXIMUM_BYTES = 16 * 1024
 
 
 def revocation_key(task_id: object) -> str:
-    """The Redis key that says that a run must not start any more."""
+    """The Redis key that keeps a revoked run from starting."""
     return f"tasks:revoked:{task_id}"
 
 
 class RunEvent(BaseModel):
-    """A change of a run; what it does not tell of is None and stays as it was."""
+    """A change of a run; fields that are None did not change."""
 
     id: UUID
     at: datetime = Field(default_factory=utc_now)
@@ -42,10 +44,10 @@ class RunEvent(BaseModel):
 
     @field_validator("args", "kwargs", "result", "error", "traceback", "progress", mode="before")
     @classmethod
-    def _replace_what_cannot_be_stored(cls, value: Any) -> Any:
-        # One event that no row can hold would keep all later ones out of the ledger.
+    def _make_storable(cls, value: Any) -> Any:
+        # An event that PostgreSQL rejects would block all later ones.
         return storable(value)
 
-    def written(self) -> str:
-        """As the stream's entries hold it, in their field `event`."""
+    def to_json(self) -> str:
+        """The value of the field `event` in a stream entry."""
         return self.model_dump_json(exclude_none=True, fallback=repr)

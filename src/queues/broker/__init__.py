@@ -1,5 +1,11 @@
-"""The Redis broker in bulk: one script fetches a batch of messages, one command acknowledges a batch.
+"""A Redis broker transport with fewer round trips than kombu's own; both can share queues.
 
-Chosen by `CELERY_BULK_TRANSPORT`; without it kombu's own Redis transport serves the same queues. The door is
-`src.queues.broker.transport:BulkTransport`.
+    send      LPUSH message + NOTIFY → list of the queue, wake-up key of the queue
+    fetch     BRPOP wake-up key (1 s at most), then FETCH: pop up to the prefetch window and record each message as
+              unacknowledged, in one atomic script
+    ack       collected per turn of the worker's hub, sent as one command
+    lost      messages unacknowledged for longer than the visibility timeout return to their queue
+
+`transport.py` sends and fetches, `qos.py` acknowledges and restores. The keys and their contents are kombu's own,
+except the wake-up keys. Public: `src.queues.broker.transport:BulkTransport`, chosen by `CELERY_BULK_TRANSPORT`.
 """

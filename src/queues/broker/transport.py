@@ -1,4 +1,4 @@
-"""kombu's Redis transport in bulk: `broker_transport = "src.queues.broker.transport:BulkTransport"`."""
+"""kombu's Redis transport with batched fetching: `broker_transport = "src.queues.broker.transport:BulkTransport"`."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,37 +12,95 @@ from kombu.log import get_logger
 from kombu.transport import redis as stock
 from kombu.utils.json import dumps, loads
 
-from src.queues.broker.fetch import FETCH, MALFORMED, MOST, NOTIFY, SET_ASIDE, UNLIMITED, WAKEUP_KEY
 from src.queues.broker.qos import QoS
 
 logger = get_logger(__name__)
 
+WAKEUP_KEY = "_kombu.wakeup.%s"
+MALFORMED_KEY = "_kombu.malformed"
+MAXIMUM_BATCH = 1000
+UNLIMITED_BATCH = 100  # without a prefetch limit
+
+# Wakes one worker that waits for this queue. The key expires, since workers look at their queues every second anyway.
+NOTIFY = """
+if redis.call('EXISTS', KEYS[1]) == 0 then
+    redis.call('LPUSH', KEYS[1], 1)
+    redis.call('PEXPIRE', KEYS[1], 5000)
+end
+"""
+# Pops up to `limit` messages, and records each as unacknowledged in the same step (kombu does so afterwards).
+# KEYS: the hash and the index of unacknowledged messages, the list of malformed ones, the wake-up key of each queue,
+#   the queues' lists, highest priority first.
+# ARGV: the limit, the time, the number of queues.
+# Returns: 1 if messages are left, the number of malformed ones, then the index of its list and itself of each message.
+FETCH = """
+local limit, now, queues = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local fetched, malformed, more = {}, 0, 0
+for list = 4 + queues, #KEYS do
+    local items = limit > 0 and redis.call('RPOP', KEYS[list], limit) or {}
+    limit = limit - #items
+    for _, item in ipairs(items) do
+        local ok, record, tag = pcall(function()
+            local properties = cjson.decode(item).properties
+            local sender = properties.delivery_info
+            local origin = cjson.encode(sender.exchange) .. ',' .. cjson.encode(sender.routing_key)
+            return '[' .. item .. ',' .. origin .. ']', properties.delivery_tag
+        end)
+        if ok and tag then
+            redis.call('HSET', KEYS[1], tag, record)
+            redis.call('ZADD', KEYS[2], now, tag)
+            fetched[#fetched + 1] = list - 4 - queues
+            fetched[#fetched + 1] = item
+        else
+            redis.call('LPUSH', KEYS[3], item)
+            malformed = malformed + 1
+        end
+    end
+    if limit == 0 and redis.call('EXISTS', KEYS[list]) == 1 then
+        more = 1
+        local wakeup = KEYS[4 + (list - 4) % queues]
+        if redis.call('EXISTS', wakeup) == 0 then
+            redis.call('LPUSH', wakeup, 1)
+            redis.call('PEXPIRE', wakeup, 5000)
+        end
+    end
+end
+return {more, malformed, unpack(fetched)}
+"""
+# Moves a message that Redis could decode and Python cannot to the malformed ones. KEYS: the first three of `FETCH`.
+SET_ASIDE = """
+local tag = cjson.decode(ARGV[1]).properties.delivery_tag
+redis.call('HDEL', KEYS[1], tag)
+redis.call('ZREM', KEYS[2], tag)
+redis.call('LPUSH', KEYS[3], ARGV[1])
+"""
+
 
 class Channel(stock.Channel):
-    """Fetches up to the prefetch window in one step that loses nothing: no message is popped without being recorded."""
+    """Fetches up to the prefetch window in one atomic step: a message is never popped without being recorded."""
 
     QoS = QoS
     is_fetching = False
     _has_more = False
-    _awaits_bell = False
+    _awaits_wakeup = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.global_keyprefix:
-            raise ImproperlyConfigured("The bulk transport knows no global_keyprefix.")
-        self._unacknowledging: set[str] = set()
-        self._asked: Sequence[str] = ()
+            raise ImproperlyConfigured("The bulk transport does not support global_keyprefix.")
+        self._no_ack_queues: set[str] = set()
+        self._fetched_queues: Sequence[str] = ()
 
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
         """Consume from a queue."""
         if no_ack:
-            self._unacknowledging.add(queue)
+            self._no_ack_queues.add(queue)
         return super().basic_consume(queue, no_ack, *args, **kwargs)
 
     def _basic_cancel(self, consumer_tag: str) -> Any:
         cancelled = super()._basic_cancel(consumer_tag)
         if self._in_poll and not self.active_queues:
-            # What is under way is for nobody: back with it now, and not when the last task has ended.
+            # Nobody will handle the fetch in flight: return its messages now, not when the last task has ended.
             self._read_last()
         return cancelled
 
@@ -56,65 +114,65 @@ class Channel(stock.Channel):
         queues = self._queue_cycle.consume(len(self.active_queues))
         if not queues:
             return
-        window = min(self.qos.can_consume_max_estimate() or UNLIMITED, MOST)
-        bells = [WAKEUP_KEY % queue for queue in queues]
+        limit = min(self.qos.can_consume_max_estimate() or UNLIMITED_BATCH, MAXIMUM_BATCH)
+        wakeups = [WAKEUP_KEY % queue for queue in queues]
         lists = [self._q_for_pri(queue, priority) for priority in self.priority_steps for queue in queues]
-        keys = [self.unacked_key, self.unacked_index_key, MALFORMED, *bells, *lists]
-        fetch = "EVAL", FETCH, len(keys), *keys, window, time.time(), len(queues)
-        # The fetch follows on the bell's heels, without a round trip in between.
-        self._awaits_bell = not self._has_more
-        commands = [("BRPOP", *bells, timeout or self.brpop_timeout), fetch] if self._awaits_bell else [fetch]
+        keys = [self.unacked_key, self.unacked_index_key, MALFORMED_KEY, *wakeups, *lists]
+        fetch = "EVAL", FETCH, len(keys), *keys, limit, time.time(), len(queues)
+        # Both commands are sent at once, so that no round trip lies between wake-up and fetch.
+        self._awaits_wakeup = not self._has_more
+        commands = [("BRPOP", *wakeups, timeout or self.brpop_timeout), fetch] if self._awaits_wakeup else [fetch]
         connection = self.client.connection
-        self._asked, self._in_poll, self._brpop_sent_at = queues, connection, time.monotonic()
+        self._fetched_queues, self._in_poll, self._brpop_sent_at = queues, connection, time.monotonic()
         connection.send_packed_command(connection.pack_commands(commands))
 
     def _brpop_read(self, **_options: Any) -> bool:
         connection = self.client.connection
         try:
-            if self._awaits_bell:
+            if self._awaits_wakeup:
                 self.client.parse_response(connection, "BRPOP")
             has_more, malformed, *fetched = self.client.parse_response(connection, "EVAL")
         except Exception:
-            connection.disconnect()  # replies may be missing, or left over
+            connection.disconnect()  # replies may be missing or left over
             raise
         finally:
             self._in_poll = None
             self._flush_brpop_reauth()
         self._has_more = bool(has_more)
         if malformed:
-            logger.error("%s messages could not be read; they are kept in %r", malformed, MALFORMED)
+            logger.error("%s malformed messages were moved to %r", malformed, MALFORMED_KEY)
         if not fetched:
             raise Empty
         self._deliver(zip(fetched[::2], fetched[1::2], strict=True))
         return True
 
     def _deliver(self, fetched: Iterator[tuple[int, bytes]]) -> None:
-        """Hand all messages over, even if one of them makes trouble."""
-        trouble: Exception | None = None
+        """Deliver every message, then raise the first error."""
+        first_error: Exception | None = None
         self.is_fetching = True
         try:
-            for place, item in fetched:
-                queue = self._asked[place % len(self._asked)]
+            for index, item in fetched:
+                queue = self._fetched_queues[index % len(self._fetched_queues)]
                 try:
                     message = loads(item)
                 except ValueError:
                     self._set_aside(item)
                     continue
-                if queue in self._unacknowledging:
+                if queue in self._no_ack_queues:
                     self.qos.ack(message["properties"]["delivery_tag"])
                 try:
                     self.connection._deliver(message, queue)
                 except Exception as error:
-                    trouble = trouble or error
+                    first_error = first_error or error
                 self._queue_cycle.rotate(queue)
         finally:
             self.is_fetching = False
-        if trouble is not None:
-            raise trouble
+        if first_error is not None:
+            raise first_error
 
     def _set_aside(self, item: bytes) -> None:
-        self._shared_client.eval(SET_ASIDE, 3, self.unacked_key, self.unacked_index_key, MALFORMED, item)
-        logger.error("a message could not be read; it is kept in %r", MALFORMED)
+        self._shared_client.eval(SET_ASIDE, 3, self.unacked_key, self.unacked_index_key, MALFORMED_KEY, item)
+        logger.error("a malformed message was moved to %r", MALFORMED_KEY)
 
     def _put(self, queue: str, message: Any, _publish_batch: Any = None, **kwargs: Any) -> None:
         if queue in self._expires:
@@ -135,7 +193,7 @@ class Channel(stock.Channel):
 
     @contextmanager
     def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
-        """A client; the same one every time."""
+        """The channel's one client."""
         yield client or self._shared_client
 
     @cached_property
@@ -148,17 +206,17 @@ class Channel(stock.Channel):
 
 
 class Poller(stock.MultiChannelPoller):
-    """Sends the acknowledgements of one turn of the hub before it waits for the next."""
+    """Sends collected acknowledgements before each wait for messages."""
 
     def on_poll_start(self) -> None:
-        """Get ready to wait."""
+        """Prepare to wait."""
         for channel in self._channels:
             channel.qos.flush()
         super().on_poll_start()
 
 
 class BulkTransport(stock.Transport):
-    """Redis as a broker, with as few round trips as can be; it shares queues with the stock transport."""
+    """kombu's Redis transport with few round trips; it shares queues with the stock transport."""
 
     Channel = Channel
 

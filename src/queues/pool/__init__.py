@@ -1,9 +1,16 @@
-"""The asyncio pool: one worker process runs many tasks on one event loop.
+"""The asyncio worker pool: one process runs many tasks on one event loop.
 
-The hub thread reads messages and hands each task to the event loop's thread; there Celery's own tracer runs in a
-greenlet, which switches to the loop whenever the task awaits. Outcomes go back to the hub in order. Synchronous tasks
-run on threads. The door is `AsyncIOPool`: `celery worker -P custom` with
-`CELERY_CUSTOM_WORKER_POOL=src.queues.pool:AsyncIOPool`.
+    hub thread (Celery's consumer)                event-loop thread
+    message → AsyncIOPool.on_apply ──mailbox──→ ConcurrencyLimiter → TaskExecution
+                                                GreenletBridge, running Celery's task tracer
+                                                  │ switch(awaitable)     ↑ switch(result)
+                                                  ↓                       │
+                                                the task's coroutine, awaited on the loop
+    acknowledge ← request callbacks ←──mailbox── success, failure or timeout
+
+Calls cross threads in order. Synchronous tasks run on a thread pool, and a watchdog thread reports a blocked loop.
+Other pools use the event loop alone: their processes wait for each coroutine (`process_loop.run`).
+Public: `AsyncIOPool`, for `CELERY_CUSTOM_WORKER_POOL=src.queues.pool:AsyncIOPool celery worker -P custom`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -15,7 +22,7 @@ __all__ = ["AsyncIOPool"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the pool when a worker asks for it: web processes use the loop and the bridge alone."""
+    """Import the pool on first use: web processes need only the event loop and the bridge."""
     if name == "AsyncIOPool":
         from src.queues.pool.asyncio_pool import AsyncIOPool
 

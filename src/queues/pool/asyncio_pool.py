@@ -1,4 +1,4 @@
-"""`celery worker -P custom` with `CELERY_CUSTOM_WORKER_POOL=src.queues.pool:AsyncIOPool`."""
+"""The pool class that Celery's worker creates and calls, in the hub thread."""
 
 import asyncio
 import gc
@@ -24,54 +24,56 @@ SHUTDOWN_TICK_SECONDS = 0.2
 
 
 class Handle:
-    """What Celery's request holds of a job.
+    """What Celery's request keeps of a run, to terminate it.
 
     Args:
-        terminate: Gives the job up.
+        abandon: Cancels the run without an outcome.
     """
 
-    def __init__(self, terminate: Callable[[], None]) -> None:
-        self._terminate = terminate
+    def __init__(self, abandon: Callable[[], None]) -> None:
+        self._abandon = abandon
 
     def terminate(self, _signal: object) -> None:
-        """Stop the task; the request has announced already what becomes of it."""
-        self._terminate()
+        """Cancel the run; the request has already recorded it as revoked."""
+        self._abandon()
 
 
 class AsyncIOPool(BasePool):
-    """Runs coroutines side by side on the one loop of the worker's process, and synchronous tasks on threads.
+    """Runs coroutines concurrently on one event loop, and synchronous tasks on threads.
 
-    The consumer has its own thread, so it goes on fetching, answers remote control and keeps time whatever the tasks
-    do. Jobs cross to the loop in batches, and what becomes of them crosses back in order.
+    Celery's consumer keeps its own thread, so it fetches messages, answers remote control and keeps time whatever the
+    tasks do. Reads `app.conf.loop_lost_after_seconds`: how long a task may block the loop before the worker restarts.
     """
 
     signal_safe = False
 
     def on_start(self) -> None:
-        """Start the loop, and open its resources."""
+        """Start the event loop and open its resources."""
         signals.worker_process_init.send(sender=None)
-        # What is there stays: without it among the suspects, collecting garbage costs a third less of all CPU.
+        # Objects made at start-up stay alive; freezing them saves a third of all CPU, spent on garbage collection.
         gc.collect()
         gc.freeze()
         thread = process_loop.thread()
         self._loop = thread.loop
         self._hub: Any = None
         self._threads = ThreadPoolExecutor(min(self.limit or 1, MAX_THREADS), thread_name_prefix="sync-task")
-        # All jobs, each with its handle; the consumer's thread's.
-        self._jobs: dict[TaskExecution, Handle] = {}
-        self._places = ConcurrencyLimiter(self.limit, lambda job: self._to_hub.send(self._jobs.pop, job, None))
+        # All queued and running tasks with their handles; used by the hub thread only.
+        self._executions: dict[TaskExecution, Handle] = {}
+        self._limiter = ConcurrencyLimiter(
+            self.limit, lambda execution: self._to_hub.send(self._executions.pop, execution, None)
+        )
         self._to_loop = CallbackMailbox(self._loop.call_soon_threadsafe)
         self._to_hub = CallbackMailbox(self._wake_hub)
-        self._told = threading.Event()
+        self._has_mail = threading.Event()
         lost_after = self.app.conf.get("loop_lost_after_seconds", LOST_AFTER_SECONDS)
-        self._watchdog = Watchdog(thread, self._on_blocked, lost_after)
+        self._watchdog = Watchdog(thread, self._on_loop_lost, lost_after)
         self._watchdog.start()
 
     def register_with_event_loop(self, hub: Any) -> None:
-        """Learn whose thread hears of the jobs."""
+        """Remember the hub, whose thread receives outcomes."""
         self._hub = hub
 
-    def on_apply(  # type: ignore[override]  # the stubs say None, which no pool returns
+    def on_apply(  # type: ignore[override]  # the stubs return None, which no pool does
         self,
         target: Callable[..., object],
         args: Any = (),
@@ -85,9 +87,9 @@ class AsyncIOPool(BasePool):
         timeout: float | None = None,
         **_options: Any,
     ) -> Handle:
-        """Take a task from the consumer; never blocks."""
+        """Run a task, or queue it; never blocks."""
         name, task_id = args[:2]
-        job = TaskExecution(
+        execution = TaskExecution(
             partial(target, *args, **(kwargs or {})),
             f"{name}[{task_id}]",
             Callbacks(accept_callback, callback, error_callback, timeout_callback),
@@ -95,78 +97,77 @@ class AsyncIOPool(BasePool):
             (soft_timeout or self.options.get("soft_timeout"), timeout or self.options.get("timeout")),
             None if getattr(self.app.tasks[name], "is_async", False) else self._threads,
         )
-        self._jobs[job] = handle = Handle(partial(self._abandon, job))
-        self._to_loop.send(self._places.enter, job)
+        self._executions[execution] = handle = Handle(partial(self._abandon, execution))
+        self._to_loop.send(self._limiter.add, execution)
         return handle
 
     def terminate_job(self, pid: int, signal: object = None) -> None:
-        """All jobs have this process's id: the request tells the handle of its own as well."""
+        """Do nothing: all tasks share this process id, and the request terminates its own `Handle` as well."""
 
     def grow(self, n: int = 1) -> None:
-        """Run more tasks at once."""
+        """Raise the number of concurrent tasks."""
         self.limit += n
-        self._to_loop.send(self._places.resize, self.limit)
+        self._to_loop.send(self._limiter.resize, self.limit)
 
     def shrink(self, n: int = 1) -> None:
-        """Run fewer tasks at once, as soon as enough have ended."""
+        """Lower the number of concurrent tasks, as running ones finish."""
         self.limit -= n
-        self._to_loop.send(self._places.resize, self.limit)
+        self._to_loop.send(self._limiter.resize, self.limit)
 
     def on_stop(self) -> None:
-        """Wait for the jobs; in a cold shutdown only for those that were not given up."""
+        """Wait until all tasks have finished; in a cold shutdown, only those that are running."""
         if state.should_terminate:
-            self._give_back()
-        while not all(job.is_abandoned for job in self._jobs):
-            self._told.wait(SHUTDOWN_TICK_SECONDS)
-            self._told.clear()
+            self._drop_queued()
+        while not all(execution.is_abandoned for execution in self._executions):
+            self._has_mail.wait(SHUTDOWN_TICK_SECONDS)
+            self._has_mail.clear()
             self._to_hub.deliver()
-            if self._hub is not None:  # nobody else does now
+            if self._hub is not None:  # the hub no longer runs by itself
                 self._hub.fire_timers()
                 send_acknowledgements(self._hub)
         self._close()
 
     def on_terminate(self) -> None:
-        """Give up all jobs; their messages are not acknowledged, and go back to the queue."""
-        self._give_back()
-        for job in self._jobs:
-            self._abandon(job)
+        """Abandon all tasks; their messages stay unacknowledged and return to the queue."""
+        self._drop_queued()
+        for execution in self._executions:
+            self._abandon(execution)
         self._close()
 
-    def _give_back(self) -> None:
-        """Start nothing more."""
-        self._to_loop.send(self._places.close)
-        for job in self._jobs:
-            job.is_abandoned = job.is_abandoned or job.task is None
+    def _drop_queued(self) -> None:
+        self._to_loop.send(self._limiter.close)
+        for execution in self._executions:
+            execution.is_abandoned = execution.is_abandoned or execution.task is None
 
     def _close(self) -> None:
         self._watchdog.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _get_info(self) -> dict[str, Any]:
-        info = super()._get_info()  # type: ignore[misc]  # the stubs leave it out
-        return {**info, "running": self._places.taken, "waiting": self._places.waiting}
+        info = super()._get_info()  # type: ignore[misc]  # missing from the stubs
+        return {**info, "running": self._limiter.running, "waiting": self._limiter.waiting}
 
     def _wake_hub(self, deliver: Callable[[], None]) -> None:
         if self._hub is None:
             deliver()
         else:
-            self._hub.call_soon(self._hear)
-            self._told.set()
+            self._hub.call_soon(self._receive)
+            self._has_mail.set()
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         self._to_hub.deliver()
-        # What this leaves to the hub's next turn would wait until something else wakes it.
+        # Celery leaves acknowledgements to the hub's next turn, which would wait until something else wakes the hub.
         send_acknowledgements(self._hub)
 
-    def _abandon(self, job: TaskExecution) -> None:
-        job.is_abandoned = True
-        self._to_loop.send(job.cancel)
+    def _abandon(self, execution: TaskExecution) -> None:
+        execution.is_abandoned = True
+        self._to_loop.send(execution.cancel)
 
-    def _on_blocked(self, seconds: float) -> None:
-        """The loop is lost: fail the task that holds it, lest it do so again, and leave the others to a new process."""
-        running = asyncio.current_task(self._loop)
-        for job in self._jobs.copy():
-            if job.task is not None and job.task is running:
-                job.is_abandoned = True
-                self._to_hub.send(job.callbacks.timed_out, False, seconds)
+    def _on_loop_lost(self, seconds: float) -> None:
+        """Fail the task that blocks the loop, so that it is not retried, and restart; other tasks are redelivered."""
+        blocking = asyncio.current_task(self._loop)
+        for execution in self._executions.copy():
+            if execution.task is not None and execution.task is blocking:
+                execution.is_abandoned = True
+                self._to_hub.send(execution.callbacks.timed_out, False, seconds)
         self._to_hub.send(recycle, self._hub)

@@ -8,31 +8,31 @@ log = structlog.get_logger(__name__)
 
 
 class CallbackMailbox:
-    """Hands calls over to another thread, in order, and wakes it once for many.
+    """Thread-safe FIFO of callbacks for another thread, with a single wake-up per batch.
 
     Args:
-        wake: Has the other thread call what it is given.
+        wake: Schedules a function on the other thread; called with `deliver`.
     """
 
     def __init__(self, wake: Callable[[Callable[[], None]], object]) -> None:
         self._wake = wake
         self._calls: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
-        self._awake = False
+        self._is_awake = False
 
     def send(self, call: Callable[..., object], *args: Any) -> None:
-        """Have the other thread make this call after all earlier ones; what it raises is logged."""
+        """Queue a call for the other thread; exceptions that it raises are logged."""
         self._calls.append((call, args))
-        if not self._awake:
-            self._awake = True
+        if not self._is_awake:
+            self._is_awake = True
             self._wake(self.deliver)
 
     def deliver(self) -> None:
-        """Make the calls, on the other thread."""
-        # First of all: a call that comes too late for this round has to wake the thread again.
-        self._awake = False
+        """Make all queued calls; must run on the receiving thread."""
+        # Reset first: a call that arrives after the last `popleft` has to wake the thread again.
+        self._is_awake = False
         while self._calls:
             call, args = self._calls.popleft()
             try:
                 call(*args)
-            except Exception:  # one task's trouble is not the next one's
+            except Exception:  # an error of one task must not stop the callbacks of others
                 log.exception("callback_failed", callback=repr(call))

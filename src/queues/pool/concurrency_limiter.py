@@ -6,44 +6,44 @@ from src.queues.pool.task_execution import TaskExecution
 
 
 class ConcurrencyLimiter:
-    """Runs so many jobs at once, and has the others wait in line; it belongs to the loop's thread.
+    """Runs up to `limit` tasks at once and queues the rest. Not thread-safe: use it from the event loop's thread.
 
     Args:
-        limit: How many.
-        on_left: Told of a job that is over.
+        limit: The maximum number of running tasks.
+        on_finished: Called with each task that has finished.
     """
 
-    def __init__(self, limit: int, on_left: Callable[[TaskExecution], object]) -> None:
-        self.taken = 0
+    def __init__(self, limit: int, on_finished: Callable[[TaskExecution], object]) -> None:
+        self.running = 0
         self._limit = limit
-        self._on_left = on_left
-        self._line: deque[TaskExecution] = deque()
+        self._on_finished = on_finished
+        self._queue: deque[TaskExecution] = deque()
 
     @property
     def waiting(self) -> int:
-        """How many are in the line."""
-        return len(self._line)
+        """The number of queued tasks."""
+        return len(self._queue)
 
-    def enter(self, job: TaskExecution) -> None:
-        """Run it now, or when its turn comes."""
-        self._line.append(job)
-        self._fill()
+    def add(self, execution: TaskExecution) -> None:
+        """Start a task now, or queue it."""
+        self._queue.append(execution)
+        self._start_queued()
 
     def resize(self, limit: int) -> None:
-        """Have more places, or fewer as soon as enough are free."""
+        """Change the limit; running tasks above a lower limit finish first."""
         self._limit = limit
-        self._fill()
+        self._start_queued()
 
     def close(self) -> None:
-        """Start nothing more of what is in the line."""
-        self._line.clear()
+        """Drop the queued tasks."""
+        self._queue.clear()
 
-    def _fill(self) -> None:
-        while self._line and self.taken < self._limit:
-            self.taken += 1
-            self._line.popleft().start(asyncio.get_running_loop(), self._leave)
+    def _start_queued(self) -> None:
+        while self._queue and self.running < self._limit:
+            self.running += 1
+            self._queue.popleft().start(asyncio.get_running_loop(), self._finish)
 
-    def _leave(self, job: TaskExecution) -> None:
-        self.taken -= 1
-        self._on_left(job)
-        self._fill()
+    def _finish(self, execution: TaskExecution) -> None:
+        self.running -= 1
+        self._on_finished(execution)
+        self._start_queued()

@@ -1,4 +1,4 @@
-"""The one event loop of a process, on a thread of its own, that coroutines of synchronous code are handed to."""
+"""The event loop of a worker process, on its own thread. Synchronous code submits coroutines to it and waits."""
 
 import asyncio
 import atexit
@@ -20,7 +20,7 @@ from src.queues.pool.soft_limit import SoftLimitedCoroutine
 if sys.platform == "win32":
     from asyncio import new_event_loop
 else:
-    from uvloop import new_event_loop  # as under uvicorn
+    from uvloop import new_event_loop  # the same loop as under uvicorn
 
 STOP_SECONDS = 10
 
@@ -29,13 +29,16 @@ Lifespan = Callable[[], AbstractAsyncContextManager[object]]
 
 
 class LoopThread:
-    """An event loop that runs until `stop`, inside one lifespan.
+    """A thread that runs an event loop until `stop`.
 
-    The lifespan is entered and left by the same asyncio task: what it opens belongs to this loop.
+    One asyncio task enters and exits the lifespan, so that the resources it opens belong to this loop.
+
+    Args:
+        lifespan: Opens the resources that coroutines use.
 
     Attributes:
-        loop: The loop.
-        ident: Its thread's.
+        loop: The event loop.
+        ident: The identifier of the thread.
     """
 
     def __init__(self, lifespan: Lifespan) -> None:
@@ -47,9 +50,9 @@ class LoopThread:
         self.ident = self._thread.ident
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Wait for the coroutine; a soft time limit that strikes this thread is raised inside it instead."""
+        """Wait for the coroutine; a soft time limit that hits the calling thread is raised in the coroutine instead."""
         if threading.current_thread() is self._thread:
-            return await_in_bridge(SoftLimitedCoroutine(coroutine)) if in_bridge() else _run_elsewhere(coroutine)
+            return await_in_bridge(SoftLimitedCoroutine(coroutine)) if in_bridge() else _run_in_thread(coroutine)
         call = SoftLimitedCoroutine(coroutine)
         future = asyncio.run_coroutine_threadsafe(call, self.loop)
         while True:
@@ -64,7 +67,7 @@ class LoopThread:
                 raise
 
     def stop(self) -> None:
-        """Leave the lifespan and cancel what still runs; what resists goes down with the process."""
+        """Exit the lifespan and cancel running tasks; tasks that resist end with the process."""
         if self._thread.is_alive():
             self.loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(STOP_SECONDS)
@@ -86,10 +89,10 @@ class LoopThread:
 
 
 class ProcessLoop:
-    """Starts the loop of this process when the first coroutine comes; a forked child gets its own.
+    """Starts this process's event loop on first use; a forked child starts its own.
 
     Attributes:
-        lifespan: What is open while the loop runs; set by the composition root before the first coroutine.
+        lifespan: Opens the loop's resources; set it before the first coroutine runs.
     """
 
     def __init__(self) -> None:
@@ -98,7 +101,7 @@ class ProcessLoop:
         self._running: tuple[int, LoopThread] | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Wait for the coroutine from a thread that runs no loop."""
+        """Wait for the coroutine, from any thread."""
         try:
             loop = self.thread()
         except BaseException:
@@ -107,22 +110,22 @@ class ProcessLoop:
         return loop.run(coroutine)
 
     def stop(self, **_signal: object) -> None:
-        """Close the loop and what its lifespan opened; the next coroutine starts another."""
+        """Close the loop and its resources; the next coroutine starts a new loop."""
         with self._lock:
             running, self._running = self._running, None
         if running is not None and running[0] == os.getpid():
             running[1].stop()
 
     def thread(self) -> LoopThread:
-        """The loop of this process, started if need be."""
+        """This process's loop thread, started if necessary."""
         with self._lock:
             if self._running is None or self._running[0] != os.getpid():
                 self._running = os.getpid(), LoopThread(self.lifespan)
             return self._running[1]
 
 
-def _run_elsewhere(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run to the end while the loop of this thread stands still: what an eager task inside a task asks for."""
+def _run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run on a loop of another thread, blocking this one: for an eager task called inside a task."""
     with ThreadPoolExecutor(1) as executor:
         return executor.submit(contextvars.copy_context().run, asyncio.run, coroutine).result()
 

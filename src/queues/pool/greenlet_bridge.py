@@ -1,4 +1,4 @@
-"""Celery's synchronous tracer on the loop's own thread: it waits by switching back to the loop, not by blocking it."""
+"""Runs Celery's synchronous task tracer on the event loop's thread: to wait, it switches to the loop and back."""
 
 import asyncio
 import contextvars
@@ -12,10 +12,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class GreenletBridge(greenlet.greenlet):  # type: ignore[misc]  # it ships no types
-    """A greenlet that shares the context variables of the asyncio task which starts it.
+class GreenletBridge(greenlet.greenlet):  # type: ignore[misc]  # greenlet ships no types
+    """A greenlet that shares the context variables of the asyncio task that creates it.
 
-    Whoever switches to it gets back either what it waits for next or, when it is dead, what `call` returned.
+    `switch` returns the next awaitable to wait for or, once the greenlet is dead, the return value of `call`.
     """
 
     def __init__(self, call: Callable[[], object]) -> None:
@@ -24,21 +24,25 @@ class GreenletBridge(greenlet.greenlet):  # type: ignore[misc]  # it ships no ty
 
 
 def in_bridge() -> bool:
-    """Whether this code runs in a tracer, and so can wait for the loop."""
+    """Whether the calling code runs in a bridge, so that it can use `await_in_bridge`."""
     return isinstance(greenlet.getcurrent(), GreenletBridge)
 
 
 def await_in_bridge(awaitable: Awaitable[R]) -> R:
-    """In a tracer, wait for something of the loop's."""
+    """Wait for an awaitable from synchronous code without blocking the loop.
+
+    Raises:
+        RuntimeError: Called outside a bridge.
+    """
     parent = greenlet.getcurrent().parent
     if parent is None:
-        raise RuntimeError("Only a tracer can wait for the loop.")
+        raise RuntimeError("await_in_bridge() only works in code that runs in a GreenletBridge.")
     result: R = parent.switch(awaitable)
     return result
 
 
 def off_loop(executor: Executor | None, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run what blocks: in a tracer on a thread of `executor` (the loop's own for None), elsewhere here and now."""
+    """Make a blocking call: in a bridge on `executor` (None: the loop's default), elsewhere directly."""
     if not in_bridge():
         return call(*args, **kwargs)
     context = contextvars.copy_context()

@@ -1,15 +1,15 @@
-"""Whose code is running: what Celery's stacks (current task, its request) are looked up by."""
+"""The key that Celery's stacks (`current_task` and its request) are looked up by: the run instead of the thread."""
 
 from contextvars import ContextVar
 from typing import Any
 
 from celery.utils.threads import get_ident
 
-# Whose stacks they are, and the id of the request whose coroutine is running, once it is.
+# The key of the run's stacks, and its request id once its coroutine is running.
 current_run: ContextVar[tuple[Any, str | None] | None] = ContextVar("celery_run", default=None)
 
 
 def stack_identity() -> Any:
-    """Coroutines of one task share the stacks of its tracer, whichever thread or greenlet that is in."""
+    """The key of the current run, shared by its tracer and its coroutines; outside a run, the thread or greenlet."""
     run = current_run.get()
     return run[0] if run else get_ident()

@@ -12,38 +12,39 @@ log = structlog.get_logger(__name__)
 
 
 class MicroBatcher(Generic[T, R]):
-    """Does things in batches: what comes while one is under way makes up the next.
+    """Micro-batcher: items that arrive while a batch is in flight form the next batch.
 
     Args:
-        work: Does a batch without blocking the loop, and returns an answer for each item of it.
+        process: Processes a batch without blocking the loop, and returns one result per item.
     """
 
-    def __init__(self, work: Callable[[list[T]], Awaitable[Sequence[R]]]) -> None:
-        self._work = work
-        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
-        self._working: asyncio.Task[None] | None = None
+    def __init__(self, process: Callable[[list[T]], Awaitable[Sequence[R]]]) -> None:
+        self._process = process
+        self._pending: list[tuple[T, asyncio.Future[R]]] = []
+        self._worker: asyncio.Task[None] | None = None
 
     def put(self, item: T) -> asyncio.Future[R]:
-        """Have it done soon; nobody has to wait for the answer, for a failure is logged as well."""
-        answer = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, answer))
-        if self._working is None:
-            self._working = asyncio.get_running_loop().create_task(self._work_all(), context=Context())
-        return answer
+        """Add an item to the next batch; the future holds its result. A failure is logged, so awaiting is optional."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._pending.append((item, future))
+        if self._worker is None:
+            self._worker = loop.create_task(self._process_pending(), context=Context())
+        return future
 
-    async def _work_all(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
+    async def _process_pending(self) -> None:
+        while self._pending:
+            batch, self._pending = self._pending, []
             try:
-                answers = await self._work([item for item, _ in batch])
+                results = await self._process([item for item, _ in batch])
             except Exception as error:
                 log.exception("batch_failed", count=len(batch))
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)
-                        future.exception()  # seen, should nobody wait for it
+                        future.exception()  # mark as retrieved, in case nobody awaits the future
             else:
-                for (_, future), answer in zip(batch, answers, strict=True):
-                    if not future.done():  # else its task was cancelled
-                        future.set_result(answer)
-        self._working = None
+                for (_, future), result in zip(batch, results, strict=True):
+                    if not future.done():  # its task may have been cancelled
+                        future.set_result(result)
+        self._worker = None

@@ -8,19 +8,20 @@ T = TypeVar("T")
 
 
 class SoftTimeLimitCancelled(SoftTimeLimitExceeded, asyncio.CancelledError):
-    """What a coroutine sees when its soft time limit strikes.
+    """Raised in a coroutine whose soft time limit was exceeded.
 
     Tasks catch it as `SoftTimeLimitExceeded`; libraries clean up after it as after any cancellation.
     """
 
 
 class SoftLimitedCoroutine(Coroutine[Any, Any, T]):
-    """A coroutine whose asyncio task can be told that its soft time limit was exceeded.
+    """A coroutine in which `interrupt` raises the soft time limit.
 
-    asyncio can only throw `CancelledError`; it is exchanged on its way in, and on its way out.
+    asyncio can only throw `CancelledError` into a task, so this wrapper exchanges the exception: on the way in for
+    `SoftTimeLimitCancelled`, and on the way out for `SoftTimeLimitExceeded`.
 
     Attributes:
-        coroutine: What is wrapped.
+        coroutine: The wrapped coroutine.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
@@ -30,14 +31,14 @@ class SoftLimitedCoroutine(Coroutine[Any, Any, T]):
         self._pending: SoftTimeLimitCancelled | None = None
 
     def interrupt(self) -> None:
-        """Raise the soft time limit where the coroutine waits; to be called in its loop."""
+        """Raise `SoftTimeLimitCancelled` where the coroutine waits; call it from the coroutine's loop."""
         self._interrupted = True
         self._pending = SoftTimeLimitCancelled()
         if self._task is not None:
             self._task.cancel()
 
     def send(self, value: Any) -> Any:
-        """Go on until the next wait."""
+        """Resume until the next wait."""
         if self._task is None:
             self._task = asyncio.current_task()
             if self._pending is not None:
@@ -48,7 +49,7 @@ class SoftLimitedCoroutine(Coroutine[Any, Any, T]):
             raise self._outcome(error) from error
 
     def throw(self, *error: Any) -> Any:
-        """Go on with an exception raised at the present wait."""
+        """Resume by raising an exception at the current wait."""
         if self._pending is not None and isinstance(error[0], asyncio.CancelledError):
             error, self._pending = (self._pending,), None
         try:
@@ -57,16 +58,16 @@ class SoftLimitedCoroutine(Coroutine[Any, Any, T]):
             raise self._outcome(cancelled) from cancelled
 
     def close(self) -> None:
-        """Give up the coroutine."""
+        """Close the coroutine."""
         self.coroutine.close()
 
     def __next__(self) -> Any:
         return self.send(None)
 
     def __await__(self) -> Generator[Any, Any, T]:
-        # Whether an asyncio task consists of it or awaits it: `send` and `throw` are called in any case.
-        return self  # type: ignore[return-value]  # an iterator with those two is all that is asked for
+        # An asyncio task calls `send` and `throw`, whether it runs this object or a coroutine that awaits it.
+        return self  # type: ignore[return-value]  # those two methods are all that awaiting needs
 
     def _outcome(self, error: asyncio.CancelledError) -> BaseException:
-        """A task that ends by its limit has failed, which asyncio must not take for a cancellation."""
+        """A run that exceeded its limit has failed; asyncio would otherwise treat it as cancelled."""
         return SoftTimeLimitExceeded(*error.args) if self._interrupted else error

@@ -1,4 +1,4 @@
-"""One task in the asyncio pool."""
+"""One run of a task in the asyncio pool."""
 
 import asyncio
 import os
@@ -19,38 +19,38 @@ from src.queues.pool.soft_limit import SoftLimitedCoroutine
 
 log = structlog.get_logger(__name__)
 
-# A coroutine that still runs this long after it was cancelled is named in the log.
+# How long a cancelled coroutine may go on before the log reports it.
 GRACE_SECONDS = 5
 
 
-def _nothing(*_: object) -> None:
+def _ignore(*_: object) -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """What Celery's request wants to hear about, in the consumer's thread."""
+    """Methods of Celery's request, called in the hub thread."""
 
-    accepted: Callable[..., object] = _nothing
-    done: Callable[..., object] = _nothing
-    failed: Callable[..., object] = _nothing
-    timed_out: Callable[..., object] = _nothing
+    accepted: Callable[..., object] = _ignore
+    done: Callable[..., object] = _ignore
+    failed: Callable[..., object] = _ignore
+    timed_out: Callable[..., object] = _ignore
 
 
 class TaskExecution:
-    """Celery's tracer of one task, and what may strike it; it belongs to the loop's thread.
+    """Runs Celery's tracer of one task under its time limits. Not thread-safe: use it from the event loop's thread.
 
     Args:
-        call: The tracer.
-        label: Name and id of the task, for the log.
-        callbacks: Whom to tell.
-        send: Has the consumer's thread make a call.
+        call: The tracer; it runs the task and handles its outcome.
+        label: `name[id]` of the task, for the log.
+        callbacks: Called with the outcome.
+        send: Makes a call in the hub thread.
         limits: The soft and the hard time limit, in seconds.
-        executor: Where a synchronous task runs; None for a coroutine.
+        executor: Runs a synchronous task; None for a coroutine.
 
     Attributes:
-        is_abandoned: Somebody else has decided what becomes of the task: it is to have no outcome.
-        task: The asyncio task, once it has a place.
+        is_abandoned: Whether the outcome was decided elsewhere (revoked, timed out), so that none is reported.
+        task: The asyncio task; None until the run has started.
     """
 
     def __init__(
@@ -72,77 +72,81 @@ class TaskExecution:
         self.task: asyncio.Task[Any] | None = None
         self._coroutine: SoftLimitedCoroutine[Any] | None = None
 
-    def start(self, loop: asyncio.AbstractEventLoop, finished: Callable[["TaskExecution"], object]) -> None:
-        """Run it; `finished` is called when its place is free."""
+    def start(self, loop: asyncio.AbstractEventLoop, on_finished: Callable[["TaskExecution"], object]) -> None:
+        """Start running; `on_finished` is called at the end, whatever the outcome."""
         self.task = loop.create_task(self._run(), name=self.label)
-        self.task.add_done_callback(lambda _task: finished(self))
+        self.task.add_done_callback(lambda _task: on_finished(self))
 
     def cancel(self) -> None:
-        """Stop it, if it runs."""
+        """Cancel the run if it is in progress."""
         if self.task is not None and not self.task.done():
             self.task.cancel()
-            self.task.get_loop().call_later(GRACE_SECONDS, self._name_survivor)
+            self.task.get_loop().call_later(GRACE_SECONDS, self._report_survivor)
 
     async def _run(self) -> None:
         self._send(self.callbacks.accepted, os.getpid(), time.monotonic())
-        if self.is_abandoned:  # revoked while it waited for its place
+        if self.is_abandoned:  # revoked while it was queued
             return
         current_run.set((self, None))
         loop = asyncio.get_running_loop()
-        strikes = zip(self._limits, (self._exceed_soft, self._exceed_hard), strict=True)
-        timers = [loop.call_later(seconds, strike) for seconds, strike in strikes if seconds]
+        handlers = zip(self._limits, (self._exceed_soft_limit, self._exceed_hard_limit), strict=True)
+        timers = [loop.call_later(seconds, handler) for seconds, handler in handlers if seconds]
         try:
-            trace = self._trace() if self._executor is None else loop.run_in_executor(self._executor, self._call)
-            tell = partial(self.callbacks.done, await trace)
-        except BaseException:  # whatever a task raises is its own end, and not the loop's
-            tell = partial(self.callbacks.failed, ExceptionInfo())
+            if self._executor is None:
+                outcome = await self._run_in_bridge()
+            else:
+                outcome = await loop.run_in_executor(self._executor, self._call)
+            report = partial(self.callbacks.done, outcome)
+        except BaseException:  # whatever the task raises ends the run, not the loop
+            report = partial(self.callbacks.failed, ExceptionInfo())
         finally:
             for timer in timers:
                 timer.cancel()
         if not self.is_abandoned:
-            self._send(tell)
+            self._send(report)
 
-    async def _trace(self) -> Any:
-        tracer = GreenletBridge(self._call)
-        awaited = tracer.switch()
-        while not tracer.dead:
-            self._coroutine = awaited if isinstance(awaited, SoftLimitedCoroutine) else None
+    async def _run_in_bridge(self) -> Any:
+        """Run the tracer in a greenlet, and await for it whatever it waits for."""
+        bridge = GreenletBridge(self._call)
+        switched = bridge.switch()
+        while not bridge.dead:
+            self._coroutine = switched if isinstance(switched, SoftLimitedCoroutine) else None
             try:
-                value = await awaited
-            except BaseException as error:  # the tracer is who handles it
-                awaited = tracer.throw(*self._fate(error))
+                value = await switched
+            except BaseException as error:  # the tracer handles it
+                switched = bridge.throw(*self._translated(error))
             else:
-                awaited = tracer.switch(value)
-        return awaited
+                switched = bridge.switch(value)
+        return switched
 
-    def _fate(self, error: BaseException) -> tuple[Any, ...]:
-        """What the tracer sees of an error: an end without outcome if the job is given up, no end of the loop's own."""
+    def _translated(self, error: BaseException) -> tuple[Any, ...]:
+        """The exception to raise in the tracer: `GreenletExit` ends an abandoned run without an outcome."""
         if self.is_abandoned:
             return (GreenletExit,)
-        if isinstance(error, asyncio.CancelledError):
+        if isinstance(error, asyncio.CancelledError):  # outside the loop it is an error like any other
             return CancelledError, CancelledError(*error.args), error.__traceback__
         return type(error), error, error.__traceback__
 
-    def _exceed_soft(self) -> None:
+    def _exceed_soft_limit(self) -> None:
         if self._coroutine is not None:
             self._coroutine.interrupt()
             self._send(self.callbacks.timed_out, True, self._limits[0])
 
-    def _exceed_hard(self) -> None:
+    def _exceed_hard_limit(self) -> None:
         self.is_abandoned = True
         self._send(self.callbacks.timed_out, False, self._limits[1])
         self.cancel()
 
-    def _name_survivor(self) -> None:
+    def _report_survivor(self) -> None:
         if self.task is not None and not self.task.done():
-            log.error("task_ignores_cancellation", task=self.label, waits_at=where(self._coroutine))
+            log.error("task_ignores_cancellation", task=self.label, waits_at=await_stack(self._coroutine))
 
 
-def where(coroutine: Coroutine[Any, Any, Any] | None) -> list[str]:
-    """Where a suspended coroutine stands, outermost call first: `file:line function`."""
-    places = []
+def await_stack(coroutine: Coroutine[Any, Any, Any] | None) -> list[str]:
+    """Where a suspended coroutine waits, outermost call first, each as `file:line function`."""
+    lines = []
     inner: Any = coroutine.coroutine if isinstance(coroutine, SoftLimitedCoroutine) else coroutine
     while (frame := getattr(inner, "cr_frame", None)) is not None:
-        places.append(f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}")
+        lines.append(f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}")
         inner = inner.cr_await
-    return places
+    return lines

@@ -12,57 +12,57 @@ from src.queues.pool.event_loop import LoopThread
 log = structlog.get_logger(__name__)
 
 INTERVAL_SECONDS = 1.0
-NAMED_AFTER_SECONDS = 1.0
+REPORT_AFTER_SECONDS = 1.0
 LOST_AFTER_SECONDS = 60.0
 
 
 class Watchdog(threading.Thread):
-    """Notices that the loop stands still: says in the log where, and in the end that it is lost.
+    """Detects a blocked event loop: logs where it is blocked, and later calls `on_lost`.
 
     Args:
-        thread: The loop's.
-        on_lost: Told how many seconds it has been standing still, once, in this thread.
+        watched: The event loop's thread.
+        on_lost: Called once, in the watchdog's thread, with the seconds that the loop has been blocked.
         lost_after: Seconds until `on_lost`.
     """
 
     def __init__(
         self,
-        thread: LoopThread,
+        watched: LoopThread,
         on_lost: Callable[[float], object],
         lost_after: float = LOST_AFTER_SECONDS,
     ) -> None:
         super().__init__(name="loop-watchdog", daemon=True)
-        self._watched = thread
+        self._watched = watched
         self._on_lost = on_lost
         self._lost_after = lost_after
         self._stopping = threading.Event()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._stopping.set()
 
     def run(self) -> None:
-        """Ask the loop for an answer, again and again."""
+        """Ping the loop at regular intervals."""
         while not self._stopping.wait(INTERVAL_SECONDS):
-            asked = time.monotonic()
-            answered = threading.Event()
-            if self._ask(answered) and answered.wait(NAMED_AFTER_SECONDS):
+            pinged_at = time.monotonic()
+            responded = threading.Event()
+            if self._ping(responded) and responded.wait(REPORT_AFTER_SECONDS):
                 continue
             self._report()
-            if not answered.wait(self._lost_after - NAMED_AFTER_SECONDS) and not self._stopping.is_set():
-                self._on_lost(time.monotonic() - asked)
+            if not responded.wait(self._lost_after - REPORT_AFTER_SECONDS) and not self._stopping.is_set():
+                self._on_lost(time.monotonic() - pinged_at)
                 return
-            log.warning("loop_goes_on", seconds=round(time.monotonic() - asked, 1))
+            log.warning("loop_recovered", seconds=round(time.monotonic() - pinged_at, 1))
 
-    def _ask(self, answered: threading.Event) -> bool:
+    def _ping(self, responded: threading.Event) -> bool:
         try:
-            self._watched.loop.call_soon_threadsafe(answered.set)
+            self._watched.loop.call_soon_threadsafe(responded.set)
         except RuntimeError:  # the loop is closed
             return False
         return True
 
     def _report(self) -> None:
-        """Say which asyncio task holds the loop, and where."""
+        """Log which asyncio task blocks the loop, with its stack."""
         frame = sys._current_frames().get(self._watched.ident or 0)
         task = asyncio.current_task(self._watched.loop)
         stack = "".join(traceback.format_stack(frame)) if frame else "its thread has ended"

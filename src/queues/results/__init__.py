@@ -1,1 +1,10 @@
-"""Celery's result backend on Redis, and the run history that is recorded beside it."""
+"""Results and run history: both are written by workers, to Redis.
+
+    start     RecordedTask.before_start ─→ RunHistory.start ─→ stream `tasks:runs`
+                                           (also: was it revoked? how often redelivered?)
+    outcome   Celery's task tracer ─→ ResultBackend ─→ `celery-task-meta-<id>`, for `AsyncResult` (24 hours)
+                                   └→ Celery's signals ─→ RunHistory.record ─→ the same stream
+    history   the task `tasks.record` moves the stream to the table `task_runs` (`src/services/task_run.py`)
+
+In the asyncio pool concurrent writes share one command. Public: `ResultBackend`, `RecordedTask`, `run_id`.
+"""

@@ -1,8 +1,8 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from celery import states
 from celery.backends.redis import RedisBackend
@@ -10,20 +10,20 @@ from celery.exceptions import BackendStoreError
 
 from src.queues.pool.greenlet_bridge import await_in_bridge, in_bridge, off_loop
 from src.queues.pool.micro_batcher import MicroBatcher
-from src.queues.results.result import Result, last_of_each
 
-# Celery reads a state before it writes one, lest a run that is late overwrites success: here Redis does, in one step.
-# Nor does the word that a task is tried again replace how that ended: `Result.is_late_after` in Redis' words.
+# Stores results unless they are stale, by the rule of `Result.is_stale_after`. Celery reads a result before it writes
+# one; here Redis does both in one step.
+# KEYS: of the results. ARGV: for each its value, and the seconds until it expires (0: never).
 STORE = """
-local function says(value, state)
+local function has_state(value, state)
     local start = '{"status": "' .. state .. '"'
     return string.sub(value, 1, #start) == start
 end
 for i, key in ipairs(KEYS) do
     local value, expires = ARGV[2 * i - 1], tonumber(ARGV[2 * i])
-    local known = redis.call('GETRANGE', key, 0, 31)
-    local ended = says(known, 'FAILURE') or says(known, 'REVOKED')
-    if not (says(known, 'SUCCESS') or (says(value, 'RETRY') and ended)) then
+    local stored = redis.call('GETRANGE', key, 0, 31)
+    local ended = has_state(stored, 'FAILURE') or has_state(stored, 'REVOKED')
+    if not (has_state(stored, 'SUCCESS') or (has_state(value, 'RETRY') and ended)) then
         if expires > 0 then redis.call('SETEX', key, expires, value) else redis.call('SET', key, value) end
         redis.call('PUBLISH', key, value)
     end
@@ -31,8 +31,32 @@ end
 """
 
 
+class Result(NamedTuple):
+    """A result to store; `expires_seconds` of 0 means never."""
+
+    key: str
+    value: str
+    expires_seconds: int
+    state: str
+
+    def is_stale_after(self, stored: "Result") -> bool:
+        """Whether this state is stale: SUCCESS is final, and RETRY never overwrites a finished state."""
+        has_ended = stored.state in states.READY_STATES
+        return stored.state == states.SUCCESS or (self.state == states.RETRY and has_ended)
+
+
+def newest_by_key(results: Iterable[Result]) -> list[Result]:
+    """The results that remain of several in order, one per task."""
+    newest: dict[str, Result] = {}
+    for result in results:
+        stored = newest.get(result.key)
+        if stored is None or not result.is_stale_after(stored):
+            newest[result.key] = result
+    return list(newest.values())
+
+
 def _off_loop(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that blocks, on a thread of the loop's when a tracer calls it there."""
+    """A blocking method that runs on a thread when the asyncio pool calls it."""
 
     @wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -42,9 +66,10 @@ def _off_loop(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class ResultBackend(RedisBackend):
-    """Results in Redis, for fewer round trips than Celery's own, and without blocking the loop of the asyncio pool.
+    """Celery's Redis result backend with fewer round trips, which does not block the loop of the asyncio pool.
 
-    Sending a task costs no subscription; storing a result costs one step, shared by the results of that moment.
+    Sending a task subscribes to nothing, and results are stored in one step, together with other results that are
+    ready.
     """
 
     on_chord_part_return = _off_loop(RedisBackend.on_chord_part_return)
@@ -52,7 +77,7 @@ class ResultBackend(RedisBackend):
     _call_task_errbacks = _off_loop(RedisBackend._call_task_errbacks)
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
-        """Publishing costs no subscription: waiting for a result looks it up first, then subscribes."""
+        """Do not subscribe when a task is sent: waiting for its result looks it up, then subscribes."""
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: str | None = None, request: Any = None, **_: Any
@@ -66,15 +91,15 @@ class ResultBackend(RedisBackend):
         if not in_bridge():
             self._write([stored])
             return result
-        written = self._batches.put(stored)
-        if state in states.READY_STATES:  # what the acknowledgement has to wait for
+        written = self._batcher.put(stored)
+        if state in states.READY_STATES:  # the message is acknowledged next
             await_in_bridge(written)
         return result
 
     def _write(self, results: list[Result]) -> list[None]:
-        last = last_of_each(results)
-        keys = [result.key for result in last]
-        values = [value for result in last for value in (result.value, result.expires_seconds)]
+        newest = newest_by_key(results)
+        keys = [result.key for result in newest]
+        values = [value for result in newest for value in (result.value, result.expires_seconds)]
         self.ensure(self._script, (keys, values))
         return [None] * len(results)
 
@@ -83,6 +108,6 @@ class ResultBackend(RedisBackend):
         return self.client.register_script(STORE)
 
     @cached_property
-    def _batches(self) -> MicroBatcher[Result, None]:
+    def _batcher(self) -> MicroBatcher[Result, None]:
         thread = ThreadPoolExecutor(1, thread_name_prefix="results")
         return MicroBatcher(lambda results: asyncio.get_running_loop().run_in_executor(thread, self._write, results))

@@ -1,4 +1,4 @@
-"""Tasks that the ledger knows of."""
+"""The task class whose runs are recorded in the run history: their start by a hook, their outcome by signals."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,8 @@ from pydantic_core import to_json
 
 from src.core.logging import request_id
 from src.core.security.caller import caller_id
-from src.core.tasks.run_event import RunEvent
-from src.queues.results.run_history import MAXIMUM_BYTES, ledger_at, origin, run_id
+from src.core.tasks.run_event import MAXIMUM_BYTES, RunEvent
+from src.queues.results.run_history import run_history, run_id
 from src.queues.task import AsyncTask
 from src.utils.date import utc_now
 from src.utils.masking import MASK, is_secret, masked
@@ -26,21 +26,21 @@ Called = TypeVar("Called")
 
 
 class PoisonedTaskError(Exception):
-    """A run was begun again and again by workers that did not survive it."""
+    """A run lost its worker too often to be started again."""
 
 
 class RevokedRunError(Ignore):
-    """A run was not to start any more."""
+    """A run was revoked before it started."""
 
 
 class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
-    """A task whose runs are in the ledger, cannot start once revoked, and cannot kill worker after worker.
+    """A task whose runs are in the run history, do not start once revoked, and cannot kill one worker after another.
 
-    Reads `app.conf.ledger_url`.
+    Reads `app.conf.run_history_url`.
 
     Attributes:
-        tracked: Whether the ledger is told; housekeeping that runs all the time is not worth a row each.
-        max_redeliveries: How often a run is begun again after its worker was lost.
+        tracked: Whether runs are recorded; frequent housekeeping switches it off.
+        max_redeliveries: How often a run is started again after its worker was lost.
     """
 
     abstract = True
@@ -48,64 +48,127 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
     max_redeliveries: ClassVar[int] = 3
 
     def before_start(self, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Tell the ledger; called by Celery's tracer.
+        """Record the start and restore the sender's context; Celery calls it before the task.
 
         Raises:
             RevokedRunError: The run was revoked.
-            PoisonedTaskError: It has taken too many workers with it.
+            PoisonedTaskError: The run has lost too many workers.
         """
         run, request = run_id(task_id), self.request
         requested_by = getattr(request, "requested_by", None)
-        # What the run sends, and what it logs, comes from where it comes from.
+        # Log lines and tasks of this run belong to the request and the user that caused it.
         caller_id.set(UUID(requested_by) if requested_by else None)
         request_id.set(getattr(request, "request_id", None) or "")
         if run is None or not self.tracked or request.is_eager:
             return
-        event = RunEvent(id=run, state=states.STARTED, **origin(request), **self._arguments(args, kwargs))
-        redelivered = bool((request.delivery_info or {}).get("redelivered"))
-        start = ledger_at(self.app.conf.ledger_url).start(event, is_redelivered=redelivered)
+        event = RunEvent(id=run, state=states.STARTED, **origin(request), **self._shown_arguments(args, kwargs))
+        is_redelivered = bool((request.delivery_info or {}).get("redelivered"))
+        start = run_history(self.app.conf.run_history_url).start(event, is_redelivered=is_redelivered)
         if start.is_revoked:
             self.backend.mark_as_revoked(task_id, "revoked", request)
-            raise RevokedRunError
+            raise RevokedRunError("revoked")
         if start.redeliveries > self.max_redeliveries:
-            raise PoisonedTaskError(f"begun {start.redeliveries} times by workers that did not survive it")
+            raise PoisonedTaskError(f"{start.redeliveries} workers were lost while they ran it")
 
-    def _arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def _shown_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         named = zip_longest(args, _parameters(self.run)[: len(args)], fillvalue="")
         shown = {
             "args": storable([MASK if is_secret(name) else masked(value) for value, name in named]),
             "kwargs": storable(masked(kwargs)),
         }
-        complete = shown == {"args": list(args), "kwargs": dict(kwargs)}
+        is_complete = shown == {"args": list(args), "kwargs": dict(kwargs)}
         if len(to_json(shown, fallback=repr)) > MAXIMUM_BYTES:
             return {"args": [], "kwargs": {}, "is_complete": False}
-        return {**shown, "is_complete": complete}
+        return {**shown, "is_complete": is_complete}
 
 
-@signals.task_postrun.connect
-def _tell_what_has_no_result(task_id: str, task: Any, retval: Any, state: str | None, **_signal: object) -> None:
-    """Tell of runs that end by `Ignore`, or go back to their queue by `Reject`: Celery stores nothing of either."""
-    run, request = run_id(task_id), task.request
-    if run is None or not getattr(task, "tracked", False) or request.is_eager:
-        return
-    ledger = ledger_at(task.app.conf.ledger_url)
-    if state == states.IGNORED and not isinstance(retval, RevokedRunError):
-        ledger.tell(RunEvent(id=run, **origin(request), state=states.REVOKED, error=f"Ignore: {retval}"))
-    elif state == states.REJECTED and retval.requeue:
-        ledger.give_back(RunEvent(id=run, **origin(request), state=states.RETRY, error=f"Reject: {retval}"))
+def origin(request: Any) -> dict[str, Any]:
+    """Fields of a run event that Celery's request knows."""
+    return {
+        "name": getattr(request, "task", None),
+        "queue": (getattr(request, "delivery_info", None) or {}).get("routing_key"),
+        "worker": getattr(request, "hostname", None),
+        **{name: getattr(request, name, None) for name in ("requested_by", "request_id", "queued_at", "schedule_id")},
+    }
 
 
 @signals.before_task_publish.connect
-def _hand_on(headers: dict[str, Any], **_signal: object) -> None:
-    """Write onto a message where it comes from, unless whoever sends it has."""
+def _add_origin_headers(headers: dict[str, Any], **_signal: object) -> None:
+    """Write user, request and queueing time into a message, unless the sender has."""
     caller = caller_id.get()
     headers.setdefault("requested_by", str(caller) if caller else None)
     headers.setdefault("request_id", request_id.get() or None)
-    present = getattr(current_task, "request", None)
-    if present is not None and present.id == headers["id"]:  # the same run once more
-        headers.setdefault("queued_at", getattr(present, "queued_at", None))
-        headers.setdefault("schedule_id", getattr(present, "schedule_id", None))
+    current = getattr(current_task, "request", None)
+    if current is not None and current.id == headers["id"]:  # a retry of the current run
+        headers.setdefault("queued_at", getattr(current, "queued_at", None))
+        headers.setdefault("schedule_id", getattr(current, "schedule_id", None))
     headers.setdefault("queued_at", utc_now().isoformat())
+
+
+@signals.task_success.connect
+def _record_success(sender: Any, result: Any, **_signal: object) -> None:
+    _record(sender, sender.request.id, sender.request, {"state": states.SUCCESS, "result": _shown(result)})
+
+
+@signals.task_failure.connect
+def _record_failure(sender: Any, task_id: str, exception: BaseException, einfo: Any, **_signal: object) -> None:
+    # A process that finds a worker lost, or a task overdue, has no current request: the fields of `origin` are None.
+    _record(sender, task_id, sender.request, {"state": states.FAILURE, **_error(exception, einfo)})
+
+
+@signals.task_retry.connect
+def _record_retry(sender: Any, request: Any, einfo: Any, reason: Any = None, **_signal: object) -> None:
+    error = getattr(reason, "exc", None) or reason
+    _record(sender, request.id, request, {"state": states.RETRY, **(_error(error, einfo) if error else {})})
+
+
+@signals.task_revoked.connect
+def _record_revocation(sender: Any, request: Any, terminated: bool, expired: bool, **_signal: object) -> None:
+    reason = "terminated" if terminated else "expired" if expired else "revoked"
+    _record(sender, request.id, request, {"state": states.REVOKED, "error": reason})
+
+
+@signals.task_postrun.connect
+def _record_without_result(task: Any, task_id: str, retval: Any, state: str | None, **_signal: object) -> None:
+    """Record runs that raised `Ignore`, or `Reject` with `requeue`; Celery sends no other signal for them."""
+    if state == states.IGNORED:
+        error = str(retval) if isinstance(retval, RevokedRunError) else f"Ignore: {retval}"
+        _record(task, task_id, task.request, {"state": states.REVOKED, "error": error})
+    elif state == states.REJECTED and retval.requeue:
+        _record(task, task_id, task.request, {"state": states.RETRY, "error": f"Reject: {retval}"}, is_requeued=True)
+
+
+@signals.task_unknown.connect
+def _record_unknown(sender: Any, message: Any, name: str, **signal: Any) -> None:
+    """Record a run whose task this worker does not have; `sender` is Celery's consumer."""
+    url, run = sender.app.conf.get("run_history_url"), run_id(signal["id"])
+    if url and run:
+        queue = message.delivery_info.get("routing_key")
+        error = f"NotRegistered: no task is named {name!r}"
+        run_history(url).record(RunEvent(id=run, state=states.FAILURE, name=name, queue=queue, error=error))
+
+
+def _record(task: Any, task_id: str, request: Any, outcome: dict[str, Any], *, is_requeued: bool = False) -> None:
+    run = run_id(task_id)
+    if run is None or not isinstance(task, RecordedTask) or not task.tracked or request.is_eager:
+        return
+    event = RunEvent(id=run, **{**origin(request), "name": task.name, **outcome})
+    history = run_history(task.app.conf.run_history_url)
+    if is_requeued:
+        history.requeue(event)
+    else:
+        history.record(event)
+
+
+def _error(error: BaseException, info: Any) -> dict[str, str]:
+    traceback = str(info.traceback) if info else ""
+    return {"error": f"{type(error).__name__}: {error}"[:MAXIMUM_BYTES], "traceback": traceback[-MAXIMUM_BYTES:]}
+
+
+def _shown(result: Any) -> Any:
+    shown = storable(masked(result))
+    size = len(to_json(shown, fallback=repr))
+    return f"({size} bytes)" if size > MAXIMUM_BYTES else shown
 
 
 @cache

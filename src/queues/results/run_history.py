@@ -1,4 +1,4 @@
-"""What becomes of every run, told to the ledger by whoever executes it."""
+"""Appends run events to the Redis stream that `tasks.record` persists to the table `task_runs`."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
@@ -18,144 +18,134 @@ log = structlog.get_logger(__name__)
 
 REDELIVERIES_SECONDS = 24 * 3600
 TIMEOUTS: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1}
-# What a row keeps of arguments and results.
-MAXIMUM_BYTES = 16 * 1024
-# Asks or changes each further key by its verb, and writes the events down: one command for all told at a moment.
-TELL = """
+# Runs one command on each key but the first, and appends the events to the stream.
+# KEYS: the stream, then the key of each command.
+# ARGV: the stream's capacity, the lifetime of redelivery counters, the name of each command, the events.
+# Returns: the result of each command.
+RECORD = """
 local capacity, seconds = ARGV[1], ARGV[2]
-local answers = {}
+local results = {}
 for key = 2, #KEYS do
-    local verb = ARGV[key + 1]
-    answers[key - 1] = redis.call(verb, KEYS[key])
-    if verb == 'INCR' then redis.call('EXPIRE', KEYS[key], seconds) end
+    local command = ARGV[key + 1]
+    results[key - 1] = redis.call(command, KEYS[key])
+    if command == 'INCR' then redis.call('EXPIRE', KEYS[key], seconds) end
 end
 for event = #KEYS + 2, #ARGV do redis.call('XADD', KEYS[1], 'MAXLEN', '~', capacity, '*', 'event', ARGV[event]) end
-return answers
+return results
 """
 
 
 class StartInfo(NamedTuple):
-    """What is known of a run that is about to start: whether it was revoked, and how often it was begun in vain."""
+    """Whether a run that is about to start was revoked, and how often it was redelivered after losing its worker."""
 
     is_revoked: bool = False
     redeliveries: int = 0
 
 
 class RunNotification(NamedTuple):
-    """What the ledger is told, and whether the run is about to start, perhaps again, or goes back to its queue."""
+    """A run event, and whether the run is about to start, possibly redelivered, or returns to its queue."""
 
     event: RunEvent
     starts: bool = False
     is_redelivered: bool = False
-    goes_back: bool = False
+    is_requeued: bool = False
 
 
 class RunHistory:
-    """Tells of runs in a Redis stream; a Redis that is away fails no task.
+    """Records run events. If Redis is unavailable, it logs them as lost and the task goes on.
 
-    Each is one round trip, and in the asyncio pool those of the same moment share it.
+    Each call is one round trip; in the asyncio pool, concurrent calls share one.
 
     Args:
-        url: Of the Redis that the ledger is written from.
+        url: The Redis database that holds the stream.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     def start(self, event: RunEvent, *, is_redelivered: bool) -> StartInfo:
-        """Tell that a run starts, and ask what is known of it."""
-        return self._do(RunNotification(event, starts=True, is_redelivered=is_redelivered))
+        """Record that a run starts; returns what Redis knows about the run."""
+        return self._notify(RunNotification(event, starts=True, is_redelivered=is_redelivered))
 
-    def tell(self, event: RunEvent) -> None:
-        """Tell what became of a run."""
-        self._do(RunNotification(event))
+    def record(self, event: RunEvent) -> None:
+        """Record a change of a run."""
+        self._notify(RunNotification(event))
 
-    def give_back(self, event: RunEvent) -> None:
-        """Tell that a run goes back to its queue; its worker has survived all that was begun until now."""
-        self._do(RunNotification(event, goes_back=True))
+    def requeue(self, event: RunEvent) -> None:
+        """Record that a run returns to its queue, and reset its redelivery counter: its worker has survived it."""
+        self._notify(RunNotification(event, is_requeued=True))
 
-    def _do(self, notification: RunNotification) -> StartInfo:
+    def _notify(self, notification: RunNotification) -> StartInfo:
         if in_bridge():
-            return await_in_bridge(self._batches.put(notification))
+            return await_in_bridge(self._batcher.put(notification))
         (start,) = self._write([notification])
         return start
 
     @cached_property
     def _script(self) -> Any:
-        return Redis.from_url(self._url, **TIMEOUTS).register_script(TELL)
+        return Redis.from_url(self._url, **TIMEOUTS).register_script(RECORD)
 
     @cached_property
-    def _script_of_loop(self) -> Any:
-        return AsyncRedis.from_url(self._url, **TIMEOUTS).register_script(TELL)
+    def _async_script(self) -> Any:
+        return AsyncRedis.from_url(self._url, **TIMEOUTS).register_script(RECORD)
 
     @cached_property
-    def _batches(self) -> MicroBatcher[RunNotification, StartInfo]:
+    def _batcher(self) -> MicroBatcher[RunNotification, StartInfo]:
         return MicroBatcher(self._write_from_loop)
 
     def _write(self, notifications: Sequence[RunNotification]) -> list[StartInfo]:
         try:
-            return _starts(notifications, self._script(*_command(notifications)))
+            return _start_infos(notifications, self._script(*_script_arguments(notifications)))
         except RedisError as error:
-            return _lost(notifications, error)
+            return _log_lost(notifications, error)
 
     async def _write_from_loop(self, notifications: Sequence[RunNotification]) -> list[StartInfo]:
         try:
-            return _starts(notifications, await self._script_of_loop(*_command(notifications)))
+            return _start_infos(notifications, await self._async_script(*_script_arguments(notifications)))
         except RedisError as error:
-            return _lost(notifications, error)
+            return _log_lost(notifications, error)
 
 
-def _asked(notification: RunNotification) -> Iterator[tuple[str, str]]:
-    """Verbs and keys of what a notification asks or changes."""
+def _commands(notification: RunNotification) -> Iterator[tuple[str, str]]:
+    """The commands of a notification, each with its key."""
     redeliveries = f"tasks:redeliveries:{notification.event.id}"
     if notification.starts:
         yield "EXISTS", revocation_key(notification.event.id)
     if notification.is_redelivered:
         yield "INCR", redeliveries
-    if notification.goes_back:
+    if notification.is_requeued:
         yield "DEL", redeliveries
 
 
-def _command(notifications: Sequence[RunNotification]) -> tuple[list[str], list[str | int]]:
-    """The keys and arguments of `TELL`."""
-    asked = [each for notification in notifications for each in _asked(notification)]
-    verbs, events = [verb for verb, _ in asked], [notification.event.written() for notification in notifications]
-    return [STREAM, *(key for _, key in asked)], [CAPACITY, REDELIVERIES_SECONDS, *verbs, *events]
+def _script_arguments(notifications: Sequence[RunNotification]) -> tuple[list[str], list[str | int]]:
+    """Keys and arguments of `RECORD`."""
+    commands = [command for notification in notifications for command in _commands(notification)]
+    names, events = [name for name, _ in commands], [notification.event.to_json() for notification in notifications]
+    return [STREAM, *(key for _, key in commands)], [CAPACITY, REDELIVERIES_SECONDS, *names, *events]
 
 
-def _starts(notifications: Sequence[RunNotification], answers: Iterable[int]) -> list[StartInfo]:
-    """What `TELL` answered, for each notification."""
-    left = iter(answers)
-    answered = [{verb: next(left) for verb, _ in _asked(notification)} for notification in notifications]
-    return [StartInfo(bool(each.get("EXISTS")), each.get("INCR", 0)) for each in answered]
+def _start_infos(notifications: Sequence[RunNotification], results: Iterable[int]) -> list[StartInfo]:
+    """The results of `RECORD`, per notification."""
+    remaining = iter(results)
+    by_command = [{name: next(remaining) for name, _ in _commands(notification)} for notification in notifications]
+    return [StartInfo(bool(result.get("EXISTS")), result.get("INCR", 0)) for result in by_command]
 
 
-def _lost(notifications: Sequence[RunNotification], error: RedisError) -> list[StartInfo]:
-    log.warning(
-        "runs_not_recorded", task_ids=[str(notification.event.id) for notification in notifications], reason=str(error)
-    )
+def _log_lost(notifications: Sequence[RunNotification], error: RedisError) -> list[StartInfo]:
+    task_ids = [str(notification.event.id) for notification in notifications]
+    log.warning("runs_not_recorded", task_ids=task_ids, reason=str(error))
     return [StartInfo()] * len(notifications)
 
 
 @lru_cache
-def ledger_at(url: str) -> RunHistory:
-    """The ledger of this process; clients of Redis know when they were forked."""
+def run_history(url: str) -> RunHistory:
+    """The run history of this process; Redis clients detect that they were forked."""
     return RunHistory(url)
 
 
 def run_id(task_id: str) -> UUID | None:
-    """The run's key in the ledger; ids that somebody made up in another form have none."""
+    """The primary key of a run; None for a custom task id that is no UUID, whose run is not recorded."""
     try:
         return UUID(task_id)
     except ValueError:
         return None
-
-
-def origin(request: Any) -> dict[str, Any]:
-    """What Celery's request tells of a run, whatever becomes of it."""
-    return {
-        "name": getattr(request, "task", None),
-        "queue": (getattr(request, "delivery_info", None) or {}).get("routing_key"),
-        "worker": getattr(request, "hostname", None),
-        **{name: getattr(request, name, None) for name in ("requested_by", "request_id", "queued_at", "schedule_id")},
-    }

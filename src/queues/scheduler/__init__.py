@@ -1,7 +1,14 @@
-"""Celery beat on the `schedules` table.
+"""Celery beat on the table `schedules`, whose index on `next_run_at` replaces beat's in-memory heap.
 
-The index on `next_run_at` is the heap: each tick takes the due rows, writes their next times, publishes and commits.
-Any number of beats run side by side. The door is `AsyncDatabaseScheduler`.
+    tick      NEXT_DUE: is a row unplanned? when is the next one due?                    statements.py
+              unplanned rows → set `next_run_at`                                         due.py
+              due rows, locked (SKIP LOCKED) → skip if still running → advance → send    overlap.py, due.py
+              commit
+    wait      until the next row is due, or PostgreSQL notifies of a changed row         listener.py
+
+The first tick merges `beat_schedule` into the table (config_sync.py). Signals that stop the process wait for the end
+of a tick (signals.py). Any number of beats share the table; each takes the due rows that no other has locked. The task
+id of a slot is derived from schedule and time, so a slot sent twice is recognisable. Public: `AsyncDatabaseScheduler`.
 """
 
 from src.queues.scheduler.database_scheduler import AsyncDatabaseScheduler

@@ -1,4 +1,4 @@
-"""The `beat_schedule` of the configuration, as rows of the schedules table."""
+"""Merges the `beat_schedule` of the configuration into the table `schedules`."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,35 +16,35 @@ from src.utils.date import utc_now
 
 logger = get_logger(__name__)
 
-# One beat at a time merges; the number is arbitrary, and this lock's alone.
+# The key of the advisory lock that lets one beat at a time merge.
 MERGE_LOCK = 2_026_112_401
 SECOND = timedelta(seconds=1)
-# Part of the statement's text, or PostgreSQL could not tell that its index of these rows serves.
+# A literal in the statement, so that PostgreSQL can use the partial index on these rows.
 CONFIG: Any = bindparam("config", ScheduleOrigin.CONFIG.value, literal_execute=True)
 FIELDS = ("minute", 60), ("hour", 24), ("day_of_month", 31), ("month_of_year", 12), ("day_of_week", 7)
 OPTIONS = {"queue": "queue", "priority": "priority", "headers": "headers", "expires": "expires_seconds"}
 
 
 async def merge(session: AsyncSession, entries: Mapping[str, ScheduleEntry], timezone: str) -> None:
-    """Insert, change and delete the rows that the configuration owns, so that they say what it says.
+    """Insert, update and delete the rows of origin `config` so that they match the configuration.
 
-    A row keeps its count, its last run and whether it is enabled. A name that somebody else's row has is left to it.
+    Rows keep their run count, last run and `enabled`. An entry whose name a user's schedule has is skipped.
     """
     await session.exec(select(func.pg_advisory_xact_lock(MERGE_LOCK)))
     known = or_(Schedule.origin == CONFIG, col(Schedule.name).in_(entries))
     rows = {row.name: row for row in (await session.exec(select(Schedule).where(known))).all()}
-    now = utc_now()  # from which intervals are counted: those that are due at once cost beat one tick
+    now = utc_now()  # intervals count from the same time, so those of equal length are due in the same tick
     for name, entry in entries.items():
         try:
             values = _columns(entry, timezone)
         except ValueError as error:
-            logger.error("beat: entry %r of beat_schedule is left out: %s", name, error)
+            logger.error("beat: skipping entry %r of beat_schedule: %s", name, error)
             continue
         row = rows.get(name)
         if row is None:
             session.add(Schedule(name=name, origin=ScheduleOrigin.CONFIG, create_time=now, **values))
         elif row.origin != ScheduleOrigin.CONFIG:
-            logger.error("beat: entry %r of beat_schedule is left out: the table has a schedule of that name", name)
+            logger.error("beat: skipping entry %r of beat_schedule: a user's schedule has this name", name)
         elif changed := {column: value for column, value in values.items() if getattr(row, column) != value}:
             row.sqlmodel_update({**changed, "next_run_at": None})
     for name, row in rows.items():
@@ -55,7 +55,7 @@ async def merge(session: AsyncSession, entries: Mapping[str, ScheduleEntry], tim
 def _columns(entry: ScheduleEntry, timezone: str) -> dict[str, Any]:
     options = {name: value for name, value in (entry.options or {}).items() if value is not None}
     if unknown := set(options) - set(OPTIONS):
-        raise ValueError(f"options that cannot be stored: {', '.join(sorted(unknown))}")
+        raise ValueError(f"unsupported options: {', '.join(sorted(unknown))}")
     return {
         "task": entry.task,
         "args": list(entry.args or ()),
@@ -72,7 +72,7 @@ def _timing(rule: BaseSchedule | None, timezone: str) -> dict[str, Any]:
             return {"kind": ScheduleKind.CRONTAB, "crontab": expression, "timezone": timezone}
         case solar():
             return {"kind": ScheduleKind.SOLAR, "event": rule.event, "latitude": rule.lat, "longitude": rule.lon}
-        case schedule(run_every=timedelta() as every) if every >= SECOND and not every.microseconds:  # type: ignore[misc]  # not in the stubs
+        case schedule(run_every=timedelta() as every) if every >= SECOND and not every.microseconds:  # type: ignore[misc]  # missing from the stubs
             return {"kind": ScheduleKind.INTERVAL, "every": every // SECOND, "period": IntervalPeriod.SECONDS}
     raise ValueError(f"{rule!r} is neither a crontab, a solar event nor an interval of whole seconds")
 

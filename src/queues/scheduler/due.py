@@ -1,4 +1,4 @@
-"""What beat decides about a schedule that is due, apart from the database and the broker."""
+"""Decides what to send for a due schedule and when it runs next; needs neither database nor broker."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,47 +13,47 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def plan(schedule: Schedule, now: datetime) -> None:
-    """Set the first run of a schedule that is new, changed or enabled again; switch it off if there is none.
+    """Set the next run of a new, changed or re-enabled schedule; disable it if there is none.
 
     Raises:
-        ValueError: Its columns make no rule.
+        ValueError: Its columns are inconsistent.
     """
-    # A one-off that passed before beat saw it is late, not void.
-    waiting = schedule.kind == ScheduleKind.CLOCKED and schedule.last_run_at is None
-    # What ran before the clock was set back does not run again.
-    after = LONG_AGO if waiting else max(now, schedule.last_run_at or LONG_AGO)
+    # A one-off whose time passed before beat saw it still runs, late.
+    is_late_one_off = schedule.kind == ScheduleKind.CLOCKED and schedule.last_run_at is None
+    # A slot that ran before the clock was set back does not run again.
+    after = LONG_AGO if is_late_one_off else max(now, schedule.last_run_at or LONG_AGO)
     schedule.next_run_at = None if schedule.is_exhausted else schedule.next_run(after)
     schedule.enabled = schedule.next_run_at is not None
 
 
 def advance(
-    schedule: Schedule, now: datetime, *, is_going: bool = False, grace: timedelta = MISFIRE_GRACE
+    schedule: Schedule, now: datetime, *, is_running: bool = False, grace: timedelta = MISFIRE_GRACE
 ) -> list[datetime]:
-    """Move a due schedule on to its next run after `now`.
+    """Advance a due schedule to its next run after `now`.
 
     Args:
         schedule: Changed in place.
-        now: The time.
-        is_going: Whether it has a run that has not ended, and skips others meanwhile.
+        now: The current time.
+        is_running: Whether a previous run is in progress that this one must not overlap.
         grace: How late a run may be before it counts as missed.
 
     Returns:
-        The slots to send, oldest first: by the misfire policy none, one, or all that were missed.
+        The slots to send, oldest first; depending on the misfire policy none, one, or all missed ones.
 
     Raises:
-        ValueError: Its columns make no rule.
+        ValueError: Its columns are inconsistent.
     """
-    slots = [] if is_going else _due_slots(schedule, now, grace)
+    slots = [] if is_running else _due_slots(schedule, now, grace)
     if schedule.max_runs is not None:
         slots = slots[: max(0, schedule.max_runs - schedule.total_run_count)]
-    # Where runs wait for each other, those that were missed go one by one.
-    handled = now
+    # With the overlap policy `queue`, missed slots are sent one at a time.
+    handled_until = now
     if schedule.overlap_policy == OverlapPolicy.QUEUE and len(slots) > 1:
-        handled, slots = slots[0], slots[:1]
+        handled_until, slots = slots[0], slots[:1]
     if slots:
         schedule.last_run_at = now
         schedule.total_run_count += len(slots)
-    schedule.next_run_at = None if schedule.is_exhausted else schedule.next_run(handled)
+    schedule.next_run_at = None if schedule.is_exhausted else schedule.next_run(handled_until)
     schedule.enabled = schedule.next_run_at is not None
     return slots
 
@@ -70,7 +70,7 @@ def _due_slots(schedule: Schedule, now: datetime, grace: timedelta) -> list[date
 
 
 def message(schedule: Schedule, slot: datetime) -> dict[str, Any]:
-    """The task to send for one slot; the same slot always has the same task id, so a repeat is recognisable."""
+    """Name, arguments and options of the task for one slot. The task id depends on schedule and slot only."""
     task_id = uuid5(schedule.id, slot.isoformat())
     options: dict[str, Any] = {
         "name": schedule.task,
@@ -87,7 +87,7 @@ def message(schedule: Schedule, slot: datetime) -> dict[str, Any]:
         "expires": schedule.expires_seconds,
     }
     if schedule.jitter_seconds:
-        # Spread by the id, so that a repeat is no later than the first.
+        # Derived from the task id, so that a slot sent twice has the same delay.
         options["countdown"] = countdown = schedule.jitter_seconds * (task_id.int % 1000) / 1000
         if schedule.expires_seconds is not None:
             options["expires"] = schedule.expires_seconds + countdown

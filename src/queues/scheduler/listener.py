@@ -6,52 +6,52 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 CHANNEL = "schedules"
 
 
-class Changes:
-    """Hears of new and changed schedules, by a connection that PostgreSQL notifies; elsewhere it hears nothing.
+class ScheduleListener:
+    """Receives PostgreSQL's notifications (LISTEN/NOTIFY) of new and changed schedules; on other databases, nothing.
 
     Attributes:
-        connection: For whoever listens to work on, too.
+        connection: The connection that listens; it can be used for statements as well.
     """
 
     def __init__(self, connection: AsyncConnection, driver: Any) -> None:
         self.connection = connection
         self._driver = driver
-        self._heard = asyncio.Event()
+        self._notified = asyncio.Event()
 
     @classmethod
-    async def listen(cls, engine: AsyncEngine) -> "Changes":
-        """Begin to hear."""
+    async def open(cls, engine: AsyncEngine) -> "ScheduleListener":
+        """Connect and start to listen."""
         connection = await engine.connect()
         driver: Any = (await connection.get_raw_connection()).driver_connection
-        changes = cls(connection, driver)
+        listener = cls(connection, driver)
         if engine.dialect.driver == "asyncpg":
             try:
-                await driver.add_listener(CHANNEL, changes._hear)
+                await driver.add_listener(CHANNEL, listener._notify)
             except BaseException:
-                await changes.close()
+                await listener.close()
                 raise
-            driver.add_termination_listener(changes._hear)
-        return changes
+            driver.add_termination_listener(listener._notify)
+        return listener
 
     @property
     def is_lost(self) -> bool:
-        """Whether the connection has ended, so that nothing is heard any more."""
+        """Whether the connection has ended."""
         return getattr(self._driver, "is_closed", bool)()
 
     async def wait(self, seconds: float) -> bool:
-        """Return when something has changed, or is lost, which is what it says, and after some time at the latest."""
+        """Wait for a notification or the end of the connection; returns False after a timeout."""
         try:
             async with asyncio.timeout(seconds):
-                await self._heard.wait()
+                await self._notified.wait()
         except TimeoutError:
             return False
-        self._heard.clear()
+        self._notified.clear()
         return True
 
     async def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         await self.connection.invalidate()
         await self.connection.close()
 
-    def _hear(self, *_notification: object) -> None:
-        self._heard.set()
+    def _notify(self, *_notification: object) -> None:
+        self._notified.set()

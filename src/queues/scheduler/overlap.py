@@ -1,4 +1,4 @@
-"""What beat knows of the run before: whether it is still going, by the ledger."""
+"""Overlap policy: checks `task_runs` for a previous run that has not finished."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -14,39 +14,39 @@ from src.models.schedule import OverlapPolicy, Schedule
 from src.models.task_run import FINISHED, TaskRun
 from src.utils.date import utc_now
 
-# A run of which nothing was heard for so long was lost, and holds up nobody any more.
+# An unfinished run counts as lost after this time, and no longer holds up others.
 LOST_AFTER = timedelta(days=1)
 
 
 def not_waiting_for_previous_run() -> ColumnElement[bool]:
-    """Of schedules: not one whose runs wait for each other while one is going."""
-    going = exists().where(col(TaskRun.schedule_id) == Schedule.id, *_going())
-    return or_(Schedule.overlap_policy != OverlapPolicy.QUEUE, ~going)
+    """Condition on schedules: no run is in progress, or the policy is not `queue`."""
+    running = exists().where(col(TaskRun.schedule_id) == Schedule.id, *_is_running())
+    return or_(Schedule.overlap_policy != OverlapPolicy.QUEUE, ~running)
 
 
 async def has_running(session: AsyncSession, schedules: Sequence[Schedule]) -> Collection[UUID]:
-    """Which of the schedules that skip a run while another is going have one that is."""
+    """The ids of schedules with policy `skip` that have a run in progress."""
     ids = [schedule.id for schedule in schedules if schedule.overlap_policy == OverlapPolicy.SKIP]
     if not ids:
         return ()
-    found = await session.exec(select(TaskRun.schedule_id).where(col(TaskRun.schedule_id).in_(ids), *_going()))
-    return {schedule_id for schedule_id in found.all() if schedule_id}
+    running = select(TaskRun.schedule_id).where(col(TaskRun.schedule_id).in_(ids), *_is_running())
+    return {schedule_id for schedule_id in (await session.exec(running)).all() if schedule_id}
 
 
-async def note_run(session: AsyncSession, schedule: Schedule, message: dict[str, Any]) -> None:
-    """Put a run that is about to be sent into the ledger, where the next one looks for it."""
+async def insert_run(session: AsyncSession, schedule: Schedule, message: dict[str, Any]) -> None:
+    """Insert a run that is about to be sent into `task_runs`, where the next slot looks for it."""
     if schedule.overlap_policy == OverlapPolicy.ALLOW:
         return
     run = TaskRun(id=UUID(message["task_id"]), name=schedule.task, schedule_id=schedule.id, queued_at=utc_now())
-    # A slot that is sent again may have begun already.
+    # A slot that is sent twice may have been recorded by its worker.
     await session.exec(insert(TaskRun).values(run.model_dump()).on_conflict_do_nothing())
 
 
-def _going() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    # Of the moment when a statement is executed, so that statements can be kept.
-    recent = bindparam("recent", callable_=_recent, type_=DateTime(timezone=True))
-    return col(TaskRun.state).not_in(FINISHED), col(TaskRun.queued_at) > recent
+def _is_running() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    # The time is bound when a statement is executed, so that the statement can be prepared once.
+    not_lost = bindparam("not_lost_since", callable_=_not_lost_since, type_=DateTime(timezone=True))
+    return col(TaskRun.state).not_in(FINISHED), col(TaskRun.queued_at) > not_lost
 
 
-def _recent() -> datetime:
+def _not_lost_since() -> datetime:
     return utc_now() - LOST_AFTER

@@ -4,30 +4,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ENDING = signal.SIGTERM, signal.SIGINT
+TERMINATING = signal.SIGTERM, signal.SIGINT
 
 
 @contextmanager
-def signals_held(interrupt: Callable[[], object]) -> Iterator[None]:
-    """Hold back the signals that end a process until the block has been left, and have it leave soon.
+def signals_deferred(interrupt: Callable[[], object]) -> Iterator[None]:
+    """Defer SIGTERM and SIGINT until the block has ended; call `interrupt` at once, so that it ends soon.
 
-    Their handlers raise, and what runs in an event loop, a driver in the middle of its protocol among it, does not
-    survive that. In other threads than the main one no handler runs, so nothing is held.
+    Celery's handlers raise an exception, which would leave a database driver in the middle of its protocol. Outside the
+    main thread no handlers run, so nothing is deferred.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    struck: list[int] = []
+    received: list[int] = []
 
-    def hold(number: int, _frame: FrameType | None) -> None:
-        struck.append(number)
+    def defer(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
         interrupt()
 
-    handlers = {number: signal.signal(number, hold) for number in ENDING}
+    handlers = {number: signal.signal(number, defer) for number in TERMINATING}
     try:
         yield
     finally:
-        for ending, handler in handlers.items():
-            signal.signal(ending, handler)
-        if struck:
-            signal.raise_signal(struck[0])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if received:
+            signal.raise_signal(received[0])

@@ -1,4 +1,4 @@
-"""What a tick of beat asks the table of schedules; made once, since building a statement costs more than running it."""
+"""Prepared SELECTs used by each scheduler tick. Building a statement costs more than running it."""
 
 from sqlalchemy import bindparam, exists, func
 from sqlmodel import col, select
@@ -9,7 +9,7 @@ from src.queues.scheduler.overlap import not_waiting_for_previous_run
 BATCH = 1000
 
 _enabled, _next = col(Schedule.enabled), col(Schedule.next_run_at)
-# All that a tick asks for while nothing is to be done: whether a row has to be planned, and when the first is due.
+# Whether any row is unplanned, and when the next one is due: all that an idle tick needs.
 NEXT_DUE = select(
     exists().where(_enabled, _next.is_(None)),
     select(func.min(_next)).where(_enabled, not_waiting_for_previous_run()).scalar_subquery(),

@@ -4,11 +4,11 @@ from src.queues.app import app
 
 @app.task(name="files.sweep")
 async def sweep(files: FileSweepDep) -> int:
-    """Remove uploads that nobody completed in time, and deleted files; returns how many."""
+    """Remove expired uploads and deleted files; returns how many."""
     return await files.sweep()
 
 
 @app.task(name="files.reconcile")
 async def reconcile(files: FileReconciliationDep, after: str = "") -> int:
-    """Compare table and storage, 1,000 files a run; returns how many differences were settled."""
+    """Compare table and storage, 1,000 files per run; returns how many differences were resolved."""
     return await files.run(after)

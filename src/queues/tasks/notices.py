@@ -12,5 +12,5 @@ async def announce(notice_id: str, notices: NoticeServiceDep) -> None:
 
 @app.task(name="notices.expire")
 async def expire(notices: NoticeServiceDep) -> int:
-    """Expire the notices that are due; returns how many there were."""
+    """Expire the notices that are due; returns how many."""
     return await notices.expire()

@@ -6,10 +6,10 @@ from src.queues.app import app
 
 @app.task(name="outbox.relay", ignore_result=True, tracked=False)
 async def relay(uow: UnitOfWorkDep, audit: AuditServiceDep, resources: ResourcesDep) -> int:
-    """Deliver what the outbox holds; what cannot be delivered now stays for the next run."""
+    """Deliver the messages of the outbox; undeliverable ones stay for the next run. Returns how many were delivered."""
     async with resources.read_connection() as connection:
         if not await is_any_waiting(connection):
             return 0
     tasks = await resources.tasks.relay(uow.session)
-    await uow.commit()  # what was sent stays sent, though MongoDB be away
+    await uow.commit()  # sent tasks must not be sent again if MongoDB is unavailable
     return tasks + await audit.relay(uow)

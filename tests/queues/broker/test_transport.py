@@ -1,4 +1,4 @@
-"""The bulk transport on a real Redis: what is fetched is recorded, and it shares queues with kombu's own."""
+"""The bulk transport on a real Redis: it records messages as it fetches them, and shares queues with kombu's own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -10,10 +10,9 @@ from kombu.transport.redis import Transport as StockTransport
 from redis import Redis
 
 from src.core.config import settings
-from src.queues.broker.fetch import MALFORMED
-from src.queues.broker.transport import BulkTransport
+from src.queues.broker.transport import MALFORMED_KEY, WAKEUP_KEY, BulkTransport
 
-# A database of its own: the keys of what is unacknowledged are the same for all queues.
+# A separate database: all queues share the keys of unacknowledged messages.
 from tests.support.waiting import wait_until
 
 URL = settings.REDIS_DATABASE_URL.rpartition("/")[0] + "/9"
@@ -54,7 +53,7 @@ def send(connection: Connection, queue: Queue, *bodies: object, **options: Any) 
 
 
 def receive(connection: Connection, queue: Queue, window: int = 0, *, no_ack: bool = False) -> list[Any]:
-    """Consume; the messages appear in the list as they come."""
+    """Consume; messages are appended to the returned list."""
     messages: list[Any] = []
     consumer = Consumer(connection, [queue], on_message=messages.append, no_ack=no_ack, prefetch_count=window or None)
     consumer.consume()
@@ -75,7 +74,7 @@ def bodies(messages: list[Any]) -> list[object]:
 
 
 class TestFetching:
-    def test_no_more_than_the_window_is_taken(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+    def test_no_more_than_the_prefetch_window_is_fetched(self, connect: Connect, broker: Redis, queue: Queue) -> None:
         connection = connect(BulkTransport)
         send(connection, queue, *range(15))
         messages = receive(connection, queue, 10)
@@ -86,7 +85,7 @@ class TestFetching:
             message.ack()
         drain(connection, lambda: len(messages) == 15)
 
-    def test_what_is_acknowledged_leaves_nothing(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+    def test_acknowledged_messages_leave_no_trace(self, connect: Connect, broker: Redis, queue: Queue) -> None:
         connection = connect(BulkTransport)
         send(connection, queue, *range(20))
         messages = receive(connection, queue)
@@ -95,7 +94,7 @@ class TestFetching:
             message.ack()
         drain(connection, lambda: broker.hlen("unacked") == broker.zcard("unacked_index") == 0)
 
-    def test_what_is_not_goes_back_when_the_connection_ends(
+    def test_unacknowledged_messages_return_when_the_connection_ends(
         self, connect: Connect, broker: Redis, queue: Queue
     ) -> None:
         connection = connect(BulkTransport)
@@ -106,7 +105,7 @@ class TestFetching:
         connection.close()
         assert (broker.llen(queue.name), broker.hlen("unacked")) == (1, 0)
 
-    def test_the_most_urgent_come_first(self, connect: Connect, queue: Queue) -> None:
+    def test_higher_priorities_come_first(self, connect: Connect, queue: Queue) -> None:
         connection = connect(BulkTransport)
         send(connection, queue, "later", priority=9)
         send(connection, queue, "now", priority=0)
@@ -114,7 +113,7 @@ class TestFetching:
         drain(connection, lambda: len(messages) == 2)
         assert bodies(messages) == ["now", "later"]
 
-    def test_without_acknowledgements_nothing_waits_for_one(
+    def test_consumers_without_acknowledgements_leave_none_pending(
         self, connect: Connect, broker: Redis, queue: Queue
     ) -> None:
         connection = connect(BulkTransport)
@@ -122,26 +121,28 @@ class TestFetching:
         messages = receive(connection, queue, no_ack=True)
         drain(connection, lambda: len(messages) == 2 and not broker.hlen("unacked"))
 
-    def test_what_is_no_message_is_kept(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+    def test_malformed_messages_are_set_aside(self, connect: Connect, broker: Redis, queue: Queue) -> None:
         connection = connect(BulkTransport)
         broker.lpush(queue.name, "{not a message", '{"properties": {}}')
         send(connection, queue, "a message")
         messages = receive(connection, queue)
         drain(connection, lambda: messages)
         assert bodies(messages) == ["a message"]
-        assert broker.lrange(MALFORMED, 0, -1) == ['{"properties": {}}', "{not a message"]
+        assert broker.lrange(MALFORMED_KEY, 0, -1) == ['{"properties": {}}', "{not a message"]
 
-    def test_what_is_no_text_is_kept_and_holds_up_nobody(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+    def test_undecodable_messages_are_set_aside_and_block_no_others(
+        self, connect: Connect, broker: Redis, queue: Queue
+    ) -> None:
         send(connect(BulkTransport), queue, "first")
-        spoilt = str(broker.lindex(queue.name, 0)).replace('"body"', '"body\udcff"')
-        spoilt = spoilt.replace('"delivery_tag": "', '"delivery_tag": "spoilt-')
-        broker.lpush(queue.name, spoilt.encode("utf-8", "surrogateescape"))
+        broken = str(broker.lindex(queue.name, 0)).replace('"body"', '"body\udcff"')
+        broken = broken.replace('"delivery_tag": "', '"delivery_tag": "broken-')
+        broker.lpush(queue.name, broken.encode("utf-8", "surrogateescape"))
         send(connect(BulkTransport), queue, "last")
         connection = connect(BulkTransport)
         messages = receive(connection, queue)
         drain(connection, lambda: len(messages) == 2)
         assert bodies(messages) == ["first", "last"]
-        assert (broker.llen(MALFORMED), broker.hlen("unacked")) == (1, 2)
+        assert (broker.llen(MALFORMED_KEY), broker.hlen("unacked")) == (1, 2)
 
 
 class TestSharingQueues:
@@ -155,7 +156,7 @@ class TestSharingQueues:
         drain(connection, lambda: messages)
         assert bodies(messages) == ["hello"]
 
-    def test_what_one_left_unacknowledged_the_other_restores(
+    def test_the_stock_transport_restores_messages_of_the_bulk_transport(
         self, connect: Connect, broker: Redis, queue: Queue
     ) -> None:
         connection = connect(BulkTransport)
@@ -169,7 +170,9 @@ class TestSharingQueues:
         channel.qos.restore_visible(num=None, interval=1)
         assert (broker.llen(queue.name), broker.hlen("unacked")) == (1, 0)
 
-    def test_what_a_lost_worker_had_comes_back(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+    def test_messages_of_a_lost_worker_return_after_the_visibility_timeout(
+        self, connect: Connect, broker: Redis, queue: Queue
+    ) -> None:
         connection = connect(BulkTransport)
         send(connection, queue, "hello")
         messages = receive(connection, queue)
@@ -181,11 +184,11 @@ class TestSharingQueues:
         channel.qos.restore_visible(num=None, interval=1)
         assert (broker.llen(queue.name), broker.hlen("unacked")) == (1, 0)
 
-    def test_a_bell_wakes_who_waits(self, connect: Connect, broker: Redis, queue: Queue) -> None:
+    def test_sending_wakes_a_waiting_consumer(self, connect: Connect, broker: Redis, queue: Queue) -> None:
         connection = connect(BulkTransport)
         messages = receive(connection, queue)
         with suppress(TimeoutError):
             connection.drain_events(timeout=0.05)
         send(connect(BulkTransport), queue, "hello")
         drain(connection, lambda: messages)
-        assert 0 < broker.pttl(f"_kombu.bell.{queue.name}") <= 5000 or not broker.keys("_kombu.bell.*")
+        assert 0 < broker.pttl(WAKEUP_KEY % queue.name) <= 5000 or not broker.keys(WAKEUP_KEY % "*")

@@ -1,4 +1,4 @@
-"""Results are stored off the loop, in batches."""
+"""Results are stored in batches, and never overwritten by stale ones."""
 
 import asyncio
 import threading
@@ -8,11 +8,11 @@ from celery import states
 
 from src.queues.app import app
 from src.queues.pool.micro_batcher import MicroBatcher
-from src.queues.results.result import Result, last_of_each
+from src.queues.results.backend import Result, newest_by_key
 
 
 class Store:
-    """Takes batches, one after the other, when it is let."""
+    """A store that can be held up, and can fail."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -38,48 +38,52 @@ def store() -> Store:
 
 
 @pytest.fixture
-def batches(store: Store) -> MicroBatcher[str, str]:
+def batcher(store: Store) -> MicroBatcher[str, str]:
     return MicroBatcher(lambda items: asyncio.to_thread(store.write, items))
 
 
-async def test_what_comes_meanwhile_makes_up_the_next_batch(store: Store, batches: MicroBatcher[str, str]) -> None:
-    assert await batches.put("a") == "A"
+async def test_items_that_arrive_during_a_batch_form_the_next_one(
+    store: Store, batcher: MicroBatcher[str, str]
+) -> None:
+    assert await batcher.put("a") == "A"
     store.open.clear()
-    second = batches.put("b")
-    await asyncio.sleep(0)  # that one is under way now
-    later = [batches.put(item) for item in "cde"]
+    second = batcher.put("b")
+    await asyncio.sleep(0)  # now the second batch is in flight
+    later = [batcher.put(item) for item in "cde"]
     store.open.set()
     assert [await second, *await asyncio.gather(*later)] == ["B", "C", "D", "E"]
     assert store.batches == [["a"], ["b"], ["c", "d", "e"]]
 
 
-def test_of_one_task_only_the_last_state_is_written() -> None:
-    written = last_of_each([result("task", "STARTED"), result("other", "STARTED"), result("task", "SUCCESS")])
+def test_only_the_newest_state_of_a_task_is_written() -> None:
+    written = newest_by_key([result("task", "STARTED"), result("other", "STARTED"), result("task", "SUCCESS")])
     assert [(one.key, one.state) for one in written] == [("task", "SUCCESS"), ("other", "STARTED")]
 
 
 @pytest.mark.parametrize("ended", ["SUCCESS", "FAILURE"])
-def test_a_retry_that_ended_sooner_than_its_predecessor_counts(ended: str) -> None:
-    assert last_of_each([result("task", ended), result("task", "RETRY")]) == [result("task", ended)]
+def test_a_finished_retry_is_not_overwritten_by_the_retry_state(ended: str) -> None:
+    assert newest_by_key([result("task", ended), result("task", "RETRY")]) == [result("task", ended)]
 
 
-async def test_who_waits_hears_that_it_failed(store: Store, batches: MicroBatcher[str, str]) -> None:
+async def test_a_failure_reaches_the_caller_and_the_next_batch_succeeds(
+    store: Store, batcher: MicroBatcher[str, str]
+) -> None:
     store.error = ConnectionError("no store")
     with pytest.raises(ConnectionError, match="no store"):
-        await batches.put("a")
+        await batcher.put("a")
     store.error = None
-    assert await batches.put("b") == "B"
+    assert await batcher.put("b") == "B"
 
 
-async def test_one_that_gave_up_waiting_disturbs_nobody(batches: MicroBatcher[str, str]) -> None:
-    gone, staying = batches.put("a"), batches.put("b")
-    gone.cancel()
-    assert await staying == "B"
+async def test_a_cancelled_caller_does_not_affect_others(batcher: MicroBatcher[str, str]) -> None:
+    cancelled, waiting = batcher.put("a"), batcher.put("b")
+    cancelled.cancel()
+    assert await waiting == "B"
 
 
 class TestInRedis:
     @pytest.mark.parametrize(
-        ("known", "late"),
+        ("stored_first", "stale"),
         [
             ("SUCCESS", "FAILURE"),
             ("SUCCESS", "STARTED"),
@@ -88,16 +92,18 @@ class TestInRedis:
             ("REVOKED", "RETRY"),
         ],
     )
-    def test_what_comes_late_replaces_nothing(self, key: str, known: str, late: str) -> None:
-        assert stored(key, known, late) == known
+    def test_stale_states_are_dropped(self, key: str, stored_first: str, stale: str) -> None:
+        assert stored(key, stored_first, stale) == stored_first
 
-    @pytest.mark.parametrize(("known", "new"), [("FAILURE", "STARTED"), ("RETRY", "FAILURE"), ("STARTED", "RETRY")])
-    def test_what_is_new_replaces_what_was(self, key: str, known: str, new: str) -> None:
-        assert stored(key, known, new) == new
+    @pytest.mark.parametrize(
+        ("stored_first", "newer"), [("FAILURE", "STARTED"), ("RETRY", "FAILURE"), ("STARTED", "RETRY")]
+    )
+    def test_newer_states_are_stored(self, key: str, stored_first: str, newer: str) -> None:
+        assert stored(key, stored_first, newer) == newer
 
 
-def stored(key: str, *in_turn: str) -> str:
-    """The state that is there after these were stored."""
-    for state in in_turn:
+def stored(key: str, *states_in_order: str) -> str:
+    """Store these states in order; returns the one that remains."""
+    for state in states_in_order:
         app.backend.store_result(key, ValueError("it") if state in states.EXCEPTION_STATES else None, state)
     return str(app.backend.get_task_meta(key, cache=False)["status"])

@@ -1,4 +1,4 @@
-"""What several runs tell at the same moment goes to Redis together, and each hears what concerns it."""
+"""Notifications of concurrent runs share one command, and each gets its own result."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -29,49 +29,49 @@ def redis() -> Iterator[Redis]:
 
 @pytest.fixture(params=["blocking", "from the loop"])
 def write(request: pytest.FixtureRequest) -> Write:
-    """How a worker's processes and threads write to the ledger, and how the asyncio pool does."""
+    """Write as processes and threads do, and as the asyncio pool does."""
 
-    async def from_loop(ledger: RunHistory, notes: Sequence[RunNotification]) -> list[StartInfo]:
+    async def from_loop(history: RunHistory, notifications: Sequence[RunNotification]) -> list[StartInfo]:
         try:
-            return await ledger._write_from_loop(notes)
+            return await history._write_from_loop(notifications)
         finally:
-            await ledger._script_of_loop.registered_client.aclose()
-            del ledger._script_of_loop  # its connection belongs to the loop that ends here
+            await history._async_script.registered_client.aclose()
+            del history._async_script  # its connection belongs to the loop that ends here
 
     if request.param == "blocking":
         return RunHistory._write
-    return lambda ledger, notes: asyncio.run(from_loop(ledger, notes))
+    return lambda history, notifications: asyncio.run(from_loop(history, notifications))
 
 
-def test_each_hears_of_its_own_run(redis: Redis, write: Write) -> None:
-    notes = [
+def test_each_notification_gets_the_result_of_its_run(redis: Redis, write: Write) -> None:
+    notifications = [
         RunNotification(event(states.SUCCESS)),
         RunNotification(event(), starts=True),
         RunNotification(event(), starts=True, is_redelivered=True),
-        RunNotification(event(states.RETRY), goes_back=True),
+        RunNotification(event(states.RETRY), is_requeued=True),
         RunNotification(event(), starts=True, is_redelivered=True),
         RunNotification(event(), starts=True),
     ]
-    redis.set(revocation_key(notes[1].event.id), 1)
-    redis.set(revocation_key(notes[4].event.id), 1)
-    ledger = RunHistory(settings.REDIS_DATABASE_URL)
-    first, again = write(ledger, notes), write(ledger, notes)
+    redis.set(revocation_key(notifications[1].event.id), 1)
+    redis.set(revocation_key(notifications[4].event.id), 1)
+    history = RunHistory(settings.REDIS_DATABASE_URL)
+    first, again = write(history, notifications), write(history, notifications)
     assert first == [StartInfo(), StartInfo(True), StartInfo(False, 1), StartInfo(), StartInfo(True, 1), StartInfo()]
     assert again == [StartInfo(), StartInfo(True), StartInfo(False, 2), StartInfo(), StartInfo(True, 2), StartInfo()]
-    assert redis.xlen(STREAM) == 2 * len(notes)
+    assert redis.xlen(STREAM) == 2 * len(notifications)
 
 
-def test_a_run_that_goes_back_is_counted_from_the_beginning(redis: Redis) -> None:
-    ledger = RunHistory(settings.REDIS_DATABASE_URL)
+def test_requeueing_resets_the_redelivery_counter(redis: Redis) -> None:
+    history = RunHistory(settings.REDIS_DATABASE_URL)
     started = event()
-    assert ledger.start(started, is_redelivered=True).redeliveries == 1
-    ledger.give_back(event(states.RETRY, started.id))
-    assert ledger.start(started, is_redelivered=True).redeliveries == 1
+    assert history.start(started, is_redelivered=True).redeliveries == 1
+    history.requeue(event(states.RETRY, started.id))
+    assert history.start(started, is_redelivered=True).redeliveries == 1
 
 
-def test_without_redis_they_run_all_the_same(write: Write) -> None:
-    ledger = RunHistory("redis://127.0.0.1:1/0")
-    assert write(ledger, [RunNotification(event(), starts=True), RunNotification(event())]) == [
+def test_without_redis_runs_start_anyway(write: Write) -> None:
+    history = RunHistory("redis://127.0.0.1:1/0")
+    assert write(history, [RunNotification(event(), starts=True), RunNotification(event())]) == [
         StartInfo(),
         StartInfo(),
     ]

@@ -14,12 +14,10 @@ from src.core.config import settings
 from src.core.stores.sql import create_engine
 from src.models.schedule import MisfirePolicy, OverlapPolicy, ScheduleKind
 from src.models.task_run import RunState, TaskRun
-from src.queues.scheduler.listener import Changes
+from src.queues.scheduler.listener import ScheduleListener
 from tests.queues.conftest import BEAT, CeleryProcess, Run, running
 from tests.queues.schedules import Queue, empty_table, store
 from tests.support.waiting import eventually, wait_until
-
-pytestmark = pytest.mark.worker
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +131,9 @@ class TestOverlap:
 
 class TestHearingOfChanges:
     @pytest.fixture
-    async def changes(self) -> AsyncIterator[Changes]:
+    async def changes(self) -> AsyncIterator[ScheduleListener]:
         engine = create_engine(settings.sql)
-        changes = await Changes.listen(engine)
+        changes = await ScheduleListener.open(engine)
         yield changes
         await changes.close()
         await engine.dispose()
@@ -146,12 +144,12 @@ class TestHearingOfChanges:
         async with empty_table() as session:
             yield session
 
-    async def test_a_new_row_is_heard_of(self, quiet: AsyncSession, changes: Changes) -> None:
+    async def test_a_new_row_is_heard_of(self, quiet: AsyncSession, changes: ScheduleListener) -> None:
         await store(quiet, Queue().every_second())
         async with asyncio.timeout(10):
             await changes.wait(60)
 
-    async def test_a_lost_connection_is_heard_of_as_well(self, quiet: AsyncSession, changes: Changes) -> None:
+    async def test_a_lost_connection_is_heard_of_as_well(self, quiet: AsyncSession, changes: ScheduleListener) -> None:
         listeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
         await (await quiet.connection()).execute(text(listeners))
         async with asyncio.timeout(10):

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from src.models.schedule import MisfirePolicy, Schedule, ScheduleKind
-from src.queues import scheduler
 from src.queues.app import app
-from src.queues.scheduler import AsyncDatabaseScheduler
+from src.queues.scheduler import AsyncDatabaseScheduler, database_scheduler
 from src.utils.date import utc_now
 from tests.queues.schedules import Queue, empty_table, store
 
@@ -26,7 +25,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(scheduler, "utc_now", clock)
+    monkeypatch.setattr(database_scheduler, "utc_now", clock)
     return clock
 
 

@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from src.queues.scheduler.signals import signals_held
+from src.queues.scheduler.signals import signals_deferred
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_it_comes_when_what_runs_has_been_left(received: list[int]) -> None:
         seen.append(f"interrupted, {len(received)} handled")
 
     def run() -> None:
-        with signals_held(interrupt):
+        with signals_deferred(interrupt):
             for _ in range(2):
                 os.kill(os.getpid(), signal.SIGTERM)
             seen.append("left")
@@ -43,7 +43,7 @@ def test_it_comes_when_what_runs_has_been_left(received: list[int]) -> None:
 
 
 def test_without_one_nothing_comes(received: list[int]) -> None:
-    with signals_held(lambda: None):
+    with signals_deferred(lambda: None):
         pass
     assert received == []
     with pytest.raises(SystemExit):
@@ -52,7 +52,7 @@ def test_without_one_nothing_comes(received: list[int]) -> None:
 
 async def test_another_thread_holds_nothing_and_may_run(received: list[int]) -> None:
     def run() -> str:
-        with signals_held(lambda: None):
+        with signals_deferred(lambda: None):
             return "done"
 
     assert await asyncio.to_thread(run) == "done"

@@ -1,20 +1,20 @@
-"""What can be known of a task before it is sent."""
+"""The catalog lists each task, and validates arguments before they are sent."""
 
 import pytest
 
 from src.queues.app import app
-from src.queues.catalog import read_catalog
+from src.queues.publisher import read_catalog
 from tests.queues import sample
 
 
 class TestTasks:
-    def test_each_is_listed_with_what_it_says_of_itself(self) -> None:
+    def test_each_is_listed_with_its_docstring(self) -> None:
         catalog = read_catalog(app)
-        assert catalog["system.ping"].description.startswith("Answer")
+        assert catalog["system.ping"].description.startswith("Return `pong`")
         assert "notices.announce" in catalog
         assert not any(name.startswith("celery.") for name in catalog)
 
-    def test_a_caller_passes_neither_the_task_nor_what_is_injected(self) -> None:
+    def test_signatures_leave_out_self_and_injected_parameters(self) -> None:
         catalog = read_catalog(app)
         assert list(catalog[sample.mark.name].signature.parameters) == ["key", "value"]
         assert list(catalog[sample.flaky.name].signature.parameters) == ["failures"]
@@ -37,7 +37,7 @@ class TestCalls:
             ("sample.multiply", [1, None], {}, ["args.1"]),
         ],
     )
-    def test_arguments_are_checked_by_their_types(
+    def test_arguments_are_validated_by_their_types(
         self, task: str, args: list[object], kwargs: dict[str, object], fields: list[str]
     ) -> None:
         assert list(read_catalog(app)[task].check_call(args, kwargs)) == fields

@@ -1,0 +1,77 @@
+"""What a worker process adds to the application: its stores, opened with the event loop, and its log."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from copy import copy
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+
+from src.core.config import settings
+from src.core.logging import configure_logging
+from src.core.realtime.event_bus import ReplaySettings
+from src.core.realtime.event_registry import EventRegistry
+from src.core.resources import Resources, open_resources
+from src.queues.emitter import RedisEmitter
+from src.queues.pool.event_loop import process_loop
+from src.queues.publisher import create_outbox
+from src.schemas.events import SERVICE_EVENTS
+
+log = structlog.get_logger(__name__)
+
+# Tasks wait longer for a database connection than requests, which fail with 503.
+POOL_TIMEOUT_SECONDS = 60
+HOUSEKEEPING = {"outbox.relay", "tasks.record"}
+
+
+class HousekeepingLogFilter(logging.Filter):
+    """Log filter that drops INFO lines of frequent housekeeping tasks.
+
+    Args:
+        names: The names of the tasks.
+    """
+
+    def __init__(self, names: set[str]) -> None:
+        super().__init__()
+        self._names = names
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to keep a line; Celery writes the task's name to the record's `data`."""
+        data = getattr(record, "data", None)
+        name = data.get("name") if isinstance(data, dict) else None
+        return record.levelno > logging.INFO or name not in self._names
+
+
+@asynccontextmanager
+async def worker_lifespan(app: "Celery[Any]") -> AsyncIterator[Resources]:
+    """The stores of one worker process, with an event emitter that needs no Socket.IO server."""
+    replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
+    declared = EventRegistry(SERVICE_EVENTS) if settings.ENVIRONMENT.is_debug else None
+    worker_settings = copy(settings)
+    worker_settings.sql = settings.sql.model_copy(update={"pool_timeout_seconds": POOL_TIMEOUT_SECONDS})
+    async with (
+        aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, replay, declared)) as events,
+        open_resources(worker_settings, create_outbox(lambda: app), events) as resources,
+    ):
+        yield resources
+    log.info("stores_closed")
+
+
+def set_up_workers(app: "Celery[Any]") -> None:
+    """Have workers of this application open their stores and log like the API; other processes are not affected."""
+
+    def open_stores_with_loop(**_signal: object) -> None:
+        process_loop.lifespan = lambda: worker_lifespan(app)
+
+    signals.worker_init.connect(open_stores_with_loop, weak=False)
+    signals.worker_process_init.connect(open_stores_with_loop, weak=False)
+    signals.setup_logging.connect(_configure_logging)
+
+
+def _configure_logging(loglevel: int, **_signal: object) -> None:
+    configure_logging(settings)
+    logging.getLogger().setLevel(loglevel)
+    for name in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(name).addFilter(HousekeepingLogFilter(HOUSEKEEPING))
