@@ -16,10 +16,10 @@ if (($# == 0)); then
     scripts/check/lint.sh
     exec python -m pytest "${side_by_side[@]}" --cov --cov-report=term --cov-fail-under=90
 elif [[ "$1" == --fast ]]; then
-    echo "Fast: ruff, and no mypy, no import contracts, no tests marked slow, no coverage."
+    echo "Fast: ruff and most tests. Left out: mypy, import contracts, coverage, tests of workers, of processes and slow ones."
     ruff check --quiet .
     ruff format --quiet --check .
-    exec python -m pytest "${side_by_side[@]}" -m "not slow" "${@:2}"
+    exec python -m pytest "${side_by_side[@]}" -m "not worker and not process and not slow" "${@:2}"
 fi
 echo "No checks, for arguments are given: scripts/check/lint.sh runs them."
 exec python -m pytest "$@"

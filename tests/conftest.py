@@ -30,9 +30,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.import_plugin("tests.support.served")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what talks to the application in a process of its own."""
+    for item in items:
+        if "served_process" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.process)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start the stores before the first test."""
-    if session.items and not session.config.option.collectonly:
+    """Start the stores before the first test, if one needs them."""
+    needed = any(item.get_closest_marker("unit") is None for item in session.items)
+    if needed and not session.config.option.collectonly:
         _stores.start()
 
 

@@ -8,6 +8,8 @@ from src.utils.password import verify_password
 from tests.core.conftest import pem
 from tests.support.scratch import Scratch, scratch_database
 
+pytestmark = pytest.mark.process
+
 EVERYTHING = {
     "users": "SELECT id, username, password_hash, is_admin, must_change_password, update_time FROM users ORDER BY 1",
     "routes": "SELECT id, code, path, update_time FROM routes ORDER BY 1",

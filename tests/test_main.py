@@ -96,6 +96,7 @@ main.create_registry(main.rest, main.server, main.settings)
 
 
 class TestRow33Start:
+    @pytest.mark.process
     def test_a_route_without_a_guard_stops_it_by_name(self) -> None:
         ended = subprocess.run(  # noqa: S603 - our own
             [sys.executable, "-c", UNGUARDED], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False
@@ -117,6 +118,7 @@ print(*late & sys.modules.keys(), "" if gc.isenabled() else "no collector")
 """
 
 
+@pytest.mark.process
 class TestLightStart:
     def test_what_not_every_process_needs_waits_for_its_first_use(self) -> None:
         ended = subprocess.run([sys.executable, "-c", SEEN], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603 - our own

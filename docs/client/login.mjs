@@ -1,4 +1,4 @@
-// Log in with nothing but the platform's fetch and WebCrypto; browsers run this, too.
+// Log in with only fetch and WebCrypto. Runs in browsers, too.
 const api = process.env.API ?? "http://localhost:16000/api/v1";
 const call = async (path, options) => (await (await fetch(api + path, options)).json()).data;
 

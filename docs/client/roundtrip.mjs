@@ -1,4 +1,4 @@
-// What docs/files.md tells, done once: upload SIZE_MB megabytes in parts, fetch them in two ways, compare, delete.
+// The steps of docs/files.md: upload SIZE_MB megabytes in parts, download them in two ways, compare, delete.
 import assert from "node:assert/strict";
 import { Session } from "./session.mjs";
 import { upload } from "./upload.mjs";
@@ -29,7 +29,7 @@ assert.equal(await sha256(await fromApi.arrayBuffer()), checksum);
 const range = await fetchContent({ Range: "bytes=1000-1999", "If-Range": fromApi.headers.get("ETag") });
 assert.equal(range.status, 206);
 assert.equal(await sha256(await range.arrayBuffer()), await sha256(bytes.subarray(1000, 2000)));
-console.log("Downloaded through the API, whole and in part: the same bytes.");
+console.log("Downloaded through the API, all of it and a range: the same bytes.");
 
 await session.call(`/files/${file.id}`, { method: "DELETE" });
 const gone = await fetch(file.downloadUrl);

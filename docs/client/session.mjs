@@ -1,11 +1,11 @@
-// A login that stays: every call refreshes silently when the access token has expired. Browsers run this, too.
+// A login session that refreshes its tokens automatically when the access token has expired. Runs in browsers, too.
 export class Session {
   #tokens;
   #refreshing;
 
   constructor(api, tokens, store = () => {}) {
     this.api = api;
-    this.store = store; // called with each new pair, to keep it where the other tabs find it
+    this.store = store; // called with each new token pair, to share it with other tabs
     this.#keep(tokens);
   }
 
@@ -16,13 +16,13 @@ export class Session {
   }
 
   async call(path, options = {}) {
-    const answer = await this.#send(path, options);
-    if (answer.status !== 401) return data(answer);
+    const response = await this.#send(path, options);
+    if (response.status !== 401) return data(response);
     await this.refresh();
     return data(await this.#send(path, options));
   }
 
-  // Calls that fail at the same time share one refresh. Two tabs may both refresh within ten seconds: they get the same pair.
+  // Concurrent calls share one refresh. Two tabs may refresh with the same token within ten seconds: they get the same pair.
   refresh() {
     this.#refreshing ??= post(`${this.api}/auth/token/refresh`, undefined, { "X-Refresh-Token": this.#tokens.refreshToken })
       .then((tokens) => this.#keep(tokens))
@@ -55,8 +55,8 @@ function post(url, body, headers = {}) {
   return fetch(url, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } }).then(data);
 }
 
-async function data(answer) {
-  const body = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(body.message), { status: answer.status, error: body.error });
+async function data(response) {
+  const body = await response.json();
+  if (!response.ok) throw Object.assign(new Error(body.message), { status: response.status, error: body.error });
   return body.data;
 }

@@ -1,15 +1,15 @@
-// Upload a file in parts, straight to the storage. Browsers run this, too: give it a File, or a Blob with a name.
-const AT_ONCE = 3;
-const TRIES = 3;
+// Upload a file in parts, directly to the storage. Runs in browsers, too: pass a File, or a Blob and a name.
+const CONCURRENCY = 3;
+const ATTEMPTS = 3;
 
 export async function upload(session, file, { name = file.name, onProgress = () => {} } = {}) {
   const type = file.type || "application/octet-stream";
   const plan = await session.call("/files", post({ filename: name, contentType: type, sizeBytes: file.size }));
-  const waiting = [...plan.parts];
+  const pending = [...plan.parts];
   const parts = [];
 
   async function send() {
-    for (let part = waiting.shift(); part; part = waiting.shift()) {
+    for (let part = pending.shift(); part; part = pending.shift()) {
       const start = (part.partNumber - 1) * plan.partSizeBytes;
       const etag = await put(part, file.slice(start, start + plan.partSizeBytes));
       parts.push({ partNumber: part.partNumber, etag });
@@ -18,37 +18,37 @@ export async function upload(session, file, { name = file.name, onProgress = () 
   }
 
   try {
-    await Promise.all(Array.from({ length: AT_ONCE }, send));
+    await Promise.all(Array.from({ length: CONCURRENCY }, send));
     return await complete(session, plan.id, parts);
   } catch (error) {
-    waiting.length = 0;
-    await session.call(`/files/${plan.id}`, { method: "DELETE" }).catch(() => {}); // else it is swept when its time is over
+    pending.length = 0;
+    await session.call(`/files/${plan.id}`, { method: "DELETE" }).catch(() => {}); // if this fails, it expires
     throw error;
   }
 }
 
-// Completing twice is harmless, so an answer that got lost, or a storage that is away for a moment, is tried again.
+// Completing is idempotent, so retry if the response was lost or the storage is temporarily unavailable.
 async function complete(session, id, parts) {
-  for (let tried = 1; ; tried++) {
+  for (let attempt = 1; ; attempt++) {
     try {
       return await session.call(`/files/${id}/complete`, post({ parts }));
     } catch (error) {
-      const passing = error.status === undefined || error.status === 503 || error.error === "file.being_completed";
-      if (!passing || tried === TRIES) throw error;
-      await pause(tried);
+      const transient = error.status === undefined || error.status === 503 || error.error === "file.being_completed";
+      if (!transient || attempt === ATTEMPTS) throw error;
+      await pause(attempt);
     }
   }
 }
 
 async function put({ url, headers }, bytes) {
-  for (let tried = 1; ; tried++) {
+  for (let attempt = 1; ; attempt++) {
     try {
-      const answer = await fetch(url, { method: "PUT", headers, body: bytes });
-      if (answer.ok) return answer.headers.get("ETag");
-      throw new Error(`The storage answers ${answer.status}.`);
+      const response = await fetch(url, { method: "PUT", headers, body: bytes });
+      if (response.ok) return response.headers.get("ETag");
+      throw new Error(`The storage responded with ${response.status}.`);
     } catch (error) {
-      if (tried === TRIES) throw error;
-      await pause(tried);
+      if (attempt === ATTEMPTS) throw error;
+      await pause(attempt);
     }
   }
 }

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
-from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -21,8 +20,7 @@ from src.core.storage.port import FileStorage
 from src.core.stores.cache import Cache
 from src.core.stores.documents import Documents
 from src.core.stores.mongo import create_mongo
-from src.core.stores.redis_batch import RedisBatch
-from src.core.stores.redis_client import create_redis
+from src.core.stores.redis_client import RedisClient, create_redis
 from src.core.stores.sql import SQLDatabase
 from src.core.unit_of_work import UnitOfWork
 from src.utils.single_flight import SingleFlight
@@ -47,9 +45,8 @@ class Resources:
     read_sessions: async_sessionmaker[AsyncSession]
     read_connection: Callable[[], AbstractAsyncContextManager[AsyncConnection]]
     databases: dict[str, SQLDatabase]
-    redis: Redis
+    redis: RedisClient
     cache: Cache
-    redis_batch: RedisBatch
     mongo: AsyncDatabase[dict[str, Any]]
     documents: Documents
     storage: FileStorage
@@ -124,7 +121,6 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
         stack.callback(storage.close)
         hashing = HashPool(settings.auth.hash_threads, settings.auth.hash_queue)
         stack.callback(hashing.close)
-        batch = RedisBatch(redis)
         _current = Resources(
             settings=settings,
             databases=databases,
@@ -133,7 +129,6 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
             read_sessions=replica.sessions,
             read_connection=primary.engine.execution_options(isolation_level="AUTOCOMMIT").connect,
             redis=redis,
-            redis_batch=batch,
             cache=Cache(redis),
             mongo=mongo[settings.mongo.database],
             documents=Documents(mongo[settings.mongo.database]),
@@ -141,7 +136,7 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
             hashing=hashing,
             tokens=TokenIssuer(settings.auth),
             credentials=CredentialBox(settings.auth),
-            throttle=LoginThrottle(redis, batch, settings.auth),
+            throttle=LoginThrottle(redis, settings.auth),
             tasks=tasks,
             events=events,
         )

@@ -13,9 +13,7 @@ from collections.abc import Collection
 from enum import Enum
 from uuid import UUID
 
-from redis.asyncio import Redis
-
-from src.core.stores.redis_batch import RedisBatch
+from src.core.stores.redis_client import RedisClient
 from src.core.stores.redis_script import RedisScript
 from src.crud.session import session_key
 
@@ -86,9 +84,8 @@ def _user_version_key(user_id: UUID) -> str:
 class PermissionCRUD:
     """Checks, fills and invalidates the permission cache."""
 
-    def __init__(self, redis: Redis, batch: RedisBatch | None = None) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self.redis = redis
-        self._checks = batch or redis
 
     async def check(self, user_id: UUID, session_id: str, code: str) -> Verdict | str:
         """Check in one round trip that the session is alive and the code is granted.
@@ -97,7 +94,7 @@ class PermissionCRUD:
             The verdict; or, if the codes are not cached, the version to `store` them under.
         """
         keys = [session_key(user_id, session_id), _codes_key(user_id), _user_version_key(user_id), _GLOBAL_VERSION]
-        result: str = await _CHECK.run(self._checks, keys, [code, _new_version()])
+        result: str = await _CHECK.run(self.redis, keys, [code, _new_version()])
         return result if result.startswith("@") else Verdict(result)
 
     async def store(self, user_id: UUID, version: str, codes: Collection[str], seconds: int) -> bool:

@@ -10,9 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from redis.asyncio import Redis
-
-from src.core.stores.redis_batch import RedisBatch
+from src.core.stores.redis_client import RedisClient
 from src.crud.session_scripts import END, ROTATE, START
 
 
@@ -56,9 +54,8 @@ def _index_key(user_id: UUID) -> str:
 class SessionCRUD:
     """Starts, refreshes, lists and ends login sessions."""
 
-    def __init__(self, redis: Redis, batch: RedisBatch | None = None) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self.redis = redis
-        self._together = batch or redis
 
     async def start(
         self, user_id: UUID, session_id: str, token: RefreshToken, *, user_agent: str, address: str
@@ -75,7 +72,7 @@ class SessionCRUD:
             user_agent[:256],
             address,
         ]
-        await START.run(self._together, keys, arguments)
+        await START.run(self.redis, keys, arguments)
 
     async def rotate(
         self,
@@ -121,7 +118,7 @@ class SessionCRUD:
 
     async def alive(self, user_id: UUID, session_id: str) -> bool:
         """Whether the session exists, that is, has neither ended nor expired."""
-        return bool(await self._together.execute_command("EXISTS", session_key(user_id, session_id)))
+        return bool(await self.redis.exists(session_key(user_id, session_id)))
 
     async def belongs_to(self, user_id: UUID, session_id: str, user_agent: str) -> bool:
         """Whether the session is alive and was started with this User-Agent."""

@@ -1,6 +1,5 @@
 """The caller: tokens, sessions and the current user. The same in REST handlers and socket events."""
 
-import time
 from typing import Annotated
 from uuid import UUID
 
@@ -94,7 +93,7 @@ def read_claims(connection: HTTPConnection, token: str, resources: Resources) ->
     """
     state = connection.scope.setdefault("state", {})
     read: tuple[str, AccessClaims] | None = state.get("access")
-    if read is not None and read[0] == token and read[1].expires_at > time.time():
+    if read is not None and read[0] == token and resources.tokens.seconds_left(read[1]) > 0:
         return read[1]
     claims = resources.tokens.read_access(token)
     state["access"], state["actor_id"] = (token, claims), claims.user_id

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import Depends
-from redis.asyncio import Redis
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.resources import Resources, current_resources
+from src.core.stores.redis_client import RedisClient
 from src.core.unit_of_work import UnitOfWork
 
 
@@ -61,11 +61,11 @@ async def get_session(uow: UnitOfWorkDep) -> AsyncSession:
     return uow.session
 
 
-async def get_redis(resources: ResourcesDep) -> Redis:
+async def get_redis(resources: ResourcesDep) -> RedisClient:
     """The Redis client of this process."""
     return resources.redis
 
 
 SessionDep = Annotated[AsyncSession, Depends(get_session)]
 ReadSessionDep = Annotated[AsyncSession, Depends(get_read_session)]
-RedisDep = Annotated[Redis, Depends(get_redis)]
+RedisDep = Annotated[RedisClient, Depends(get_redis)]

@@ -13,7 +13,7 @@ class PermissionService:
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
-        self.cache = PermissionCRUD(resources.redis, resources.redis_batch)
+        self.cache = PermissionCRUD(resources.redis)
 
     async def require(self, user_id: UUID, session_id: str, code: str) -> None:
         """Check that the session is alive and the user holds the code: one Redis round trip if the cache is warm.

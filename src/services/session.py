@@ -39,7 +39,7 @@ class SessionService:
     def __init__(self, resources: Resources) -> None:
         self.tokens = resources.tokens
         self.settings = resources.settings.auth
-        self.sessions = SessionCRUD(resources.redis, resources.redis_batch)
+        self.sessions = SessionCRUD(resources.redis)
         self.events = resources.events
 
     async def start(self, user_id: UUID, client: Client) -> TokenPair:

@@ -10,6 +10,8 @@ from tests.support.people import Person
 from tests.support.served import IMPATIENT, Served
 from tests.support.uploads import FILES, announced, begin, committed
 
+pytestmark = pytest.mark.process
+
 FAULTS = ["hang", "refuse", "reset"]
 # Two exchanges, and what a busy machine adds.
 BOUND = 2 * float(IMPATIENT["MINIO_TIMEOUT_SECONDS"]) + 1

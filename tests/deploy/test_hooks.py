@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]  # comes with pre-commit, without types
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 HOOKS = [
     hook for repo in yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"] for hook in repo["hooks"]

@@ -12,6 +12,8 @@ from dotenv import dotenv_values
 
 from scripts.local.credentials import rsa_private_key
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 HOSTS = {
     "POSTGRESQL_HOST": "postgres",

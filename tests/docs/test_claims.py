@@ -51,6 +51,7 @@ class TestTheAuthModule:
         module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
         assert any(hasattr(mark, "dependency") for mark in get_args(getattr(module, name)))
 
+    @pytest.mark.process
     def test_keeps_these_redis_keys_and_no_others(self, site: httpx.Client, environment: dict[str, str]) -> None:
         form = {"username": "admin", "password": "123456"}
         token = site.post("/api/v1/auth/login/swagger", data=form).json()["access_token"]

@@ -18,6 +18,8 @@ from tests.docs.conftest import Start
 from tests.docs.readme import README, ROOT, blocks, shell_lines
 from tests.support.scratch import scratch_database
 
+pytestmark = pytest.mark.process
+
 CURL = [line for line in shell_lines() if line.startswith("curl ")]
 CELERY = [line for line in shell_lines() if line.startswith("celery ")]
 COMPOSE = [line for line in shell_lines() if line.startswith("docker compose ")]
@@ -88,9 +90,9 @@ class TestNode:
         output, complaints = run_node("journey.mjs", site)
         assert (output.splitlines(), complaints) == (
             [
-                "Looked around.",
+                "Listed the permission codes.",
                 "Refreshed in two tabs at once.",
-                "Refreshed silently.",
+                "Refreshed automatically.",
                 "Logged out: the old access token is refused.",
             ],
             "",
@@ -102,7 +104,7 @@ class TestNode:
             [
                 "Uploaded 12 MiB in 2 parts.",
                 "Downloaded from the storage: the same bytes.",
-                "Downloaded through the API, whole and in part: the same bytes.",
+                "Downloaded through the API, all of it and a range: the same bytes.",
                 "Deleted.",
             ],
             "",

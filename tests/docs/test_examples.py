@@ -15,6 +15,8 @@ from tests.docs.conftest import Start
 from tests.docs.readme import blocks, section
 from tests.websockets.conftest import Peer, serve
 
+pytestmark = pytest.mark.worker
+
 SOCKETS = blocks("python", section("Socket.IO"))
 TASK, SCHEDULER = blocks("python", section("Celery"))
 

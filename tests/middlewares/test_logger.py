@@ -2,11 +2,15 @@ import json
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from src.core.resources import Resources
 from tests.support.login import encrypted
 from tests.support.people import PASSWORD, People, Person
 from tests.support.served import Served
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.process
 
 KEYS = "/api/v1/auth/keys/public"
 

@@ -4,6 +4,8 @@ import pytest
 
 from tests.support.scratch import Scratch, scratch_database
 
+pytestmark = pytest.mark.process
+
 TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
 SCHEMA = """
 SELECT table_name, column_name, data_type, is_nullable, column_default, character_maximum_length

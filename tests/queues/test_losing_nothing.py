@@ -14,6 +14,8 @@ from tests.queues.restartable import RestartableRedis
 from tests.support.pools import ASYNCIO, POOLS, Pool
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
+pytestmark = pytest.mark.worker
+
 TASKS = 200
 
 

@@ -16,6 +16,8 @@ from tests.queues.conftest import CeleryProcess, running
 from tests.support.pools import POOLS, Pool
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
+pytestmark = pytest.mark.worker
+
 
 @pytest.fixture(scope="module", params=POOLS, ids=lambda pool: pool.name)
 def pool(request: pytest.FixtureRequest) -> Pool:

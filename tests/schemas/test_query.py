@@ -6,6 +6,8 @@ from pydantic import ValidationError
 from src.schemas.base import SafeStr
 from src.schemas.query import PageQuery, SortBy
 
+pytestmark = pytest.mark.unit
+
 
 class ItemQuery(PageQuery):
     sort: Annotated[SafeStr, SortBy("create_time", "name")] = ""

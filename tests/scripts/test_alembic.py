@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.scratch import Scratch, scratch_database
 
+pytestmark = pytest.mark.process
+
 
 def failing(database: Scratch, *module: str, **environment: str) -> list[str]:
     """The lines of a command that has to fail."""

@@ -11,6 +11,8 @@ import pytest
 from scripts.new_feature.noun import RefusedError, parse
 from scripts.new_feature.revision import next_revision
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", ".local", ".env", ".env.pytest", "__pycache__", ".coverage*", "htmlcov"
@@ -20,7 +22,7 @@ LEFT_OUT = shutil.ignore_patterns(
 NOUNS = ["zeppelin", "paper_kite", "dragonfly"]
 TESTS = [
     *("tests/api/test_zeppelins.py", "tests/queues/test_dragonflies.py", "tests/websockets/test_paper_kite.py"),
-    *("tests/models", "tests/security/test_access.py", "tests/api/test_router.py"),
+    *("tests/models", "tests/security/test_access.py", "tests/api/test_permission_codes.py"),
     *("tests/websockets/asyncapi/test_asyncapi.py", "tests/docs/test_sockets.py"),
 ]
 SHOW = """

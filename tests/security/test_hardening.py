@@ -174,6 +174,7 @@ except RuntimeError:
 """
 
 
+@pytest.mark.process
 class TestRow45Logs:
     @pytest.mark.parametrize("environment", ["LOCAL", "TESTING"])
     def test_a_traceback_shows_no_local_variables(self, environment: str) -> None:
@@ -209,6 +210,7 @@ SMALL_KEYS = [
 ]
 
 
+@pytest.mark.process
 class TestRow06Deployed:
     @pytest.mark.parametrize("changes", SMALL_KEYS, ids=str)
     def test_it_is_refused_in_one_line(self, changes: dict[str, str]) -> None:
@@ -230,6 +232,7 @@ class TestOrigins:
         assert CorsSettings().origins == ["http://a.example", "http://b.example"]
 
 
+@pytest.mark.process
 class TestInitdb:
     def test_two_at_once_both_succeed(self) -> None:
         with scratch_database() as database:

@@ -13,6 +13,8 @@ from src.core.resources import Resources
 from tests.support.people import PASSWORD, Person
 from tests.support.served import Served, serve
 
+pytestmark = pytest.mark.process
+
 FAULTS = ["hang", "refuse", "reset"]
 GUARDED = "/api/v1/notices"
 SECONDS = {"redis": 1.0, "postgres": 3.0}

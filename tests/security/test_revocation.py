@@ -11,6 +11,8 @@ from tests.support.people import People, Person
 from tests.support.served import Served
 from tests.support.waiting import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.slow
+
 NOTICES = "GET:/api/v1/notices"
 PATH = "/api/v1/notices"
 REVOCATIONS = 40

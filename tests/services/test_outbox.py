@@ -297,6 +297,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("outbox")
 class TestAProcessKilledBetweenCommitAndBroker:
     async def test_nothing_is_lost(self, resources: Resources, broker: Broker) -> None:

@@ -2,6 +2,8 @@ import pytest
 
 from src.utils.byte_range import parse_range
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.mark.parametrize(
     ("header", "part"),

@@ -2,6 +2,8 @@ import pytest
 
 from src.utils.content_type import contradicts, harmless
 
+pytestmark = pytest.mark.unit
+
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 JPEG = b"\xff\xd8\xff\xe0" + bytes(20)
 PAGE = b"<!DOCTYPE html><html><script>alert(1)</script></html>"

@@ -10,6 +10,8 @@ import pytest
 
 from src.utils.crontab import Crontab
 
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
+
 MINUTE = timedelta(minutes=1)
 NEW_YORK = ZoneInfo("America/New_York")
 ZONES = ["UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns"]

@@ -6,6 +6,8 @@ import pytest
 
 from src.utils.jwt import InvalidTokenError, TokenCodec
 
+pytestmark = pytest.mark.unit
+
 CODEC = TokenCodec("at+jwt", ["k" * 40], "issuer", "audience", ("iat", "nbf", "exp"), maximum_seconds=60)
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 

@@ -5,6 +5,8 @@ import pytest
 from src.utils.recurrence import Interval, Once
 from src.utils.solar import Solar, SolarEvent
 
+pytestmark = pytest.mark.unit
+
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 

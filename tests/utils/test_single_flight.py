@@ -4,6 +4,8 @@ import pytest
 
 from src.utils.single_flight import SingleFlight
 
+pytestmark = pytest.mark.unit
+
 
 class Work:
     """Counts its runs; each waits until it is let go."""

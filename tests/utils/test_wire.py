@@ -13,6 +13,8 @@ from pydantic_core import PydanticSerializationError
 
 from src.utils.wire import to_wire
 
+pytestmark = pytest.mark.unit
+
 
 class Color(Enum):
     RED = "red"

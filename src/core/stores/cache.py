@@ -16,7 +16,6 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 import structlog
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from src.core.exceptions import ConflictError
@@ -54,8 +53,8 @@ class Entry(Generic[T]):
 class Cache:
     """Entries in Redis; while Redis is away everything is made anew, once at a time in each process."""
 
-    def __init__(self, redis: Redis) -> None:
-        self.client = RedisClient(redis)
+    def __init__(self, redis: RedisClient) -> None:
+        self.redis = redis
         self._flights = SingleFlight()
 
     async def get(self, entry: Entry[T], make: Callable[[], Awaitable[T]]) -> T:
@@ -67,7 +66,7 @@ class Cache:
                 of them, such as the session of a request. What it raises they all get, and nothing is kept.
         """
         try:
-            kept = _decode(entry, await self.client.redis.mget(entry.keys))
+            kept = _decode(entry, await self.redis.mget(entry.keys))
             if not kept.values:
                 kept = await self._read_stamped(entry)
         except RedisError as error:
@@ -80,7 +79,7 @@ class Cache:
 
     async def invalidate(self, *tags: str) -> None:
         """Forget all entries with any of these tags; call it after the commit of what they are made of."""
-        async with self.client.redis.pipeline(transaction=True) as pipe:
+        async with self.redis.pipeline(transaction=True) as pipe:
             for tag in tags:
                 await pipe.set(f"cache-tag:{tag}", _stamp(), ex=STAMP_SECONDS)
             await pipe.execute()
@@ -100,13 +99,13 @@ class Cache:
             return value
 
     async def _wait_for_turn(self, entry: Entry[T], stack: AsyncExitStack) -> None:
-        turn = self.client.lock(f"cache:{entry.key}", seconds=LEASE_SECONDS, wait_seconds=WAIT_SECONDS)
+        turn = self.redis.exclusive(f"cache:{entry.key}", seconds=LEASE_SECONDS, wait_seconds=WAIT_SECONDS)
         with suppress(ConflictError):  # whoever has it takes too long
             await stack.enter_async_context(turn)
 
     async def _read_stamped(self, entry: Entry[T]) -> "_Kept[T]":
         """The same once more, after giving a stamp to tags that have none."""
-        async with self.client.redis.pipeline(transaction=True) as pipe:
+        async with self.redis.pipeline(transaction=True) as pipe:
             for key in entry.keys[1:]:
                 await pipe.set(key, _stamp(), nx=True, ex=max(STAMP_SECONDS, ceil(entry.seconds)))
             await pipe.mget(entry.keys)
@@ -115,7 +114,7 @@ class Cache:
     async def _keep(self, entry: Entry[T], value: T, stamps: str) -> None:
         text = f"{stamps}\n{entry.kind.dump_json(value).decode()}"
         try:
-            await self.client.redis.set(entry.keys[0], text, px=max(1, round(entry.seconds * 1000)))
+            await self.redis.set(entry.keys[0], text, px=max(1, round(entry.seconds * 1000)))
         except RedisError as error:
             _note(entry, error)
 

@@ -1,204 +1,148 @@
-"""Typed values in Redis, thin over redis-py.
+"""The Redis client of a process: redis-py's own, with coalesced commands and typed values."""
 
-A value is kept as JSON; its type is given by a `TypeAdapter`, made once, at import:
-
-NUMBERS = TypeAdapter(list[int])
-client = RedisClient(resources.redis)
-await client.set("numbers", [1, 2], NUMBERS, seconds=60)
-await client.get("numbers", NUMBERS)
-"""
-
-from collections.abc import AsyncIterator, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter
-from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio import ConnectionPool
 from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import DataError, RedisError
+from typing_extensions import override
 
 from src.core.config.stores import RedisSettings
 from src.core.exceptions import ConflictError
+from src.core.stores.redis_values import RedisValues
 
-T = TypeVar("T")
+# fmt: off
+# Commands that block, or that change the state of their connection, must not share one.
+_OWN_CONNECTION = frozenset({
+    "BLPOP", "BRPOP", "BRPOPLPUSH", "BLMOVE", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP", "XREAD", "XREADGROUP",
+    "WAIT", "WAITAOF", "AUTH", "CLIENT", "HELLO", "MONITOR", "MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH", "PSYNC",
+    "QUIT", "RESET", "SELECT", "SYNC", "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE",
+    "SUNSUBSCRIBE",
+})
+# fmt: on
 
-# How often somebody who waits for a lock asks again.
-_POLL_SECONDS = 0.02
+_LOCK_POLL_SECONDS = 0.02
+
+Command = tuple[tuple[Any, ...], dict[str, Any], asyncio.Future[Any]]
 
 
-class RedisClient:
-    """Values, structures, pipelines and locks; errors of the connection are redis-py's, and end as a 503.
+class RedisClient(RedisValues):
+    """redis-py's client: every method of `redis.asyncio.Redis` is here.
 
-    Attributes:
-        redis: The client beneath, for everything else.
+    Commands that are issued in the same iteration of the event loop leave in one pipeline: most of a command's cost is
+    the client's write and read. Each caller gets the reply or the error of their own command. As with redis-py, a
+    command whose connection breaks is sent once more, and may then run twice.
+
+    Errors of the connection are redis-py's; they are rendered as a 503.
     """
 
-    def __init__(self, redis: Redis) -> None:
-        self.redis = redis
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._waiting: list[Command] = []
+        self._sending: set[asyncio.Task[None]] = set()
 
-    async def get(self, key: str, kind: TypeAdapter[T]) -> T | None:
-        """The value, None when there is none.
+    @override
+    async def execute_command(self, *command: Any, **options: Any) -> Any:
+        """Run one command, in a pipeline with those that are issued in the same iteration of the event loop."""
+        if str(command[0]).partition(" ")[0].upper() in _OWN_CONNECTION:
+            return await self._execute_alone(*command, **options)
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Any] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._start_sending)
+        self._waiting.append((command, options, reply))
+        return await reply
 
-        Raises:
-            ValidationError: What is there is of another type.
-        """
-        found = await self.redis.get(key)
-        return None if found is None else kind.validate_json(found)
+    def _start_sending(self) -> None:
+        batch, self._waiting = self._waiting, []
+        task = asyncio.create_task(self._send(batch))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+        # A task that is cancelled before it starts sends nothing; its callers must not wait for it.
+        task.add_done_callback(lambda _: [reply.cancel() for _, _, reply in batch])
 
-    async def set(
-        self, key: str, value: T, kind: TypeAdapter[T], *, seconds: float | None = None, only_new: bool = False
-    ) -> bool:
-        """Keep a value, for some seconds or for good; `only_new` leaves one that is there, and answers False."""
-        milliseconds = None if seconds is None else max(1, round(seconds * 1000))
-        return bool(await self.redis.set(key, kind.dump_json(value), px=milliseconds, nx=only_new))
+    async def _send(self, batch: list[Command]) -> None:
+        try:
+            replies = await self._execute(batch)
+        except Exception as error:
+            replies = [error] * len(batch)
+        for (_, _, reply), value in zip(batch, replies, strict=True):
+            if reply.done():
+                continue  # the caller was cancelled
+            if isinstance(value, BaseException):
+                reply.set_exception(value)
+            else:
+                reply.set_result(value)
 
-    async def delete(self, *keys: str) -> int:
-        """Forget keys of any kind; answers how many there were."""
-        return _count(await self.redis.delete(*keys))
+    async def _execute(self, batch: list[Command]) -> list[Any]:
+        if len(batch) > 1:
+            pipeline = self.pipeline(transaction=False)
+            for command, options, _ in batch:
+                pipeline.execute_command(*command, **options)
+            # An error means that nothing was sent: one command cannot be encoded, and must not fail the others.
+            with suppress(DataError, UnicodeError):
+                return await pipeline.execute(raise_on_error=False)
+        replies: list[Any] = []
+        for command, options, _ in batch:
+            try:
+                replies.append(await self._execute_alone(*command, **options))
+            except Exception as error:
+                replies.append(error)
+        return replies
 
-    def hash(self, key: str, kind: TypeAdapter[T]) -> "RedisHash[T]":
-        """Values by field, under one key."""
-        return RedisHash(self.redis, key, kind)
-
-    def queue(self, key: str, kind: TypeAdapter[T]) -> "RedisList[T]":
-        """Values in a row, under one key."""
-        return RedisList(self.redis, key, kind)
-
-    def members(self, key: str, kind: TypeAdapter[T]) -> "RedisSet[T]":
-        """Values that are there or not, under one key."""
-        return RedisSet(self.redis, key, kind)
+    async def _execute_alone(self, *command: Any, **options: Any) -> Any:
+        return await super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # redis-py has no types here
 
     @asynccontextmanager
-    async def pipeline(self) -> AsyncIterator["RedisClient"]:
-        """Send what is written through this client at the end of the block: in one round trip, all or nothing.
+    async def atomic(self) -> AsyncIterator["RedisTransaction"]:
+        """Send the commands of the block in one round trip at its end, all or none (MULTI, EXEC).
 
-        It only writes: what it would read, or count, is not there yet. When the block raises, nothing is sent.
+        Only for writes: replies, counts included, are not there before the block has ended. If the block raises,
+        nothing is sent.
         """
-        async with _at_once(self.redis) as pipe:
-            yield RedisClient(pipe)
+        async with RedisTransaction(self.connection_pool, self.response_callbacks, True, None) as transaction:
+            yield transaction
+            await transaction.execute()
 
     @asynccontextmanager
-    async def lock(self, name: str, *, seconds: float, wait_seconds: float = 0) -> AsyncIterator[None]:
-        """Be the only one, among all processes, for as long as the block lasts, but no longer than `seconds`.
+    async def exclusive(self, name: str, *, seconds: float, wait_seconds: float = 0) -> AsyncIterator[None]:
+        """Hold a lock that is shared by all processes during the block, but for `seconds` at most.
 
         Raises:
-            ConflictError: Somebody else held it for all of `wait_seconds`.
+            ConflictError: The lock was not free within `wait_seconds`.
         """
-        lock = self.redis.lock(f"lock:{name}", timeout=seconds, blocking_timeout=wait_seconds, sleep=_POLL_SECONDS)
+        lock = self.lock(f"lock:{name}", timeout=seconds, blocking_timeout=wait_seconds, sleep=_LOCK_POLL_SECONDS)
         if not await lock.acquire():
             raise ConflictError("Somebody else is doing this.", error="resource.locked")
         try:
             yield
         finally:
-            # It took longer, and may be somebody else's by now; or Redis is away, and its time ends it.
+            # The lock has expired and may belong to somebody else, or Redis is down and it will expire.
             with suppress(RedisError):
                 await lock.release()
 
 
-@asynccontextmanager
-async def _at_once(redis: Redis) -> AsyncIterator[Redis]:
-    """A pipeline, sent at the end of the block; the one that this is already goes on."""
-    if isinstance(redis, Pipeline):
-        yield redis
-        return
-    async with redis.pipeline(transaction=True) as pipe:
-        yield pipe
-        await pipe.execute()
+class RedisTransaction(RedisValues, Pipeline):  # type: ignore[misc]  # redis-py's own classes contradict each other
+    """Commands that are sent together, by `RedisClient.atomic`."""
 
 
-def _count(answer: Any) -> int:
-    """A number that Redis has answered; in a pipeline it has not yet, which counts as none."""
-    return answer if isinstance(answer, int) else 0
-
-
-class _Structure(Generic[T]):
-    def __init__(self, redis: Redis, key: str, kind: TypeAdapter[T]) -> None:
-        self.redis = redis
-        self.key = key
-        self.kind = kind
-
-    def _dump(self, value: T) -> str:
-        return self.kind.dump_json(value).decode()
-
-    async def expire(self, seconds: int) -> None:
-        """Forget all of it in some seconds."""
-        await self.redis.expire(self.key, seconds)
-
-
-class RedisHash(_Structure[T]):
-    """Values by field."""
-
-    async def get(self, field: str) -> T | None:
-        """The value of a field, None when there is none."""
-        found = await self.redis.hget(self.key, field)
-        return None if found is None else self.kind.validate_json(found)
-
-    async def all(self) -> dict[str, T]:
-        """All values, by field."""
-        found = await self.redis.hgetall(self.key)
-        return {str(field): self.kind.validate_json(value) for field, value in found.items()}
-
-    async def set(self, values: Mapping[str, T]) -> None:
-        """Put values, at least one, beside those of other fields."""
-        await self.redis.hset(self.key, mapping={field: self._dump(value) for field, value in values.items()})
-
-    async def delete(self, *fields: str) -> int:
-        """Forget fields; answers how many there were."""
-        return _count(await self.redis.hdel(self.key, *fields))
-
-
-class RedisList(_Structure[T]):
-    """Values in a row."""
-
-    async def push(self, *values: T, keep: int | None = None) -> None:
-        """Put values, at least one, at the end; `keep` lets go of the oldest beyond that number."""
-        async with _at_once(self.redis) as pipe:
-            await pipe.rpush(self.key, *map(self._dump, values))
-            if keep is not None:
-                await pipe.ltrim(self.key, -keep, -1)
-
-    async def pop(self) -> T | None:
-        """Take the first one, None when there is none."""
-        found: Any = await self.redis.lpop(self.key)
-        return None if found is None else self.kind.validate_json(found)
-
-    async def range(self, first: int = 0, last: int = -1) -> list[T]:
-        """Values from place to place, both included; negative places count from the end."""
-        return [self.kind.validate_json(value) for value in await self.redis.lrange(self.key, first, last)]
-
-
-class RedisSet(_Structure[T]):
-    """Values that are there or not; equal are those whose JSON is equal."""
-
-    async def add(self, *values: T) -> int:
-        """Put values, at least one; answers how many were new."""
-        return _count(await self.redis.sadd(self.key, *map(self._dump, values)))
-
-    async def remove(self, *values: T) -> int:
-        """Take values out; answers how many were there."""
-        return _count(await self.redis.srem(self.key, *map(self._dump, values)))
-
-    async def all(self) -> Iterable[T]:
-        """All values, in no order."""
-        return [self.kind.validate_json(value) for value in await self.redis.smembers(self.key)]
-
-    async def has(self, value: T) -> bool:
-        """Whether a value is there."""
-        return bool(await self.redis.sismember(self.key, self._dump(value)))
-
-
-def create_redis(settings: RedisSettings) -> Redis:
+def create_redis(settings: RedisSettings) -> RedisClient:
     """A client whose calls fail within `REDIS_TIMEOUT_SECONDS` instead of waiting and retrying."""
     pool = ConnectionPool.from_url(
         settings.url,
         max_connections=settings.max_connections,
         socket_timeout=settings.timeout_seconds,
         socket_connect_timeout=settings.timeout_seconds,
-        # Once, for a connection that the server closed while nobody used it; never after a time-out.
+        # Once, for a connection that the server closed while it was idle; never after a timeout.
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         decode_responses=True,
     )
-    return Redis.from_pool(pool)
+    client = RedisClient(connection_pool=pool)
+    client.auto_close_connection_pool = True
+    return client

@@ -1,15 +1,11 @@
-import time
-
 from src.core.effects import session_room, user_room
 from src.core.exceptions import PermissionDeniedError
-from src.core.security.token import AccessClaims
 from src.deps.auth import SessionServiceDep, UserAccessJWTDep
 from src.deps.database import ResourcesDep
 from src.deps.permission import PermissionServiceDep
 from src.schemas.auth import AccessTokenRequest
 from src.websockets.params import SID, Server
 from src.websockets.router import SocketRouter
-from src.websockets.server import AsyncServer
 
 router = SocketRouter()
 
@@ -18,11 +14,13 @@ _GRANTED_BY = {"chat:": "SOCKET:chat.join"}
 
 
 @router.on("connect")
-async def connect(sid: SID, server: Server, claims: UserAccessJWTDep, sessions: SessionServiceDep) -> None:
+async def connect(
+    sid: SID, server: Server, claims: UserAccessJWTDep, resources: ResourcesDep, sessions: SessionServiceDep
+) -> None:
     """Let in whoever shows a live access token, until it expires or its session ends."""
     await server.enter_room(sid, user_room(claims.user_id))
     await server.enter_room(sid, session_room(claims.session_id))
-    _expire(server, sid, claims)
+    server.expire(sid, resources.tokens.seconds_left(claims))
     await sessions.require(claims)  # once more: it may have ended before the rooms could hear of it
 
 
@@ -41,7 +39,7 @@ async def refresh(
         raise PermissionDeniedError("Not a token of this session.")
     await sessions.require(new)
     server.renew(sid, {"token": data.token})
-    _expire(server, sid, new)
+    server.expire(sid, resources.tokens.seconds_left(new))
 
 
 async def recheck(sid: SID, server: Server, claims: UserAccessJWTDep, permissions: PermissionServiceDep) -> None:
@@ -50,7 +48,3 @@ async def recheck(sid: SID, server: Server, claims: UserAccessJWTDep, permission
     for prefix, code in _GRANTED_BY.items():
         if any(room.startswith(prefix) for room in rooms):
             await permissions.require(claims.user_id, claims.session_id, code)
-
-
-def _expire(server: AsyncServer, sid: str, claims: AccessClaims) -> None:
-    server.expire(sid, claims.expires_at - time.time())

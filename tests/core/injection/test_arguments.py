@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field
 
 from src.core.injection import EntryPoint, PayloadError, ValidatedArguments, compile_plan
 
+pytestmark = pytest.mark.unit
+
 CLIENT = EntryPoint(arguments=ValidatedArguments)
 
 

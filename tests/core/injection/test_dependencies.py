@@ -11,6 +11,8 @@ from typing_extensions import TypeAliasType
 
 from src.core.injection import EntryPoint, Special, compile_plan, on_loop
 
+pytestmark = pytest.mark.unit
+
 TASK = EntryPoint(specials=frozenset({"sid"}))
 SID = Annotated[str, Special("sid")]
 

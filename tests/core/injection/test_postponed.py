@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import pytest
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from src.core.injection import EntryPoint, Special, ValidatedArguments, compile_plan
+
+pytestmark = pytest.mark.unit
 
 CLIENT = EntryPoint(specials=frozenset({"sid"}), connection=True, arguments=ValidatedArguments)
 SID = Annotated[str, Special("sid")]

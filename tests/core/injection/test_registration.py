@@ -23,6 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core.injection import EntryPoint, Special, UnresolvableParameterError, ValidatedArguments, compile_plan
 
+pytestmark = pytest.mark.unit
+
 if TYPE_CHECKING:
     from decimal import Decimal
 

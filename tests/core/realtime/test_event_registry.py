@@ -7,6 +7,8 @@ from pydantic.alias_generators import to_camel
 
 from src.core.realtime.event_registry import EVERYWHERE, EventRegistry, UndeclaredEventError
 
+pytestmark = pytest.mark.unit
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 

@@ -7,6 +7,8 @@ import pytest
 from src.core.exceptions import ServiceUnavailableError
 from src.core.security.hashing import HashPool
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.fixture
 def release() -> threading.Event:

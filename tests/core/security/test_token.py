@@ -18,6 +18,26 @@ def issue(issuer: TokenIssuer, user: UUID | None = None) -> str:
     return issuer.access(user or uuid4(), "session", int(time.time()))
 
 
+class TestTheClock:
+    @pytest.mark.parametrize("used_before", [True, False])
+    def test_of_the_issuer_decides_when_a_token_expires(self, resources: Resources, used_before: bool) -> None:
+        now = 1_000_000.0
+        issuer = TokenIssuer(resources.settings.auth, lambda: now)
+        token = issuer.access(uuid4(), "session", issuer.now())
+        if used_before:
+            assert issuer.seconds_left(issuer.read_access(token)) == issuer.settings.access_seconds
+        now += issuer.settings.access_seconds - 0.5
+        assert issuer.seconds_left(issuer.read_access(token)) == 0.5
+        now += 0.5
+        with pytest.raises(UnauthorizedError):
+            issuer.read_access(token)
+
+    def test_of_the_issuer_decides_when_a_token_begins(self, resources: Resources) -> None:
+        issuer = TokenIssuer(resources.settings.auth, lambda: 1_000_000.0)
+        with pytest.raises(UnauthorizedError):
+            issuer.read_access(issuer.access(uuid4(), "session", 1_000_001))
+
+
 class TestRemembered:
     def test_a_token_says_the_same_again(self, issuer: TokenIssuer) -> None:
         token = issue(issuer)
@@ -45,7 +65,7 @@ class TestRemembered:
                 issuer.read_access("a.b.c")
 
     def test_there_is_an_end_to_how_many(self, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tokens, "_REMEMBERED", 3)
+        monkeypatch.setattr(tokens, "_CACHE_SIZE", 3)
         for _ in range(5):
             issuer.read_access(issue(issuer))
         assert len(issuer._verified) == 3

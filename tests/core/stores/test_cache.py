@@ -55,7 +55,7 @@ class TestAnEntry:
 
     async def test_lasts_as_long_as_it_was_told(self, numbers: Numbers, entry: Entry[int]) -> None:
         await numbers.cache.get(entry, numbers.make)
-        assert 0 < await numbers.cache.client.redis.ttl(entry.keys[0]) <= 60
+        assert 0 < await numbers.cache.redis.ttl(entry.keys[0]) <= 60
 
     async def test_that_cannot_be_made_is_not_kept(self, numbers: Numbers, entry: Entry[int]) -> None:
         async def fail() -> int:
@@ -67,7 +67,7 @@ class TestAnEntry:
 
     @pytest.mark.parametrize("left", ["", "nonsense", 'a b\n"text"'])
     async def test_of_an_older_release_is_made_anew(self, numbers: Numbers, entry: Entry[int], left: str) -> None:
-        redis = numbers.cache.client.redis
+        redis = numbers.cache.redis
         await redis.mset({entry.keys[0]: left, entry.keys[1]: "a", entry.keys[2]: "b"})
         assert await numbers.cache.get(entry, numbers.make) == 1
 
@@ -106,12 +106,12 @@ class TestATag:
     async def test_is_not_kept_for_good(self, numbers: Numbers, entry: Entry[int]) -> None:
         await numbers.cache.get(entry, numbers.make)
         await numbers.cache.invalidate(entry.tags[0])
-        lives = [await numbers.cache.client.redis.ttl(key) for key in entry.keys[1:]]
+        lives = [await numbers.cache.redis.ttl(key) for key in entry.keys[1:]]
         assert min(lives) > 60
 
     async def test_that_redis_forgot_outdates_as_well(self, numbers: Numbers, entry: Entry[int]) -> None:
         await numbers.cache.get(entry, numbers.make)
-        await numbers.cache.client.redis.delete(entry.keys[1])
+        await numbers.cache.redis.delete(entry.keys[1])
         assert await numbers.cache.get(entry, numbers.make) == 2
 
 
@@ -131,7 +131,7 @@ class TestAStampede:
         self, numbers: Numbers, entry: Entry[int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("src.core.stores.cache.WAIT_SECONDS", 0.1)
-        redis = numbers.cache.client.redis
+        redis = numbers.cache.redis
         await redis.set(f"lock:cache:{entry.key}", "dead", px=5000)
         assert await numbers.cache.get(entry, numbers.make) == 1
 

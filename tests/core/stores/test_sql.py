@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,7 +17,7 @@ from src.core.resources import Resources, current_resources
 from src.core.storage.minio_storage import MinioStorage
 from src.core.stores.errors import as_unavailable
 from src.core.stores.mongo import create_mongo
-from src.core.stores.redis_client import create_redis
+from src.core.stores.redis_client import RedisClient, create_redis
 from src.core.stores.sql import create_engine
 from tests.support.proxy import Proxy, proxied
 from tests.support.stores import ROOT
@@ -56,6 +55,7 @@ def run(inside: str = "pass", **environment: str) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.process
 class TestResources:
     def test_they_end_with_the_lifespan(self) -> None:
         assert run("await resources.redis.ping(); await resources.mongo.command('ping')") == "closed"
@@ -86,7 +86,7 @@ async def engine_by_proxy(resources: Resources, **settings: Any) -> AsyncIterato
 
 
 @asynccontextmanager
-async def redis_by_proxy(resources: Resources) -> AsyncIterator[tuple[Redis, Proxy]]:
+async def redis_by_proxy(resources: Resources) -> AsyncIterator[tuple[RedisClient, Proxy]]:
     async with proxied(os.environ["REDIS_DATABASE_URL"]) as (url, proxy):
         redis = create_redis(resources.settings.redis.model_copy(update={"database_url": SecretStr(url)}))
         yield redis, proxy

@@ -1,7 +1,10 @@
+import pytest
 from celery.app.task import Context
 
 from src.core.tasks.headers import free_headers, is_reserved
 from src.queues.app import app
+
+pytestmark = pytest.mark.unit
 
 
 def test_all_that_celery_writes_or_reads_is_reserved() -> None:

@@ -14,6 +14,8 @@ from tests.queues.conftest import CeleryProcess, Run, running
 from tests.support.pools import ASYNCIO
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
+pytestmark = pytest.mark.worker
+
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryProcess]:

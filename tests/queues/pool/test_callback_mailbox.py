@@ -3,7 +3,11 @@
 import threading
 from collections.abc import Callable
 
+import pytest
+
 from src.queues.pool.callback_mailbox import CallbackMailbox
+
+pytestmark = pytest.mark.unit
 
 
 def failing() -> None:

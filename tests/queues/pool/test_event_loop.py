@@ -13,6 +13,8 @@ from celery.exceptions import SoftTimeLimitExceeded
 from src.queues.pool.event_loop import ProcessLoop
 from src.queues.pool.soft_limit import SoftLimitedCoroutine
 
+pytestmark = pytest.mark.unit
+
 Strike = Callable[[BaseException], None]
 name: ContextVar[str] = ContextVar("name")
 
@@ -24,9 +26,14 @@ def loop() -> Iterator[ProcessLoop]:
     loop.stop()
 
 
+def alarm() -> None:
+    """Strike in a moment; from inside a coroutine, after it has begun."""
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+
 @pytest.fixture
 def strike() -> Iterator[Strike]:
-    """Raise an error in this thread in a moment, as Celery's signal handlers do."""
+    """Choose the error that an `alarm` raises in this thread, as Celery's signal handlers do."""
     before = signal.getsignal(signal.SIGALRM)
 
     def strike(error: BaseException) -> None:
@@ -34,7 +41,6 @@ def strike() -> Iterator[Strike]:
             raise error
 
         signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
 
     yield strike
     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -79,6 +85,7 @@ class TestBeingStruck:
     def test_a_soft_limit_is_raised_in_the_coroutine(self, loop: ProcessLoop, strike: Strike) -> None:
         async def tidy() -> str:
             try:
+                alarm()
                 await asyncio.sleep(10)
             except SoftTimeLimitExceeded:
                 await asyncio.sleep(0)
@@ -89,12 +96,14 @@ class TestBeingStruck:
 
     def test_an_unhandled_soft_limit_is_the_outcome(self, loop: ProcessLoop, strike: Strike) -> None:
         strike(SoftTimeLimitExceeded())
+        alarm()
         with pytest.raises(SoftTimeLimitExceeded):
             loop.run(asyncio.sleep(10))
 
     def test_what_runs_beneath_is_cancelled(self, loop: ProcessLoop, strike: Strike) -> None:
         async def group() -> None:
             async with asyncio.TaskGroup() as tasks:
+                alarm()
                 tasks.create_task(asyncio.sleep(10))
 
         strike(SoftTimeLimitExceeded())
@@ -106,6 +115,7 @@ class TestBeingStruck:
 
         async def wait() -> None:
             try:
+                alarm()
                 await asyncio.sleep(10)
             except asyncio.CancelledError:
                 cancelled.set()

@@ -24,7 +24,7 @@ from tests.queues.conftest import WORKER, CeleryProcess, Run, running
 from tests.support.pools import ASYNCIO
 from tests.support.waiting import PATIENCE_SECONDS, eventually, wait_until
 
-pytestmark = pytest.mark.usefixtures("worker")
+pytestmark = [pytest.mark.worker, pytest.mark.usefixtures("worker")]
 
 USER = UUID(int=7)
 

@@ -19,6 +19,8 @@ from tests.queues.conftest import BEAT, CeleryProcess, Run, running
 from tests.queues.schedules import Queue, empty_table, store
 from tests.support.waiting import eventually, wait_until
 
+pytestmark = pytest.mark.worker
+
 
 @pytest.fixture(scope="module")
 def beats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[CeleryProcess]]:

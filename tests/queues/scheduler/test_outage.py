@@ -15,6 +15,8 @@ from tests.queues.conftest import BEAT, Run
 from tests.queues.schedules import Queue, empty_table, store
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.worker
+
 
 @pytest.fixture
 async def session() -> AsyncIterator[AsyncSession]:

@@ -14,6 +14,8 @@ from scripts.local.postgresql import PostgreSQL
 from scripts.local.stores import STORES, embedded_stores
 from tests.scripts.local.conftest import make_directory, processes_on
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

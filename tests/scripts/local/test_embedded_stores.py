@@ -12,6 +12,8 @@ from scripts.local.stores import STORES, embedded_stores
 from scripts.local.wheel import locate
 from tests.scripts.local.conftest import bare_environment, processes_on, wait_for
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def only_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ from scripts.local.log import Log
 from scripts.local.process import Process
 from tests.scripts.local.conftest import wait_for
 
+pytestmark = pytest.mark.process
+
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 
 

@@ -15,6 +15,8 @@ from scripts.local.ports import Ports
 from scripts.local.s3 import S3
 from tests.scripts.local.conftest import make_directory, wait_for
 
+pytestmark = pytest.mark.process
+
 BUCKET, KEY, CONTENT = "files", "a/b.txt", b"precious"
 BIG = bytes(range(256)) * 4096 * 6  # two parts of 5 MiB, and a bit
 

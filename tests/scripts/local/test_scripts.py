@@ -10,6 +10,8 @@ import pytest
 
 from scripts.local.process import PROJECT_ROOT
 
+pytestmark = pytest.mark.process
+
 SHOW_PYTHON = 'source "$0"/scripts/bootstrap.sh; command -v python'
 
 

@@ -14,6 +14,8 @@ from scripts.local.applications import answers
 from scripts.local.ports import LOOPBACK
 from tests.scripts.local.conftest import Supervisor, processes_on, supervisor_on_new_directory, wait_for
 
+pytestmark = pytest.mark.process
+
 DYING = "print('out of luck'); raise SystemExit(3)"
 DEAF = """
 import signal, time
