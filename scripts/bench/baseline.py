@@ -20,12 +20,13 @@ from redis.asyncio import Redis
 from sqlalchemy import and_, bindparam, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from src import NAME
 from src.models.role import Role
 from src.models.user import User, UserRole
 
 SECRET = base64.urlsafe_b64encode(os.environ["ACCESS_TOKEN_KEY"].encode()).rstrip(b"=").decode()
 KEY = jwt.PyJWK({"kty": "oct", "k": SECRET, "alg": "HS256"})
-AUDIENCE = "async-fastapi-multidb"
+AUDIENCE = NAME.lower()
 OPTIONS: Any = {"require": ["iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp"]}
 GRANTED = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'ended' end

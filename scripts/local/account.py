@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.local.errors import LocalError
+from src import NAME
 
-OUTSIDE = Path("/var/lib/async-fastapi-multidb")
+OUTSIDE = Path("/var/lib") / NAME.lower()
 """Root's place for what an unprivileged user cannot reach inside a closed clone, such as one below /root."""
 
 

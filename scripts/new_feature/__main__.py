@@ -11,6 +11,7 @@ from scripts.new_feature.rendering import render, tidy
 from scripts.new_feature.revision import next_revision
 
 ROOT = Path(__file__).resolve().parents[2]
+SNAPSHOTS = ("tests/api/openapi.json", "tests/websockets/asyncapi/asyncapi.json")
 
 
 def write(noun: Noun) -> tuple[list[str], list[str]]:
@@ -53,7 +54,7 @@ def main() -> str | None:
     except RefusedError as refusal:
         return f"{refusal} Nothing was written."
     print("Written:", *made, sep="\n  ")
-    print("Changed:", *changed, "tests/websockets/asyncapi/asyncapi.json", sep="\n  ")
+    print("Changed:", *changed, *SNAPSHOTS, sep="\n  ")
     print("Next: its own fields, as docs/new-feature.md tells; then ./scripts/alembic/migrate.sh")
     return None
 

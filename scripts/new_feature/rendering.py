@@ -38,7 +38,9 @@ def tidy(root: Path, paths: Sequence[str]) -> None:
     modules = [path for path in paths if path.endswith(".py")]
     for command in (["check", "--select", "I,RUF022", "--fix"], ["format"]):
         subprocess.run([sys.executable, "-m", "ruff", *command, "--quiet", *modules], cwd=root, check=True)  # noqa: S603 - our own
-    subprocess.run([sys.executable, "-m", "scripts.asyncapi"], cwd=root, check=True)
+    for document in ("openapi", "asyncapi"):
+        command = [sys.executable, "-m", "src.manage", document]
+        subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
 
 
 def _names(source: str) -> Iterator[str]:

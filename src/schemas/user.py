@@ -32,6 +32,16 @@ class UserCreate(RegisterRequest):
     is_admin: StrictBool = False
 
 
+class AccountCreate(BaseRequest):
+    """A new account, created by an operator on the command line; the password comes separately."""
+
+    name: Name
+    email: Email
+    username: Username
+    roles: RoleCodes = Field(default_factory=list)
+    is_admin: StrictBool = False
+
+
 class UserUpdate(BaseRequest):
     """A partial update of a user."""
 

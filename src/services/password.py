@@ -61,6 +61,18 @@ class PasswordService:
                 "The password was not encrypted with the current key and an unused challenge.",
                 error="auth.bad_ciphertext",
             )
+        return await self.hash_plain(field, password)
+
+    async def hash_plain(self, field: str, password: str) -> str:
+        """The hash of a new password that was entered on the server.
+
+        Args:
+            field: The name of the input, for the error.
+            password: In plain text.
+
+        Raises:
+            InvalidInputError: The password is too weak.
+        """
         reason = weakness(password)
         if reason is not None:
             raise InvalidInputError(field, f"The password {reason}.")

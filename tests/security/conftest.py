@@ -12,7 +12,7 @@ from tests.support.people import People, Person
 
 
 class Clock:
-    """The clock of tokens and sessions, which tests can advance; Redis has its own."""
+    """The time that tokens and sessions go by, which a test may move; Redis goes by its own."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
@@ -33,13 +33,13 @@ def clock(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 async def person(people: People) -> Person:
-    """A logged-in user without permissions."""
+    """Somebody without rights, logged in."""
     return await people.create()
 
 
 @pytest.fixture
 async def own_client(people: People) -> AsyncIterator[httpx.AsyncClient]:
-    """A client with its own address, because failures per address are counted beyond the test."""
+    """A client with an address of its own, for counts that outlive a test; `x-test-address` tells it."""
     address = f"test-{uuid4().hex}"
     transport = httpx.ASGITransport(app, client=(address, 1))
     headers = {"x-test-address": address}

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
+from src import NAME
 from src.core.config.base import ConfigurationError, SettingsGroup
 
 LogLevel = Annotated[
@@ -51,7 +52,7 @@ class AppSettings(SettingsGroup):
     """The process: environment, logs, request limits."""
 
     environment: Environment = Field(Environment.LOCAL, alias="ENVIRONMENT")
-    name: str = Field("Async-FastAPI-MultiDB", alias="APP_NAME")
+    name: str = Field(NAME, alias="APP_NAME")
     version: str = Field("0.1.0", alias="APP_VERSION")
     log_level: LogLevel = Field("INFO", alias="LOG_LEVEL")
     max_body_bytes: int = Field(1024 * 1024, ge=1024, alias="MAX_BODY_BYTES")

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import Field, SecretStr, field_validator
 
+from src import NAME
 from src.core.config.base import ConfigurationError, SettingsGroup
 from src.utils.password_policy import weakness
 
@@ -36,8 +37,8 @@ class AuthSettings(SettingsGroup):
     rsa_public_key_setting: str | None = Field(None, alias="RSA_PUBLIC_KEY")
     rsa_previous_private_key_setting: SecretStr | None = Field(None, alias="RSA_PREVIOUS_PRIVATE_KEY")
 
-    issuer: str = Field("async-fastapi-multidb", alias="TOKEN_ISSUER")
-    audience: str = Field("async-fastapi-multidb", alias="TOKEN_AUDIENCE")
+    issuer: str = Field(NAME.lower(), alias="TOKEN_ISSUER")
+    audience: str = Field(NAME.lower(), alias="TOKEN_AUDIENCE")
     access_seconds: int = Field(15 * 60, ge=1, le=15 * 60, alias="ACCESS_TOKEN_EXP")
     session_idle_seconds: int = Field(7 * 86_400, ge=1, alias="REFRESH_TOKEN_EXP")
     session_absolute_seconds: int = Field(30 * 86_400, ge=1, alias="SESSION_ABSOLUTE_SECONDS")

@@ -49,7 +49,7 @@ class Settings:
         Raises:
             ConfigurationError: A setting is renamed, unusable, or too weak for a deployed environment.
         """
-        env_files = _env_files(root)
+        env_files = dotenv_files(root)
         check_renamed(env_files)
         try:
             settings = cls(env_files)
@@ -128,7 +128,7 @@ class Settings:
         return self.celery.timezone
 
 
-def _env_files(root: Path) -> tuple[Path, ...]:
+def dotenv_files(root: Path) -> tuple[Path, ...]:
     """The dotenv files that apply, lowest precedence first."""
     environment = os.environ.get("ENVIRONMENT") or dotenv_values(root / ".env").get("ENVIRONMENT") or Environment.LOCAL
     files = (root / ".env", root / f".env.{environment.lower()}")

@@ -52,3 +52,7 @@ class LoginThrottle:
     async def succeeded(self, account: str) -> None:
         """Forget the account's failures."""
         await self._redis.delete(_ACCOUNT + account)
+
+    async def unlock(self, account: str) -> bool:
+        """Forget the account's failures, so that it may log in at once; returns whether there were any."""
+        return bool(await self._redis.delete(_ACCOUNT + account))

@@ -24,8 +24,12 @@ class PreflightError(SystemExit):
     """A store does not answer, or has another schema: the process ends with this line instead of a traceback."""
 
 
-async def require_stores(resources: Resources) -> None:
+async def require_stores(resources: Resources, *, schema: bool = True) -> None:
     """Check that every store answers, and that the SQL schema is the one of this code.
+
+    Args:
+        resources: The clients of the stores.
+        schema: False for a command that replaces the schema.
 
     Raises:
         PreflightError: With the reason and the remedy.
@@ -33,7 +37,8 @@ async def require_stores(resources: Resources) -> None:
     settings = resources.settings
     try:
         async with resources.engine.connect() as connection:
-            await connection.run_sync(require_schema)
+            if schema:
+                await connection.run_sync(require_schema)
     except CONNECTION_ERRORS as error:
         raise unreachable(settings.sql.url, error) from error
     checks = {

@@ -1,0 +1,97 @@
+"""`manage.sh openapi` and `manage.sh asyncapi`: the documents of the API, and their snapshots in the tests."""
+
+import json
+import os
+import sys
+from difflib import unified_diff
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from src.manage.placeholders import use_placeholders
+
+ROOT = Path(__file__).resolve().parents[2]
+OPENAPI = ROOT / "tests/api/openapi.json"
+ASYNCAPI = ROOT / "tests/websockets/asyncapi/asyncapi.json"
+SHOWN_LINES = 40
+
+Check = Annotated[bool, typer.Option("--check", help="Write nothing; fail if the snapshot differs.")]
+Output = Annotated[str, typer.Option(help="Write to this file instead of the snapshot; - prints.")]
+
+
+def write_openapi(check: Check = False, output: Output = "") -> None:
+    """Write the OpenAPI document, or compare it with its snapshot."""
+    handle(openapi(), OPENAPI, "openapi", check=check, output=output)
+
+
+def write_asyncapi(check: Check = False, output: Output = "") -> None:
+    """Write the AsyncAPI document, or compare it with its snapshot."""
+    handle(asyncapi(), ASYNCAPI, "asyncapi", check=check, output=output)
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document, as a debug environment serves it."""
+    compose()
+    from src.main import rest
+
+    return rest.openapi()
+
+
+def asyncapi() -> dict[str, Any]:
+    """The AsyncAPI document."""
+    compose()
+    from src.core.config import settings
+    from src.main import server
+    from src.websockets.app import describe
+
+    return describe(server, settings)
+
+
+def compose() -> None:
+    """Prepare the environment in which `src.main` is imported."""
+    use_placeholders()
+    os.environ["ENVIRONMENT"] = "TESTING"
+
+
+def handle(document: dict[str, Any], snapshot: Path, command: str, *, check: bool, output: str) -> None:
+    """Do with a document what the options say."""
+    if check:
+        compare(document, snapshot, command)
+    elif output == "-":
+        sys.stdout.write(as_text(document))
+    else:
+        file = Path(output) if output else snapshot
+        try:
+            file.write_text(as_text(document))
+        except OSError as error:
+            sys.exit(f"Cannot write {file}: {error.strerror}. Name another file with --output.")
+        print(f"Wrote {file}.")
+
+
+def compare(document: dict[str, Any], snapshot: Path, command: str) -> None:
+    """Print the first differences to the snapshot, and fail if there are any; descriptions are not compared."""
+    name = snapshot.relative_to(ROOT)
+    kept, text = (as_text(without_prose(each)) for each in (json.loads(snapshot.read_text()), document))
+    if kept == text:
+        print(f"{name} is up to date.")
+        return
+    difference = unified_diff(kept.splitlines(), text.splitlines(), str(name), "now", lineterm="")
+    print(*islice(difference, SHOWN_LINES), sep="\n")
+    sys.exit(f"{name} is out of date. Read the change, then run scripts/manage.sh {command}.")
+
+
+def as_text(document: Any) -> str:
+    """A document as its snapshot has it."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def without_prose(node: Any) -> Any:
+    """A copy of a document without its descriptions and summaries: programs do not depend on them."""
+    if isinstance(node, list):
+        return [without_prose(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    is_prose = {name: name in ("description", "summary") and isinstance(value, str) for name, value in node.items()}
+    return {name: without_prose(value) for name, value in node.items() if not is_prose[name]}

@@ -1,0 +1,59 @@
+"""`manage.sh settings`: the effective settings and where each comes from, without secrets."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import SecretStr
+
+from src.manage.table import print_table
+
+MASK = "***"
+
+
+def show_settings() -> None:
+    """List the effective settings, and where each comes from; secrets are masked."""
+    from src.core.config import settings
+    from src.core.config.base import SettingsGroup
+    from src.core.config.settings import ROOT, dotenv_files
+
+    files = [(str(file.relative_to(ROOT)), dotenv_values(file)) for file in reversed(dotenv_files(ROOT))]
+    rows = [
+        (str(field.alias), source(str(field.alias), files), shown(getattr(group, name)))
+        for group in vars(settings).values()
+        if isinstance(group, SettingsGroup)
+        for name, field in type(group).model_fields.items()
+    ]
+    print_table(("SETTING", "SOURCE", "VALUE"), rows)
+
+
+def source(name: str, files: list[tuple[str, dict[str, str | None]]]) -> str:
+    """Where a setting comes from; an empty value counts as not set."""
+    if os.environ.get(name):
+        return "environment"
+    return next((file for file, values in files if values.get(name)), "default")
+
+
+def shown(value: Any) -> str:
+    """A value for people: secrets masked, lists and tables as JSON."""
+    if value is None:
+        return "-"
+    if isinstance(value, SecretStr):
+        secret = value.get_secret_value()
+        return without_password(secret) if "://" in secret else MASK if secret else "-"
+    if isinstance(value, str):
+        return without_password(value) if "://" in value else value or "-"
+    if isinstance(value, Path | bool | int | float):
+        return json.dumps(value, default=str)
+    return json.dumps(value, default=shown)
+
+
+def without_password(url: str) -> str:
+    """A URL without its password and query."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    login = f"{user.partition(':')[0]}:{MASK}" if ":" in user else user
+    return parts._replace(netloc=f"{login}{at}{host}", query="", fragment="").geturl()
