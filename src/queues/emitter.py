@@ -38,12 +38,12 @@ class RedisEmitter:
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         """Emit to all clients in `room`, or in the namespace."""
         with suppress(EventBusError):
-            await self._bus.publish(self._bus.emit(event, to_wire(data), namespace, room))
+            await self._bus.publish(self._bus.emit_message(event, to_wire(data), namespace, room))
 
     async def disconnect(self, room: str | Sequence[str], *, spare: str | None = None) -> None:
         """Disconnect all clients in `room` (or rooms), except those that are in `spare` too."""
         with suppress(EventBusError):
-            await self._bus.publish(self._bus.disconnect(room, spare, SESSION_ENDED))
+            await self._bus.publish(self._bus.disconnect_message(room, spare, SESSION_ENDED))
 
     @property
     def is_listening(self) -> bool:

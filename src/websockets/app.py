@@ -1,4 +1,4 @@
-"""The Socket.IO server of the product, with its events."""
+"""The product's Socket.IO server: its events, settings, limits and recovery."""
 
 from dataclasses import fields
 from typing import Any
@@ -12,10 +12,10 @@ from src.core.stores.errors import as_unavailable
 from src.deps.permission import require_permission
 from src.schemas.events import SERVICE_EVENTS
 from src.websockets.asyncapi.document import create_document
-from src.websockets.engine.redis_manager import RedisManager
+from src.websockets.engine.overrides import RedisManager
 from src.websockets.events import chat, connection, notice
 from src.websockets.limits import Limits
-from src.websockets.recovery.recovery import Recovery
+from src.websockets.recovery import SessionRecovery
 from src.websockets.registry import SocketEvent
 from src.websockets.server import AsyncServer
 
@@ -28,24 +28,24 @@ MODULES = (
 
 
 def create_server(settings: Settings) -> AsyncServer:
-    """A server that shares rooms and events with the other processes through Redis.
+    """Create a server that shares rooms and events with the other processes through Redis.
 
-    The list of origins is that of REST.
+    Allowed origins are those of REST.
     """
     tokens = TokenIssuer(settings.auth)
 
-    def owner(auth: Any) -> str:
-        """A connection belongs to a login session, whatever token shows it."""
+    def principal(auth: Any) -> str:
+        """A recoverable session belongs to a login session, whichever of its tokens is used."""
         return tokens.read_access(auth["token"]).session_id
 
-    memory = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
-    channel = EventBus(settings.REDIS_DATABASE_URL, memory)
+    replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
+    bus = EventBus(settings.REDIS_DATABASE_URL, replay)
     server = AsyncServer(
         strict=settings.ENVIRONMENT.is_debug,
-        explain=_outage,
+        explain=_explain_outage,
         limits=Limits(**settings.sockets.model_dump(include={field.name for field in fields(Limits)})),
-        recovery=Recovery(channel, owner),
-        client_manager=RedisManager(channel),
+        recovery=SessionRecovery(bus, principal),
+        client_manager=RedisManager(bus),
         cors_allowed_origins=settings.cors.origins or None,
         transports=settings.sockets.transports,
     )
@@ -57,17 +57,17 @@ def create_server(settings: Settings) -> AsyncServer:
 
 
 def describe(server: AsyncServer, settings: Settings) -> dict[str, Any]:
-    """The AsyncAPI document of the product's events."""
-    return create_document(server, title=settings.app.name, version=settings.app.version, note=_who_may)
+    """Create the AsyncAPI document of the product's events."""
+    return create_document(server, title=settings.app.name, version=settings.app.version, note=_permission_note)
 
 
-def _outage(error: Exception) -> Exception | None:
-    """A store that is away is told as 4503, as REST tells it as 503."""
+def _explain_outage(error: Exception) -> Exception | None:
+    """Report a store that is down as 4503, as REST does as 503."""
     unavailable = as_unavailable(error)
     if unavailable is not None:
         log.warning("store_unavailable", reason=f"{type(error).__name__}: {error}")
     return unavailable
 
 
-def _who_may(event: SocketEvent) -> str:
+def _permission_note(event: SocketEvent) -> str:
     return f"Permission: `SOCKET:{event.name}`." if event.plan.depends_on(require_permission) else "For any login."

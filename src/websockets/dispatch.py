@@ -1,31 +1,28 @@
-"""Run one registered event: plan, then ack; or the error, as both ack and event."""
+"""Runs one registered handler: validates the payload, injects dependencies, acknowledges, and reports errors."""
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
+from fastapi import FastAPI
 from pydantic_core import PydanticSerializationError
-from socketio.exceptions import (
-    ConnectionRefusedError as Refusal,
-)
+from socketio.exceptions import ConnectionRefusedError as ConnectionRefused
 
 from src.utils.wire import to_wire
+from src.websockets.engine.clients import Clients
 from src.websockets.engine.metrics import EVENT_SECONDS
 from src.websockets.errors import UNEXPECTED, ErrorBody, describe, refused
 from src.websockets.registry import SocketEvent
-
-if TYPE_CHECKING:
-    from src.websockets.server import AsyncServer
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class EventCall:
-    """One event on its way to its handler, as a middleware sees it."""
+    """An event that is about to run, as a middleware sees it."""
 
     event: str
     namespace: str
@@ -34,112 +31,110 @@ class EventCall:
 
 
 Middleware = Callable[[EventCall, Callable[[], Awaitable[Any]]], Awaitable[Any]]
-"""Gets the event and what runs it; returns the ack. An exception is told to the client as a handler's is."""
+"""Takes the event and the function that runs it; returns the ack. Its exceptions are reported like a handler's."""
+
+
+class DispatchServer(Protocol):
+    """What `Dispatch` uses of the server."""
+
+    app: FastAPI | None
+    clients: Clients
+    middlewares: list[Middleware]
+    explain: Callable[[Exception], Exception | None]
+
+    @property
+    def dependency_overrides(self) -> Mapping[Callable[..., Any], Callable[..., Any]]:
+        """The application's replacements for dependencies."""
+
+    def get_environ(self, sid: str, namespace: str) -> dict[str, Any] | None:
+        """The handshake of a client of this process."""
+
+    async def emit(self, event: str, data: Any, *, to: str, namespace: str, ignore_queue: bool) -> None:
+        """Send an event."""
 
 
 class Dispatch:
-    """Stands between python-socketio and one handler.
+    """Adapts one registered handler to python-socketio.
 
-    Its methods take python-socketio's arguments: the event's name when the handler listens to `*`, the namespace when
-    it listens to all of them, the session id, and what the event brought. They raise nothing but `Refusal`: a
-    `TypeError` would make python-socketio run the handler again in an older calling style.
+    `event`, `connect` and `disconnect` take python-socketio's arguments: the event's name if the handler listens to
+    `*`, the namespace if it listens to all of them, the session id, and the arguments of the event. They raise nothing
+    but `ConnectionRefused`: after a `TypeError` python-socketio would run the handler again in an older calling style.
     """
 
-    def __init__(self, server: "AsyncServer", event: SocketEvent) -> None:
-        self.server = server
-        self.plan = event.plan
-        self.name = event.name
-        self.namespace = event.namespace
-        self.arity = len(event.plan.signature.parameters)
-        self.ordered = event.ordered
+    def __init__(self, server: DispatchServer, event: SocketEvent) -> None:
+        self._server = server
+        self._event = event
+        self._arity = len(event.plan.signature.parameters)
+        self._takes_any = "arguments" in event.plan.specials
         self._metrics: dict[int, Any] = {}
-        self.takes_any = "arguments" in event.plan.specials
 
     async def event(self, *args: Any) -> Any:
-        """Answer an event; what is returned becomes the ack, if the client asked for one."""
+        """Run an event; the result becomes the ack, if the client asked for one."""
         name, namespace, sid, *sent = self._split(args)
-        environ = self.server.get_environ(sid, namespace)
-        if environ is None:  # the client left while its event waited to run
+        environ = self._server.get_environ(sid, namespace)
+        if environ is None:  # the client left while its event was queued
             return None
         started, code = time.perf_counter(), 0
         try:
             run: Callable[[], Awaitable[Any]] = partial(
-                self._in_turn if self.ordered else self._run, sent, name, namespace, sid, environ
+                self._run_in_order if self._event.ordered else self._run, sent, name, namespace, sid, environ
             )
-            for middleware in reversed(self.server.middlewares):
+            for middleware in reversed(self._server.middlewares):
                 run = partial(middleware, EventCall(name, namespace, sid, sent), run)
             return to_wire(await run())
         except Exception as error:
-            body = self._tell(error, name)
+            body = self._report(error, name)
             code = body["code"]
-            await self.server.emit("error", body, to=sid, namespace=namespace, ignore_queue=True)
+            await self._server.emit("error", body, to=sid, namespace=namespace, ignore_queue=True)
             return body
         finally:
             self._seconds(code).observe(time.perf_counter() - started)
 
-    async def _in_turn(self, sent: Sequence[Any], name: str, namespace: str, sid: str, environ: dict[str, Any]) -> Any:
-        """Run when the client's earlier ordered events are done."""
-        async with self.server.connection(environ, namespace).turn:
-            return await self._run(sent, name, namespace, sid, environ)
-
-    def _seconds(self, code: int) -> Any:
-        """The metric of this event, looked up once for each outcome."""
-        if code not in self._metrics:
-            self._metrics[code] = EVENT_SECONDS.labels(self.name, code)
-        return self._metrics[code]
-
     async def connect(self, *args: Any) -> None:
         """Accept a client, or refuse it for any exception and for False."""
         name, namespace, sid, environ, *auth = self._split(args)
-        sent = auth if self.arity else ()
+        sent = auth if self._arity else ()
         try:
             accepted = await self._run(sent, name, namespace, sid, environ)
-        except Refusal:
+        except ConnectionRefused:
             raise
         except Exception as error:
-            _refuse(self._tell(error, name), error)
+            _refuse(self._report(error, name), error)
         if accepted is False:
             _refuse(refused(name))
-        if dismissed := self.server.connection(environ, namespace).dismissed:
+        if dismissed := self._server.clients.connection(environ, namespace).dismissed:
             _refuse(dismissed)
 
     async def disconnect(self, *args: Any) -> None:
-        """Tell the handler why the client left; nobody is there to be told of an error."""
+        """Tell the handler why the client left; its errors are only logged."""
         name, namespace, sid, reason = self._split(args)
-        environ = self.server.get_environ(sid, namespace)
-        self.server.connection(environ, namespace).close()
+        environ = self._server.get_environ(sid, namespace)
+        if environ is None:
+            return
+        self._server.clients.connection(environ, namespace).close()
         try:
             await self._run((), name, namespace, sid, environ, reason)
         except Exception:
             logger.exception("The disconnect handler of %s failed", namespace)
 
-    async def complaint(self, sid: str) -> int | None:
-        """The code of the error that the handler raises about a client of whom nothing has come."""
-        environ = self.server.get_environ(sid, self.namespace)
+    async def check(self, sid: str) -> int | None:
+        """Run the handler without an event; returns the code of its error, or None."""
+        event = self._event
+        environ = self._server.get_environ(sid, event.namespace)
         if environ is None:
             return None
         try:
-            await self._run((), self.name, self.namespace, sid, environ)
+            await self._run((), event.name, event.namespace, sid, environ)
         except Exception as error:
-            return self._tell(error, self.name)["code"]
+            return self._report(error, event.name)["code"]
         return None
 
-    def _tell(self, error: Exception, event: str) -> ErrorBody:
-        """Describe an error to the client, or to the log when it is the server's own."""
-        meant = self.server.explain(error) or error
-        try:
-            body: ErrorBody = to_wire(describe(meant, event))
-        except PydanticSerializationError as unsendable:
-            error, body = unsendable, describe(unsendable, event)
-        if body["code"] == UNEXPECTED:
-            logger.error("The handler of %s failed", event, exc_info=error)
-        return body
-
-    def _split(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Put name and namespace in front, where python-socketio gives them to catch-all handlers only."""
-        if self.namespace != "*":
-            return (args[0], self.namespace, *args[1:]) if self.name == "*" else (self.name, self.namespace, *args)
-        return args if self.name == "*" else (self.name, *args)
+    async def _run_in_order(
+        self, sent: Sequence[Any], name: str, namespace: str, sid: str, environ: dict[str, Any]
+    ) -> Any:
+        """Run when the client's earlier ordered events are done."""
+        async with self._server.clients.connection(environ, namespace).ordered_event:
+            return await self._run(sent, name, namespace, sid, environ)
 
     async def _run(
         self,
@@ -150,10 +145,10 @@ class Dispatch:
         environ: dict[str, Any],
         reason: str | None = None,
     ) -> Any:
-        server = self.server
-        connection = server.connection(environ, namespace)
-        return await self.plan.run(
-            sent[: self.arity] if self.takes_any else sent,
+        server = self._server
+        connection = server.clients.connection(environ, namespace)
+        return await self._event.plan.run(
+            sent[: self._arity] if self._takes_any else sent,
             specials={
                 "server": server,
                 "event": event,
@@ -168,6 +163,30 @@ class Dispatch:
             overrides=server.dependency_overrides,
         )
 
+    def _report(self, error: Exception, event: str) -> ErrorBody:
+        """Build the error body for the client; log unexpected errors."""
+        explained = self._server.explain(error) or error
+        try:
+            body: ErrorBody = to_wire(describe(explained, event))
+        except PydanticSerializationError as unserializable:
+            error, body = unserializable, describe(unserializable, event)
+        if body["code"] == UNEXPECTED:
+            logger.error("The handler of %s failed", event, exc_info=error)
+        return body
+
+    def _seconds(self, code: int) -> Any:
+        """The metric of this event, looked up once for each code."""
+        if code not in self._metrics:
+            self._metrics[code] = EVENT_SECONDS.labels(self._event.name, code)
+        return self._metrics[code]
+
+    def _split(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Prepend name and namespace, which python-socketio passes to catch-all handlers only."""
+        name, namespace = self._event.name, self._event.namespace
+        if namespace != "*":
+            return (args[0], namespace, *args[1:]) if name == "*" else (name, namespace, *args)
+        return args if name == "*" else (name, *args)
+
 
 def _refuse(body: ErrorBody, cause: Exception | None = None) -> NoReturn:
-    raise Refusal(body["message"], body) from cause
+    raise ConnectionRefused(body["message"], body) from cause

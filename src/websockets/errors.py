@@ -1,15 +1,15 @@
-"""What a client is told when its event fails.
+"""Error bodies that clients receive.
 
-Codes follow the close codes of RFC 6455, section 7.4, with the private range for the rest:
+Codes follow the close codes of RFC 6455, section 7.4, and its private range:
 
 | code | meaning |
 |---|---|
-| 1003 | the payload is of another kind than the event takes |
-| 1007 | the payload is of the right kind and wrong, or a rule of the domain refuses it |
+| 1003 | the payload has another JSON type than the event takes, or the number of arguments is wrong |
+| 1007 | the payload is invalid, or violates a rule of the domain |
 | 1008 | not authenticated, or not permitted |
-| 1011 | a fault of the server, without its text |
+| 1011 | internal error, without its text |
 | 1013 | too many events: try again later |
-| 4000 + HTTP status | any other error of the domain, such as 4404 or 4409; `error` holds its stable name |
+| 4000 + HTTP status | any other domain error, such as 4404 or 4409; `error` is its stable name |
 """
 
 from http import HTTPStatus
@@ -21,14 +21,14 @@ from typing_extensions import TypedDict
 
 from src.core.injection import FieldError, PayloadError
 
-WRONG_KIND = 1003
+WRONG_TYPE = 1003
 INVALID = 1007
 DENIED = 1008
 UNEXPECTED = 1011
 TOO_MANY = 1013
 DOMAIN = 4000
 
-_FAULT = FieldError.__required_keys__
+_ERROR_KEYS = FieldError.__required_keys__
 
 
 class ErrorBody(TypedDict):
@@ -44,13 +44,13 @@ class ErrorBody(TypedDict):
 
 @runtime_checkable
 class DomainError(Protocol):
-    """An exception that is meant for the caller: any that has these attributes.
+    """An exception whose text may be shown to the client: any that has these attributes.
 
     Attributes:
-        status: The HTTP status of its kind.
-        error: A stable dotted name.
+        status: HTTP status.
+        error: Stable dotted name.
         message: One sentence for people.
-        data: More for programs; the list of `FieldError` when the status is 422.
+        data: Details for programs; a list of `FieldError` if the status is 422.
     """
 
     status: int
@@ -60,11 +60,11 @@ class DomainError(Protocol):
 
 
 def describe(error: Exception, event: str) -> ErrorBody:
-    """Say what a client may know about an exception."""
+    """Build the body for an exception; internal errors are reported without their text."""
     if isinstance(error, PayloadError):
-        return _invalid(WRONG_KIND if error.wrong_kind else INVALID, event, error.errors)
+        return _invalid(WRONG_TYPE if error.wrong_kind else INVALID, event, error.errors)
     if isinstance(error, DomainError):
-        if error.status == HTTPStatus.UNPROCESSABLE_ENTITY and _are_faults(error.data):
+        if error.status == HTTPStatus.UNPROCESSABLE_ENTITY and _are_field_errors(error.data):
             return {**_invalid(INVALID, event, error.data), "error": error.error}
         return {**_by_status(error.status, event, error.message, error.data), "error": error.error}
     if isinstance(error, HTTPException):
@@ -75,22 +75,22 @@ def describe(error: Exception, event: str) -> ErrorBody:
 
 
 def refused(event: str) -> ErrorBody:
-    """The body for a connect handler that returned False."""
+    """Build the body for a connect handler that returned False."""
     return ErrorBody(code=DENIED, event=event, message="Connection Refused.", data=None)
 
 
 def ended() -> ErrorBody:
-    """The body for a client whose login has ended or expired, or whose permissions were changed."""
+    """Build the body for a client whose login ended or expired, or whose permissions changed."""
     return ErrorBody(code=DENIED, event="connect", message="Session Ended.", data=None, error="auth.session_ended")
 
 
 def throttled(event: str) -> ErrorBody:
-    """The body for an event too many."""
+    """Build the body for an event beyond the rate limit."""
     return ErrorBody(code=TOO_MANY, event=event, message="Too Many Events.", data=None, error="socket.throttled")
 
 
-def _are_faults(data: Any) -> bool:
-    return isinstance(data, list) and all(isinstance(fault, dict) and fault.keys() >= _FAULT for fault in data)
+def _are_field_errors(data: Any) -> bool:
+    return isinstance(data, list) and all(isinstance(item, dict) and item.keys() >= _ERROR_KEYS for item in data)
 
 
 def _invalid(code: int, event: str, errors: list[FieldError]) -> ErrorBody:

@@ -1,8 +1,8 @@
-"""What an event handler may ask for, besides its payload.
+"""Markers for parameters of event handlers that are injected.
 
-Unmarked parameters are the event's arguments, each validated by its type; in `connect` the one argument is the `auth`
-payload. `Depends` is FastAPI's own, and so are `Header`, `Cookie`, `Query`, `Request` and the security schemes, which
-are answered from the handshake.
+Unmarked parameters are the event's arguments, each validated by its type; in `connect` the only argument is the `auth`
+payload. `Depends` is FastAPI's own, as are `Header`, `Cookie`, `Query`, `Request` and the security schemes, which read
+the handshake.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ SID = Annotated[str, Special("sid")]
 """The client's session id in this namespace; also the name of its private room."""
 
 Environ = Annotated[dict[str, Any], Special("environ")]
-"""The handshake request in WSGI's terms; `environ["asgi.scope"]` is the original."""
+"""The handshake as a WSGI environ; `environ["asgi.scope"]` is its ASGI scope."""
 
 Auth = Annotated[Any, Special("auth")]
-"""The `auth` payload as the client sent it at connect, unvalidated."""
+"""The `auth` payload of the connect packet, unvalidated."""
 
 Event = Annotated[str, Special("event")]
 """The event's name, for handlers of `*`."""
@@ -31,10 +31,10 @@ Namespace = Annotated[str, Special("namespace")]
 """The event's namespace."""
 
 Arguments = Annotated[Sequence[Any], Special("arguments")]
-"""All arguments as the client sent them, unvalidated; a handler that takes them accepts any number."""
+"""All arguments of the event, unvalidated; a handler with this parameter accepts any number of them."""
 
 Reason = Annotated[str, Special("reason")]
-"""Why the client left; in `disconnect` alone. One of `socketio.AsyncServer.reason`."""
+"""Why the client left, one of `socketio.AsyncServer.reason`; only in `disconnect`."""
 
 Server = Annotated[AsyncServer, Special("server")]
-"""The server that the event came to: to emit, and to enter and leave rooms."""
+"""The server that received the event: to emit, and to enter and leave rooms."""

@@ -1,4 +1,4 @@
-"""An event and its compiled handler."""
+"""Compiles event handlers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ class SocketEvent:
     """A registered handler.
 
     Attributes:
-        namespace: Where it listens; `*` for all namespaces.
-        name: The event; `*` for all that have no handler of their own.
-        handler: The function as it was written.
-        plan: How it is run; `plan.depends_on(call)` looks into its dependency tree.
+        namespace: `*` for all namespaces.
+        name: The event; `*` for all events without a handler of their own.
+        handler: The function as written.
+        plan: The compiled handler; `plan.depends_on(call)` searches its dependency tree.
         ordered: Whether it waits for the client's earlier ordered events.
-        emits: Events that it sends, with the types of their payloads.
+        emits: The events that it emits, with their payload types.
     """
 
     namespace: str
@@ -46,14 +46,12 @@ def compile_event(
     """Compile a handler for an event.
 
     Raises:
-        UnresolvableParameterError: A parameter can be supplied by nobody.
+        UnresolvableParameterError: A parameter cannot be injected.
     """
     plan = compile_plan(handler, _DISCONNECT if name == "disconnect" else _EVENT, dependencies=dependencies)
     unmarked = list(plan.signature.parameters)
     if name == "disconnect" and unmarked:
-        raise UnresolvableParameterError(
-            handler, unmarked[0], "disconnect brings no payload; mark it (SID, Reason, ...)"
-        )
+        raise UnresolvableParameterError(handler, unmarked[0], "disconnect has no payload; mark it (SID, Reason, ...)")
     if name == "connect" and len(unmarked) > 1:
-        raise UnresolvableParameterError(handler, unmarked[1], "connect brings one payload, auth; mark the others")
+        raise UnresolvableParameterError(handler, unmarked[1], "connect has one payload, auth; mark the others")
     return SocketEvent(namespace, name, handler, plan, ordered, emits or {})

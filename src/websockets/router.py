@@ -1,4 +1,4 @@
-"""A group of events that a server includes, as `APIRouter` is for routes."""
+"""Groups event handlers, as `APIRouter` does routes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -11,12 +11,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class SocketRouter:
-    """Events of one namespace that share dependencies.
+    """Event handlers of one namespace that share dependencies.
 
     Args:
-        namespace: Where the events are heard.
-        dependencies: Run before each handler's own; their values are dropped.
-        ordered: Whether one client's events run one after the other, as they were sent.
+        namespace: Of all its events.
+        dependencies: Run before each handler's own; their values are discarded.
+        ordered: Whether each client's events run one after the other, in the order in which they were sent.
     """
 
     def __init__(
@@ -39,20 +39,20 @@ class SocketRouter:
         ordered: bool | None = None,
         emits: Mapping[str, Any] | None = None,
     ) -> Callable[[F], F]:
-        """Register a handler for an event; `ordered` and `emits` are those of `AsyncServer.on`.
+        """Register a handler for an event; the arguments are those of `AsyncServer.on`.
 
         Raises:
-            UnresolvableParameterError: A parameter can be supplied by nobody.
+            UnresolvableParameterError: A parameter cannot be injected.
         """
 
         def register(handler: F) -> F:
-            needed = (*self.dependencies, *dependencies)
+            required = (*self.dependencies, *dependencies)
             in_order = self.ordered if ordered is None else ordered
-            self.events.append(compile_event(event, self.namespace, handler, needed, ordered=in_order, emits=emits))
+            self.events.append(compile_event(event, self.namespace, handler, required, ordered=in_order, emits=emits))
             return handler
 
         return register
 
     def event(self, handler: F) -> F:
-        """Register a handler for the event of its own name."""
+        """Register a handler for the event that has its name."""
         return self.on(handler.__name__)(handler)

@@ -1,4 +1,4 @@
-"""A Socket.IO server whose handlers are written like FastAPI's."""
+"""`AsyncServer`: a Socket.IO server whose handlers are written like FastAPI's."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
@@ -6,11 +6,11 @@ from typing import Any, TypeVar, overload
 import socketio
 from fastapi import FastAPI, params
 
-from src.core.realtime.event_registry import EVERYWHERE, EventRegistry
+from src.core.realtime.event_registry import ANY_NAMESPACE, EventRegistry
 from src.utils.wire import to_wire
 from src.websockets.dispatch import Dispatch, Middleware
-from src.websockets.engine.session_bound_server import SessionBoundServer
-from src.websockets.errors import ErrorBody
+from src.websockets.engine.overrides import SocketIOServer
+from src.websockets.errors import ErrorBody, ended
 from src.websockets.registry import SocketEvent, compile_event
 from src.websockets.router import SocketRouter
 
@@ -18,18 +18,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 M = TypeVar("M", bound=Middleware)
 
 
-class AsyncServer(SessionBoundServer):
+class AsyncServer(SocketIOServer):
     """`socketio.AsyncServer` with dependency injection, validated payloads, acks and errors.
 
     Args:
         app: The application whose `dependency_overrides` and `state` the handlers share; `asgi` sets it as well.
-        strict: Raise `UndeclaredEventError` where something is sent that nobody declared, or in another shape: for
-            debugging and tests. A handler that does so fails with code 1011, and with the reason in the log.
-        explain: Says which error an exception of a handler means, or None for what it is.
+        strict: Raise `UndeclaredEventError` when an event is emitted that is not declared or does not match its
+            declaration: for debugging and tests.
+        explain: Maps an exception of a handler to the one to report, or to None to report it unchanged.
         options: `limits`, `recovery`, and those of `socketio.AsyncServer`.
 
     Attributes:
-        emissions: The events that the server sends, as far as they are declared.
+        declared_events: The events that the server emits.
     """
 
     def __init__(
@@ -44,16 +44,16 @@ class AsyncServer(SessionBoundServer):
         self.app = app
         self.strict = strict
         self.explain = explain
-        self.emissions = EventRegistry()
-        self.emits({"error": ErrorBody}, namespace=EVERYWHERE)
+        self.declared_events = EventRegistry()
+        self.emits({"error": ErrorBody}, namespace=ANY_NAMESPACE)
         self.middlewares: list[Middleware] = []
         self._events: dict[tuple[str, str], SocketEvent] = {}
 
     def asgi(self, app: FastAPI, path: str = "/socket.io") -> socketio.ASGIApp:
-        """Put the server in front of an application.
+        """Wrap an application with the server.
 
-        It has to be outermost: `cors_allowed_origins` alone then decides about its requests, websockets included, and
-        no middleware of the application adds a second answer. Lifespan events reach the application.
+        The result must be the outermost ASGI application: `cors_allowed_origins` then decides about all Socket.IO
+        requests, and no middleware adds a second CORS header. Lifespan events reach the application.
         """
         self.app = app
         return socketio.ASGIApp(self, other_asgi_app=app, socketio_path=path)
@@ -83,19 +83,19 @@ class AsyncServer(SessionBoundServer):
         ordered: bool = False,
         emits: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Register a handler: injected when used as a decorator, python-socketio's own way when `handler` is given.
+        """Register a handler: with injection as a decorator, in python-socketio's own style if `handler` is given.
 
         Args:
-            event: The event's name, or `*` for all that have no handler of their own.
+            event: The event's name, or `*` for all events without a handler of their own.
             handler: A function in python-socketio's own style.
-            namespace: Where the event is heard.
-            dependencies: Run before the handler's own; their values are dropped.
-            ordered: Whether one client's ordered events run one after the other, as they were sent.
-            emits: The events that the handler sends in this namespace, with the types of their payloads.
+            namespace: The event's namespace; `/` by default.
+            dependencies: Run before the handler's own; their values are discarded.
+            ordered: Whether each client's ordered events run one after the other, in the order in which they were sent.
+            emits: The events that the handler emits in this namespace, with their payload types.
 
         Raises:
-            UnresolvableParameterError: A parameter can be supplied by nobody.
-            ValueError: The event has an injected handler already, or another one sends the same event otherwise.
+            UnresolvableParameterError: A parameter cannot be injected.
+            ValueError: The event already has an injected handler, or an emitted event another payload type.
         """
         if handler is not None:
             return super().on(event, handler, namespace)
@@ -113,28 +113,55 @@ class AsyncServer(SessionBoundServer):
     def event(self, *, namespace: str) -> Callable[[F], F]: ...
 
     def event(self, handler: Callable[..., Any] | None = None, *, namespace: str | None = None) -> Any:
-        """Register a handler for the event of its own name."""
+        """Register a handler for the event that has its name."""
         if handler is not None:
             return self.on(handler.__name__)(handler)
         return lambda function: self.on(function.__name__, namespace=namespace)(function)
 
     def middleware(self, function: M) -> M:
-        """Put a function around every injected event, the first one outermost: `async def f(call, proceed)`.
+        """Wrap every event but connect and disconnect; the first registered is the outermost.
 
-        It returns what `await proceed()` gave, or something else, or raises.
+        `function` takes an `EventCall` and the function that runs it; it returns the ack, changes it, or raises.
         """
         self.middlewares.append(function)
         return function
 
+    def recheck(self, function: F, namespace: str = "/") -> F:
+        """Register an injected function that decides whether a client is still authorized: it raises code 1008 if not.
+
+        It runs when a session is recovered, after the client has re-entered its rooms, and for all clients when this
+        process may have missed messages of the others.
+        """
+        self.clients.rechecks.add(namespace, Dispatch(self, compile_event("recheck", namespace, function)).check)
+        return function
+
+    async def disconnect_room(
+        self, room: str | Sequence[str], *, spare: str | None = None, namespace: str = "/"
+    ) -> None:
+        """Disconnect everyone in a room (or rooms), in every process, except those also in `spare`.
+
+        They first get an `error` event of code 1008.
+        """
+        await self.manager.disconnect_room(room, spare, namespace, ended())
+
+    def expire(self, sid: str, seconds: float, namespace: str = "/") -> None:
+        """Disconnect a client of this process after `seconds`, with an `error` event; replaces an earlier expiry."""
+        self.clients.expire(sid, seconds, namespace)
+
+    def renew(self, sid: str, auth: Any, namespace: str = "/") -> None:
+        """Replace the `auth` payload of a client of this process: later events use the new authorization."""
+        if connection := self.clients.find(sid, namespace):
+            connection.renew(auth)
+
     def include_router(self, router: SocketRouter) -> None:
-        """Add the events of a router."""
+        """Register the events of a router."""
         for event in router.events:
             self._add(event)
 
     def register_namespace(self, namespace_handler: socketio.AsyncNamespace) -> None:
-        """Register a class of handlers, injecting into its `on_…` methods.
+        """Register a class of handlers, and inject into its `on_…` methods.
 
-        A class with a `trigger_event` of its own dispatches by itself, and gets no injection.
+        A class that overrides `trigger_event` gets no injection.
         """
         super().register_namespace(namespace_handler)
         if type(namespace_handler).trigger_event is not socketio.AsyncNamespace.trigger_event:
@@ -148,13 +175,13 @@ class AsyncServer(SessionBoundServer):
         """List the injected handlers."""
         return list(self._events.values())
 
-    def emits(self, shapes: Mapping[str, Any], *, namespace: str = "/") -> None:
-        """Declare events that no handler of an event sends, with the types of their payloads.
+    def emits(self, payload_types: Mapping[str, Any], *, namespace: str = "/") -> None:
+        """Declare events that are not emitted by a handler, with their payload types.
 
         Raises:
-            ValueError: One is declared with another type already.
+            ValueError: An event is already declared with another payload type.
         """
-        self.emissions.declare(shapes, namespace)
+        self.declared_events.declare(payload_types, namespace)
 
     async def emit(
         self,
@@ -166,33 +193,33 @@ class AsyncServer(SessionBoundServer):
         namespace: str | None = None,
         **options: Any,
     ) -> None:
-        """Emit as `socketio.AsyncServer` does; models, dates and the like may appear anywhere in the data.
+        """Emit as `socketio.AsyncServer` does; the data may contain models, dates and the like at any depth.
 
         Raises:
-            UndeclaredEventError: The server is strict, and the event is not declared like this.
+            UndeclaredEventError: See `check_event`.
         """
-        self.check_emission(event, data, namespace or "/")
+        self.check_event(event, data, namespace or "/")
         await super().emit(event, to_wire(data), to, room, skip_sid, namespace, **options)
 
-    def check_emission(self, event: str, data: object, namespace: str = "/") -> None:
-        """Compare what is about to be sent with its declaration; namespaces without injected handlers are left alone.
+    def check_event(self, event: str, data: object, namespace: str = "/") -> None:
+        """Compare a payload with its declaration, if the server is strict and the namespace has injected handlers.
 
         Raises:
-            UndeclaredEventError: The server is strict, and the event is not declared like this.
+            UndeclaredEventError: The event is undeclared, or does not match its declaration.
         """
         if self.strict and any(namespace == known for known, _ in self._events):
-            self.emissions.check(event, data, namespace)
+            self.declared_events.check(event, data, namespace)
 
     @property
     def dependency_overrides(self) -> Mapping[Callable[..., Any], Callable[..., Any]]:
-        """The application's replacements for dependencies."""
+        """The application's."""
         return self.app.dependency_overrides if self.app else {}
 
     def _add(self, event: SocketEvent) -> None:
         key = event.namespace, event.name
         if key in self._events:
             raise ValueError(f"{event.name!r} in {event.namespace!r} has a handler: {self._events[key].handler!r}")
-        self.emissions.declare(event.emits, event.namespace, sender=event.name)
+        self.declared_events.declare(event.emits, event.namespace, sender=event.name)
         self._events[key] = event
         dispatch = Dispatch(self, event)
         run = {"connect": dispatch.connect, "disconnect": dispatch.disconnect}.get(event.name, dispatch.event)

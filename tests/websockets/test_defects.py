@@ -153,7 +153,7 @@ async def test_defect_7_disconnect_says_who_and_why(sio: AsyncServer, connect: C
     async def handler(sid: SID, reason: Reason, environ: Environ) -> None:
         seen.put_nowait((sid, reason, environ["HTTP_USER_AGENT"]))
 
-    with pytest.raises(UnresolvableParameterError, match="disconnect brings no payload"):
+    with pytest.raises(UnresolvableParameterError, match="disconnect has no payload"):
 
         @sio.on("disconnect", namespace="/other")
         async def unmarked(sid: str) -> None: ...

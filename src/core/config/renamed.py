@@ -9,7 +9,10 @@ from dotenv import dotenv_values
 from src.core.config.base import ConfigurationError
 
 # Old name: new name. An entry may go once no deployment can have the old name.
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {
+    "SOCKETIO_STRANGERS": "SOCKETIO_UNAUTHENTICATED_CONNECTIONS",
+    "SOCKETIO_STRIKES": "SOCKETIO_VIOLATIONS",
+}
 
 
 def check_renamed(env_files: Iterable[Path]) -> None:

@@ -1,4 +1,7 @@
-"""How Socket.IO servers, and processes without one, reach each other: python-socketio's messages on a Redis channel."""
+"""Messages between Socket.IO servers, and from processes without one: Redis pub/sub in python-socketio's format.
+
+Messages are also appended to a Redis stream, from which clients whose network broke get what they missed.
+"""
 
 import asyncio
 import base64
@@ -28,16 +31,16 @@ _PAUSE_SECONDS = 1
 
 
 class EventBusError(Exception):
-    """Redis did not answer in time, or not a moment ago."""
+    """Redis failed or timed out, now or within the last second."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplaySettings:
-    """What is kept for clients that come back.
+    """How much of the past is kept for clients that reconnect.
 
     Attributes:
-        seconds: How long; with 0 nothing is.
-        messages: How many at most.
+        seconds: Age; 0 keeps nothing.
+        messages: Number.
     """
 
     seconds: int = 0
@@ -45,46 +48,51 @@ class ReplaySettings:
 
 
 class EventBus:
-    """Sends messages within a second or not at all: events are hints, the truth stays behind REST.
+    """Publishes messages at most once, and within a second: events are hints, REST has the truth.
 
     Args:
-        url: The Redis that all servers listen on.
-        memory: Whether emits and disconnects are kept in a stream as well, for clients whose network broke meanwhile.
+        url: The Redis that all servers subscribe to.
+        replay: What is kept of emits and disconnects.
+
+    Attributes:
+        sender: Random id of this process's bus.
     """
 
-    def __init__(self, url: str, memory: ReplaySettings | None = None) -> None:
+    def __init__(self, url: str, replay: ReplaySettings | None = None) -> None:
         self.redis = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=ATTEMPT_SECONDS)
-        self.memory = memory or ReplaySettings()
+        self.replay = replay or ReplaySettings()
         self.sender = secrets.token_hex(16)
         self._numbers = itertools.count()
         self._broken_until = 0.0
-        self._underway: set[asyncio.Future[None]] = set()
+        self._publishing: set[asyncio.Future[None]] = set()
 
     async def publish(self, message: dict[str, Any]) -> None:
-        """Tell all servers.
+        """Send a message to all servers.
 
         Raises:
-            EventBusError: They may not have heard.
+            EventBusError: They may not have received it.
         """
         text = json.dumps(message)
-        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._underway.add(sent)
+        published: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._publishing.add(published)
         try:
-            await self.attempt(lambda: self._keep_and_publish(text) if _is_kept(message, self) else self._publish(text))
+            await self.write(
+                lambda: self._append_and_publish(text) if self._is_replayed(message) else self._publish(text)
+            )
         finally:
-            self._underway.discard(sent)
-            sent.set_result(None)
+            self._publishing.discard(published)
+            published.set_result(None)
 
-    async def commit_invalidation(self) -> None:
-        """Wait for what is on its way to Redis."""
-        if self._underway:
-            await asyncio.wait(list(self._underway))
+    async def flush(self) -> None:
+        """Wait until all messages that are being published have reached Redis, or failed."""
+        if self._publishing:
+            await asyncio.wait(list(self._publishing))
 
-    async def ask(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do something with Redis that may take long, and which says nothing about publishing.
+    async def read(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run Redis commands with a timeout. Reads may be slow: their failure does not stop publishing.
 
         Raises:
-            EventBusError: It did not work in time.
+            EventBusError: Redis failed or timed out.
         """
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
@@ -92,25 +100,26 @@ class EventBus:
         except (RedisError, OSError, TimeoutError) as error:
             raise EventBusError from error
 
-    async def attempt(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do something with Redis, unless it failed a moment ago.
+    async def write(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run Redis commands with a timeout and a circuit breaker, which is open for a second after a failure.
 
         Raises:
-            EventBusError: It did, or it does now.
+            EventBusError: Redis failed or timed out, or the circuit breaker is open.
         """
         if time.monotonic() < self._broken_until:
             raise EventBusError
         try:
-            async with asyncio.timeout(ATTEMPT_SECONDS):
-                return await work()
-        except (RedisError, OSError, TimeoutError) as error:
+            return await self.read(work)
+        except EventBusError as error:
             if time.monotonic() >= self._broken_until:
                 self._broken_until = time.monotonic() + _PAUSE_SECONDS
-                log.warning("socket_channel_broken", reason=type(error).__name__)
-            raise EventBusError from error
+                log.warning("event_bus_broken", reason=type(error.__cause__).__name__)
+            raise
 
-    def emit(self, event: str, data: Any, namespace: str = "/", room: Any = None, skip: Any = None) -> dict[str, Any]:
-        """The message that emits an event, as python-socketio writes it; `offset` names it for clients."""
+    def emit_message(
+        self, event: str, data: Any, namespace: str = "/", room: Any = None, skip: Any = None
+    ) -> dict[str, Any]:
+        """Build python-socketio's message that emits an event. Its `offset` identifies the event to clients."""
         arguments: Any = list(data) if isinstance(data, tuple) else [data]
         binary = Packet.data_is_binary(arguments)
         if binary:
@@ -119,36 +128,39 @@ class EventBus:
         return self._message("emit", event=event, data=arguments, binary=binary, namespace=namespace, room=room) | {
             "skip_sid": skip,
             "callback": None,
-            "offset": self._offset() if self.memory.seconds else None,
+            "offset": self._next_offset() if self.replay.seconds else None,
         }
 
-    def disconnect(self, room: Any, spare: str | None, body: Any, namespace: str = "/") -> dict[str, Any]:
-        """The message that ends the connections of everyone in a room (or rooms), but for those in `spare` as well."""
+    def disconnect_message(self, room: Any, spare: str | None, body: Any, namespace: str = "/") -> dict[str, Any]:
+        """Build our message that ends the connections in a room (or rooms), except those also in `spare`."""
         return self._message("disconnect_room", room=room, spare=spare, namespace=namespace, body=body)
 
     def _message(self, method: str, **fields: Any) -> dict[str, Any]:
         return {"method": method, **fields, "host_id": self.sender}
 
-    def _offset(self) -> str:
-        """When, by whom, and which of theirs."""
+    def _next_offset(self) -> str:
+        """`<milliseconds>-<sender>-<number>`."""
         return f"{time.time_ns() // 1_000_000}-{self.sender[:8]}-{next(self._numbers)}"
+
+    def _is_replayed(self, message: dict[str, Any]) -> bool:
+        return self.replay.seconds > 0 and (message.get("offset") is not None or message["method"] == "disconnect_room")
 
     async def _publish(self, text: str) -> None:
         await self.redis.publish(CHANNEL, text)
 
-    async def _keep_and_publish(self, text: str) -> None:
-        """Kept first: whoever comes back finds in the stream whatever was published before."""
+    async def _append_and_publish(self, text: str) -> None:
+        """Append first: the stream then contains everything that was ever published."""
         pipeline: Any = self.redis.pipeline(transaction=False)
-        pipeline.xadd(STREAM, {"message": text}, maxlen=self.memory.messages, approximate=True)
-        oldest = time.time_ns() // 1_000_000 - self.memory.seconds * 1000
+        pipeline.xadd(STREAM, {"message": text}, maxlen=self.replay.messages, approximate=True)
+        oldest = time.time_ns() // 1_000_000 - self.replay.seconds * 1000
         pipeline.xtrim(STREAM, minid=oldest, approximate=True)
-        pipeline.expire(STREAM, self.memory.seconds)
+        pipeline.expire(STREAM, self.replay.seconds)
         pipeline.publish(CHANNEL, text)
         await pipeline.execute()
 
 
-def payload(message: dict[str, Any]) -> Any:
-    """What a message emits: one argument, or a tuple of several."""
+def event_data(message: dict[str, Any]) -> Any:
+    """Decode the payload of an emit message: one argument, or a tuple of several."""
     arguments = message["data"]
     if message.get("binary"):
         structure, *attachments = arguments
@@ -156,7 +168,3 @@ def payload(message: dict[str, Any]) -> Any:
     if not isinstance(arguments, list):
         return arguments
     return arguments[0] if len(arguments) == 1 else tuple(arguments)
-
-
-def _is_kept(message: dict[str, Any], channel: EventBus) -> bool:
-    return channel.memory.seconds > 0 and (message.get("offset") is not None or message["method"] == "disconnect_room")

@@ -1,4 +1,4 @@
-"""The events that clients are promised, each declared once: for the document, and for a check of what is sent."""
+"""Registry of server-to-client events and their payload types; used for AsyncAPI and by strict servers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,73 +8,72 @@ from pydantic import TypeAdapter, ValidationError
 
 from src.utils.wire import to_wire
 
-EVERYWHERE = "*"
-"""Stands for all namespaces."""
+ANY_NAMESPACE = "*"
 
 
 class UndeclaredEventError(Exception):
-    """The program is about to send what clients were not promised."""
+    """An event was emitted that is undeclared, or whose payload does not match its declaration."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventSchema:
-    """An event that clients may receive.
+    """A declared event.
 
     Attributes:
-        shape: The type of its payload; a tuple type when it has several arguments, None when it has none.
-        senders: The events whose handlers say that they send it.
+        payload_type: A tuple type if the event has several arguments, None if it has none.
+        senders: The events whose handlers emit it.
     """
 
     namespace: str
     event: str
-    shape: Any
+    payload_type: Any
     adapter: TypeAdapter[Any]
     senders: list[str] = field(default_factory=list)
 
 
 class EventRegistry:
-    """What may be sent.
+    """The declared events.
 
     Args:
-        shapes: Events of the namespace `/`, with the type of their payload.
+        payload_types: By event, in the namespace `/`.
     """
 
-    def __init__(self, shapes: Mapping[str, Any] | None = None) -> None:
-        self._known: dict[tuple[str, str], EventSchema] = {}
-        self.declare(shapes or {})
+    def __init__(self, payload_types: Mapping[str, Any] | None = None) -> None:
+        self._schemas: dict[tuple[str, str], EventSchema] = {}
+        self.declare(payload_types or {})
 
     def __iter__(self) -> Iterator[EventSchema]:
-        return iter(self._known.values())
+        return iter(self._schemas.values())
 
-    def declare(self, shapes: Mapping[str, Any], namespace: str = "/", *, sender: str | None = None) -> None:
-        """Add events; one that is known already has to have the same shape.
+    def declare(self, payload_types: Mapping[str, Any], namespace: str = "/", *, sender: str | None = None) -> None:
+        """Add events. Declaring one again is allowed with the same payload type.
 
         Raises:
-            ValueError: It has another one.
+            ValueError: An event is already declared with another payload type.
         """
-        for event, shape in shapes.items():
+        for event, payload_type in payload_types.items():
             key = namespace, event
-            if key not in self._known:
-                self._known[key] = EventSchema(namespace, event, shape, TypeAdapter(shape))
-            elif self._known[key].shape != shape:
-                raise ValueError(f"{event!r} in {namespace!r} is declared as {self._known[key].shape!r} and {shape!r}.")
+            if key not in self._schemas:
+                self._schemas[key] = EventSchema(namespace, event, payload_type, TypeAdapter(payload_type))
+            elif (known := self._schemas[key].payload_type) != payload_type:
+                raise ValueError(f"{event!r} in {namespace!r} is declared as {known!r} and {payload_type!r}.")
             if sender is not None:
-                self._known[key].senders.append(sender)
+                self._schemas[key].senders.append(sender)
 
     def check(self, event: str, data: object, namespace: str = "/") -> None:
-        """Compare what is about to be sent with its declaration, as clients would see the two.
+        """Compare the JSON form of a payload with that of its declared type.
 
         Raises:
-            UndeclaredEventError: Nobody declared the event, or its payload looks otherwise.
+            UndeclaredEventError: The event is undeclared, or the two forms differ.
         """
-        emission = self._known.get((namespace, event)) or self._known.get((EVERYWHERE, event))
-        if emission is None:
-            raise UndeclaredEventError(f"{event!r} in {namespace!r} is declared nowhere: name it in `emits`.")
+        schema = self._schemas.get((namespace, event)) or self._schemas.get((ANY_NAMESPACE, event))
+        if schema is None:
+            raise UndeclaredEventError(f"{event!r} in {namespace!r} is not declared: add it to `emits`.")
         try:
-            promised = to_wire(emission.adapter.validate_python(data))
+            declared = to_wire(schema.adapter.validate_python(data))
         except ValidationError as error:
-            raise UndeclaredEventError(f"{event!r} is declared as {emission.shape!r}: {error}") from error
-        if promised != (sent := to_wire(data)):
+            raise UndeclaredEventError(f"{event!r} is declared as {schema.payload_type!r}: {error}") from error
+        if declared != (sent := to_wire(data)):
             raise UndeclaredEventError(
-                f"{event!r} is declared as {emission.shape!r}, which is {promised!r} and not {sent!r}."
+                f"{event!r} is declared as {schema.payload_type!r}, which gives {declared!r} and not {sent!r}."
             )

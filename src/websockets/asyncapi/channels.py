@@ -1,4 +1,4 @@
-"""One event of the AsyncAPI document: its channel, its messages and its operation."""
+"""Events in the AsyncAPI document: each has a channel, messages and an operation."""
 
 import inspect
 from abc import ABC, abstractmethod
@@ -9,20 +9,20 @@ from urllib.parse import quote
 from typing_extensions import override
 
 from src.core.injection import EMPTY, read_return
-from src.core.realtime.event_registry import EVERYWHERE, EventSchema
+from src.core.realtime.event_registry import ANY_NAMESPACE, EventSchema
 from src.websockets.asyncapi.schemas import Schema, Schemas
 from src.websockets.registry import SocketEvent
 
 
 def _id(namespace: str, event: str) -> str:
-    return event if namespace in ("/", EVERYWHERE) else f"{namespace.strip('/').replace('/', '.')}:{event}"
+    return event if namespace in ("/", ANY_NAMESPACE) else f"{namespace.strip('/').replace('/', '.')}:{event}"
 
 
 class Channel(ABC):
-    """An event in a namespace, on its way to a document.
+    """An event of a namespace.
 
     Attributes:
-        message_name: Tells the event's message from others of the channel: clients and server may both send the event.
+        message_name: Of the event's message in the channel, which clients and server may both send to.
     """
 
     message_name: ClassVar[str]
@@ -34,20 +34,20 @@ class Channel(ABC):
 
     @abstractmethod
     def messages(self) -> Iterator[tuple[str, Schema]]:
-        """What may pass, by the names that operations refer to."""
+        """The channel's messages by name."""
 
     def channel(self) -> Schema:
         """The channel, without its messages."""
-        where = "every namespace" if self.namespace == EVERYWHERE else f"the namespace `{self.namespace}`"
+        where = "every namespace" if self.namespace == ANY_NAMESPACE else f"the namespace `{self.namespace}`"
         return {"address": self.name, "title": self.id, "description": f"In {where}."}
 
     def reference(self, *parts: str) -> Schema:
-        """A reference to the channel, or to a part of it."""
+        """Build a reference to the channel, or to a part of it."""
         pointer = quote(self.id.replace("~", "~0").replace("/", "~1"), safe="~*:")
         return {"$ref": "/".join(("#/channels", pointer, *parts))}
 
     def base(self, action: str, summary: str, description: str) -> Schema:
-        """An operation on the event's message; `action` is the server's: `receive` or `send`."""
+        """Build an operation on the event's message; `action` is that of the server: `receive` or `send`."""
         return {
             "action": action,
             "channel": self.reference(),
@@ -81,7 +81,7 @@ class Handled(Channel):
         yield "error", {"$ref": "#/components/messages/error"}
 
     def operation(self, note: str) -> Schema:
-        """What the server does on the event, and what it replies."""
+        """The operation: receive the event, reply with its ack or an error."""
         summary, _, rest = inspect.cleandoc(self.event.handler.__doc__ or "").partition("\n")
         sends = ", ".join(f"`{name}`" for name in self.event.emits)
         texts = rest.strip(), f"Sends {sends}." if sends else "", note
@@ -97,31 +97,31 @@ class Emitted(Channel):
 
     message_name = "event"
 
-    def __init__(self, emission: EventSchema, schemas: Schemas) -> None:
-        super().__init__(emission.namespace, emission.event)
-        self.emission = emission
+    def __init__(self, declared: EventSchema, schemas: Schemas) -> None:
+        super().__init__(declared.namespace, declared.event)
+        self.declared = declared
         self._schemas = schemas
-        if emission.shape is not None:
-            schemas.add(f"send {self.id}", "serialization", emission.shape)
+        if declared.payload_type is not None:
+            schemas.add(f"send {self.id}", "serialization", declared.payload_type)
 
     @property
     def is_error(self) -> bool:
-        """Whether it is what every failed event is followed by."""
-        return self.emission.namespace == EVERYWHERE and self.name == "error"
+        """Whether it is the `error` event that follows every failed event."""
+        return self.declared.namespace == ANY_NAMESPACE and self.name == "error"
 
     def message(self) -> Schema:
-        """The event itself."""
-        shape = self.emission.shape
-        return _message(self.name, None if shape is None else self._schemas.get(f"send {self.id}", "serialization"))
+        """The event's message."""
+        has_payload = self.declared.payload_type is not None
+        return _message(self.name, self._schemas.get(f"send {self.id}", "serialization") if has_payload else None)
 
     @override
     def messages(self) -> Iterator[tuple[str, Schema]]:
         yield self.message_name, {"$ref": "#/components/messages/error"} if self.is_error else self.message()
 
     def operation(self) -> Schema:
-        """When the server sends the event."""
-        summary = inspect.cleandoc(self.emission.shape.__doc__ or "").partition("\n")[0]
-        senders = ", ".join(f"`{name}`" for name in self.emission.senders)
+        """The operation: send the event."""
+        summary = inspect.cleandoc(self.declared.payload_type.__doc__ or "").partition("\n")[0]
+        senders = ", ".join(f"`{name}`" for name in self.declared.senders)
         return self.base("send", summary, f"Sent by {senders}." if senders else "Sent by the server.")
 
 

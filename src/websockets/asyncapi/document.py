@@ -1,9 +1,9 @@
-"""The AsyncAPI 3 document of a server, from its registered handlers and the events that it declares to send."""
+"""The AsyncAPI 3 document of a server, from its registered handlers and declared events."""
 
 import inspect
 from collections.abc import Callable
 
-from src.core.realtime.event_registry import EVERYWHERE
+from src.core.realtime.event_registry import ANY_NAMESPACE
 from src.websockets import errors
 from src.websockets.asyncapi.channels import Channel, Emitted, Handled
 from src.websockets.asyncapi.schemas import Schema, Schemas
@@ -11,9 +11,9 @@ from src.websockets.registry import SocketEvent
 from src.websockets.server import AsyncServer
 
 CONNECTING = """
-Connect with any client of Socket.IO 5, such as `io(url, {auth: {token}})`. The event names are the channels; an ack is
-a reply. What goes wrong is told as the ack, where the client asked for one, and as an `error` event in any case; a
-refused connect carries the same body in `error.data` of `connect_error`.
+Connect with any Socket.IO 5 client, such as `io(url, {auth: {token}})`. Channels are events, replies are acks. Errors
+are sent as the ack, if the client requested one, and always as an `error` event; when a connect is refused,
+`error.data` of `connect_error` has the same body.
 
 """
 TOKEN = {
@@ -28,33 +28,33 @@ Note = Callable[[SocketEvent], str]
 def create_document(
     server: AsyncServer, *, title: str, version: str, path: str = "/socket.io", note: Note = lambda _: ""
 ) -> Schema:
-    """Describe what clients can send and receive.
+    """Create the document.
 
     Args:
-        server: With all its handlers.
+        server: With all its handlers registered.
         title: The API's name.
         version: The API's version.
         path: Where the server is mounted.
-        note: Says more about an event, in Markdown, such as who may send it.
+        note: Returns Markdown to append to an event's description, such as who may send it.
     """
     schemas = Schemas()
     events = [Handled(event, schemas) for event in server.registered_events() if event.name not in _LIFECYCLE]
-    emissions = [
-        Emitted(emission, schemas)
-        for emission in sorted(server.emissions, key=lambda emission: emission.namespace == EVERYWHERE)
+    emitted_events = [
+        Emitted(declared, schemas)
+        for declared in sorted(server.declared_events, key=lambda declared: declared.namespace == ANY_NAMESPACE)
     ]
-    definitions = schemas.make()
+    definitions = schemas.generate()
     description = CONNECTING + inspect.cleandoc(errors.__doc__ or "")
-    error = next(emitted for emitted in emissions if emitted.is_error)
+    error = next(emitted for emitted in emitted_events if emitted.is_error)
     return {
         "asyncapi": "3.0.0",
         "info": {"title": title, "version": version, "description": description},
         "defaultContentType": "application/json",
         "servers": {"socketio": _server(path)},
-        "channels": _channels(*events, *emissions),
+        "channels": _channels(*events, *emitted_events),
         "operations": {
             **{f"receive.{event.id}": event.operation(note(event.event)) for event in events},
-            **{f"send.{emitted.id}": emitted.operation() for emitted in emissions},
+            **{f"send.{emitted.id}": emitted.operation() for emitted in emitted_events},
         },
         "components": {
             "schemas": definitions,
@@ -77,8 +77,8 @@ def _server(path: str) -> Schema:
     }
 
 
-def _channels(*parts: Channel) -> dict[str, Schema]:
+def _channels(*all_channels: Channel) -> dict[str, Schema]:
     channels: dict[str, Schema] = {}
-    for part in parts:
-        channels.setdefault(part.id, {**part.channel(), "messages": {}})["messages"].update(part.messages())
+    for channel in all_channels:
+        channels.setdefault(channel.id, {**channel.channel(), "messages": {}})["messages"].update(channel.messages())
     return channels

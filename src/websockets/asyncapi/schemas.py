@@ -1,4 +1,4 @@
-"""JSON schemas of payloads as AsyncAPI takes them: JSON Schema draft 7, shared by reference."""
+"""JSON schemas of payloads: JSON Schema draft 7, which AsyncAPI requires, with shared definitions."""
 
 import inspect
 from collections.abc import Mapping
@@ -18,53 +18,53 @@ _REF = "#/components/schemas/{model}"
 class _Draft7(GenerateJsonSchema):
     @override
     def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
-        made = super().tuple_schema(schema)
-        if "prefixItems" in made:
-            if "items" in made:
-                made["additionalItems"] = made.pop("items")
-            made["items"] = made.pop("prefixItems")
-        return made
+        result = super().tuple_schema(schema)
+        if "prefixItems" in result:
+            if "items" in result:
+                result["additionalItems"] = result.pop("items")
+            result["items"] = result.pop("prefixItems")
+        return result
 
     @override
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
-        made = super().tagged_union_schema(schema)
-        made.pop("discriminator", None)  # OpenAPI's object; AsyncAPI knows a name of a property alone
-        return made
+        result = super().tagged_union_schema(schema)
+        result.pop("discriminator", None)  # an object in OpenAPI, but a property name in AsyncAPI
+        return result
 
 
 class Schemas:
-    """Collects types first, so that models which look alike in both directions get one schema."""
+    """Collects types first: models that are equal in both directions then share one schema."""
 
     def __init__(self) -> None:
-        self._wanted: list[tuple[str, Mode, TypeAdapter[Any]]] = []
-        self._made: Mapping[tuple[str, Mode], JsonSchemaValue] = {}
+        self._requested: list[tuple[str, Mode, TypeAdapter[Any]]] = []
+        self._schemas: Mapping[tuple[str, Mode], JsonSchemaValue] = {}
 
-    def add(self, key: str, mode: Mode, shape: Any) -> None:
-        """Ask for the schema of a type: as clients send it (`validation`) or receive it (`serialization`)."""
-        self._wanted.append((key, mode, TypeAdapter(shape)))
+    def add(self, key: str, mode: Mode, type_: Any) -> None:
+        """Request the schema of a type: as clients send it (`validation`) or receive it (`serialization`)."""
+        self._requested.append((key, mode, TypeAdapter(type_)))
 
-    def make(self) -> Schema:
-        """Make all schemas; returns those of the models, for `components.schemas`."""
-        self._made, shared = TypeAdapter.json_schemas(self._wanted, ref_template=_REF, schema_generator=_Draft7)
+    def generate(self) -> Schema:
+        """Generate all schemas; returns those of the models, for `components.schemas`."""
+        self._schemas, shared = TypeAdapter.json_schemas(self._requested, ref_template=_REF, schema_generator=_Draft7)
         definitions: Schema = shared.get("$defs", {})
         return definitions
 
     def get(self, key: str, mode: Mode) -> Schema:
-        """The schema of a type, which refers to those of the models."""
-        return self._made[key, mode]
+        """Return the generated schema of a type; it refers to those of the models."""
+        return self._schemas[key, mode]
 
     def add_arguments(self, key: str, signature: inspect.Signature) -> None:
-        """Ask for the schemas of an event's arguments."""
+        """Request the schemas of an event's arguments."""
         for name, parameter in signature.parameters.items():
             self.add(f"{key}.{name}", "validation", parameter.annotation)
 
     def get_arguments(self, key: str, signature: inspect.Signature) -> Schema | None:
-        """One argument is the payload itself, several are a list; None when there is none."""
+        """Return the schema of the arguments: a single one itself, several as an array, None for none."""
         schemas = [self.get(f"{key}.{name}", "validation") for name in signature.parameters]
         if len(schemas) < 2:
             return schemas[0] if schemas else None
-        needed = [parameter for parameter in signature.parameters.values() if parameter.default is parameter.empty]
+        required = [parameter for parameter in signature.parameters.values() if parameter.default is parameter.empty]
         titled = [
             {"allOf": [schema], "title": name} for name, schema in zip(signature.parameters, schemas, strict=True)
         ]
-        return {"type": "array", "items": titled, "minItems": len(needed), "maxItems": len(schemas)}
+        return {"type": "array", "items": titled, "minItems": len(required), "maxItems": len(schemas)}

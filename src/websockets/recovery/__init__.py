@@ -1,1 +1,13 @@
-"""Connection state recovery: a returning client gets its rooms and missed events back."""
+"""Connection state recovery: after a network failure a client gets its session id, rooms and missed events back.
+
+    connection breaks   SessionRecovery.save: the session (rooms, offsets of what was sent) goes to Redis
+    client reconnects   SessionRecovery.take: by the private session id, once, for the same principal
+                        SessionRecovery.restore: rooms, then the missed events, read by StreamReader
+
+Public: `SessionRecovery`, for the `recovery` argument of `AsyncServer`. Knows nothing of this product.
+"""
+
+from src.websockets.recovery.session import RecoverableSession
+from src.websockets.recovery.session_recovery import SessionRecovery
+
+__all__ = ["RecoverableSession", "SessionRecovery"]

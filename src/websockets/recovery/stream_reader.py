@@ -1,5 +1,3 @@
-"""The last minutes of what was emitted, read from the channel's stream."""
-
 import asyncio
 import json
 from typing import Any
@@ -7,26 +5,29 @@ from typing import Any
 from src.core.realtime.event_bus import STREAM, EventBus, EventBusError
 
 _PAGE = 1000
-_PAGES = 5
+_MAX_PAGES = 5
 
 Messages = list[tuple[int, dict[str, Any]]]
-"""When each was emitted, in milliseconds, and what it was; oldest first."""
+"""Time in Unix milliseconds, and message; oldest first."""
 
 
 class StreamReader:
-    """Reads the stream, once for all who ask while it is read: after a deployment all clients come back together."""
+    """Reads recent messages from the bus's stream.
 
-    def __init__(self, channel: EventBus) -> None:
-        self._channel = channel
+    Concurrent callers share one reading: after a deployment all clients reconnect at once.
+    """
+
+    def __init__(self, bus: EventBus) -> None:
+        self._bus = bus
         self._reading = asyncio.Lock()
         self._next: asyncio.Task[Messages] | None = None
         self._start = 0
 
     async def since(self, start: int) -> Messages:
-        """Everything from a time on, in milliseconds, what is being written now included.
+        """Read everything since a time in Unix milliseconds, including what is being published now.
 
         Raises:
-            EventBusError: It cannot be told, or is too much.
+            EventBusError: Redis failed, or there are too many messages.
         """
         if self._next is None:
             self._next, self._start = asyncio.create_task(self._read_next()), start
@@ -36,16 +37,15 @@ class StreamReader:
 
     async def _read_next(self) -> Messages:
         async with self._reading:
-            # Who asks from now on may want what this reading does not see any more.
-            self._next, start = None, self._start
-            return await self._channel.ask(lambda: self._read(start))
+            self._next, start = None, self._start  # later callers need a newer reading
+            return await self._bus.read(lambda: self._read(start))
 
     async def _read(self, start: int) -> Messages:
-        await self._channel.commit_invalidation()
+        await self._bus.flush()
         messages: Messages = []
         begin = str(max(0, start))
-        for _ in range(_PAGES):
-            entries: Any = await self._channel.redis.xrange(STREAM, begin, "+", count=_PAGE)
+        for _ in range(_MAX_PAGES):
+            entries: Any = await self._bus.redis.xrange(STREAM, begin, "+", count=_PAGE)
             messages += [(int(key.partition(b"-")[0]), json.loads(fields[b"message"])) for key, fields in entries]
             if len(entries) < _PAGE:
                 return messages

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from src.core.config import Settings
-from src.core.config.base import ConfigurationError
+from src.core.config.base import ConfigurationError, SettingsGroup
 from src.core.config.renamed import RENAMED
 
 
@@ -47,3 +47,15 @@ class TestAnOldName:
         (root / ".env").write_text("OLD_NAME=shop\nOLDER_NAME=1")
         with pytest.raises(ConfigurationError, match=r"^OLDER_NAME is now APP_VERSION; OLD_NAME is now APP_NAME\.$"):
             Settings.load(root)
+
+
+class TestTheList:
+    def test_names_settings_that_exist(self) -> None:
+        aliases = {
+            field.alias
+            for group in vars(Settings()).values()
+            if isinstance(group, SettingsGroup)
+            for field in type(group).model_fields.values()
+        }
+        assert set(RENAMED.values()) <= aliases
+        assert not RENAMED.keys() & aliases

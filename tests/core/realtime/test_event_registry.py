@@ -5,7 +5,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from src.core.realtime.event_registry import EVERYWHERE, EventRegistry, UndeclaredEventError
+from src.core.realtime.event_registry import ANY_NAMESPACE, EventRegistry, UndeclaredEventError
 
 pytestmark = pytest.mark.unit
 
@@ -25,24 +25,24 @@ class Longer(Message):
 
 class TestDeclaring:
     def test_the_same_twice_is_one(self) -> None:
-        emissions = EventRegistry()
-        emissions.declare({"news": Message}, sender="chat.send")
-        emissions.declare({"news": Message}, sender="chat.edit")
-        assert [emission.senders for emission in emissions] == [["chat.send", "chat.edit"]]
+        registry = EventRegistry()
+        registry.declare({"news": Message}, sender="chat.send")
+        registry.declare({"news": Message}, sender="chat.edit")
+        assert [schema.senders for schema in registry] == [["chat.send", "chat.edit"]]
 
-    def test_two_shapes_of_one_event_are_refused(self) -> None:
+    def test_a_second_payload_type_of_one_event_is_refused(self) -> None:
         with pytest.raises(ValueError, match="'news' in '/' is declared as"):
             EventRegistry({"news": Message}).declare({"news": str})
 
     def test_namespaces_are_apart(self) -> None:
-        emissions = EventRegistry({"news": Message})
-        emissions.declare({"news": str}, "/other")
-        emissions.check("news", "text", "/other")
+        registry = EventRegistry({"news": Message})
+        registry.declare({"news": str}, "/other")
+        registry.check("news", "text", "/other")
 
 
 class TestChecking:
     @pytest.mark.parametrize(
-        ("shape", "data"),
+        ("payload_type", "data"),
         [
             (Message, Message(text="hi")),
             (Message, {"text": "hi", "sentAt": "2026-01-02T00:00:00Z"}),
@@ -56,31 +56,31 @@ class TestChecking:
             (Message | None, None),
         ],
     )
-    def test_what_was_promised_passes(self, shape: Any, data: Any) -> None:
-        EventRegistry({"news": shape}).check("news", data)
+    def test_a_matching_payload_passes(self, payload_type: Any, data: Any) -> None:
+        EventRegistry({"news": payload_type}).check("news", data)
 
     @pytest.mark.parametrize(
-        ("shape", "data"),
+        ("payload_type", "data"),
         [
             (Message, {"text": 5}),
-            (Message, {"text": "hi"}),  # a client would miss `sentAt`
-            (Message, {"text": "hi", "sent_at": NOW}),  # it is told of `sentAt`
-            (Message, Longer(text="hi", more="than promised").model_dump()),
+            (Message, {"text": "hi"}),  # `sentAt` is missing
+            (Message, {"text": "hi", "sent_at": NOW}),  # clients expect `sentAt`
+            (Message, Longer(text="hi", more="than declared").model_dump()),
             (list[Message], Message(text="hi")),
             (int, "1"),
             (None, "something"),
             (Message, None),
         ],
     )
-    def test_anything_else_is_refused(self, shape: Any, data: Any) -> None:
+    def test_anything_else_is_refused(self, payload_type: Any, data: Any) -> None:
         with pytest.raises(UndeclaredEventError, match="'news' is declared as"):
-            EventRegistry({"news": shape}).check("news", data)
+            EventRegistry({"news": payload_type}).check("news", data)
 
-    def test_an_event_that_nobody_declared_is_refused(self) -> None:
-        with pytest.raises(UndeclaredEventError, match="'news' in '/' is declared nowhere"):
+    def test_an_undeclared_event_is_refused(self) -> None:
+        with pytest.raises(UndeclaredEventError, match="'news' in '/' is not declared"):
             EventRegistry().check("news", None)
 
     def test_a_declaration_may_be_for_every_namespace(self) -> None:
-        emissions = EventRegistry()
-        emissions.declare({"error": str}, EVERYWHERE)
-        emissions.check("error", "text", "/anywhere")
+        registry = EventRegistry()
+        registry.declare({"error": str}, ANY_NAMESPACE)
+        registry.check("error", "text", "/anywhere")

@@ -26,12 +26,12 @@ LIMITS = Limits(
     events_per_second=1,
     burst=20,
     running=4,
-    strikes=5,
+    violations=5,
     queued_packets=50,
     attachments=2,
     payload_bytes=4096,
     connect_seconds=0.2,
-    strangers=2,
+    unauthenticated_connections=2,
     drain_seconds=0.2,
 )
 
@@ -155,7 +155,7 @@ class TestRefusal:
                 await http.ws_connect(f"{host.url}{PATH}")
 
     async def test_who_has_left_is_none(self, sio: AsyncServer, connect: Connect) -> None:
-        for _ in range(LIMITS.strangers + 1):
+        for _ in range(LIMITS.unauthenticated_connections + 1):
             peer = await connect()
             await peer.client.disconnect()
         assert (await connect()).client.connected
@@ -236,7 +236,7 @@ class TestSlowReader:
                 await server.emit("news", "x" * 100_000)
                 await asyncio.sleep(0)
             await eventually(lambda: not server.eio.sockets and transport.queue.empty())
-            assert not [task for task in asyncio.all_tasks() if "WebSocket._write" in str(task.get_coro())]
+            assert not [task for task in asyncio.all_tasks() if "WebSocketLoops._write" in str(task.get_coro())]
         await server.shutdown()
 
 
@@ -315,7 +315,7 @@ class TestRecheck:
     async def test_ends_who_may_not_stay_once_that_can_be_told(
         self, sio: AsyncServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("src.websockets.engine.session_bound_server._RECHECK_SECONDS", 0.01)
+        monkeypatch.setattr("src.websockets.engine.rechecks._RETRY_SECONDS", 0.01)
         peers = [await connect() for _ in range(2)]
         answers: list[Exception] = [OSError(), UnauthorizedError()]
 
@@ -324,7 +324,7 @@ class TestRecheck:
             if sid == peers[0].client.get_sid():
                 raise answers.pop(0)
 
-        await asyncio.wait_for(sio.recheck_clients(), PATIENCE_SECONDS)
+        await asyncio.wait_for(sio.clients.recheck(), PATIENCE_SECONDS)
         assert (await peers[0].next())[2]["error"] == "auth.session_ended"
         await asyncio.wait_for(peers[0].client.wait(), PATIENCE_SECONDS)
         assert peers[1].client.connected

@@ -13,16 +13,16 @@ from fastapi import FastAPI
 
 from src.core.realtime.event_bus import STREAM, EventBus, ReplaySettings
 from src.queues.emitter import RedisEmitter
-from src.websockets.engine.redis_manager import RedisManager
+from src.websockets.engine.overrides import RedisManager
 from src.websockets.params import SID, Server
-from src.websockets.recovery.recovery import RecoverableSession, Recovery
+from src.websockets.recovery import RecoverableSession, SessionRecovery
 from src.websockets.recovery.stream_reader import StreamReader
 from src.websockets.server import AsyncServer
 from tests.support.proxy import proxied
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.conftest import serve
 
-MEMORY = ReplaySettings(seconds=30, messages=1000)
+REPLAY = ReplaySettings(seconds=30, messages=1000)
 
 
 class Wire:
@@ -31,13 +31,13 @@ class Wire:
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
         self.websocket = websocket
         self.sid = self.pid = ""
-        self.exact = True
+        self.tracks_offset = True
         self.offset: str | None = None
 
     async def open(self, **auth: Any) -> dict[str, Any]:
         await self.websocket.receive_str()
         auth = {"recover": True, **auth}
-        self.exact = auth["recover"]
+        self.tracks_offset = auth["recover"]
         await self.websocket.send_str(f"40{json.dumps(auth)}")
         answer: dict[str, Any] = json.loads((await self.packet())[2:])
         self.sid, self.pid = answer["sid"], answer.get("pid", "")
@@ -50,7 +50,7 @@ class Wire:
         """The next event without its offset, which is noted."""
         packet = await self.packet()
         event: list[Any] = json.loads(packet[packet.index("[") :])
-        if self.exact and self.pid:
+        if self.tracks_offset and self.pid:
             self.offset = event.pop()
         return event
 
@@ -64,10 +64,10 @@ class Wire:
 Open = Callable[..., Awaitable[Wire]]
 
 
-def create(url: str, memory: ReplaySettings = MEMORY) -> AsyncServer:
-    channel = EventBus(url, memory)
+def create(url: str, replay: ReplaySettings = REPLAY) -> AsyncServer:
+    bus = EventBus(url, replay)
     server = AsyncServer(
-        recovery=Recovery(channel, lambda auth: str(auth.get("user"))), client_manager=RedisManager(channel)
+        recovery=SessionRecovery(bus, lambda auth: str(auth.get("user"))), client_manager=RedisManager(bus)
     )
 
     @server.on("join")
@@ -115,7 +115,7 @@ async def cut(wire: Wire, server: AsyncServer) -> dict[str, Any]:
     transport = wire.websocket._response.connection.transport
     assert transport is not None
     transport.abort()
-    redis = server.recovery.channel.redis if server.recovery else None
+    redis = server.recovery.bus.redis if server.recovery else None
     assert redis is not None
     await eventually(lambda: redis.exists(f"socketio:connection:{wire.pid}"))
     return {"pid": wire.pid, **({"offset": wire.offset} if wire.offset else {})}
@@ -144,7 +144,7 @@ class TestRecovery:
     async def test_replays_what_a_worker_emitted(self, servers: Any, wire: Open, url: str) -> None:
         client = await wire()
         back = await cut(client, servers[0][0])
-        worker = RedisEmitter(url, MEMORY)
+        worker = RedisEmitter(url, REPLAY)
         await worker.emit("task.finished", {"id": 7}, room=client.sid)
         await worker.aclose()
         again = await wire(1, **back)
@@ -214,29 +214,32 @@ class TestRecovery:
         assert (again.pid, await again.event()) == (client.pid, ["news", "after"])
 
     async def test_of_many_at_once_reads_the_stream_a_few_times(self, url: str) -> None:
-        channel = EventBus(url, MEMORY)
-        recovery = Recovery(channel)
-        trails = [RecoverableSession("p", str(number), "/", "", exact=True, rooms=["a"]) for number in range(100)]
+        bus = EventBus(url, REPLAY)
+        recovery = SessionRecovery(bus)
+        sessions = [
+            RecoverableSession("p", str(number), "/", "", client_tracks_offset=True, rooms=["a"])
+            for number in range(100)
+        ]
         for number in range(20):
-            await channel.publish(channel.emit("news", number, room="a"))
-        before = (await channel.redis.info("commandstats"))["cmdstat_xrange"]["calls"]
-        missed = await asyncio.gather(*(recovery.missed(trail, None) for trail in trails))
+            await bus.publish(bus.emit_message("news", number, room="a"))
+        before = (await bus.redis.info("commandstats"))["cmdstat_xrange"]["calls"]
+        missed = await asyncio.gather(*(recovery.missed(session, None) for session in sessions))
         assert all(found is not None and len(found) == 20 for found in missed)
-        assert (await channel.redis.info("commandstats"))["cmdstat_xrange"]["calls"] - before <= 4
-        await channel.redis.aclose()
+        assert (await bus.redis.info("commandstats"))["cmdstat_xrange"]["calls"] - before <= 4
+        await bus.redis.aclose()
 
     async def test_that_takes_too_long_does_not_keep_others_from_publishing(
         self, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        channel = EventBus(url, MEMORY)
-        recovery = Recovery(channel)
+        bus = EventBus(url, REPLAY)
+        recovery = SessionRecovery(bus)
         monkeypatch.setattr("src.core.realtime.event_bus.ATTEMPT_SECONDS", 0.05)
         monkeypatch.setattr(StreamReader, "_read", lambda *_: asyncio.sleep(1))
-        trail = RecoverableSession("p", "s", "/", "", exact=True, rooms=["a"])
-        assert await recovery.missed(trail, None) is None
+        session = RecoverableSession("p", "s", "/", "", client_tracks_offset=True, rooms=["a"])
+        assert await recovery.missed(session, None) is None
         monkeypatch.undo()
-        await channel.publish(channel.disconnect("a", None, {}))
-        await channel.redis.aclose()
+        await bus.publish(bus.disconnect_message("a", None, {}))
+        await bus.redis.aclose()
 
 
 class TestWithoutOffsets:
@@ -267,8 +270,8 @@ class TestWithoutOffsets:
         assert await again.event() == ["news", "unheard"]
 
     async def test_needs_no_auth(self, url: str) -> None:
-        channel = EventBus(url, MEMORY)
-        server = AsyncServer(recovery=Recovery(channel), client_manager=RedisManager(channel))
+        bus = EventBus(url, REPLAY)
+        server = AsyncServer(recovery=SessionRecovery(bus), client_manager=RedisManager(bus))
 
         @server.on("connect")
         async def connect() -> None: ...
@@ -359,7 +362,7 @@ class TestNoRecovery:
         await servers[0][0].emit("news", 1, to=client.sid)
         await client.event()
         back = await cut(client, servers[0][0])
-        await servers[0][0].recovery.channel.redis.delete(STREAM)
+        await servers[0][0].recovery.bus.redis.delete(STREAM)
         assert (await wire(1, **back)).pid != client.pid
 
     async def test_where_it_is_switched_off(self, url: str) -> None:

@@ -1,0 +1,556 @@
+"""Every override of python-socketio and python-engineio, and every undocumented name of theirs that we use.
+
+The first line of each method says why the library's own does not do. Decisions are made by the other files of this
+folder; this one connects them. Documented methods that `server.AsyncServer` extends: `on`, `event`,
+`register_namespace`, `emit`. `tests/foreign/socketio.py` compares all of it with the installed versions.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing, suppress
+from functools import partial
+from typing import Any
+
+import engineio
+import socketio
+import structlog
+from engineio.async_drivers import asgi
+from engineio.async_socket import AsyncSocket
+from engineio.exceptions import EngineIOError
+from engineio.packet import Packet
+from socketio.async_pubsub_manager import AsyncPubSubManager
+from socketio.exceptions import ConnectionRefusedError as ConnectionRefused
+from socketio.packet import ACK, CONNECT, CONNECT_ERROR, EVENT
+
+from src.core.realtime.event_bus import CHANNEL, EventBus, EventBusError, event_data
+from src.websockets.engine.clients import Clients
+from src.websockets.engine.connection import Client, Connection
+from src.websockets.engine.delivery import Delivery, SendQueue, encode
+from src.websockets.engine.metrics import CLIENTS, PUBLISH_FAILURES, REFUSED
+from src.websockets.engine.rate_limiter import Decision
+from src.websockets.engine.subscriber import Subscriber
+from src.websockets.engine.tasks import BackgroundTasks
+from src.websockets.engine.unauthenticated import UnauthenticatedConnections
+from src.websockets.engine.websocket_loops import WebSocketLoops
+from src.websockets.errors import throttled
+from src.websockets.limits import Limits
+from src.websockets.recovery import RecoverableSession, SessionRecovery
+
+log = structlog.get_logger(__name__)
+
+_FLUSH_SECONDS = 2
+_CLOSE_SECONDS = 1
+_ENGINE_LOOPS = AsyncSocket._websocket_handler
+# What Engine.IO and its JSON parser raise for invalid packets.
+_PROTOCOL_ERRORS = ValueError, IndexError, RecursionError, EngineIOError
+_reasons = socketio.AsyncServer.reason
+_NETWORK_FAILURES = {_reasons.TRANSPORT_CLOSE, _reasons.TRANSPORT_ERROR, _reasons.PING_TIMEOUT}
+
+
+class ProtocolError(Exception):
+    """A client sent what no Socket.IO client sends."""
+
+
+class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
+    """A websocket served by `WebSocketLoops`, which can be aborted while the client reads nothing.
+
+    Engine.IO's loops still serve clients that polled first, since they know the upgrade, and sockets that the Admin UI
+    instruments.
+    """
+
+    def __init__(self, handler: Any, server: Any) -> None:
+        """Engine.IO passes the bound `AsyncSocket._websocket_handler`, which is the only way to its socket."""
+        super().__init__(handler, server)
+        self.handler = handler
+        self._socket = handler.__self__
+        self._socket.websocket = self
+        self._engine_tasks: dict[str, asyncio.Task[Any] | None] = {}
+        self._loops = WebSocketLoops(
+            self._socket.queue,
+            lambda data: self._socket.receive(Packet(encoded_packet=data)),
+            self.close,
+            protocol_errors=_PROTOCOL_ERRORS,
+            max_bytes=server.max_http_buffer_size,
+            silence_seconds=server.ping_interval + server.ping_timeout,
+        )
+
+    async def __call__(self, environ: dict[str, Any]) -> str:
+        """Engine.IO's loops start several tasks for each packet."""
+        if not self._socket.connected and getattr(self.handler, "__func__", None) is _ENGINE_LOOPS:
+            self._socket.connected = self._socket.upgraded = True
+            self.handler = self._serve
+        return str(await super().__call__(environ))
+
+    async def _serve(self, _: Any) -> None:
+        reason = _reasons.TRANSPORT_CLOSE
+        try:
+            await self._loops.run(self.asgi_receive, self.asgi_send)
+        except TimeoutError:
+            reason = _reasons.PING_TIMEOUT
+        finally:
+            await self._socket.close(wait=False, abort=True, reason=reason)
+            self._socket.ping.cancel()
+
+    async def wait(self) -> Any:
+        """Engine.IO's reader can only be aborted through its task."""
+        self._engine_tasks["reader"] = asyncio.current_task()
+        return await super().wait()
+
+    async def send(self, message: Any) -> None:
+        """Engine.IO's writer can only be aborted through its task."""
+        self._engine_tasks["writer"] = asyncio.current_task()
+        await super().send(message)
+
+    async def close(self) -> None:
+        """Engine.IO waits without limit for a client that reads nothing."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await super().close()
+
+    def abort(self) -> None:
+        """End both directions; the transport then ends as after a network failure."""
+        self._loops.abort()
+        for task in self._engine_tasks.values():
+            if task is not None:
+                task.cancel()
+
+
+class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
+    """`engineio.AsyncServer` with bounded send queues, and transports that can be closed by the server.
+
+    Attributes:
+        limits: Those of the send queues.
+        on_overflow: Called with the id of a transport that reads too slowly.
+    """
+
+    limits: Limits
+    on_overflow: Callable[[str], None]
+
+    def __init__(self, **options: Any) -> None:
+        """The driver's table of classes has no public way to replace the websocket."""
+        super().__init__(**options)
+        self._async: dict[str, Any] = {**asgi._async, "websocket": WebSocket}
+
+    def create_queue(self, *_args: Any, **_options: Any) -> SendQueue:
+        """Engine.IO's queue is unbounded, and does not know its size in bytes."""
+        return SendQueue()
+
+    def start_background_task(self, target: Any, *args: Any, **options: Any) -> asyncio.Task[Any]:
+        """A socket's next ping would wait for 25 seconds after the socket has ended: keep it as `socket.ping`."""
+        task: asyncio.Task[Any] = super().start_background_task(target, *args, **options)
+        socket = getattr(target, "__self__", None)
+        if isinstance(socket, AsyncSocket):
+            socket.ping = task
+        return task
+
+    async def _trigger_event(self, event: str, *args: Any, run_async: bool = False) -> Any:
+        """Engine.IO wraps each message in a closure and swallows errors; ours handles its own."""
+        if event == "message" and not run_async:
+            return await self.handlers[event](*args)
+        return await super()._trigger_event(event, *args, run_async=run_async)
+
+    async def send_packet(self, sid: str, pkt: Any) -> None:
+        """Engine.IO does not check the size of the queue."""
+        self.post(sid, (pkt,))
+
+    def post(self, sid: str, packets: Iterable[Any]) -> None:
+        """Queue packets, all of them or none, without waiting; does nothing if the transport is gone."""
+        socket = self.sockets.get(sid)
+        if socket is None or socket.closed or socket.closing:
+            return
+        queue: SendQueue = socket.queue
+        for packet in packets:
+            queue.put_nowait(packet)
+        if queue.exceeds(self.limits):
+            self.on_overflow(sid)
+
+    async def flush(self, sid: str) -> None:
+        """Wait until the client has read what is queued, 2 seconds at most."""
+        if socket := self.sockets.get(sid):
+            await self._flush(socket)
+
+    async def close_transport(self, sid: str, *, wait: bool = True) -> None:
+        """Run disconnect handlers and close the websocket or answer the poll; `wait` aborts it if it is not read."""
+        if socket := self.sockets.get(sid):
+            await socket.close(wait=False)
+            await socket.queue.put(None)  # ends the writer, which closes the websocket
+            if wait:
+                await self._flush(socket)
+                if not socket.queue.empty():
+                    await self._abort(socket)
+
+    async def abort_transport(self, sid: str) -> bool:
+        """Close a transport without sending what is queued; returns whether it was open."""
+        socket = self.sockets.get(sid)
+        if socket is None or socket.closed or socket.closing:
+            return False
+        await self._abort(socket)
+        return True
+
+    async def _flush(self, socket: Any) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(socket.queue.join(), _FLUSH_SECONDS)
+
+    async def _abort(self, socket: Any) -> None:
+        await socket.close(wait=False, abort=True, reason=_reasons.SERVER_DISCONNECT)
+        socket.queue.discard_all()
+        await socket.queue.put(None)
+        if (websocket := getattr(socket, "websocket", None)) is not None:
+            websocket.abort()
+
+
+class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is untyped
+    """Client manager of one process: tracks rooms, and delivers events to local clients."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.delivery = Delivery()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether events of other processes arrive; there are none."""
+        return True
+
+    async def emit(self, event: str, data: Any, namespace: str, room: Any = None, **options: Any) -> None:
+        """python-socketio starts a task for each recipient; without acks none is needed."""
+        if options.get("callback"):
+            await super().emit(event, data, namespace, room, **options)
+        else:
+            self.deliver(event, data, namespace, options.get("to") or room, options.get("skip_sid"))
+
+    def deliver(
+        self, event: str, data: Any, namespace: str, room: Any, skip_sid: Any, offset: str | None = None
+    ) -> None:
+        """Emit to the clients of this process; `offset` identifies the event for session recovery."""
+        if namespace not in self.rooms:
+            return
+        skip = skip_sid if isinstance(skip_sid, list) else [skip_sid]
+        if room is None:
+            skip = [*skip, *self.delivery.pending_connects]
+        packets, recipients = self._encode(event, data, namespace), self.get_participants(namespace, room)
+        self.delivery.send(packets, recipients, self.server.eio.post, skip, offset)
+
+    def replay(self, sid: str, eio_sid: str, message: dict[str, Any]) -> None:
+        """Send a missed event to a recovered session."""
+        packets = self._encode(message["event"], event_data(message), message["namespace"])
+        self.delivery.replay(sid, eio_sid, packets, self.server.eio.post, message["offset"])
+
+    async def pre_connect(self, eio_sid: str, namespace: str, sid: str | None = None) -> Any:
+        """python-socketio always generates a session id; a recovered session keeps its own, unless it is in use."""
+        if sid is None or self.eio_sid_from_sid(sid, namespace) is not None:
+            return await super().pre_connect(eio_sid, namespace)
+        self.basic_enter_room(sid, namespace, None, eio_sid=eio_sid)
+        self.basic_enter_room(sid, namespace, sid, eio_sid=eio_sid)
+        self.pending_connect.setdefault(namespace, []).append(sid)
+        return sid
+
+    def basic_enter_room(self, sid: str, namespace: str, room: Any, eio_sid: str | None = None) -> None:
+        """Recovery needs the time: earlier events of the room are not replayed."""
+        super().basic_enter_room(sid, namespace, room, eio_sid)
+        if room is not None and (session := self.delivery.sessions.get(sid)):
+            session.enter(room)
+
+    def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
+        """Recovery forgets when the room was entered."""
+        super().basic_leave_room(sid, namespace, room)
+        if room is not None and (session := self.delivery.sessions.get(sid)):
+            session.leave(room)
+
+    def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
+        """First forget the session: it leaves its rooms now, but is saved as it was in them."""
+        self.delivery.sessions.pop(sid, None)
+        super().basic_disconnect(sid, namespace, **options)
+
+    async def disconnect_room(self, room: str | Sequence[str], spare: str | None, namespace: str, body: Any) -> None:
+        """Send an `error` event to everyone in a room (or rooms) and disconnect them, except those also in `spare`."""
+        await self.server.clients.dismiss_room(room, spare, namespace, body)
+
+    async def aclose(self) -> None:
+        """Stop background tasks."""
+
+    def _encode(self, event: str, data: Any, namespace: str) -> list[Packet]:
+        arguments = list(data) if isinstance(data, tuple) else [] if data is None else [data]
+        return encode(self.server.packet_class(EVENT, namespace=namespace, data=[event, *arguments]))
+
+
+class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # its base is untyped
+    """Client manager that reaches the clients of other processes through an `EventBus`.
+
+    Its own clients are served whatever Redis does, and callers wait for Redis a second at most. python-socketio's
+    `AsyncRedisManager` speaks the same protocol, but waits for Redis without limit.
+    """
+
+    def __init__(self, bus: EventBus) -> None:
+        """python-socketio generates `host_id`, but the bus builds messages; `thread` is missing until `initialize`."""
+        super().__init__(channel=CHANNEL)
+        self.host_id = bus.sender
+        self.thread: asyncio.Task[None] | None = None
+        self._bus = bus
+        self._subscriber = Subscriber(bus, lambda: self.server.resume())
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether events of other processes arrive; True until there is a client to deliver them to."""
+        return self._subscriber.is_listening
+
+    def initialize(self) -> None:
+        """Called with the first client: from now on events of other processes are needed."""
+        self._subscriber.is_listening = False
+        super().initialize()
+
+    async def emit(self, event: str, data: Any, namespace: str, room: Any = None, **options: Any) -> None:
+        """python-socketio's message has no `offset`, which recovery needs."""
+        if options.get("callback") or options.get("ignore_queue"):
+            await super().emit(event, data, namespace, room, **options)
+            return
+        room, skip_sid = options.get("to") or room, options.get("skip_sid")
+        message = self._bus.emit_message(event, data, namespace, room, skip_sid)
+        self.deliver(event, data, namespace, room, skip_sid, message["offset"])
+        await self._publish(message)
+
+    async def disconnect_room(self, room: str | Sequence[str], spare: str | None, namespace: str, body: Any) -> None:
+        """Disconnect here, then in the other processes."""
+        await super().disconnect_room(room, spare, namespace, body)
+        await self._publish(self._bus.disconnect_message(room, spare, body, namespace))
+
+    async def aclose(self) -> None:
+        """Stop listening, and close the connections to Redis."""
+        while self.thread is not None:
+            self.thread.cancel()  # repeatedly: redis-py swallows a cancellation while it subscribes
+            if (await asyncio.wait([self.thread], timeout=0.1))[0]:
+                self.thread = None
+        await self._bus.redis.aclose()
+
+    async def _publish(self, data: dict[str, Any]) -> None:
+        """Left to subclasses by python-socketio."""
+        try:
+            await self._bus.publish(data)
+        except EventBusError:
+            PUBLISH_FAILURES.inc()
+
+    async def _listen(self) -> AsyncIterator[dict[str, Any]]:
+        """Left to subclasses by python-socketio; handles our own `disconnect_room` message as well."""
+        async with aclosing(self._subscriber.messages()) as messages:
+            async for message in messages:
+                try:
+                    data: dict[str, Any] = self.json.loads(message)
+                    is_ours = data["method"] == "disconnect_room"
+                    if is_ours and data["host_id"] != self.host_id:
+                        await super().disconnect_room(data["room"], data["spare"], data["namespace"], data["body"])
+                except (KeyError, TypeError, ValueError):
+                    log.warning("invalid_message")
+                else:
+                    if not is_ours:
+                        yield data
+
+    async def _handle_emit(self, message: dict[str, Any]) -> None:
+        """python-socketio's ignores `offset`."""
+        if message.get("callback"):
+            await super()._handle_emit(message)
+            return
+        namespace, room, skip_sid = message.get("namespace") or "/", message.get("room"), message.get("skip_sid")
+        self.deliver(message["event"], event_data(message), namespace, room, skip_sid, message.get("offset"))
+
+
+class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is untyped
+    """`socketio.AsyncServer` with limits, session recovery and connections that can be ended.
+
+    Args:
+        limits: Per client and per process.
+        recovery: Where the sessions of broken connections are saved; None disables recovery.
+        options: Those of `socketio.AsyncServer`, except `always_connect`.
+
+    Attributes:
+        clients: Finds and ends connections.
+    """
+
+    def __init__(
+        self, *, limits: Limits | None = None, recovery: SessionRecovery | None = None, **options: Any
+    ) -> None:
+        self.limits = limits or Limits()
+        options.setdefault("max_http_buffer_size", self.limits.payload_bytes)
+        options.setdefault("client_manager", LocalManager())
+        super().__init__(async_mode="asgi", **options)
+        self.recovery = recovery
+        self._tasks = BackgroundTasks()
+        self.clients = Clients(self, self._tasks)
+        self._unauthenticated = UnauthenticatedConnections(
+            self.limits.unauthenticated_connections,
+            self.limits.connect_seconds,
+            lambda eio_sid: self._tasks.start(self.clients.close_unauthenticated(eio_sid)),
+        )
+        self._shutting_down = False
+        self.eio.limits = self.limits
+        self.eio.on_overflow = lambda eio_sid: self._tasks.start(self.clients.drop(eio_sid, "slow reader"))
+
+    def authorization(self, auth: Any) -> str | None:
+        """Map the `auth` payload to an `Authorization` header, which replaces the handshake's own."""
+        token = auth.get("token") if isinstance(auth, dict) else None
+        return f"Bearer {token}" if isinstance(token, str) and token.isascii() else None
+
+    def resume(self) -> None:
+        """Called by the manager after each subscription: an end of a session may have been missed."""
+        self._tasks.start(self.clients.recheck())
+
+    async def shutdown(self) -> None:
+        """python-socketio leaves transports open and events running, and fails if it has never had a client."""
+        self._shutting_down = True
+        for eio_sid in list(self.eio.sockets):
+            await self.eio.close_transport(eio_sid, wait=False)
+        await self._tasks.drain(self.limits.drain_seconds)
+        await self.manager.aclose()
+        if self.eio.service_task_handle is not None:
+            await super().shutdown()
+        self._shutting_down = False
+
+    def _engineio_server_class(self) -> type[Engine]:
+        return Engine
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> bool | None:
+        """Reject transports during shutdown, and when too many are unauthenticated."""
+        if self._shutting_down or self._unauthenticated.is_full:
+            return False
+        Client(self.limits, self._tasks).attach(environ)
+        await super()._handle_eio_connect(eio_sid, environ)
+        CLIENTS.inc()
+        self._unauthenticated.add(eio_sid)
+        return None
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        """Free what belongs to the transport."""
+        environ = self.environ.get(eio_sid)
+        self._binary_packet.pop(eio_sid, None)
+        if environ is None:
+            return
+        CLIENTS.dec()
+        try:
+            await super()._handle_eio_disconnect(eio_sid, reason)
+        finally:
+            self._unauthenticated.remove(eio_sid)  # last: leaving its namespaces makes it unauthenticated
+            Client.of(environ).close()
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        """Drop a client that breaks the protocol; handlers run elsewhere, so any error here is its packet's."""
+        if eio_sid not in self.environ:
+            return
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+            pending = self._binary_packet.get(eio_sid)
+            if pending is not None and not 0 < pending.attachment_count <= self.limits.attachments:
+                raise ProtocolError("too many attachments")
+        except Exception as error:
+            log.info("protocol_error", reason=str(error), exc_info=not isinstance(error, (ProtocolError, ValueError)))
+            await self.clients.drop(eio_sid, "protocol")
+
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        """Apply the rate limit, keep the `auth` payload, and close the transport if no namespace accepts the client."""
+        namespace, environ = namespace or "/", self.environ[eio_sid]
+        client = Client.of(environ)
+        if not client.rate_limiter.accept_connect():
+            await self.clients.drop(eio_sid, "flood")
+            return
+        if self.manager.sid_from_eio_sid(eio_sid, namespace) is None:  # a second CONNECT must not change the identity
+            client.connections[namespace] = Connection(environ["asgi.scope"], data, self.authorization)
+        await self._connect(eio_sid, namespace, data)
+        sid, dismissed = self.manager.sid_from_eio_sid(eio_sid, namespace), client.connections[namespace].dismissed
+        if sid is not None and dismissed:  # after its connect handler, but before `dismiss` could reach it
+            await self.clients.dismiss(sid, dismissed, namespace)
+        if self.clients.is_accepted(eio_sid):
+            self._unauthenticated.remove(eio_sid)
+        else:
+            self._tasks.start(self.clients.close_unauthenticated(eio_sid))
+
+    async def _connect(self, eio_sid: str, namespace: str, data: Any) -> None:
+        """In place of python-socketio's `_handle_connect`, which has no room for recovery before the CONNECT packet."""
+        if not self._has_handlers(namespace) or self.manager.sid_from_eio_sid(eio_sid, namespace) is not None:
+            await self._send_packet(eio_sid, self.packet_class(CONNECT_ERROR, "Unable to connect", namespace=namespace))
+            return
+        recovery, environ = self.recovery, self.environ[eio_sid]
+        principal = recovery.principal(data) if recovery else None
+        past = await recovery.take(data, namespace, principal) if recovery and principal is not None else None
+        sid = await self.manager.pre_connect(eio_sid, namespace, past.sid if past else None)
+        begin = past.last_offset if past else None
+        if past:
+            self.manager.delivery.sessions[sid] = past  # records from now on what is sent
+        self.manager.delivery.pending_connects.add(sid)
+        try:
+            refusal = await self._run_connect_handler(namespace, sid, environ, data)
+        finally:
+            self.manager.delivery.pending_connects.discard(sid)
+        if refusal is not None:
+            await self._send_packet(eio_sid, self.packet_class(CONNECT_ERROR, refusal, namespace=namespace))
+            await self.manager.disconnect(sid, namespace, ignore_queue=True)
+            return
+        answer, missed = {"sid": sid}, None
+        if recovery and principal is not None:
+            is_allowed = partial(self.clients.rechecks.allows, sid, namespace)
+            missed = await recovery.restore(past, begin, self, is_allowed) if past else None
+            if missed is None:
+                self.manager.delivery.sessions[sid] = RecoverableSession.start(sid, namespace, principal, data)
+            answer["pid"] = self.manager.delivery.sessions[sid].private_session_id
+        await self._send_packet(eio_sid, self.packet_class(CONNECT, answer, namespace=namespace))
+        await self.manager.connect(sid, namespace)
+        for message in missed or ():
+            self.manager.replay(sid, eio_sid, message)
+        if eio_sid not in self.environ:  # the client left meanwhile, before there was anybody to disconnect
+            await self.manager.disconnect(sid, namespace, ignore_queue=True)
+
+    async def _run_connect_handler(self, namespace: str, sid: str, environ: dict[str, Any], auth: Any) -> Any:
+        """Return why the client is refused, or None."""
+        try:
+            try:
+                accepted = await self._trigger_event("connect", namespace, sid, environ, auth)
+            except TypeError:
+                if auth is not None:
+                    raise
+                accepted = await self._trigger_event("connect", namespace, sid, environ)  # it takes no `auth`
+        except ConnectionRefused as error:
+            return error.error_args
+        except ConnectionRefusedError:
+            return {"message": "Connection refused by server"}
+        return ConnectionRefused().error_args if accepted is False else None
+
+    def _has_handlers(self, namespace: str) -> bool:
+        known = self.namespaces == "*" or namespace in self.namespaces
+        return known or namespace in self.handlers or namespace in self.namespace_handlers
+
+    async def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: str | None = None) -> None:
+        """Save the session if the network broke the connection, or the process stops."""
+        namespace = namespace or "/"
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+        session: RecoverableSession | None = self.manager.delivery.sessions.get(sid)
+        if session and self.manager.is_connected(sid, namespace):  # else it is being recovered, and has its old rooms
+            session.rooms = self.rooms(sid, namespace)
+        await super()._handle_disconnect(eio_sid, namespace, reason)
+        if self.recovery and session and (self._shutting_down or reason in _NETWORK_FAILURES):
+            if not session.client_tracks_offset and reason == _reasons.PING_TIMEOUT:
+                session.discard_recent(self.eio.ping_interval + self.eio.ping_timeout)
+            await self.recovery.save(session)
+        if eio_sid in self.environ and not self.clients.is_accepted(eio_sid):
+            self._unauthenticated.add(eio_sid)
+
+    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:  # noqa: A002 - its base's name
+        """Validate and rate-limit; the event is queued, since the reader must go on for acks and pongs."""
+        namespace = namespace or "/"
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+        if not self.manager.is_connected(sid, namespace):
+            return
+        if not isinstance(data, list) or not data or not isinstance(data[0], str) or data[0] in self.reserved_events:
+            raise ProtocolError("not an event")
+        client = Client.of(self.environ[eio_sid])
+        match client.rate_limiter.check_event():
+            case Decision.ACCEPT:
+                client.events.run(partial(self._handle_event_internal, self, sid, eio_sid, data, namespace, id))
+            case Decision.REJECT:
+                REFUSED.inc()
+                body = throttled(data[0])
+                type_, answer = (EVENT, ["error", body]) if id is None else (ACK, [body])
+                await self._send_packet(eio_sid, self.packet_class(type_, answer, namespace=namespace, id=id))
+            case Decision.DROP_CLIENT:
+                REFUSED.inc()
+                client.events.cancel()
+                await self.clients.drop(eio_sid, "flood")
+
+    async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
+        """python-socketio sends a packet and its attachments one by one, each with a task."""
+        self.eio.post(eio_sid, encode(pkt))
