@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.support.process import logs
+from tests.support.process import forget_closed, outputs
 from tests.support.stores import SessionStores
 
 # At import, not in a hook: the settings are read when the first test module or conftest below imports the application.
@@ -50,8 +50,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     """A failure shows the last lines of each process that ran."""
     report = yield
     if report.failed:
-        report.sections += [(f"output of {command}", lines) for command, lines in logs()]
+        report.sections += [(f"output of {command}", lines) for command, lines in outputs()]
     return report
+
+
+def pytest_runtest_logfinish() -> None:
+    """The next test shows its own."""
+    forget_closed()
 
 
 def pytest_unconfigure() -> None:

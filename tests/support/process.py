@@ -13,7 +13,7 @@ import psutil
 from tests.support.stores import ROOT
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-_running: list["Process"] = []
+_shown: list["Process"] = []
 
 
 class Process:
@@ -21,6 +21,7 @@ class Process:
 
     def __init__(self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str]) -> None:
         self.log = log
+        self._is_closed = False
         self.command = " ".join(map(str, command))
         with log.open("wb") as output:
             self._popen = subprocess.Popen(  # noqa: S603 - our own
@@ -32,7 +33,7 @@ class Process:
                 start_new_session=True,
             )
         self.psutil = psutil.Process(self._popen.pid)
-        _running.append(self)
+        _shown.append(self)
 
     @property
     def output(self) -> str:
@@ -71,13 +72,17 @@ class Process:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """None outlives its block."""
         self.kill()
-        _running.remove(self)
+        self._is_closed = True
 
 
-def logs(lines: int = 40) -> Iterator[tuple[str, str]]:
-    """The command and the last lines of each process that runs."""
-    for process in _running:
+def outputs(lines: int = 40) -> Iterator[tuple[str, str]]:
+    """The command and the last lines of each process that ran during this test."""
+    for process in _shown:
         with process.log.open(errors="replace") as file:
             yield process.command, "".join(deque(file, lines))
+
+
+def forget_closed() -> None:
+    """Show those no more whose block has ended."""
+    _shown[:] = [process for process in _shown if not process._is_closed]

@@ -48,11 +48,12 @@ def settings_of_tests() -> dict[str, str]:
 class SessionStores:
     """Changes the environment until it is closed. `start` may come in between: no setting changes then."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: Path | None = None) -> None:
+        """Choose a data directory in the parent, by default in `.local/test`, and lock it."""
         self._exit = ExitStack()
         self._configured = settings_of_tests()
         self._embedded = needed_stores(self._configured)
-        self._directory = _lock_data_directory(self._exit)
+        self._directory = _lock_data_directory(parent or _default_parent(self._exit), self._exit)
         self._held_ports = self._exit.enter_context(ExitStack())
         self._ports = _hold_ports(self._held_ports)
         self._servers = self._configured | stores_environment(self._directory, self._ports, self._configured)
@@ -113,14 +114,15 @@ class SessionStores:
         return current
 
 
-def _lock_data_directory(stack: ExitStack) -> Path:
-    """A data directory that is ours until the stack closes; CI throws it away."""
-    if os.environ.get("CI"):
-        temporary = tempfile.TemporaryDirectory(prefix="multidb-", ignore_cleanup_errors=True)
-        parent = Path(stack.enter_context(temporary))
-        parent.chmod(0o755)  # PostgreSQL drops root's rights, and still has to get there
-    else:
-        parent = ROOT / ".local" / "test"
+def _default_parent(stack: ExitStack) -> Path:
+    if not os.environ.get("CI"):
+        return ROOT / ".local" / "test"
+    parent = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="multidb-", ignore_cleanup_errors=True)))
+    parent.chmod(0o755)  # PostgreSQL drops root's rights, and still has to get there
+    return parent
+
+
+def _lock_data_directory(parent: Path, stack: ExitStack) -> Path:
     for number in range(1, MAXIMUM_PROCESSES):
         try:
             stack.enter_context(locked(parent / str(number), "tests"))

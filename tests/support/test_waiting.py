@@ -1,0 +1,55 @@
+"""What a wait that ends says."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.process import Process, forget_closed, outputs
+from tests.support.waiting import eventually, wait_until
+
+pytestmark = pytest.mark.unit
+
+TALKS = [sys.executable, "-c", "print('ready', flush=True); import time; time.sleep(600)"]
+ENDS = [sys.executable, "-c", "import sys; sys.exit('no such setting')"]
+
+
+class TestAWait:
+    def test_returns_the_first_true_answer(self) -> None:
+        answers = iter([None, "", "third", "fourth"])
+        assert wait_until(lambda: next(answers)) == "third"
+
+    def test_names_the_condition_that_did_not_hold(self) -> None:
+        with pytest.raises(AssertionError, match=r"not happen within 0\.01 s \(.*test_waiting\.py:\d+\)"):
+            wait_until(lambda: False, seconds=0.01)
+
+    async def test_may_ask_a_coroutine(self) -> None:
+        answers = iter([None, 0, 3])
+
+        async def answer() -> int | None:
+            return next(answers)
+
+        assert await eventually(answer) == 3
+
+    async def test_of_a_loop_names_the_condition_as_well(self) -> None:
+        with pytest.raises(AssertionError, match=r"not happen within 0 s \(.*test_waiting\.py:\d+\)"):
+            await eventually(lambda: False, seconds=0)
+
+
+class TestAProcess:
+    def test_is_shown_with_its_output_until_the_test_is_over(self, tmp_path: Path) -> None:
+        with Process(TALKS, tmp_path / "log", {}) as process:
+            process.wait_for("ready")
+        assert (process.command, "ready\n") in outputs()
+        forget_closed()
+        assert process.command not in dict(outputs())
+
+    def test_that_has_ended_is_not_waited_for(self, tmp_path: Path) -> None:
+        with Process(ENDS, tmp_path / "log", {}) as process, pytest.raises(AssertionError, match="exit code 1"):
+            process.wait_for("ready")
+        assert process.output == "no such setting\n"
+
+    def test_does_not_outlive_its_block(self, tmp_path: Path) -> None:
+        with Process(TALKS, tmp_path / "log", {}) as process:
+            assert process.code is None
+        assert process.code is not None
