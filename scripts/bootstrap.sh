@@ -83,6 +83,11 @@ bootstrap() {
 if [[ "${BOOTSTRAP:-1}" != 0 ]]; then
     bootstrap
     export PATH="$ROOT/.venv/bin:$PATH"
+    # Where the tree has to stay free of compiled modules, .local keeps them: compiling takes half of a start.
+    if [[ -n "${PYTHONDONTWRITEBYTECODE:-}" ]]; then
+        unset PYTHONDONTWRITEBYTECODE
+        export PYTHONPYCACHEPREFIX="$ROOT/.local/pycache"
+    fi
 fi
 
 # Runs a command on the stores that the settings name, or else on the embedded ones, which images do not have.

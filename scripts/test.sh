@@ -5,12 +5,6 @@
 #   test.sh ARGUMENT …           no checks; pytest takes the arguments: files, -k, -x, -n 4, …
 source "$(dirname -- "${BASH_SOURCE[0]}")/bootstrap.sh"
 
-# Hundreds of processes would compile every module again. Where that is wished for the tree's sake, .local takes them.
-if [[ -n "${PYTHONDONTWRITEBYTECODE:-}" ]]; then
-    export PYTHONPYCACHEPREFIX="$ROOT/.local/pycache"
-    unset PYTHONDONTWRITEBYTECODE
-fi
-
 side_by_side=(-n auto --dist loadfile)
 if (($# == 0)); then
     scripts/check/lint.sh
