@@ -22,14 +22,14 @@ class TestTheDocument:
 
 
 class TestThePage:
-    async def test_alone_may_compile_code(self, client: httpx.AsyncClient) -> None:
+    async def test_is_the_only_one_that_may_use_eval(self, client: httpx.AsyncClient) -> None:
         policies = {
             path: (await client.get(path)).headers["Content-Security-Policy"]
             for path in ("/asyncapi", "/docs", "/redoc", "/asyncapi.json", "/livez", "/asyncapi/static/page.js")
         }
         assert [path for path, policy in policies.items() if "unsafe-eval" in policy] == ["/asyncapi"]
 
-    async def test_runs_no_script_inside_the_page(self, client: httpx.AsyncClient) -> None:
+    async def test_runs_no_inline_script(self, client: httpx.AsyncClient) -> None:
         policy = (await client.get("/asyncapi")).headers["Content-Security-Policy"]
         scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
         assert scripts == "script-src 'self' 'unsafe-eval'"
@@ -37,11 +37,11 @@ class TestThePage:
 
     @pytest.mark.parametrize("name", [name for _, name in SUMS])
     async def test_has_its_files(self, client: httpx.AsyncClient, name: str) -> None:
-        answer = await client.get(f"/asyncapi/static/{name}")
+        response = await client.get(f"/asyncapi/static/{name}")
         expected = (VENDOR / name).read_bytes()
-        assert answer.content == (gzip.decompress(expected) if name.endswith(".gz") else expected)
-        assert answer.headers["Content-Type"].startswith(("text/javascript", "text/css"))
+        assert response.content == (gzip.decompress(expected) if name.endswith(".gz") else expected)
+        assert response.headers["Content-Type"].startswith(("text/javascript", "text/css"))
 
     @pytest.mark.parametrize(("digest", "name"), SUMS)
-    def test_files_are_what_was_published(self, digest: str, name: str) -> None:
+    def test_files_have_the_published_checksums(self, digest: str, name: str) -> None:
         assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest

@@ -23,56 +23,56 @@ class TestSuccess:
         assert (await client.get(NOTICES, headers=admin.headers)).json().keys() == SUCCESS
 
     async def test_the_code_repeats_the_status(self, client: httpx.AsyncClient, admin: Person) -> None:
-        answer = await client.get(NOTICES, headers=admin.headers)
-        assert answer.status_code == answer.json()["code"] == 200
+        response = await client.get(NOTICES, headers=admin.headers)
+        assert response.status_code == response.json()["code"] == 200
 
-    async def test_what_is_created_is_201(self, client: httpx.AsyncClient, admin: Person) -> None:
+    async def test_creating_is_201(self, client: httpx.AsyncClient, admin: Person) -> None:
         body = {"title": "t", "body": "b", "expiresAt": "2999-01-01T00:00:00Z"}
-        answer = await client.post(NOTICES, headers=admin.headers, json=body)
-        assert answer.status_code == answer.json()["code"] == 201
+        response = await client.post(NOTICES, headers=admin.headers, json=body)
+        assert response.status_code == response.json()["code"] == 201
 
     async def test_the_time_is_in_unix_seconds(self, client: httpx.AsyncClient) -> None:
         assert abs((await client.get("/api/v1/auth/keys/public")).json()["ts"] - time.time()) < 5
 
-    async def test_nothing_of_it_is_cached(self, client: httpx.AsyncClient) -> None:
+    async def test_it_must_not_be_cached(self, client: httpx.AsyncClient) -> None:
         assert (await client.get("/api/v1/auth/keys/public")).headers["Cache-Control"] == "no-store"
 
 
 async def failure(client: httpx.AsyncClient, method: str, path: str, person: Person | None, **options: Any) -> Any:
-    answer = await client.request(method, path, headers=person.headers if person else {}, **options)
-    assert answer.status_code == answer.json()["code"]
-    return answer
+    response = await client.request(method, path, headers=person.headers if person else {}, **options)
+    assert response.status_code == response.json()["code"]
+    return response
 
 
 class TestFailure:
     async def test_401_says_how_to_authenticate(self, client: httpx.AsyncClient) -> None:
-        answer = await failure(client, "GET", NOTICES, None)
-        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        response = await failure(client, "GET", NOTICES, None)
+        assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, "Bearer")
 
     async def test_403_has_its_name(self, client: httpx.AsyncClient, people: People) -> None:
-        answer = await failure(client, "GET", NOTICES, await people.create())
-        assert (answer.status_code, answer.json()["error"]) == (403, "auth.permission_denied")
+        response = await failure(client, "GET", NOTICES, await people.create())
+        assert (response.status_code, response.json()["error"]) == (403, "auth.permission_denied")
 
-    async def test_404_of_a_thing(self, client: httpx.AsyncClient, admin: Person) -> None:
-        answer = await failure(client, "GET", f"{NOTICES}/{uuid4()}", admin)
-        assert (answer.status_code, answer.json()["error"]) == (404, "resource.not_found")
+    async def test_404_for_a_row(self, client: httpx.AsyncClient, admin: Person) -> None:
+        response = await failure(client, "GET", f"{NOTICES}/{uuid4()}", admin)
+        assert (response.status_code, response.json()["error"]) == (404, "resource.not_found")
 
     @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v9", "/api", f"{NOTICES}/", "/nothing"])
-    async def test_404_of_a_path(self, client: httpx.AsyncClient, admin: Person, path: str) -> None:
+    async def test_404_for_a_path(self, client: httpx.AsyncClient, admin: Person, path: str) -> None:
         assert (await failure(client, "GET", path, admin)).status_code == 404
 
     @pytest.mark.parametrize("method", ["DELETE", "PATCH", "PUT"])
     async def test_405_says_what_is_allowed(self, client: httpx.AsyncClient, admin: Person, method: str) -> None:
-        answer = await failure(client, method, "/api/v1/auth/user/info", admin)
-        assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+        response = await failure(client, method, "/api/v1/auth/user/info", admin)
+        assert (response.status_code, response.headers["Allow"]) == (405, "GET")
 
     @pytest.mark.parametrize("path", ["/api/v1/nothing", NOTICES, "/api/v1/auth/sessions"])
     async def test_every_failure_has_six_keys(self, client: httpx.AsyncClient, path: str) -> None:
         assert (await failure(client, "GET", path, None)).json().keys() == FAILURE
 
     async def test_the_body_names_the_request_as_the_header_does(self, client: httpx.AsyncClient) -> None:
-        answer = await failure(client, "GET", NOTICES, None)
-        assert answer.json()["requestId"] == answer.headers["X-Request-ID"]
+        response = await failure(client, "GET", NOTICES, None)
+        assert response.json()["requestId"] == response.headers["X-Request-ID"]
 
 
 INVALID: list[tuple[bytes, str, str]] = [
@@ -92,40 +92,38 @@ INVALID: list[tuple[bytes, str, str]] = [
 
 class TestValidation:
     @pytest.mark.parametrize(("content", "field", "kind"), INVALID)
-    async def test_422_names_the_field_as_the_client_writes_it(
+    async def test_422_names_the_field_in_camel_case(
         self, client: httpx.AsyncClient, admin: Person, content: bytes, field: str, kind: str
     ) -> None:
         headers = {**admin.headers, "Content-Type": "application/json"}
-        answer = await client.post(NOTICES, headers=headers, content=content)
-        entries = [(entry["field"], entry["type"]) for entry in answer.json()["data"]]
-        assert (answer.status_code, entries) == (422, [(field, kind)])
+        response = await client.post(NOTICES, headers=headers, content=content)
+        entries = [(entry["field"], entry["type"]) for entry in response.json()["data"]]
+        assert (response.status_code, entries) == (422, [(field, kind)])
 
     async def test_422_names_every_field_at_once(self, client: httpx.AsyncClient, admin: Person) -> None:
-        answer = await client.post(NOTICES, headers=admin.headers, json={"titel": "t"})
-        assert {entry["field"] for entry in answer.json()["data"]} == {"title", "body", "expiresAt", "titel"}
+        response = await client.post(NOTICES, headers=admin.headers, json={"titel": "t"})
+        assert {entry["field"] for entry in response.json()["data"]} == {"title", "body", "expiresAt", "titel"}
 
-    async def test_422_names_a_part_of_the_path(self, client: httpx.AsyncClient, admin: Person) -> None:
-        answer = await client.get(f"{NOTICES}/7", headers=admin.headers)
-        assert [entry["field"] for entry in answer.json()["data"]] == ["noticeId"]
+    async def test_422_names_a_path_parameter(self, client: httpx.AsyncClient, admin: Person) -> None:
+        response = await client.get(f"{NOTICES}/7", headers=admin.headers)
+        assert [entry["field"] for entry in response.json()["data"]] == ["noticeId"]
 
     async def test_422_does_not_repeat_what_was_sent(self, client: httpx.AsyncClient) -> None:
-        answer = await client.post("/api/v1/auth/login", json={"username": ["hunter2"], "password": {"p": "hunter2"}})
-        assert "hunter2" not in answer.text
+        response = await client.post("/api/v1/auth/login", json={"username": ["hunter2"], "password": {"p": "hunter2"}})
+        assert "hunter2" not in response.text
 
     @pytest.mark.parametrize(
         "content", [b"[" * 100_000, b'{"username": ' + b"9" * 5000 + b"}", b'{"username": "\xff"}']
     )
-    async def test_a_body_that_cannot_be_read_is_the_callers_fault(
-        self, client: httpx.AsyncClient, content: bytes
-    ) -> None:
+    async def test_a_malformed_body_is_a_client_error(self, client: httpx.AsyncClient, content: bytes) -> None:
         headers = {"Content-Type": "application/json"}
-        answer = await client.post("/api/v1/auth/login", headers=headers, content=content)
-        assert answer.status_code in {400, 422}
+        response = await client.post("/api/v1/auth/login", headers=headers, content=content)
+        assert response.status_code in {400, 422}
 
     @pytest.mark.parametrize("kind", ["text/plain", "application/xml", ""])
     async def test_another_content_type_is_422(self, client: httpx.AsyncClient, kind: str) -> None:
-        answer = await client.post("/api/v1/auth/login", headers={"Content-Type": kind}, content=b"{}")
-        assert answer.status_code == 422
+        response = await client.post("/api/v1/auth/login", headers={"Content-Type": kind}, content=b"{}")
+        assert response.status_code == 422
 
 
 async def chunks(size: int) -> AsyncIterator[bytes]:
@@ -138,20 +136,20 @@ class TestRow46BodyLimit:
         assert (await client.post("/api/v1/auth/login", content=b" " * (LIMIT + 1))).status_code == 413
 
     async def test_a_body_of_unknown_length_is_counted(self, client: httpx.AsyncClient) -> None:
-        answer = await failure(client, "POST", "/api/v1/auth/login", None, content=chunks(LIMIT + 4096))
-        assert (answer.status_code, answer.json().keys()) == (413, FAILURE)
+        response = await failure(client, "POST", "/api/v1/auth/login", None, content=chunks(LIMIT + 4096))
+        assert (response.status_code, response.json().keys()) == (413, FAILURE)
 
-    async def test_a_stated_length_that_is_too_small_does_not_help(self, client: httpx.AsyncClient) -> None:
+    async def test_a_false_content_length_does_not_help(self, client: httpx.AsyncClient) -> None:
         headers = {"Content-Length": "10"}
-        answer = await client.post("/api/v1/auth/login", headers=headers, content=chunks(LIMIT + 4096))
-        assert answer.status_code == 413
+        response = await client.post("/api/v1/auth/login", headers=headers, content=chunks(LIMIT + 4096))
+        assert response.status_code == 413
 
     async def test_a_body_at_the_limit_is_read(self, client: httpx.AsyncClient) -> None:
         headers = {"Content-Type": "application/json"}
-        answer = await client.post("/api/v1/auth/login", headers=headers, content=b" " * LIMIT)
-        assert answer.status_code == 422
+        response = await client.post("/api/v1/auth/login", headers=headers, content=b" " * LIMIT)
+        assert response.status_code == 422
 
-    async def test_an_unread_body_of_unknown_length_costs_nothing(self, client: httpx.AsyncClient) -> None:
+    async def test_an_unread_body_of_unknown_length_is_not_buffered(self, client: httpx.AsyncClient) -> None:
         read = 0
 
         async def large() -> AsyncIterator[bytes]:
@@ -166,7 +164,7 @@ class TestRow46BodyLimit:
 
 @pytest.fixture(scope="module")
 def shop() -> FastAPI:
-    """The application, with one origin on its list."""
+    """The application with one allowed CORS origin."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "cors", settings.cors.model_copy(update={"origins": ["https://shop.example"]}))
         return create_app(settings, server)
@@ -179,7 +177,7 @@ async def browser(shop: FastAPI, uow: UnitOfWork) -> AsyncIterator[httpx.AsyncCl
 
 
 class TestRow41Origins:
-    """What browsers let pages of other origins read, errors included."""
+    """Which origins may read responses, including errors, in a browser."""
 
     @pytest.mark.parametrize(
         ("method", "path"),
@@ -188,41 +186,39 @@ class TestRow41Origins:
     async def test_an_error_may_be_read_by_a_listed_origin(
         self, browser: httpx.AsyncClient, method: str, path: str
     ) -> None:
-        answer = await browser.request(method, path, headers={"Origin": "https://shop.example"})
-        assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example"
+        response = await browser.request(method, path, headers={"Origin": "https://shop.example"})
+        assert response.headers["Access-Control-Allow-Origin"] == "https://shop.example"
 
     @pytest.mark.parametrize(
         "origin", ["https://evil.example", "null", "https://shop.example.evil.example", "http://shop.example"]
     )
     async def test_no_other_origin_may_read(self, browser: httpx.AsyncClient, origin: str) -> None:
-        answer = await browser.get("/api/v1/auth/keys/public", headers={"Origin": origin})
-        assert "Access-Control-Allow-Origin" not in answer.headers
+        response = await browser.get("/api/v1/auth/keys/public", headers={"Origin": origin})
+        assert "Access-Control-Allow-Origin" not in response.headers
 
     async def test_the_request_id_may_be_read(self, browser: httpx.AsyncClient) -> None:
-        answer = await browser.get(NOTICES, headers={"Origin": "https://shop.example"})
-        assert "X-Request-ID" in answer.headers["Access-Control-Expose-Headers"]
+        response = await browser.get(NOTICES, headers={"Origin": "https://shop.example"})
+        assert "X-Request-ID" in response.headers["Access-Control-Expose-Headers"]
 
     @pytest.mark.parametrize("header", ["authorization", "x-refresh-token", "content-type"])
-    async def test_a_page_may_ask_to_send_the_headers_that_are_needed(
-        self, browser: httpx.AsyncClient, header: str
-    ) -> None:
+    async def test_preflight_allows_the_required_headers(self, browser: httpx.AsyncClient, header: str) -> None:
         asking = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": header}
-        answer = await browser.options("/api/v1/auth/login", headers={"Origin": "https://shop.example", **asking})
-        assert answer.status_code == 200
+        response = await browser.options("/api/v1/auth/login", headers={"Origin": "https://shop.example", **asking})
+        assert response.status_code == 200
 
-    async def test_nobody_may_by_default(self, client: httpx.AsyncClient) -> None:
-        answer = await client.get("/api/v1/auth/keys/public", headers={"Origin": "https://shop.example"})
-        assert "Access-Control-Allow-Origin" not in answer.headers
+    async def test_no_origin_may_by_default(self, client: httpx.AsyncClient) -> None:
+        response = await client.get("/api/v1/auth/keys/public", headers={"Origin": "https://shop.example"})
+        assert "Access-Control-Allow-Origin" not in response.headers
 
 
 class TestOutside:
-    async def test_the_socket_stands_beside_the_api(self) -> None:
+    async def test_the_socket_is_outside_the_api(self) -> None:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             assert (await client.get("/socket.io/")).status_code == 400
 
 
-class TestTimesBeyondTheCalendar:
+class TestTimesOutOfRange:
     @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
     async def test_are_422(self, client: httpx.AsyncClient, admin: Person, moment: str) -> None:
-        answer = await client.get("/api/v1/users", params={"createTime[gte]": moment}, headers=admin.headers)
-        assert answer.status_code == 422
+        response = await client.get("/api/v1/users", params={"createTime[gte]": moment}, headers=admin.headers)
+        assert response.status_code == 422

@@ -15,17 +15,17 @@ NOTICES, ROLES = "/api/v1/notices", "/api/v1/roles"
 
 @pytest.fixture
 def resource() -> str:
-    """Whose rows; the classes that ask for all of them do so for themselves."""
+    """The tested resource; some tests parametrise it."""
     return NOTICES
 
 
 @pytest.fixture
 async def path(client: httpx.AsyncClient, admin: Person, resource: str) -> str:
-    """A row of version 1."""
+    """The path of a row with version 1."""
     notice = {"title": "t", "body": "b", "expiresAt": "2999-01-01T00:00:00Z"}
     body = notice if resource == NOTICES else {"name": "t", "code": uuid4().hex}
-    answer = await client.post(resource, headers=admin.headers, json=body)
-    return f"{resource}/{answer.json()['data']['id']}"
+    response = await client.post(resource, headers=admin.headers, json=body)
+    return f"{resource}/{response.json()['data']['id']}"
 
 
 def name_of(path: str) -> str:
@@ -46,16 +46,16 @@ every_resource = pytest.mark.parametrize("resource", [NOTICES, ROLES])
 
 class TestAVersion:
     @every_resource
-    async def test_is_shown_with_the_row(self, client: httpx.AsyncClient, admin: Person, path: str) -> None:
+    async def test_is_sent_with_the_row(self, client: httpx.AsyncClient, admin: Person, path: str) -> None:
         assert (await client.get(path, headers=admin.headers)).headers["ETag"] == '"1"'
 
     @every_resource
-    async def test_is_another_after_a_change(self, client: httpx.AsyncClient, admin: Person, path: str) -> None:
-        answer = await change(client, admin, path, '"1"')
+    async def test_changes_with_an_update(self, client: httpx.AsyncClient, admin: Person, path: str) -> None:
+        response = await change(client, admin, path, '"1"')
         shown = await client.get(path, headers=admin.headers)
-        assert (answer.status_code, answer.headers["ETag"], shown.headers["ETag"]) == (200, '"2"', '"2"')
+        assert (response.status_code, response.headers["ETag"], shown.headers["ETag"]) == (200, '"2"', '"2"')
 
-    async def test_is_another_after_a_change_of_many(
+    async def test_changes_with_an_update_of_many_rows(
         self, client: httpx.AsyncClient, admin: Person, path: str, uow: UnitOfWork
     ) -> None:
         notice = await uow.session.get_one(Notice, path.rpartition("/")[2])
@@ -69,19 +69,19 @@ class TestAVersion:
 @every_resource
 class TestAChange:
     @pytest.mark.parametrize("if_match", [None, "*", '"1"', ' "1" '])
-    async def test_is_made_on_what_was_seen(
+    async def test_of_the_current_version_succeeds(
         self, client: httpx.AsyncClient, admin: Person, path: str, if_match: str | None
     ) -> None:
         assert (await change(client, admin, path, if_match)).json()["data"][name_of(path)] == "new"
 
     @pytest.mark.parametrize("if_match", ['"2"', '"0"', 'W/"1"', '"abc"', '""', f'"{"9" * 400}"'])
-    async def test_of_what_nobody_can_have_seen_is_412(
+    async def test_of_a_version_that_never_existed_is_412(
         self, client: httpx.AsyncClient, admin: Person, path: str, if_match: str
     ) -> None:
-        answer = await change(client, admin, path, if_match)
-        assert (answer.status_code, answer.json()["error"]) == (412, "resource.changed")
+        response = await change(client, admin, path, if_match)
+        assert (response.status_code, response.json()["error"]) == (412, "resource.changed")
 
-    async def test_of_what_somebody_else_changed_is_412_and_changes_nothing(
+    async def test_of_an_old_version_is_412_and_changes_nothing(
         self, client: httpx.AsyncClient, admin: Person, path: str
     ) -> None:
         await change(client, admin, path, None, "first")
@@ -90,21 +90,21 @@ class TestAChange:
         assert (refused.status_code, kept) == (412, "first")
 
     @pytest.mark.parametrize("if_match", ["1", '"1', '"1", "2"', "W/1", "", "%"])
-    async def test_on_no_entity_tag_is_422(
+    async def test_with_an_invalid_entity_tag_is_422(
         self, client: httpx.AsyncClient, admin: Person, path: str, if_match: str
     ) -> None:
-        answer = await change(client, admin, path, if_match)
-        assert (answer.status_code, answer.json()["data"][0]["field"]) == (422, "If-Match")
+        response = await change(client, admin, path, if_match)
+        assert (response.status_code, response.json()["data"][0]["field"]) == (422, "If-Match")
 
 
 class TestAnAuthor:
-    async def test_is_kept_of_the_row_and_of_its_last_change(
+    async def test_is_stored_for_the_row_and_its_last_change(
         self, client: httpx.AsyncClient, admin: Person, path: str, uow: UnitOfWork
     ) -> None:
         notice = await uow.session.get_one(Notice, path.rpartition("/")[2], populate_existing=True)
         assert (notice.created_by, notice.updated_by) == (admin.user.id, admin.user.id)
 
-    async def test_of_a_change_does_not_replace_the_first(
+    async def test_of_an_update_does_not_replace_the_creator(
         self, client: httpx.AsyncClient, path: str, uow: UnitOfWork, admin: Person, people: People
     ) -> None:
         editor = await people.create("PATCH:/api/v1/notices/{noticeId}")
@@ -117,7 +117,7 @@ class TestTheDocument:
     @pytest.mark.parametrize(
         ("path", "method"), [("/api/v1/notices/{noticeId}", "patch"), ("/api/v1/roles/{roleId}", "put")]
     )
-    def test_names_header_and_error(self, path: str, method: str) -> None:
+    def test_describes_header_and_error(self, path: str, method: str) -> None:
         operation = rest.openapi()["paths"][path][method]
         headers = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "header"}
         assert "if-match" in {name.lower() for name in headers}

@@ -1,4 +1,4 @@
-"""Contents through the API, for clients that cannot reach the storage."""
+"""Downloads through the API, for clients that cannot reach the storage."""
 
 import hashlib
 import socket
@@ -32,14 +32,14 @@ async def digits(client: httpx.AsyncClient, owner: Person) -> str:
     return str(file["id"])
 
 
-class TestTheWhole:
+class TestTheFullContent:
     async def test_comes_back_byte_identical(self, client: httpx.AsyncClient, owner: Person) -> None:
         file = await uploaded(client, owner, CONTENT)
-        answer = await get(client, owner, file["id"])
-        assert (answer.status_code, answer.content == CONTENT) == (200, True)
-        assert answer.headers["content-length"] == str(len(CONTENT))
+        response = await get(client, owner, file["id"])
+        assert (response.status_code, response.content == CONTENT) == (200, True)
+        assert response.headers["content-length"] == str(len(CONTENT))
 
-    async def test_says_what_it_is_and_lets_nothing_run(
+    async def test_has_a_type_and_cannot_run_in_a_browser(
         self, client: httpx.AsyncClient, owner: Person, digits: str
     ) -> None:
         headers = (await get(client, owner, digits)).headers
@@ -64,29 +64,29 @@ class TestARange:
     async def test_is_206(
         self, client: httpx.AsyncClient, owner: Person, digits: str, wanted: str, content: bytes, named: str
     ) -> None:
-        answer = await get(client, owner, digits, Range=wanted)
-        assert (answer.status_code, answer.content, answer.headers["content-range"]) == (206, content, named)
-        assert answer.headers["content-length"] == str(len(content))
+        response = await get(client, owner, digits, Range=wanted)
+        assert (response.status_code, response.content, response.headers["content-range"]) == (206, content, named)
+        assert response.headers["content-length"] == str(len(content))
 
     @pytest.mark.parametrize("wanted", ["bytes=10-", "bytes=-0", "bytes=50-60"])
     async def test_beyond_the_end_is_416(
         self, client: httpx.AsyncClient, owner: Person, digits: str, wanted: str
     ) -> None:
-        answer = await get(client, owner, digits, Range=wanted)
-        assert (answer.status_code, answer.json()["error"]) == (416, "request.range_not_satisfiable")
-        assert answer.headers["content-range"] == "bytes */10"
+        response = await get(client, owner, digits, Range=wanted)
+        assert (response.status_code, response.json()["error"]) == (416, "request.range_not_satisfiable")
+        assert response.headers["content-range"] == "bytes */10"
 
     @pytest.mark.parametrize("wanted", ["bytes=5-2", "bytes=1-2,4-5", "lines=1-2", "nonsense"])
-    async def test_that_makes_no_sense_is_the_whole(
+    async def test_that_is_invalid_returns_the_full_content(
         self, client: httpx.AsyncClient, owner: Person, digits: str, wanted: str
     ) -> None:
-        answer = await get(client, owner, digits, Range=wanted)
-        assert (answer.status_code, answer.content) == (200, DIGITS)
+        response = await get(client, owner, digits, Range=wanted)
+        assert (response.status_code, response.content) == (200, DIGITS)
 
     @pytest.mark.parametrize(
         ("known", "status"), [(ETAG, 206), ('"another"', 200), ("Tue, 24 Nov 2026 08:00:00 GMT", 200)]
     )
-    async def test_goes_on_only_with_the_same_content(
+    async def test_is_only_served_of_the_same_content(
         self, client: httpx.AsyncClient, owner: Person, digits: str, known: str, status: int
     ) -> None:
         assert (await get(client, owner, digits, Range="bytes=3-5", If_Range=known)).status_code == status
@@ -97,28 +97,28 @@ class TestRefusals:
         other = await people.create(f"GET:{FILES}/{{fileId}}")
         assert (await get(client, other, digits)).status_code == 403
 
-    async def test_of_what_the_storage_has_lost(
+    async def test_of_a_content_missing_in_the_storage(
         self, client: httpx.AsyncClient, owner: Person, digits: str, resources: Resources
     ) -> None:
         await resources.storage.remove(f"files/{digits}")
-        answer = await get(client, owner, digits)
-        assert (answer.status_code, answer.json()["error"]) == (404, "file.content_missing")
+        response = await get(client, owner, digits)
+        assert (response.status_code, response.json()["error"]) == (404, "file.content_missing")
 
 
-class TestAClientThatGoesAway:
-    async def test_frees_the_connection_to_the_storage(
+class TestAClientThatDisconnects:
+    async def test_releases_the_connection_to_the_storage(
         self, served: Served, served_admin: Person, resources: Resources
     ) -> None:
         s3 = served.stores["s3"]
-        # What the client does not read must not fit into the buffers on the way, which systems like to make large.
+        # Larger than all buffers on the way, so that the server cannot finish sending.
         transport = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)])
         async with (
             committed(resources, CONTENT * 2) as file,
             httpx.AsyncClient(transport=transport, base_url=served.client.base_url) as client,
         ):
             path = f"{FILES}/{file.id}/content"
-            async with client.stream("GET", path, headers=served_admin.headers) as answer:
-                await anext(answer.aiter_raw())
+            async with client.stream("GET", path, headers=served_admin.headers) as response:
+                await anext(response.aiter_raw())
                 reading = s3.connections
             await eventually(lambda: s3.connections != reading)
         assert s3.connections == reading - 1

@@ -1,4 +1,4 @@
-"""Files while the storage is away."""
+"""Files while the storage is down."""
 
 import time
 
@@ -13,12 +13,12 @@ from tests.support.uploads import FILES, announced, begin, committed
 pytestmark = pytest.mark.process
 
 FAULTS = ["hang", "refuse", "reset"]
-# Two exchanges, and what a busy machine adds.
+# Two timeouts, and a margin for busy machines.
 BOUND = 2 * float(IMPATIENT["MINIO_TIMEOUT_SECONDS"]) + 1
 
 
-def said(answer: httpx.Response) -> tuple[int, str, str]:
-    return answer.status_code, answer.json()["error"], answer.headers["Retry-After"]
+def said(response: httpx.Response) -> tuple[int, str, str]:
+    return response.status_code, response.json()["error"], response.headers["Retry-After"]
 
 
 UNAVAILABLE = 503, "service.unavailable", "1"
@@ -26,13 +26,15 @@ UNAVAILABLE = 503, "service.unavailable", "1"
 
 @pytest.mark.parametrize("fault", FAULTS)
 class TestWithoutTheStorage:
-    async def test_beginning_is_503_in_time(self, served: Served, served_admin: Person, fault: str) -> None:
+    async def test_beginning_an_upload_is_503_within_the_timeout(
+        self, served: Served, served_admin: Person, fault: str
+    ) -> None:
         getattr(served.stores["s3"], fault)()
         started = time.monotonic()
-        answer = await begin(served.client, served_admin)
-        assert (said(answer), time.monotonic() - started < BOUND) == (UNAVAILABLE, True)
+        response = await begin(served.client, served_admin)
+        assert (said(response), time.monotonic() - started < BOUND) == (UNAVAILABLE, True)
 
-    async def test_completing_is_503_in_time_and_can_be_repeated(
+    async def test_completing_is_503_within_the_timeout_and_can_be_retried(
         self, served: Served, served_admin: Person, resources: Resources, fault: str
     ) -> None:
         async with announced(resources, b"content") as (file, parts):
@@ -45,39 +47,37 @@ class TestWithoutTheStorage:
             second = await served.client.post(path, json=body, headers=served_admin.headers)
         assert (said(first), seconds < BOUND, second.status_code) == (UNAVAILABLE, True, 200)
 
-    async def test_a_content_is_503_in_time(
+    async def test_a_download_is_503_within_the_timeout(
         self, served: Served, served_admin: Person, resources: Resources, fault: str
     ) -> None:
         async with committed(resources, b"content") as file:
             getattr(served.stores["s3"], fault)()
             started = time.monotonic()
-            answer = await served.client.get(f"{FILES}/{file.id}/content", headers=served_admin.headers)
-        assert (said(answer), time.monotonic() - started < BOUND) == (UNAVAILABLE, True)
+            response = await served.client.get(f"{FILES}/{file.id}/content", headers=served_admin.headers)
+        assert (said(response), time.monotonic() - started < BOUND) == (UNAVAILABLE, True)
 
-    async def test_files_can_be_seen_and_deleted(
+    async def test_files_can_be_listed_and_deleted(
         self, served: Served, served_admin: Person, resources: Resources, fault: str
     ) -> None:
         async with committed(resources, b"content") as file:
             getattr(served.stores["s3"], fault)()
             path = f"{FILES}/{file.id}"
-            answers = [
+            responses = [
                 await served.client.request(method, path, headers=served_admin.headers) for method in ("GET", "DELETE")
             ]
             gone = await served.client.get(path, headers=served_admin.headers)
-        assert ([answer.status_code for answer in answers], gone.status_code) == ([200, 200], 404)
+        assert ([response.status_code for response in responses], gone.status_code) == ([200, 200], 404)
 
 
 class TestAStorageThatFailsMidway:
-    async def test_ends_the_answer_short_of_its_length(
-        self, served: Served, served_admin: Person, resources: Resources
-    ) -> None:
+    async def test_truncates_the_response(self, served: Served, served_admin: Person, resources: Resources) -> None:
         async with committed(resources, bytes(32 * 1024 * 1024)) as file:
             path = f"{FILES}/{file.id}/content"
-            async with served.client.stream("GET", path, headers=served_admin.headers) as answer:
-                chunks = answer.aiter_raw()
+            async with served.client.stream("GET", path, headers=served_admin.headers) as response:
+                chunks = response.aiter_raw()
                 await anext(chunks)
                 served.stores["s3"].reset()
                 with pytest.raises(httpx.RemoteProtocolError):
                     async for _ in chunks:
                         pass
-        assert answer.status_code == 200
+        assert response.status_code == 200

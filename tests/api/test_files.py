@@ -1,4 +1,4 @@
-"""Files, uploaded and fetched as a browser does; every error by its documented code."""
+"""Uploads and downloads as a browser does them, and every documented error."""
 
 import hashlib
 import json
@@ -38,8 +38,8 @@ def limits(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources.settings, "files", FileSettings(FILE_LIMITS=limits))
 
 
-def said(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["error"]
+def said(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]
 
 
 async def row(uow: UnitOfWork, file_id: str) -> File:
@@ -51,8 +51,8 @@ async def exists(client: httpx.AsyncClient, person: Person, file_id: str) -> boo
 
 
 @pytest.mark.usefixtures("two_at_once")
-class TestOpenUploads:
-    async def test_are_bounded(self, client: httpx.AsyncClient, owner: Person) -> None:
+class TestPendingUploads:
+    async def test_are_limited(self, client: httpx.AsyncClient, owner: Person) -> None:
         begun = [(await begin(client, owner)).status_code for _ in range(2)]
         refused = await begin(client, owner)
         assert (begun, said(refused)) == ([201, 201], (409, "file.too_many_uploads"))
@@ -63,7 +63,7 @@ class TestOpenUploads:
             await begin(client, owner)
         assert (await begin(client, await people.create(*CODES))).status_code == 201
 
-    async def test_count_no_more_when_completed_or_deleted(self, client: httpx.AsyncClient, owner: Person) -> None:
+    async def test_do_not_count_once_completed_or_deleted(self, client: httpx.AsyncClient, owner: Person) -> None:
         await uploaded(client, owner, b"content")
         plan = (await begin(client, owner)).json()["data"]
         await client.delete(f"{FILES}/{plan['id']}", headers=owner.headers)
@@ -74,15 +74,15 @@ class TestUploading:
     async def test_comes_back_byte_identical(self, client: httpx.AsyncClient, owner: Person) -> None:
         file = await uploaded(client, owner, CONTENT)
         async with httpx.AsyncClient() as browser:
-            answer = await browser.get(file["downloadUrl"])
-        assert answer.content == CONTENT
+            response = await browser.get(file["downloadUrl"])
+        assert response.content == CONTENT
         assert file["checksumSha256"] == hashlib.sha256(CONTENT).hexdigest()
 
     async def test_with_its_checksum_is_accepted(self, client: httpx.AsyncClient, owner: Person) -> None:
         checksum = hashlib.sha256(b"content").hexdigest()
         assert (await upload(client, owner, b"content", checksumSha256=checksum.upper())).status_code == 200
 
-    async def test_is_unseen_before_it_is_complete(self, client: httpx.AsyncClient, owner: Person) -> None:
+    async def test_is_invisible_until_completed(self, client: httpx.AsyncClient, owner: Person) -> None:
         plan = (await begin(client, owner)).json()["data"]
         listed = (await client.get(FILES, headers=owner.headers)).json()["data"]["total"]
         assert (await exists(client, owner, plan["id"]), listed) == (False, 0)
@@ -95,7 +95,7 @@ class TestUploading:
         assert (first.status_code, second.status_code) == (200, 200)
         assert first.json()["data"]["checksumSha256"] == second.json()["data"]["checksumSha256"]
 
-    async def test_can_be_completed_after_a_try_with_wrong_parts(
+    async def test_can_be_completed_after_an_attempt_with_wrong_parts(
         self, client: httpx.AsyncClient, owner: Person
     ) -> None:
         plan = (await begin(client, owner, b"content")).json()["data"]
@@ -103,7 +103,7 @@ class TestUploading:
         await complete(client, owner, plan["id"], ONE_PART)
         assert (await complete(client, owner, plan["id"], parts)).status_code == 200
 
-    async def test_can_be_completed_where_a_completion_died(
+    async def test_can_be_completed_after_an_interrupted_completion(
         self, client: httpx.AsyncClient, owner: Person, resources: Resources, uow: UnitOfWork
     ) -> None:
         plan = (await begin(client, owner, b"content")).json()["data"]
@@ -112,7 +112,7 @@ class TestUploading:
         await resources.storage.complete_upload(file.key, file.upload_id, [Part(1, parts[0]["etag"].strip('"'))])
         assert (await complete(client, owner, plan["id"], parts)).status_code == 200
 
-    async def test_with_another_checksum_is_refused_and_gone(
+    async def test_with_a_wrong_checksum_is_refused_and_deleted(
         self, client: httpx.AsyncClient, owner: Person, resources: Resources
     ) -> None:
         plan = (await begin(client, owner, b"content", checksumSha256="0" * 64)).json()["data"]
@@ -131,20 +131,20 @@ class TestUploading:
             ("application/pdf", b"MZ\x90\x00 a program"),
         ],
     )
-    async def test_of_another_type_is_refused_and_gone(
+    async def test_of_a_wrong_type_is_refused_and_deleted(
         self, client: httpx.AsyncClient, owner: Person, resources: Resources, claimed: str, content: bytes
     ) -> None:
         plan = (await begin(client, owner, content, contentType=claimed)).json()["data"]
-        answer = await complete(client, owner, plan["id"], await send(plan, content))
-        assert said(answer) == (409, "file.type_mismatch")
+        response = await complete(client, owner, plan["id"], await send(plan, content))
+        assert said(response) == (409, "file.type_mismatch")
         assert await resources.storage.find(f"files/{plan['id']}") is None
 
-    async def test_of_another_size_is_refused_and_gone(
+    async def test_of_a_wrong_size_is_refused_and_deleted(
         self, client: httpx.AsyncClient, owner: Person, resources: Resources, uow: UnitOfWork
     ) -> None:
         plan = (await begin(client, owner, b"four")).json()["data"]
         file = await row(uow, plan["id"])
-        # Only who has the keys gets there: the URLs take exactly what was announced.
+        # This needs the storage's keys: the signed URLs only accept the declared length.
         urls = await resources.storage.sign_parts(file.key, file.upload_id, [6], timedelta(minutes=1))
         parts = await send({**plan, "parts": [{"partNumber": 1, "url": urls[0], "headers": {}}]}, b"sixsix"[:6])
         assert said(await complete(client, owner, plan["id"], parts)) == (409, "file.size_mismatch")
@@ -170,7 +170,7 @@ class TestUploading:
         plan = (await begin(client, owner, b"content")).json()["data"]
         assert said(await complete(client, owner, plan["id"], ONE_PART)) == (400, "file.wrong_parts")
 
-    async def test_after_its_time_is_refused(self, client: httpx.AsyncClient, owner: Person, uow: UnitOfWork) -> None:
+    async def test_after_its_expiry_is_refused(self, client: httpx.AsyncClient, owner: Person, uow: UnitOfWork) -> None:
         plan = (await begin(client, owner, b"content")).json()["data"]
         parts = await send(plan, b"content")
         files = FileCRUD(uow.session)
@@ -186,18 +186,18 @@ class TestUploading:
         await resources.storage.abort_upload(file.key, file.upload_id)
         assert said(await complete(client, owner, plan["id"], parts)) == (409, "file.upload_expired")
 
-    async def test_while_somebody_completes_it_is_refused(
+    async def test_while_it_is_being_completed_is_refused(
         self, client: httpx.AsyncClient, owner: Person, uow: UnitOfWork
     ) -> None:
         plan = (await begin(client, owner, b"content")).json()["data"]
         parts = await send(plan, b"content")
         files = FileCRUD(uow.session)
         await files.update(await row(uow, plan["id"]), {"claimed_until": utc_now() + timedelta(minutes=1)})
-        answer = await complete(client, owner, plan["id"], parts)
-        assert (said(answer), answer.headers["Retry-After"]) == ((409, "file.being_completed"), "1")
+        response = await complete(client, owner, plan["id"], parts)
+        assert (said(response), response.headers["Retry-After"]) == ((409, "file.being_completed"), "1")
 
 
-class TestAnnouncing:
+class TestBeginning:
     @pytest.mark.parametrize(
         "name",
         [
@@ -208,48 +208,48 @@ class TestAnnouncing:
     )  # fmt: skip
     async def test_a_malicious_name_is_refused(self, client: httpx.AsyncClient, owner: Person, name: str) -> None:
         body = {"filename": name, "contentType": "text/plain", "sizeBytes": 1}
-        answer = await client.post(
+        response = await client.post(
             FILES, content=_json(body), headers={**owner.headers, "Content-Type": "application/json"}
         )
-        assert said(answer) == (422, "request.validation")
-        assert [field["field"] for field in answer.json()["data"]] == ["filename"]
+        assert said(response) == (422, "request.validation")
+        assert [field["field"] for field in response.json()["data"]] == ["filename"]
 
     @pytest.mark.parametrize("name", ["a", "Größe.txt", "données 2026 (1).tar.gz", "报告.pdf", "🎉.png", "a" * 255])
-    async def test_an_honest_name_is_kept(self, client: httpx.AsyncClient, owner: Person, name: str) -> None:
+    async def test_a_valid_name_is_kept(self, client: httpx.AsyncClient, owner: Person, name: str) -> None:
         assert (await uploaded(client, owner, b"content", filename=name))["filename"] == name
 
     @pytest.mark.parametrize("kind", ["", "text", "text/", "/plain", "text/plain\n", "text/plain; charset=x", "*/*"])
     async def test_a_malformed_type_is_refused(self, client: httpx.AsyncClient, owner: Person, kind: str) -> None:
-        answer = await begin(client, owner, b"content", contentType=kind)
-        assert (said(answer), answer.json()["data"][0]["field"]) == ((422, "request.validation"), "contentType")
+        response = await begin(client, owner, b"content", contentType=kind)
+        assert (said(response), response.json()["data"][0]["field"]) == ((422, "request.validation"), "contentType")
 
     @pytest.mark.usefixtures("limits")
-    async def test_a_type_that_is_not_taken_is_refused(self, client: httpx.AsyncClient, owner: Person) -> None:
-        answer = await begin(client, owner, b"content", contentType="text/html")
-        assert (said(answer), answer.json()["data"][0]["field"]) == ((422, "request.validation"), "contentType")
+    async def test_a_type_that_is_not_allowed_is_refused(self, client: httpx.AsyncClient, owner: Person) -> None:
+        response = await begin(client, owner, b"content", contentType="text/html")
+        assert (said(response), response.json()["data"][0]["field"]) == ((422, "request.validation"), "contentType")
 
     @pytest.mark.usefixtures("limits")
     @pytest.mark.parametrize(
         ("kind", "size", "status"),
         [("image/gif", 1000, 201), ("image/gif", 1001, 422), ("image/png", 2000, 201), ("text/plain", 11, 422)],
     )
-    async def test_the_closest_limit_counts(
+    async def test_the_most_specific_limit_applies(
         self, client: httpx.AsyncClient, owner: Person, kind: str, size: int, status: int
     ) -> None:
         assert (await begin(client, owner, contentType=kind, sizeBytes=size)).status_code == status
 
     @pytest.mark.parametrize("size", [0, -1, 2**30 + 1, 2**70])
     async def test_an_impossible_size_is_refused(self, client: httpx.AsyncClient, owner: Person, size: int) -> None:
-        answer = await begin(client, owner, sizeBytes=size)
-        assert (said(answer), answer.json()["data"][0]["field"]) == ((422, "request.validation"), "sizeBytes")
+        response = await begin(client, owner, sizeBytes=size)
+        assert (said(response), response.json()["data"][0]["field"]) == ((422, "request.validation"), "sizeBytes")
 
 
 class TestTheUrls:
-    async def test_take_no_other_length(self, client: httpx.AsyncClient, owner: Person) -> None:
+    async def test_accept_no_other_length(self, client: httpx.AsyncClient, owner: Person) -> None:
         plan = (await begin(client, owner, b"four")).json()["data"]
         async with httpx.AsyncClient() as browser:
-            answer = await browser.put(plan["parts"][0]["url"], content=b"more than four")
-        assert answer.status_code == 403
+            response = await browser.put(plan["parts"][0]["url"], content=b"more than four")
+        assert response.status_code == 403
 
     async def test_of_a_download_cannot_be_tampered_with(self, client: httpx.AsyncClient, owner: Person) -> None:
         mine = await uploaded(client, owner, b"mine")
@@ -267,7 +267,7 @@ class TestTheUrls:
             ("image/svg+xml", b"<svg/>", "application/octet-stream"),
         ],
     )
-    async def test_of_a_download_let_nothing_run(
+    async def test_of_a_download_prevent_execution_in_a_browser(
         self, client: httpx.AsyncClient, owner: Person, kind: str, content: bytes, served: str
     ) -> None:
         file = await uploaded(client, owner, content, contentType=kind, filename='a"ö.html')
@@ -282,13 +282,13 @@ class TestOthers:
         file = await uploaded(client, owner, b"mine")
         other = await people.create(*CODES)
         path = f"{FILES}/{file['id']}"
-        answers = [
+        responses = [
             await client.get(path, headers=other.headers),
             await client.get(f"{path}/content", headers=other.headers),
             await client.delete(path, headers=other.headers),
             await complete(client, other, file["id"], ONE_PART),
         ]
-        assert {said(answer) for answer in answers} == {(404, "resource.not_found")}
+        assert {said(response) for response in responses} == {(404, "resource.not_found")}
         assert (await client.get(FILES, headers=other.headers)).json()["data"]["total"] == 0
         assert await exists(client, owner, file["id"])
 
@@ -313,7 +313,7 @@ class TestDeleting:
         await client.delete(f"{FILES}/{plan['id']}", headers=owner.headers)
         assert await resources.storage.uploads(f"files/{plan['id']}") == []
 
-    async def test_leaves_one_that_is_being_completed_to_the_sweep(
+    async def test_leaves_a_file_that_is_being_completed_to_the_sweep(
         self, client: httpx.AsyncClient, owner: Person, resources: Resources, uow: UnitOfWork
     ) -> None:
         plan = (await begin(client, owner, b"mine")).json()["data"]
@@ -324,5 +324,5 @@ class TestDeleting:
 
 
 def _json(body: dict[str, Any]) -> bytes:
-    """With escapes, so that characters which UTF-8 has not can be sent."""
+    """JSON with ASCII escapes, so that lone surrogates can be sent."""
     return json.dumps(body).encode()

@@ -17,5 +17,5 @@ class TestMetrics:
 
 
 class TestLiveness:
-    async def test_it_is_for_anybody(self, client: httpx.AsyncClient) -> None:
+    async def test_it_needs_no_token(self, client: httpx.AsyncClient) -> None:
         assert (await client.get("/livez")).json() == {"status": "ok"}

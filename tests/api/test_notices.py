@@ -22,19 +22,19 @@ async def publish(client: httpx.AsyncClient, person: Person, **changes: Any) -> 
 
 
 class TestPublish:
-    async def test_it_answers_the_notice(self, client: httpx.AsyncClient, admin: Person) -> None:
+    async def test_it_returns_the_notice(self, client: httpx.AsyncClient, admin: Person) -> None:
         data = (await publish(client, admin)).json()["data"]
         assert data.keys() == {"id", "createTime", "updateTime", "title", "body", "status", "expiresAt"}
 
     async def test_times_are_utc(self, client: httpx.AsyncClient, admin: Person) -> None:
         key = (await publish(client, admin)).json()["data"]["id"]
-        answer = await client.get(f"{PATH}/{key}", headers=admin.headers)
-        assert answer.json()["data"]["expiresAt"] == "2998-12-31T22:00:00Z"
+        response = await client.get(f"{PATH}/{key}", headers=admin.headers)
+        assert response.json()["data"]["expiresAt"] == "2998-12-31T22:00:00Z"
 
     async def test_it_can_be_read(self, client: httpx.AsyncClient, admin: Person) -> None:
         key = (await publish(client, admin)).json()["data"]["id"]
-        answer = await client.get(f"{PATH}/{key}", headers=admin.headers)
-        assert answer.json()["data"]["title"] == "t"
+        response = await client.get(f"{PATH}/{key}", headers=admin.headers)
+        assert response.json()["data"]["title"] == "t"
 
     async def test_it_is_announced_by_a_task(
         self, client: httpx.AsyncClient, admin: Person, resources: Resources, monkeypatch: pytest.MonkeyPatch
@@ -52,7 +52,7 @@ class TestPublish:
     @pytest.mark.parametrize(
         "text", ["x" * 200, "Ж" * 200, "🔑" * 200, "'; DROP TABLE notices; --", "<script>", "%_\\"]
     )
-    async def test_a_title_is_kept_as_it_is(self, client: httpx.AsyncClient, admin: Person, text: str) -> None:
+    async def test_a_title_is_stored_unchanged(self, client: httpx.AsyncClient, admin: Person, text: str) -> None:
         assert (await publish(client, admin, title=text)).json()["data"]["title"] == text
 
     @pytest.mark.parametrize("changes", [{"title": "x" * 201}, {"body": "x" * 10_001}, {"body": ""}, {"title": None}])
@@ -63,7 +63,7 @@ class TestPublish:
 
 
 class TestList:
-    async def test_the_newest_stands_first(self, client: httpx.AsyncClient, admin: Person) -> None:
+    async def test_the_newest_run_is_first(self, client: httpx.AsyncClient, admin: Person) -> None:
         for title in ("first", "second", "third"):
             await publish(client, admin, title=title)
         rows = (await client.get(PATH, headers=admin.headers)).json()["data"]
@@ -79,7 +79,7 @@ class TestList:
 class TestExpiry:
     @pytest.fixture
     async def notices(self, uow: UnitOfWork) -> list[Notice]:
-        """One that is due, and one that is not."""
+        """One notice that has expired, and one that has not."""
         notices = [
             Notice(title="t", body="b", expires_at=utc_now() + timedelta(seconds=seconds)) for seconds in (-1, 60)
         ]

@@ -54,13 +54,13 @@ class TestRegistration:
         uow.session.expire_all()
         assert await self.ids(uow) == before
 
-    async def test_a_route_that_is_gone_is_forgotten(self, uow: UnitOfWork, resources: Resources) -> None:
+    async def test_a_removed_route_is_deleted(self, uow: UnitOfWork, resources: Resources) -> None:
         uow.session.add(PermissionCode(code="GET:/gone", name="gone", path="/gone", methods=["GET"]))
         await uow.session.commit()
         await register_routes(resources, rest.state.registry)
         assert "GET:/gone" not in await self.ids(uow)
 
-    async def test_a_changed_description_is_taken_over(self, uow: UnitOfWork, resources: Resources) -> None:
+    async def test_a_changed_description_is_stored(self, uow: UnitOfWork, resources: Resources) -> None:
         route = (await PermissionCodeCRUD(uow.session).list())[0]
         right, route.description = route.description, "outdated"
         await uow.session.commit()

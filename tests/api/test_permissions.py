@@ -21,7 +21,7 @@ PATH = "/api/v1/notices"
 
 @pytest.fixture
 async def reader(people: People) -> Person:
-    """Somebody who may read notices, and nothing else."""
+    """A user who may only read notices."""
     return await people.create(CODE)
 
 
@@ -41,16 +41,14 @@ async def change_role(uow: UnitOfWork, person: Person, **values: Any) -> None:
 
 
 class TestGrant:
-    async def test_a_code_opens_its_method_alone(self, client: httpx.AsyncClient, reader: Person) -> None:
+    async def test_a_code_grants_only_its_method(self, client: httpx.AsyncClient, reader: Person) -> None:
         assert (await client.post(PATH, headers=reader.headers, json={})).status_code == 403
 
-    async def test_a_code_opens_its_template_alone(self, client: httpx.AsyncClient, reader: Person) -> None:
+    async def test_a_code_grants_only_its_path_template(self, client: httpx.AsyncClient, reader: Person) -> None:
         assert (await client.get(f"{PATH}/{reader.user.id}", headers=reader.headers)).status_code == 403
 
     @pytest.mark.parametrize("code", ["GET:/api/v1/notice", "get:/api/v1/notices", "GET:/api/v1/*", "GET:", f"{CODE} "])
-    async def test_a_code_that_is_nearly_right_opens_nothing(
-        self, client: httpx.AsyncClient, people: People, code: str
-    ) -> None:
+    async def test_a_similar_code_grants_nothing(self, client: httpx.AsyncClient, people: People, code: str) -> None:
         assert await status(client, await people.create(code)) == 403
 
     async def test_an_administrator_needs_no_role(self, client: httpx.AsyncClient, admin: Person) -> None:
@@ -67,13 +65,13 @@ class TestGrant:
         await uow.session.commit()
         assert await status(client, person) == 200
 
-    async def test_a_role_of_3000_codes_is_cached_whole(self, client: httpx.AsyncClient, people: People) -> None:
+    async def test_a_role_with_3000_codes_is_cached_completely(self, client: httpx.AsyncClient, people: People) -> None:
         person = await people.create(*(f"GET:/api/v1/other/{number}" for number in range(3000)), CODE)
         assert [await status(client, person) for _ in range(2)] == [200, 200]
 
 
 class TestRow35Disabled:
-    async def test_a_role_gives_nothing(self, client: httpx.AsyncClient, uow: UnitOfWork, reader: Person) -> None:
+    async def test_a_role_grants_nothing(self, client: httpx.AsyncClient, uow: UnitOfWork, reader: Person) -> None:
         await change_role(uow, reader, status=False)
         assert await status(client, reader) == 403
 
@@ -81,17 +79,17 @@ class TestRow35Disabled:
     async def test_a_user_may_do_nothing(self, client: httpx.AsyncClient, people: People, *, is_admin: bool) -> None:
         assert await status(client, await people.create(CODE, status=False, is_admin=is_admin)) in {401, 403}
 
-    async def test_a_user_is_nobody_to_self_service(self, client: httpx.AsyncClient, people: People) -> None:
+    async def test_a_user_cannot_use_self_service_routes(self, client: httpx.AsyncClient, people: People) -> None:
         person = await people.create(status=False)
         assert (await client.get("/api/v1/auth/user/info", headers=person.headers)).status_code == 401
 
 
 @asynccontextmanager
 async def redis_commands(resources: Resources) -> AsyncIterator[list[str]]:
-    """The names of the commands that the server is sent meanwhile, without those that scripts run."""
+    """The names of the commands sent to Redis meanwhile, except those that scripts run."""
     seen: list[str] = []
     async with resources.redis.monitor() as monitor:
-        await resources.redis.echo("begin")  # on a second connection, which stays for what is recorded
+        await resources.redis.echo("begin")  # opens the second connection, which the recorded commands use
         yield seen
         await resources.redis.echo("end")
         async for command in monitor.listen():
@@ -129,7 +127,7 @@ class TestWarm:
             await self.check(permissions, reader)
         assert commands == ["EVALSHA"]
 
-    async def test_a_check_asks_no_sql(
+    async def test_a_check_needs_no_sql(
         self, permissions: PermissionService, resources: Resources, reader: Person
     ) -> None:
         await self.check(permissions, reader)
@@ -137,7 +135,7 @@ class TestWarm:
             await self.check(permissions, reader)
         assert statements == []
 
-    async def test_a_refused_request_asks_no_sql(
+    async def test_a_refused_request_needs_no_sql(
         self, client: httpx.AsyncClient, resources: Resources, reader: Person
     ) -> None:
         path = "/api/v1/router/backend"
@@ -148,9 +146,9 @@ class TestWarm:
 
 
 class TestRow34Change:
-    """A change in SQL bites once it is told to the cache, and nothing stale survives that."""
+    """A change of permissions takes effect when it is committed, and no stale codes stay cached."""
 
-    async def test_what_a_role_lost_is_refused_at_once(
+    async def test_a_permission_removed_from_a_role_is_refused_immediately(
         self, client: httpx.AsyncClient, uow: UnitOfWork, permissions: PermissionService, reader: Person
     ) -> None:
         assert await status(client, reader) == 200
@@ -159,7 +157,7 @@ class TestRow34Change:
         await uow.commit()
         assert await status(client, reader) == 403
 
-    async def test_what_a_user_lost_is_refused_at_once(
+    async def test_a_role_removed_from_a_user_is_refused_immediately(
         self, client: httpx.AsyncClient, uow: UnitOfWork, permissions: PermissionService, admin: Person
     ) -> None:
         assert await status(client, admin) == 200
@@ -168,7 +166,7 @@ class TestRow34Change:
         await uow.commit()
         assert await status(client, admin) == 403
 
-    async def test_a_reader_from_before_the_change_stores_nothing(
+    async def test_codes_read_before_the_change_are_not_cached(
         self, client: httpx.AsyncClient, uow: UnitOfWork, permissions: PermissionService, reader: Person
     ) -> None:
         cache = PermissionCRUD(permissions.resources.redis)
@@ -180,7 +178,7 @@ class TestRow34Change:
         await cache.store(reader.user.id, str(stamp), [CODE], 60)
         assert await status(client, reader) == 403
 
-    async def test_a_change_of_one_user_leaves_the_others_warm(
+    async def test_a_change_of_one_user_keeps_the_others_cached(
         self,
         client: httpx.AsyncClient,
         people: People,
@@ -195,7 +193,7 @@ class TestRow34Change:
             await status(client, reader)
         assert commands == ["EVALSHA"]
 
-    async def test_a_flushed_redis_ends_the_session_and_opens_nothing(
+    async def test_a_flushed_redis_ends_the_session_and_grants_nothing(
         self, client: httpx.AsyncClient, resources: Resources, reader: Person
     ) -> None:
         await status(client, reader)
@@ -210,13 +208,13 @@ class TestRow34Change:
         await resources.redis.script_flush()
         assert await status(client, reader) == 200
 
-    async def test_the_codes_stand_under_their_documented_key(
+    async def test_the_codes_have_their_documented_key(
         self, client: httpx.AsyncClient, resources: Resources, reader: Person
     ) -> None:
         await status(client, reader)
         assert await resources.redis.sismember(f"auth:permission:{{{reader.user.id}}}", CODE)
 
-    async def test_the_codes_are_kept_for_fifteen_minutes_at_most(
+    async def test_the_codes_are_cached_for_at_most_fifteen_minutes(
         self, client: httpx.AsyncClient, resources: Resources, reader: Person
     ) -> None:
         await status(client, reader)

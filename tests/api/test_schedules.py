@@ -30,7 +30,7 @@ def body(**changes: Any) -> dict[str, Any]:
 
 
 async def create(client: httpx.AsyncClient, person: Person, **changes: Any) -> httpx.Response:
-    # What httpx would not write, others may: NaN, lone surrogates.
+    # httpx refuses to send NaN and lone surrogates, but other clients do not.
     headers = {**person.headers, "Content-Type": "application/json"}
     return await client.post(PATH, headers=headers, content=json.dumps(body(**changes)))
 
@@ -42,12 +42,12 @@ async def schedule_id(client: httpx.AsyncClient, admin: Person) -> str:
 
 class TestCreate:
     @pytest.mark.parametrize("timing", TIMINGS, ids=lambda timing: timing["kind"])
-    async def test_every_kind_is_kept_and_says_when_it_is_next(
+    async def test_every_kind_is_stored_and_has_a_next_run(
         self, client: httpx.AsyncClient, admin: Person, timing: dict[str, Any]
     ) -> None:
-        answer = await client.post(PATH, headers=admin.headers, json={"name": uuid4().hex, **TASK, **timing})
-        assert answer.status_code == 201, answer.text
-        data = answer.json()["data"]
+        response = await client.post(PATH, headers=admin.headers, json={"name": uuid4().hex, **TASK, **timing})
+        assert response.status_code == 201, response.text
+        data = response.json()["data"]
         assert data.items() >= timing.items()
         assert datetime.fromisoformat(data["nextRunAt"]) > utc_now()
         assert (data["lastRunAt"], data["totalRunCount"], data["createdBy"]) == (None, 0, str(admin.user.id))
@@ -95,12 +95,12 @@ class TestCreate:
             ({"jitterSeconds": 901}, "jitterSeconds"),
         ],
     )
-    async def test_what_makes_no_sense_is_422_and_names_the_field(
+    async def test_invalid_fields_are_422_and_named(
         self, client: httpx.AsyncClient, admin: Person, changes: dict[str, Any], field: str
     ) -> None:
-        answer = await create(client, admin, **changes)
-        assert answer.status_code == 422, answer.text
-        assert [fault["field"] for fault in answer.json()["data"]] == [field]
+        response = await create(client, admin, **changes)
+        assert response.status_code == 422, response.text
+        assert [fault["field"] for fault in response.json()["data"]] == [field]
 
     async def test_a_name_that_is_taken_is_409(self, client: httpx.AsyncClient, admin: Person) -> None:
         assert (await create(client, admin, name="nightly")).status_code == 201
@@ -108,18 +108,18 @@ class TestCreate:
 
 
 class TestUpdate:
-    async def test_beat_is_asked_to_plan_anew(
+    async def test_a_new_timing_clears_the_next_run(
         self, client: httpx.AsyncClient, admin: Person, schedule_id: str, uow: UnitOfWork
     ) -> None:
         row = await uow.session.get_one(Schedule, schedule_id)
         row.next_run_at = utc_now() + timedelta(minutes=5)
         await uow.session.commit()
-        answer = await client.patch(f"{PATH}/{schedule_id}", headers=admin.headers, json={"every": 1})
+        response = await client.patch(f"{PATH}/{schedule_id}", headers=admin.headers, json={"every": 1})
         await uow.session.refresh(row)
-        assert answer.json()["data"]["every"] == 1
+        assert response.json()["data"]["every"] == 1
         assert row.next_run_at is None
 
-    async def test_what_is_not_about_time_leaves_the_plan(
+    async def test_other_changes_keep_the_next_run(
         self, client: httpx.AsyncClient, admin: Person, schedule_id: str, uow: UnitOfWork
     ) -> None:
         row = await uow.session.get_one(Schedule, schedule_id)
@@ -129,7 +129,7 @@ class TestUpdate:
         await uow.session.refresh(row)
         assert (row.description, row.next_run_at) == ("d", planned)
 
-    async def test_it_is_switched_off_and_on(self, client: httpx.AsyncClient, admin: Person, schedule_id: str) -> None:
+    async def test_it_is_disabled_and_enabled(self, client: httpx.AsyncClient, admin: Person, schedule_id: str) -> None:
         path = f"{PATH}/{schedule_id}"
         off = await client.patch(path, headers=admin.headers, json={"enabled": False})
         on = await client.patch(path, headers=admin.headers, json={"enabled": True})
@@ -140,11 +140,11 @@ class TestUpdate:
         "changes",
         [{"kind": "crontab"}, {"every": None}, {"kwargs": {}}, {"task": "no.such"}, {"name": None}, {"id": 1}],
     )
-    async def test_what_would_make_no_sense_is_422(
+    async def test_an_invalid_result_is_422(
         self, client: httpx.AsyncClient, admin: Person, schedule_id: str, changes: dict[str, Any]
     ) -> None:
-        answer = await client.patch(f"{PATH}/{schedule_id}", headers=admin.headers, json=changes)
-        assert answer.status_code == 422
+        response = await client.patch(f"{PATH}/{schedule_id}", headers=admin.headers, json=changes)
+        assert response.status_code == 422
 
     async def test_a_one_off_that_has_passed_can_be_described_but_not_enabled(
         self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork
@@ -166,7 +166,7 @@ class TestUpdate:
         assert (described.status_code, enabled.status_code) == (200, 422)
         assert enabled.json()["data"][0]["field"] == "kind"
 
-    async def test_one_that_has_had_its_runs_needs_more_to_be_enabled(
+    async def test_one_that_reached_max_runs_needs_more_to_be_enabled(
         self, client: httpx.AsyncClient, admin: Person, schedule_id: str, uow: UnitOfWork
     ) -> None:
         row = await uow.session.get_one(Schedule, schedule_id)
@@ -178,7 +178,7 @@ class TestUpdate:
         assert (again.status_code, again.json()["data"][0]["field"]) == (422, "maxRuns")
         assert (more.status_code, more.json()["data"]["enabled"]) == (200, True)
 
-    async def test_the_codes_own_can_only_be_switched(
+    async def test_one_from_the_configuration_can_only_be_enabled_and_disabled(
         self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork
     ) -> None:
         row = Schedule(
@@ -192,12 +192,12 @@ class TestUpdate:
         uow.session.add(row)
         await uow.session.commit()
         path = f"{PATH}/{row.id}"
-        answers = [
+        responses = [
             await client.patch(path, headers=admin.headers, json={"enabled": False}),
             await client.patch(path, headers=admin.headers, json={"every": 2}),
             await client.delete(path, headers=admin.headers),
         ]
-        assert [answer.status_code for answer in answers] == [200, 409, 409]
+        assert [response.status_code for response in responses] == [200, 409, 409]
 
 
 class TestOthers:
@@ -208,7 +208,9 @@ class TestOthers:
         data = (await client.get(PATH, headers=admin.headers, params=query)).json()["data"]
         assert ([row["name"] for row in data["records"]], data["total"]) == (["page me 2", "page me 1"], 3)
 
-    async def test_it_is_gone_when_deleted(self, client: httpx.AsyncClient, admin: Person, schedule_id: str) -> None:
+    async def test_it_is_not_found_after_its_deletion(
+        self, client: httpx.AsyncClient, admin: Person, schedule_id: str
+    ) -> None:
         path = f"{PATH}/{schedule_id}"
         codes = [
             (await client.request(method, path, headers=admin.headers)).status_code
@@ -216,14 +218,16 @@ class TestOthers:
         ]
         assert codes == [200, 200, 404, 404]
 
-    async def test_run_now_answers_the_run(self, client: httpx.AsyncClient, admin: Person, schedule_id: str) -> None:
-        answer = await client.post(f"{PATH}/{schedule_id}/run", headers=admin.headers)
-        run = answer.json()["data"]
+    async def test_running_it_now_returns_the_run(
+        self, client: httpx.AsyncClient, admin: Person, schedule_id: str
+    ) -> None:
+        response = await client.post(f"{PATH}/{schedule_id}/run", headers=admin.headers)
+        run = response.json()["data"]
         assert (run["name"], run["kwargs"], run["scheduleId"]) == ("notices.announce", {"notice_id": "x"}, schedule_id)
         history = await client.get("/api/v1/tasks/runs", headers=admin.headers, params={"scheduleId": schedule_id})
         assert [record["taskId"] for record in history.json()["data"]["records"]] == [run["taskId"]]
 
-    async def test_one_that_is_off_can_be_run_and_stays_off(
+    async def test_a_disabled_one_can_be_run_and_stays_disabled(
         self, client: httpx.AsyncClient, admin: Person, schedule_id: str
     ) -> None:
         path = f"{PATH}/{schedule_id}"
@@ -243,25 +247,25 @@ class TestPreview:
 
     @pytest.mark.parametrize("timing", TIMINGS[:3], ids=lambda timing: timing["kind"])
     async def test_the_next_runs(self, client: httpx.AsyncClient, admin: Person, timing: dict[str, Any]) -> None:
-        answer = await self.preview(client, admin, **timing, count=4)
-        runs = [datetime.fromisoformat(run) for run in answer.json()["data"]]
+        response = await self.preview(client, admin, **timing, count=4)
+        runs = [datetime.fromisoformat(run) for run in response.json()["data"]]
         assert len(runs) == 4
         assert utc_now() < runs[0] < runs[1] < runs[2] < runs[3]
 
-    async def test_the_body_of_a_schedule_will_do(self, client: httpx.AsyncClient, admin: Person) -> None:
-        answer = await self.preview(client, admin, **body(), count=2)
-        assert len(answer.json()["data"]) == 2
+    async def test_accepts_the_body_of_a_schedule(self, client: httpx.AsyncClient, admin: Person) -> None:
+        response = await self.preview(client, admin, **body(), count=2)
+        assert len(response.json()["data"]) == 2
 
     async def test_a_one_off_has_one(self, client: httpx.AsyncClient, admin: Person) -> None:
-        answer = await self.preview(client, admin, **TIMINGS[3])
-        assert answer.json()["data"] == ["2999-01-01T00:00:00Z"]
+        response = await self.preview(client, admin, **TIMINGS[3])
+        assert response.json()["data"] == ["2999-01-01T00:00:00Z"]
 
-    async def test_clocks_that_change_are_seen(self, client: httpx.AsyncClient, admin: Person) -> None:
+    async def test_daylight_saving_time_is_applied(self, client: httpx.AsyncClient, admin: Person) -> None:
         start = "2027-03-13T12:00:00Z"
         timing = {"kind": "crontab", "crontab": "30 2 * * *", "timezone": "America/New_York", "startTime": start}
-        answer = await self.preview(client, admin, **timing, count=2)
-        assert answer.json()["data"] == ["2027-03-14T07:00:00Z", "2027-03-15T06:30:00Z"]
+        response = await self.preview(client, admin, **timing, count=2)
+        assert response.json()["data"] == ["2027-03-14T07:00:00Z", "2027-03-15T06:30:00Z"]
 
     @pytest.mark.parametrize("count", [0, 101])
-    async def test_there_is_an_end_to_it(self, client: httpx.AsyncClient, admin: Person, count: int) -> None:
+    async def test_the_count_is_limited(self, client: httpx.AsyncClient, admin: Person, count: int) -> None:
         assert (await self.preview(client, admin, **TIMINGS[0], count=count)).status_code == 422

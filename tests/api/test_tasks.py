@@ -15,7 +15,7 @@ PATH = "/api/v1/tasks"
 
 @pytest.fixture
 async def runs(uow: UnitOfWork) -> list[TaskRun]:
-    """Five failed runs of one task, the oldest first, the first of them with arguments that were not kept."""
+    """Five failed runs of one task, oldest first; the arguments of the first were not stored."""
     now = utc_now()
     runs = [
         TaskRun(name="invoices.send", state=RunState.FAILURE, args=[number], error="ValueError: no", finished_at=now)
@@ -28,13 +28,13 @@ async def runs(uow: UnitOfWork) -> list[TaskRun]:
 
 
 async def records(client: httpx.AsyncClient, person: Person, **query: Any) -> list[dict[str, Any]]:
-    answer = await client.get(f"{PATH}/runs", headers=person.headers, params=query)
-    assert answer.status_code == 200, answer.text
-    return list(answer.json()["data"]["records"])
+    response = await client.get(f"{PATH}/runs", headers=person.headers, params=query)
+    assert response.status_code == 200, response.text
+    return list(response.json()["data"]["records"])
 
 
 class TestCatalogue:
-    async def test_tasks_say_what_they_take(self, client: httpx.AsyncClient, admin: Person) -> None:
+    async def test_tasks_list_their_parameters(self, client: httpx.AsyncClient, admin: Person) -> None:
         tasks = {task["name"]: task for task in (await client.get(PATH, headers=admin.headers)).json()["data"]}
         assert tasks["notices.announce"] == {
             "name": "notices.announce",
@@ -45,11 +45,11 @@ class TestCatalogue:
 
 @pytest.mark.usefixtures("runs")
 class TestList:
-    async def test_the_newest_stands_first(self, client: httpx.AsyncClient, admin: Person) -> None:
+    async def test_the_newest_run_is_first(self, client: httpx.AsyncClient, admin: Person) -> None:
         found = await records(client, admin, name="invoices.send")
         assert [run["args"] for run in found] == [[4], [3], [2], [1], [0]]
 
-    async def test_parts_follow_each_other(self, client: httpx.AsyncClient, admin: Person) -> None:
+    async def test_cursors_lead_through_all_runs(self, client: httpx.AsyncClient, admin: Person) -> None:
         query: dict[str, Any] = {"name": "invoices.send", "limit": 3}
         first = (await client.get(f"{PATH}/runs", headers=admin.headers, params=query)).json()["data"]
         rest = await records(client, admin, **query, cursor=first["nextCursor"])
@@ -69,17 +69,17 @@ class TestList:
         assert len(await records(client, admin, **query, name="invoices.send")) == count
 
     @pytest.mark.parametrize("query", [{"state": "LOST"}, {"limit": 0}, {"sort": "name"}, {"worker": "x"}])
-    async def test_what_is_not_declared_is_422(
+    async def test_undeclared_parameters_are_422(
         self, client: httpx.AsyncClient, admin: Person, query: dict[str, Any]
     ) -> None:
-        answer = await client.get(f"{PATH}/runs", headers=admin.headers, params=query)
-        assert answer.status_code == 422
+        response = await client.get(f"{PATH}/runs", headers=admin.headers, params=query)
+        assert response.status_code == 422
 
 
 class TestOne:
-    async def test_it_tells_everything(self, client: httpx.AsyncClient, admin: Person, runs: list[TaskRun]) -> None:
-        answer = await client.get(f"{PATH}/runs/{runs[1].id}", headers=admin.headers)
-        run = answer.json()["data"]
+    async def test_it_has_all_fields(self, client: httpx.AsyncClient, admin: Person, runs: list[TaskRun]) -> None:
+        response = await client.get(f"{PATH}/runs/{runs[1].id}", headers=admin.headers)
+        run = response.json()["data"]
         assert run.keys() == {
             *("taskId", "name", "state", "args", "kwargs", "attempts", "queuedAt", "startedAt", "finishedAt", "queue"),
             *("worker", "result", "error", "traceback", "progress", "scheduleId", "requestedBy", "requestId"),
@@ -89,12 +89,12 @@ class TestOne:
 
     @pytest.mark.parametrize(("method", "end"), [("GET", ""), ("POST", "/revoke"), ("POST", "/retry")])
     async def test_an_unknown_one_is_404(self, client: httpx.AsyncClient, admin: Person, method: str, end: str) -> None:
-        answer = await client.request(method, f"{PATH}/runs/{uuid4()}{end}", headers=admin.headers)
-        assert answer.status_code == 404
+        response = await client.request(method, f"{PATH}/runs/{uuid4()}{end}", headers=admin.headers)
+        assert response.status_code == 404
 
 
 class TestRetry:
-    async def test_it_answers_the_new_run(
+    async def test_it_returns_the_new_run(
         self, client: httpx.AsyncClient, admin: Person, runs: list[TaskRun], uow: UnitOfWork
     ) -> None:
         run = (await client.post(f"{PATH}/runs/{runs[1].id}/retry", headers=admin.headers)).json()["data"]
@@ -103,50 +103,46 @@ class TestRetry:
         await uow.session.refresh(runs[1])
         assert runs[1].retried_by == UUID(run["taskId"])
 
-    async def test_all_of_a_task_are_repeated_once(
+    async def test_all_failed_runs_of_a_task_are_retried_once(
         self, client: httpx.AsyncClient, admin: Person, runs: list[TaskRun]
     ) -> None:
         body = {"name": runs[0].name}
         first = await client.post(f"{PATH}/runs/retry", headers=admin.headers, json=body)
         second = await client.post(f"{PATH}/runs/retry", headers=admin.headers, json=body)
-        assert [len(answer.json()["data"]) for answer in (first, second)] == [4, 0]
+        assert [len(response.json()["data"]) for response in (first, second)] == [4, 0]
 
-    async def test_all_of_everything_is_not_asked_for_by_accident(
-        self, client: httpx.AsyncClient, admin: Person
-    ) -> None:
+    async def test_ids_or_a_name_are_required(self, client: httpx.AsyncClient, admin: Person) -> None:
         assert (await client.post(f"{PATH}/runs/retry", headers=admin.headers, json={})).status_code == 422
 
     async def test_a_run_without_its_arguments_is_409(
         self, client: httpx.AsyncClient, admin: Person, runs: list[TaskRun]
     ) -> None:
-        answer = await client.post(f"{PATH}/runs/{runs[0].id}/retry", headers=admin.headers)
-        assert (answer.status_code, answer.json()["error"]) == (409, "tasks.arguments_not_kept")
+        response = await client.post(f"{PATH}/runs/{runs[0].id}/retry", headers=admin.headers)
+        assert (response.status_code, response.json()["error"]) == (409, "tasks.arguments_not_kept")
 
     async def test_an_unfinished_run_is_409(self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork) -> None:
         run = TaskRun(name="invoices.send", state=RunState.STARTED, started_at=utc_now() - timedelta(minutes=1))
         uow.session.add(run)
         await uow.session.commit()
-        answer = await client.post(f"{PATH}/runs/{run.id}/retry", headers=admin.headers)
-        assert (answer.status_code, answer.json()["error"]) == (409, "tasks.unfinished")
+        response = await client.post(f"{PATH}/runs/{run.id}/retry", headers=admin.headers)
+        assert (response.status_code, response.json()["error"]) == (409, "tasks.unfinished")
 
 
 class TestRevoke:
     async def test_a_finished_run_is_409(self, client: httpx.AsyncClient, admin: Person, runs: list[TaskRun]) -> None:
-        answer = await client.post(f"{PATH}/runs/{runs[0].id}/revoke", headers=admin.headers)
-        assert (answer.status_code, answer.json()["error"]) == (409, "tasks.finished")
+        response = await client.post(f"{PATH}/runs/{runs[0].id}/revoke", headers=admin.headers)
+        assert (response.status_code, response.json()["error"]) == (409, "tasks.finished")
 
-    async def test_a_run_that_has_not_begun_may_be_stopped(
+    async def test_a_run_that_has_not_started_can_be_revoked(
         self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork
     ) -> None:
         run = TaskRun(name="invoices.send")
         uow.session.add(run)
         await uow.session.commit()
-        answer = await client.post(f"{PATH}/runs/{run.id}/revoke", headers=admin.headers)
-        assert answer.status_code == 200
+        response = await client.post(f"{PATH}/runs/{run.id}/revoke", headers=admin.headers)
+        assert response.status_code == 200
 
-    async def test_reading_is_not_enough_for_it(
-        self, client: httpx.AsyncClient, people: People, runs: list[TaskRun]
-    ) -> None:
+    async def test_it_needs_its_own_code(self, client: httpx.AsyncClient, people: People, runs: list[TaskRun]) -> None:
         reader = await people.create("GET:/api/v1/tasks/runs")
-        answer = await client.post(f"{PATH}/runs/{runs[0].id}/revoke", headers=reader.headers)
-        assert answer.status_code == 403
+        response = await client.post(f"{PATH}/runs/{runs[0].id}/revoke", headers=reader.headers)
+        assert response.status_code == 403

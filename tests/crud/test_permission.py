@@ -15,7 +15,7 @@ def cache(resources: Resources) -> PermissionCRUD:
 
 
 class User:
-    """Somebody with a live session."""
+    """A user with a session."""
 
     def __init__(self) -> None:
         self.id = uuid4()
@@ -38,24 +38,24 @@ async def fill(cache: PermissionCRUD, user: User, *codes: str) -> None:
 
 
 class TestCheck:
-    async def test_without_a_session_it_is_over(self, cache: PermissionCRUD, user: User) -> None:
+    async def test_without_a_session_it_is_ended(self, cache: PermissionCRUD, user: User) -> None:
         assert await cache.check(user.id, "another", CODE) is Verdict.ENDED
 
-    async def test_an_empty_cache_asks_to_be_filled(self, cache: PermissionCRUD, user: User) -> None:
+    async def test_an_empty_cache_returns_a_version(self, cache: PermissionCRUD, user: User) -> None:
         assert isinstance(await check(cache, user), str)
 
-    async def test_two_askers_get_one_stamp(self, cache: PermissionCRUD, user: User) -> None:
+    async def test_two_checks_return_the_same_version(self, cache: PermissionCRUD, user: User) -> None:
         assert await check(cache, user) == await check(cache, user)
 
     async def test_a_held_code_is_granted(self, cache: PermissionCRUD, user: User) -> None:
         await fill(cache, user, CODE)
         assert await check(cache, user) is Verdict.GRANTED
 
-    async def test_another_is_denied(self, cache: PermissionCRUD, user: User) -> None:
+    async def test_another_code_is_denied(self, cache: PermissionCRUD, user: User) -> None:
         await fill(cache, user, CODE)
         assert await check(cache, user, "POST:/api/v1/notices") is Verdict.DENIED
 
-    async def test_holding_nothing_is_remembered_too(self, cache: PermissionCRUD, user: User) -> None:
+    async def test_an_empty_set_of_codes_is_cached_too(self, cache: PermissionCRUD, user: User) -> None:
         await fill(cache, user)
         assert await check(cache, user) is Verdict.DENIED
 
@@ -64,16 +64,16 @@ class TestCheck:
         assert await check(cache, user, "DELETE:/api/v1/anything") is Verdict.GRANTED
 
 
-class TestChange:
+class TestInvalidation:
     @pytest.mark.parametrize("everybody", [False, True])
-    async def test_it_outdates_what_is_cached(self, cache: PermissionCRUD, user: User, *, everybody: bool) -> None:
+    async def test_it_invalidates_the_cached_codes(self, cache: PermissionCRUD, user: User, *, everybody: bool) -> None:
         await fill(cache, user, CODE)
         mark = await cache.begin_invalidation(None if everybody else user.id)
         await cache.commit_invalidation(mark, None if everybody else user.id)
         assert isinstance(await check(cache, user), str)
 
     @pytest.mark.parametrize("everybody", [False, True])
-    async def test_nothing_is_stored_while_it_is_under_way(
+    async def test_nothing_is_cached_before_it_is_committed(
         self, cache: PermissionCRUD, user: User, *, everybody: bool
     ) -> None:
         mark = await cache.begin_invalidation(None if everybody else user.id)
@@ -82,19 +82,19 @@ class TestChange:
         await cache.commit_invalidation(mark, None if everybody else user.id)
         assert isinstance(stored, str)
 
-    async def test_an_old_stamp_fills_nothing(self, cache: PermissionCRUD, user: User) -> None:
+    async def test_codes_of_an_old_version_are_not_cached(self, cache: PermissionCRUD, user: User) -> None:
         stamp = str(await check(cache, user))
         await cache.commit_invalidation(await cache.begin_invalidation(user.id), user.id)
         assert not await cache.store(user.id, stamp, [CODE], 60)
 
-    async def test_one_that_is_over_does_not_end_another(self, cache: PermissionCRUD, user: User) -> None:
+    async def test_committing_one_does_not_commit_another(self, cache: PermissionCRUD, user: User) -> None:
         first = await cache.begin_invalidation(user.id)
         await cache.begin_invalidation(user.id)
         await cache.commit_invalidation(first, user.id)
         await fill(cache, user, CODE)
         assert isinstance(await check(cache, user), str)
 
-    async def test_a_lost_epoch_counts_as_a_change(
+    async def test_a_lost_version_invalidates_the_codes(
         self, cache: PermissionCRUD, user: User, resources: Resources
     ) -> None:
         await fill(cache, user, CODE)

@@ -21,7 +21,7 @@ def empty() -> Iterator[Scratch]:
 
 @pytest.fixture(scope="module")
 def migrated(empty: Scratch) -> Scratch:
-    """A database on which two deployments migrated at the same moment."""
+    """A database that two deployments have migrated at the same time."""
     both = [empty.start("alembic", "upgrade", "head") for _ in range(2)]
     outputs = [process.communicate(timeout=60)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
@@ -29,28 +29,28 @@ def migrated(empty: Scratch) -> Scratch:
 
 
 class TestMigrations:
-    def test_the_models_have_nothing_to_add(self, migrated: Scratch) -> None:
+    def test_they_match_the_models(self, migrated: Scratch) -> None:
         assert "No new upgrade operations detected" in migrated.run("alembic", "check").stdout
 
     def test_there_is_one_head(self, migrated: Scratch) -> None:
         heads = migrated.run("alembic", "heads").stdout.splitlines()
         assert len([line for line in heads if "(head)" in line]) == 1
 
-    def test_the_database_stands_at_the_head(self, migrated: Scratch) -> None:
+    def test_the_database_is_at_the_head(self, migrated: Scratch) -> None:
         assert "(head)" in migrated.run("alembic", "current").stdout
 
-    def test_they_can_be_undone_and_done_again(self, migrated: Scratch) -> None:
+    def test_they_can_be_reverted_and_applied_again(self, migrated: Scratch) -> None:
         before = migrated.rows(SCHEMA)
         migrated.run("alembic", "downgrade", "base")
         undone = migrated.rows(TABLES)
         migrated.run("alembic", "upgrade", "head")
         assert (undone, migrated.rows(SCHEMA)) == ([("alembic_version",)], before)
 
-    def test_times_have_their_zone(self, migrated: Scratch) -> None:
+    def test_times_have_a_time_zone(self, migrated: Scratch) -> None:
         naive = "SELECT 1 FROM information_schema.columns WHERE data_type = 'timestamp without time zone'"
         assert migrated.rows(f"{naive} AND table_schema = 'public'") == []
 
-    def test_constraints_have_the_names_of_the_convention(self, migrated: Scratch) -> None:
+    def test_constraints_follow_the_naming_convention(self, migrated: Scratch) -> None:
         names = "SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n'"
         ours = [name for (name,) in migrated.rows(names) if not name.startswith("alembic_")]
         assert [name for name in ours if not name.startswith(("pk_", "fk_", "uq_", "ck_"))] == []

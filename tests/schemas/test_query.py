@@ -22,12 +22,12 @@ class TestSort:
             (" -createTime , name,", ("-create_time", "name")),
         ],
     )
-    def test_names_fields(self, sort: str, order: tuple[str, ...]) -> None:
+    def test_is_parsed_into_fields(self, sort: str, order: tuple[str, ...]) -> None:
         assert ItemQuery(sort=sort).spec().order == order
 
     @pytest.mark.parametrize(
         "sort", ["password", "-", "--name", "name__gt", "name,name", "name,-name", "createTime,create_time"]
     )
-    def test_takes_no_other_field_and_none_twice(self, sort: str) -> None:
+    def test_refuses_unknown_and_repeated_fields(self, sort: str) -> None:
         with pytest.raises(ValidationError, match="cannot sort by"):
             ItemQuery(sort=sort)

@@ -12,7 +12,7 @@ from tests.support.people import People, Person
 
 
 class Clock:
-    """The time that tokens and sessions go by, which a test may move; Redis goes by its own."""
+    """The clock of tokens and sessions, which tests can advance; Redis has its own."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
@@ -33,13 +33,13 @@ def clock(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 async def person(people: People) -> Person:
-    """Somebody without rights, logged in."""
+    """A logged-in user without permissions."""
     return await people.create()
 
 
 @pytest.fixture
 async def own_client(people: People) -> AsyncIterator[httpx.AsyncClient]:
-    """A client with an address of its own, for counts that outlive a test; `x-test-address` tells it."""
+    """A client with its own address, because failures per address are counted beyond the test."""
     address = f"test-{uuid4().hex}"
     transport = httpx.ASGITransport(app, client=(address, 1))
     headers = {"x-test-address": address}

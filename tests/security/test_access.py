@@ -1,4 +1,4 @@
-"""Every route against somebody without rights, a new one as it appears: SECURITY row 33."""
+"""Every route is called without permissions, including routes added later: SECURITY row 33."""
 
 import re
 from uuid import uuid4
@@ -29,11 +29,11 @@ async def call(client: httpx.AsyncClient, route: RouteInfo, headers: dict[str, s
 
 class TestRow33Anonymous:
     @pytest.mark.parametrize("route", CLOSED, ids=codes(CLOSED))
-    async def test_is_told_to_log_in(self, client: httpx.AsyncClient, route: RouteInfo) -> None:
+    async def test_is_401(self, client: httpx.AsyncClient, route: RouteInfo) -> None:
         assert await call(client, route, {}) == 401
 
     @pytest.mark.parametrize("route", CLOSED, ids=codes(CLOSED))
-    async def test_gets_nowhere_with_a_made_up_token(self, client: httpx.AsyncClient, route: RouteInfo) -> None:
+    async def test_is_401_with_a_forged_token(self, client: httpx.AsyncClient, route: RouteInfo) -> None:
         assert await call(client, route, {"Authorization": "Bearer made.up.token"}) == 401
 
 
@@ -47,22 +47,22 @@ class TestRow33WithoutCodes:
 
 class TestRow33WithOneCode:
     @pytest.mark.parametrize("route", GUARDED, ids=codes(GUARDED))
-    async def test_its_route_is_open(self, client: httpx.AsyncClient, people: People, route: RouteInfo) -> None:
+    async def test_its_route_is_allowed(self, client: httpx.AsyncClient, people: People, route: RouteInfo) -> None:
         assert await call(client, route, (await people.create(route.code)).headers) not in {401, 403}
 
-    async def test_all_others_stay_closed(self, client: httpx.AsyncClient, people: People) -> None:
+    async def test_all_other_routes_are_403(self, client: httpx.AsyncClient, people: People) -> None:
         held, *others = GUARDED
         headers = (await people.create(held.code)).headers
         assert {await call(client, route, headers) for route in others} == {403}
 
 
 class TestRow33Lists:
-    def test_what_is_public_stays_few(self) -> None:
+    def test_public_routes_are_these_few(self) -> None:
         assert sorted(access.PUBLIC) == [
             "GET:/api/v1/auth/keys/public",
             "POST:/api/v1/auth/login",
             "POST:/api/v1/auth/token/refresh",
         ]
 
-    def test_self_service_is_about_the_caller_alone(self) -> None:
+    def test_self_service_routes_only_concern_the_caller(self) -> None:
         assert all(re.match(r"[A-Z]+:(/api/v1/auth/|auth\.)", code) for code in access.SELF_SERVICE)

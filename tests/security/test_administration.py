@@ -1,4 +1,4 @@
-"""Users, roles and what they may hand on: SECURITY rows 15 and 33 to 39."""
+"""Administration of users and roles: SECURITY rows 15 and 33 to 39."""
 
 from typing import Any
 from uuid import uuid4
@@ -27,9 +27,9 @@ def role(*codes: str, **fields: Any) -> dict[str, Any]:
 
 
 async def create_role(client: httpx.AsyncClient, person: Person, *codes: str, **fields: Any) -> dict[str, Any]:
-    answer = await client.post("/api/v1/roles", json=role(*codes, **fields), headers=person.headers)
-    assert answer.status_code == 201, answer.text
-    data: dict[str, Any] = answer.json()["data"]
+    response = await client.post("/api/v1/roles", json=role(*codes, **fields), headers=person.headers)
+    assert response.status_code == 201, response.text
+    data: dict[str, Any] = response.json()["data"]
     return data
 
 
@@ -43,14 +43,14 @@ async def notices(client: httpx.AsyncClient, person: Person) -> int:
 
 
 class TestRow15Disabling:
-    async def test_ends_the_session_on_the_next_call(
+    async def test_ends_the_session_on_the_next_request(
         self, client: httpx.AsyncClient, people: People, admin: Person
     ) -> None:
         person = await people.create(NOTICES)
         await client.put(f"/api/v1/users/{person.user.id}/status", json={"status": False}, headers=admin.headers)
         assert await notices(client, person) == 401
 
-    async def test_the_refresh_token_dies_with_it(
+    async def test_invalidates_the_refresh_token(
         self, client: httpx.AsyncClient, people: People, admin: Person
     ) -> None:
         person = await people.create()
@@ -59,20 +59,20 @@ class TestRow15Disabling:
         assert (await client.post("/api/v1/auth/token/refresh", headers=headers)).status_code == 401
 
 
-class TestRow34ChangesBiteOnTheNextRequest:
-    async def test_a_role_given(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
+class TestRow34ChangesTakeEffectOnTheNextRequest:
+    async def test_of_a_role_added(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
         person = await people.create()
         before = await notices(client, person)
         await give(client, admin, person, (await create_role(client, admin, NOTICES))["code"])
         assert (before, await notices(client, person)) == (403, 200)
 
-    async def test_a_role_taken(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
+    async def test_of_a_role_removed(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
         person = await people.create(NOTICES)
         before = await notices(client, person)
         await give(client, admin, person)
         assert (before, await notices(client, person)) == (200, 403)
 
-    async def test_a_permission_taken_from_a_role(
+    async def test_of_a_permission_removed_from_a_role(
         self, client: httpx.AsyncClient, people: People, admin: Person
     ) -> None:
         person, made = await people.create(), await create_role(client, admin, NOTICES)
@@ -82,14 +82,14 @@ class TestRow34ChangesBiteOnTheNextRequest:
         await client.put(f"/api/v1/roles/{made['id']}", json=body, headers=admin.headers)
         assert (before, await notices(client, person)) == (200, 403)
 
-    async def test_a_role_deleted(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
+    async def test_of_a_role_deleted(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
         person, made = await people.create(), await create_role(client, admin, NOTICES)
         await give(client, admin, person, made["code"])
         before = await notices(client, person)
         await client.delete(f"/api/v1/roles/{made['id']}", headers=admin.headers)
         assert (before, await notices(client, person)) == (200, 403)
 
-    async def test_an_administrator_made_and_unmade(
+    async def test_of_an_administrator_promoted_and_demoted(
         self, client: httpx.AsyncClient, people: People, admin: Person
     ) -> None:
         person, seen = await people.create(), []
@@ -99,14 +99,14 @@ class TestRow34ChangesBiteOnTheNextRequest:
             seen.append(await notices(client, person))
         assert seen == [200, 403]
 
-    async def test_a_user_deleted(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
+    async def test_of_a_user_deleted(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
         person = await people.create(NOTICES)
         await client.delete(f"/api/v1/users/{person.user.id}", headers=admin.headers)
         assert await notices(client, person) == 401
 
 
 class TestRow35ADisabledRole:
-    async def test_gives_nothing(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
+    async def test_grants_nothing(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
         person, made, seen = await people.create(), await create_role(client, admin, NOTICES), []
         await give(client, admin, person, made["code"])
         for status in (True, False, True):
@@ -118,57 +118,57 @@ class TestRow35ADisabledRole:
 class TestRow36NobodyGrantsWhatTheyDoNotHold:
     async def test_in_a_new_role(self, client: httpx.AsyncClient, people: People) -> None:
         editor = await people.create(*ROLES)
-        answer = await client.post("/api/v1/roles", json=role(NOTICES), headers=editor.headers)
-        assert (answer.status_code, answer.json()["data"]) == (403, [NOTICES])
+        response = await client.post("/api/v1/roles", json=role(NOTICES), headers=editor.headers)
+        assert (response.status_code, response.json()["data"]) == (403, [NOTICES])
 
     async def test_by_editing_ones_own_role(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
         editor, made = await people.create(), await create_role(client, admin, *ROLES)
         await give(client, admin, editor, made["code"])
         body = {"interfacePermissions": [*ROLES, NOTICES]}
-        answer = await client.put(f"/api/v1/roles/{made['id']}", json=body, headers=editor.headers)
-        assert answer.status_code == 403
+        response = await client.put(f"/api/v1/roles/{made['id']}", json=body, headers=editor.headers)
+        assert response.status_code == 403
 
     async def test_by_enabling_a_role(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
         editor, made = await people.create(*ROLES), await create_role(client, admin, NOTICES, status=False)
-        answer = await client.put(f"/api/v1/roles/{made['id']}", json={"status": True}, headers=editor.headers)
-        assert answer.status_code == 403
+        response = await client.put(f"/api/v1/roles/{made['id']}", json={"status": True}, headers=editor.headers)
+        assert response.status_code == 403
 
-    async def test_may_keep_what_a_role_held_already(
+    async def test_codes_that_a_role_already_grants_may_stay(
         self, client: httpx.AsyncClient, people: People, admin: Person
     ) -> None:
         editor, made = await people.create(*ROLES), await create_role(client, admin, NOTICES)
         body = {"name": "Renamed", "interfacePermissions": [NOTICES]}
-        answer = await client.put(f"/api/v1/roles/{made['id']}", json=body, headers=editor.headers)
-        assert answer.status_code == 200
+        response = await client.put(f"/api/v1/roles/{made['id']}", json=body, headers=editor.headers)
+        assert response.status_code == 200
 
-    async def test_by_handing_out_a_role(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
+    async def test_by_assigning_a_role(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
         editor, made = await people.create(*USERS), await create_role(client, admin, NOTICES)
         assert (await give(client, editor, editor, made["code"])).status_code == 403
 
-    async def test_by_creating_somebody_with_a_role(
+    async def test_by_creating_a_user_with_a_role(
         self, client: httpx.AsyncClient, people: People, admin: Person
     ) -> None:
         editor, made = await people.create(*USERS), await create_role(client, admin, NOTICES)
-        answer = await create_user(client, editor, roles=[made["code"]])
-        assert answer.status_code == 403
+        response = await create_user(client, editor, roles=[made["code"]])
+        assert response.status_code == 403
 
     async def test_by_creating_an_administrator(self, client: httpx.AsyncClient, people: People) -> None:
-        answer = await create_user(client, await people.create(*USERS), isAdmin=True)
-        assert answer.status_code == 403
+        response = await create_user(client, await people.create(*USERS), isAdmin=True)
+        assert response.status_code == 403
 
     async def test_by_becoming_an_administrator(self, client: httpx.AsyncClient, people: People) -> None:
         editor = await people.create(*USERS)
-        answer = await client.patch(f"/api/v1/users/{editor.user.id}", json={"isAdmin": True}, headers=editor.headers)
-        assert answer.status_code == 403
+        response = await client.patch(f"/api/v1/users/{editor.user.id}", json={"isAdmin": True}, headers=editor.headers)
+        assert response.status_code == 403
 
     @pytest.mark.parametrize("is_admin", [True, False], ids=["administrator", "holder of more"])
-    async def test_by_taking_over_somebody_stronger(
+    async def test_by_setting_the_password_of_a_user_with_more_permissions(
         self, client: httpx.AsyncClient, people: People, is_admin: bool
     ) -> None:
         editor, victim = await people.create(*USERS), await people.create(NOTICES, is_admin=is_admin)
         body = await encrypted(client, "a new and long enough one")
-        answer = await client.put(f"/api/v1/users/{victim.user.id}/password", json=body, headers=editor.headers)
-        assert answer.status_code == 403
+        response = await client.put(f"/api/v1/users/{victim.user.id}/password", json=body, headers=editor.headers)
+        assert response.status_code == 403
 
 
 class TestTheLastAdministrator:
@@ -183,16 +183,16 @@ class TestTheLastAdministrator:
 
     async def test_cannot_be_disabled(self, client: httpx.AsyncClient, alone: Person) -> None:
         path = f"/api/v1/users/{alone.user.id}/status"
-        answer = await client.put(path, json={"status": False}, headers=alone.headers)
-        assert answer.json()["error"] == "user.last_admin"
+        response = await client.put(path, json={"status": False}, headers=alone.headers)
+        assert response.json()["error"] == "user.last_admin"
 
     async def test_cannot_be_demoted(self, client: httpx.AsyncClient, alone: Person) -> None:
-        answer = await client.patch(f"/api/v1/users/{alone.user.id}", json={"isAdmin": False}, headers=alone.headers)
-        assert answer.json()["error"] == "user.last_admin"
+        response = await client.patch(f"/api/v1/users/{alone.user.id}", json={"isAdmin": False}, headers=alone.headers)
+        assert response.json()["error"] == "user.last_admin"
 
     async def test_cannot_be_deleted(self, client: httpx.AsyncClient, alone: Person) -> None:
-        answer = await client.delete(f"/api/v1/users/{alone.user.id}", headers=alone.headers)
-        assert answer.json()["error"] == "user.last_admin"
+        response = await client.delete(f"/api/v1/users/{alone.user.id}", headers=alone.headers)
+        assert response.json()["error"] == "user.last_admin"
 
 
 async def create_user(client: httpx.AsyncClient, person: Person, **fields: Any) -> httpx.Response:
@@ -207,17 +207,17 @@ class TestRow37NoMassAssignment:
     async def test_unknown_fields_of_a_role_are_refused(
         self, client: httpx.AsyncClient, admin: Person, extra: dict[str, Any]
     ) -> None:
-        answer = await client.post("/api/v1/roles", json=role(**extra), headers=admin.headers)
-        assert answer.status_code == 422
+        response = await client.post("/api/v1/roles", json=role(**extra), headers=admin.headers)
+        assert response.status_code == 422
 
     async def test_the_code_of_a_role_never_changes(self, client: httpx.AsyncClient, admin: Person) -> None:
         made = await create_role(client, admin)
         body = {"name": "Role", "code": "other"}
-        answer = await client.put(f"/api/v1/roles/{made['id']}", json=body, headers=admin.headers)
-        assert (answer.status_code, answer.json()["data"][0]["field"]) == (422, "code")
+        response = await client.put(f"/api/v1/roles/{made['id']}", json=body, headers=admin.headers)
+        assert (response.status_code, response.json()["data"][0]["field"]) == (422, "code")
 
     @pytest.mark.parametrize("field", ["passwordHash", "mustChangePassword", "status", "username"])
-    async def test_a_user_is_changed_in_the_allowed_fields_alone(
+    async def test_only_the_allowed_fields_of_a_user_can_be_changed(
         self, client: httpx.AsyncClient, people: People, admin: Person, field: str
     ) -> None:
         path = f"/api/v1/users/{(await people.user()).id}"
@@ -233,11 +233,11 @@ class TestRow38BoundedInput:
         assert (await client.get(f"/api/v1/users?{query}", headers=admin.headers)).status_code == 422
 
     async def test_the_last_allowed_page_is_empty(self, client: httpx.AsyncClient, admin: Person) -> None:
-        answer = await client.get("/api/v1/users?page=1000000&pageSize=100", headers=admin.headers)
-        assert answer.json()["data"]["records"] == []
+        response = await client.get("/api/v1/users?page=1000000&pageSize=100", headers=admin.headers)
+        assert response.json()["data"]["records"] == []
 
     @pytest.mark.parametrize("count", [0, 1001])
-    async def test_a_list_of_ids_is_bounded(self, client: httpx.AsyncClient, admin: Person, count: int) -> None:
+    async def test_the_number_of_ids_is_limited(self, client: httpx.AsyncClient, admin: Person, count: int) -> None:
         query = "&".join(f"ids={uuid4()}" for _ in range(count))
         assert (await client.delete(f"/api/v1/roles?{query}", headers=admin.headers)).status_code == 422
 
@@ -247,17 +247,17 @@ class TestRow38BoundedInput:
 
     @pytest.mark.parametrize("text", ["\x00", "a\x00b"])
     async def test_nul_is_refused(self, client: httpx.AsyncClient, admin: Person, text: str) -> None:
-        answer = await client.post("/api/v1/roles", json=role(name=text), headers=admin.headers)
-        assert answer.status_code == 422
+        response = await client.post("/api/v1/roles", json=role(name=text), headers=admin.headers)
+        assert response.status_code == 422
 
     async def test_nul_in_a_search_is_refused(self, client: httpx.AsyncClient, admin: Person) -> None:
-        answer = await client.get("/api/v1/users", params={"keyword": "\x00"}, headers=admin.headers)
-        assert answer.status_code == 422
+        response = await client.get("/api/v1/users", params={"keyword": "\x00"}, headers=admin.headers)
+        assert response.status_code == 422
 
     async def test_a_lone_surrogate_is_refused(self, client: httpx.AsyncClient, admin: Person) -> None:
         headers = {**admin.headers, "Content-Type": "application/json"}
-        answer = await client.post("/api/v1/roles", content=b'{"name": "\\ud800", "code": "x"}', headers=headers)
-        assert answer.status_code == 422
+        response = await client.post("/api/v1/roles", content=b'{"name": "\\ud800", "code": "x"}', headers=headers)
+        assert response.status_code == 422
 
 
 class TestRow39Lists:
@@ -269,20 +269,20 @@ class TestRow39Lists:
         seen = []
         for page in range(1, 5):
             query: dict[str, str | int] = {"keyword": mark, "sort": "-name", "page": page, "pageSize": 2}
-            answer = await client.get("/api/v1/roles", params=query, headers=admin.headers)
-            seen += [record["id"] for record in answer.json()["data"]["records"]]
+            response = await client.get("/api/v1/roles", params=query, headers=admin.headers)
+            seen += [record["id"] for record in response.json()["data"]["records"]]
         assert sorted(seen) == sorted(made)
 
     @pytest.mark.parametrize("wildcard", ["%", "_", "\\"])
-    async def test_a_wildcard_is_looked_for_as_it_stands(
+    async def test_wildcards_are_searched_literally(
         self, client: httpx.AsyncClient, admin: Person, wildcard: str
     ) -> None:
         mark = uuid4().hex
         for text in (f"{mark}{wildcard}x", f"{mark}yx"):
             await create_role(client, admin, description=text)
         query = {"keyword": f"{mark}{wildcard}x"}
-        answer = await client.get("/api/v1/roles", params=query, headers=admin.headers)
-        assert answer.json()["data"]["total"] == 1
+        response = await client.get("/api/v1/roles", params=query, headers=admin.headers)
+        assert response.json()["data"]["total"] == 1
 
 
 class TestDeletingSeveralRoles:
@@ -298,8 +298,8 @@ class TestDeletingSeveralRoles:
 class TestExplaining:
     async def explain(self, client: httpx.AsyncClient, admin: Person, person: Person) -> dict[str, Any]:
         query = {"userId": str(person.user.id), "method": "get", "path": "/api/v1/notices"}
-        answer = await client.get("/api/v1/permissions/explain", params=query, headers=admin.headers)
-        data: dict[str, Any] = answer.json()["data"]
+        response = await client.get("/api/v1/permissions/explain", params=query, headers=admin.headers)
+        data: dict[str, Any] = response.json()["data"]
         return data
 
     async def test_names_the_role_that_grants(self, client: httpx.AsyncClient, people: People, admin: Person) -> None:
@@ -308,7 +308,7 @@ class TestExplaining:
         explanation = await self.explain(client, admin, person)
         assert (explanation["granted"], explanation["decidedBy"]) == (True, made["code"])
 
-    async def test_says_that_only_a_disabled_role_would(
+    async def test_reports_that_only_a_disabled_role_grants_it(
         self, client: httpx.AsyncClient, people: People, admin: Person
     ) -> None:
         person, made = await people.create(), await create_role(client, admin, NOTICES, status=False)

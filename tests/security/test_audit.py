@@ -1,4 +1,4 @@
-"""Who did what: every request that changes something and every authentication event leaves a trace."""
+"""The audit log: every change and every authentication event is recorded."""
 
 from typing import Any
 from uuid import uuid4
@@ -17,7 +17,7 @@ from tests.support.people import PASSWORD, People, Person
 
 @pytest.fixture(autouse=True)
 async def empty_outbox(uow: UnitOfWork) -> None:
-    """Undone after the test, like everything: what other processes wrote is there again."""
+    """Rolled back after the test, like everything."""
     await uow.session.exec(delete(OutboxMessage))
     await uow.session.commit()
 
@@ -28,7 +28,7 @@ async def recorded(uow: UnitOfWork) -> list[dict[str, Any]]:
 
 
 class TestRecording:
-    async def test_a_change_names_actor_action_and_target(
+    async def test_a_change_has_actor_action_and_target(
         self, client: httpx.AsyncClient, people: People, admin: Person, uow: UnitOfWork
     ) -> None:
         user = await people.user()
@@ -63,18 +63,18 @@ class TestRecording:
             ("success", user.username),
         ]
 
-    async def test_a_spent_refresh_token(self, client: httpx.AsyncClient, people: People, uow: UnitOfWork) -> None:
+    async def test_a_reused_refresh_token(self, client: httpx.AsyncClient, people: People, uow: UnitOfWork) -> None:
         person = await people.create()
         headers = {**person.headers, "User-Agent": "another", "X-Refresh-Token": person.tokens.refresh_token}
         await client.post("/api/v1/auth/token/refresh", headers=headers)
         entry = (await recorded(uow))[-1]
         assert (entry["actor_id"], entry["status"]) == (str(person.user.id), 401)
 
-    async def test_noise_from_nobody_is_not(self, client: httpx.AsyncClient, uow: UnitOfWork) -> None:
+    async def test_anonymous_requests_are_not(self, client: httpx.AsyncClient, uow: UnitOfWork) -> None:
         await client.post("/api/v1/roles", json={}, headers={"Authorization": "Bearer nonsense"})
         assert await recorded(uow) == []
 
-    async def test_reading_is_not(self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork) -> None:
+    async def test_read_requests_are_not(self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork) -> None:
         await client.get("/api/v1/roles", headers=admin.headers)
         assert await recorded(uow) == []
 
@@ -89,7 +89,7 @@ class TestRecording:
         secrets = [PASSWORD, body["password"], tokens["accessToken"], tokens["refreshToken"]]
         assert [secret for secret in secrets if secret in text] == []
 
-    async def test_what_is_rolled_back_is_not_recorded_as_done(
+    async def test_a_rolled_back_change_is_not_recorded_as_success(
         self, client: httpx.AsyncClient, people: People, admin: Person, uow: UnitOfWork
     ) -> None:
         taken = await people.user()
@@ -101,7 +101,7 @@ class TestRecording:
 
 
 class TestRelaying:
-    async def test_carries_entries_to_mongodb(
+    async def test_moves_entries_to_mongodb(
         self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork, resources: Resources
     ) -> None:
         await client.post("/api/v1/auth/logout/all", headers=admin.headers)
@@ -116,7 +116,7 @@ class TestRelaying:
         await AuditService(resources).relay(uow)
         assert await recorded(uow) == []
 
-    async def test_twice_is_as_once(
+    async def test_is_idempotent(
         self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork, resources: Resources
     ) -> None:
         await client.post("/api/v1/auth/logout/all", headers=admin.headers)
@@ -130,7 +130,7 @@ class TestRelaying:
 
 
 class TestReading:
-    async def test_goes_on_where_the_page_before_ended(
+    async def test_continues_after_the_previous_page(
         self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork, resources: Resources
     ) -> None:
         for _ in range(5):

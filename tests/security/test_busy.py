@@ -1,4 +1,4 @@
-"""Logins cost much, and stall nobody but themselves: SECURITY row 27."""
+"""Logins are expensive, but do not delay other requests: SECURITY row 27."""
 
 import asyncio
 import threading
@@ -15,11 +15,11 @@ from tests.support.people import People, Person
 
 @pytest.fixture
 async def busy(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[threading.Event]:
-    """Every thread of the pool at work and its queue full, until the event is set."""
+    """All threads of the pool are busy and its queue is full until the event is set."""
     release, pool = threading.Event(), HashPool(2, 62)
     monkeypatch.setattr(resources, "hashing", pool)
     works = [asyncio.create_task(pool.run(release.wait)) for _ in range(64)]
-    await asyncio.sleep(0)  # they are handed to the pool in the order of their making
+    await asyncio.sleep(0)  # let them be submitted, in order
     yield release
     release.set()
     await asyncio.gather(*works)
@@ -30,10 +30,14 @@ class TestRow27BusyPool:
     async def test_one_more_login_is_503(
         self, client: httpx.AsyncClient, people: People, busy: threading.Event
     ) -> None:
-        answer = await asyncio.wait_for(log_in(client, (await people.user()).username), 10)
-        assert (answer.status_code, answer.json()["error"], answer.headers["Retry-After"]) == (503, "auth.busy", "1")
+        response = await asyncio.wait_for(log_in(client, (await people.user()).username), 10)
+        assert (response.status_code, response.json()["error"], response.headers["Retry-After"]) == (
+            503,
+            "auth.busy",
+            "1",
+        )
 
-    async def test_everybody_else_is_served(
+    async def test_other_requests_are_served(
         self, client: httpx.AsyncClient, admin: Person, busy: threading.Event
     ) -> None:
         paths = ["/api/v1/notices", "/api/v1/auth/user/info", "/api/v1/auth/keys/public"]

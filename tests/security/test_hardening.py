@@ -1,4 +1,4 @@
-"""What an adversary found once, and must not find again."""
+"""Regression tests for vulnerabilities that were found in reviews."""
 
 import asyncio
 import os
@@ -36,16 +36,16 @@ def python(code: str, variables: dict[str, str]) -> "subprocess.CompletedProcess
 
 
 class TestRow46BodyLimit:
-    async def test_413_with_a_stated_length_is_the_envelope(self, client: httpx.AsyncClient) -> None:
-        answer = await client.post("/api/v1/auth/login", content=b" " * (1024 * 1024 + 1))
-        assert answer.status_code == 413
-        assert answer.json()["code"] == 413
+    async def test_413_with_a_content_length_has_the_envelope(self, client: httpx.AsyncClient) -> None:
+        response = await client.post("/api/v1/auth/login", content=b" " * (1024 * 1024 + 1))
+        assert response.status_code == 413
+        assert response.json()["code"] == 413
 
     async def test_413_carries_the_request_id(self, client: httpx.AsyncClient) -> None:
-        answer = await client.post("/api/v1/auth/login", content=b" " * (1024 * 1024 + 1))
-        assert "X-Request-ID" in answer.headers
+        response = await client.post("/api/v1/auth/login", content=b" " * (1024 * 1024 + 1))
+        assert "X-Request-ID" in response.headers
 
-    async def test_what_is_refused_is_not_done(self, client: httpx.AsyncClient, admin: Person) -> None:
+    async def test_a_refused_request_changes_nothing(self, client: httpx.AsyncClient, admin: Person) -> None:
         await client.post("/api/v1/auth/logout", headers=admin.headers, content=b" " * (1024 * 1024 + 1))
         assert (await client.get("/api/v1/auth/sessions", headers=admin.headers)).status_code == 200
 
@@ -53,34 +53,32 @@ class TestRow46BodyLimit:
 class TestRow38Input:
     @pytest.mark.parametrize("name", ["a\0b", "\0"])
     async def test_swagger_login_nul(self, client: httpx.AsyncClient, name: str) -> None:
-        answer = await client.post("/api/v1/auth/login/swagger", data={"username": name, "password": "x"})
-        assert answer.status_code in {401, 422}
+        response = await client.post("/api/v1/auth/login/swagger", data={"username": name, "password": "x"})
+        assert response.status_code in {401, 422}
 
     @pytest.mark.parametrize("when", ["9999-12-31T23:59:59-23:59", "9999-12-31T23:00:00-01:00"])
-    async def test_a_time_beyond_the_calendar_in_utc_is_422(
-        self, client: httpx.AsyncClient, admin: Person, when: str
-    ) -> None:
-        answer = await client.post("/api/v1/notices", headers=admin.headers, json=BODY | {"expiresAt": when})
-        assert answer.status_code == 422
+    async def test_a_time_out_of_range_in_utc_is_422(self, client: httpx.AsyncClient, admin: Person, when: str) -> None:
+        response = await client.post("/api/v1/notices", headers=admin.headers, json=BODY | {"expiresAt": when})
+        assert response.status_code == 422
 
-    async def test_the_201_answers_utc(self, client: httpx.AsyncClient, admin: Person) -> None:
-        answer = await client.post(
+    async def test_the_201_response_is_in_utc(self, client: httpx.AsyncClient, admin: Person) -> None:
+        response = await client.post(
             "/api/v1/notices", headers=admin.headers, json=BODY | {"expiresAt": "2999-01-01T00:00:00+02:00"}
         )
-        assert answer.json()["data"]["expiresAt"] == "2998-12-31T22:00:00Z"
+        assert response.json()["data"]["expiresAt"] == "2998-12-31T22:00:00Z"
 
 
 class TestRow15Refresh:
     async def test_a_disabled_user_gets_no_new_tokens(self, client: httpx.AsyncClient, people: People) -> None:
         person = await people.create(status=False)
-        answer = await client.post(
+        response = await client.post(
             "/api/v1/auth/token/refresh", headers={**person.headers, "X-Refresh-Token": person.tokens.refresh_token}
         )
-        assert answer.status_code == 401
+        assert response.status_code == 401
 
 
 class TestRow30Challenge:
-    async def test_it_is_remembered_for_as_long_as_it_would_be_valid(self, resources: Resources) -> None:
+    async def test_a_redeemed_one_is_remembered_until_it_would_expire(self, resources: Resources) -> None:
         challenges = ChallengeService(resources.settings.auth, resources.redis)
         challenges.lifetime_seconds = 1
         await asyncio.sleep(1 - time.time() % 1)
@@ -91,18 +89,18 @@ class TestRow30Challenge:
 
 
 class TestRow43Stores:
-    async def test_connections_that_a_restart_of_redis_closed_fail_nobody(self, resources: Resources) -> None:
+    async def test_connections_closed_by_a_restart_of_redis_are_replaced(self, resources: Resources) -> None:
         async with proxied(os.environ["REDIS_DATABASE_URL"]) as (url, proxy):
             redis = create_redis(resources.settings.redis.model_copy(update={"database_url": SecretStr(url)}))
             await asyncio.gather(*(redis.ping() for _ in range(8)))
             proxy.reset()
             await asyncio.sleep(0.1)
             await proxy.heal()
-            answers = await asyncio.gather(*(redis.ping() for _ in range(8)), return_exceptions=True)
+            results = await asyncio.gather(*(redis.ping() for _ in range(8)), return_exceptions=True)
             await redis.aclose()
-        assert answers == [True] * 8
+        assert results == [True] * 8
 
-    async def test_a_host_name_that_is_gone_is_an_outage(self, resources: Resources) -> None:
+    async def test_an_unresolvable_host_name_is_an_outage(self, resources: Resources) -> None:
         url = SecretStr("postgresql+asyncpg://a:b@postgres.invalid/c")
         engine = create_engine(resources.settings.sql.model_copy(update={"database_url": url}))
         with pytest.raises(OSError) as caught:

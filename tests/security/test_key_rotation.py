@@ -1,4 +1,4 @@
-"""Keys are exchanged while people work: SECURITY rows 5 and 32.
+"""Keys are rotated while the application is in use: SECURITY rows 5 and 32.
 
 The steps are those of docs/configuration.md: every process knows the new key, then signs with it, then forgets the old
 one. Processes take a step one after the other, so each step has to get on with the one before it and the one after it.
@@ -54,12 +54,12 @@ class TestRow05Rotation:
             for writer, reader in permutations(map(TokenIssuer, step)):
                 assert reader.read_access(writer.access(user, "session", writer.now())).user_id == user
 
-    def test_the_old_key_is_nothing_in_the_end(self, access_steps: list[AuthSettings]) -> None:
+    def test_the_old_key_is_refused_in_the_end(self, access_steps: list[AuthSettings]) -> None:
         first, *_, last = map(TokenIssuer, access_steps)
         with pytest.raises(UnauthorizedError):
             last.read_access(first.access(uuid4(), "session", first.now()))
 
-    async def test_under_load_nobody_is_refused(
+    async def test_no_request_is_refused_under_load(
         self,
         client: httpx.AsyncClient,
         person: Person,
@@ -73,8 +73,8 @@ class TestRow05Rotation:
 
         async def read() -> None:
             while not done:
-                answer = await client.get(SESSIONS, headers={"Authorization": f"Bearer {tokens[-1]}"})
-                statuses[answer.status_code] += 1
+                response = await client.get(SESSIONS, headers={"Authorization": f"Bearer {tokens[-1]}"})
+                statuses[response.status_code] += 1
                 answered.release()
 
         readers = [asyncio.create_task(read()) for _ in range(8)]
@@ -89,7 +89,7 @@ class TestRow05Rotation:
         await asyncio.gather(*readers)
         assert statuses.keys() == {200}
 
-    async def test_a_refresh_token_outlives_it(
+    async def test_a_refresh_token_stays_valid(
         self,
         client: httpx.AsyncClient,
         person: Person,
@@ -103,9 +103,7 @@ class TestRow05Rotation:
             headers = {"X-Refresh-Token": token, "User-Agent": person.headers["User-Agent"]}
             token = (await client.post("/api/v1/auth/token/refresh", headers=headers)).json()["data"]["refreshToken"]
 
-    async def test_a_login_that_has_begun_outlives_it(
-        self, resources: Resources, refresh_steps: list[AuthSettings]
-    ) -> None:
+    async def test_a_challenge_stays_valid(self, resources: Resources, refresh_steps: list[AuthSettings]) -> None:
         now = int(time.time())
         for step in pairwise(refresh_steps):
             challenges = [ChallengeService(settings, resources.redis) for settings in step]
@@ -126,7 +124,7 @@ class TestRow32RsaRotation:
     async def statuses(
         self, client: httpx.AsyncClient, username: str, resources: Resources, boxes: Sequence[CredentialBox]
     ) -> list[int]:
-        """Of a login whose key was handed out by one process, and whose password is opened by another."""
+        """The status of a login that gets the key from one process and sends the password to another."""
         found = []
         for giver, opener in permutations(boxes):
             resources.credentials = giver
@@ -139,20 +137,20 @@ class TestRow32RsaRotation:
     def _restored(self, resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(resources, "credentials", resources.credentials)
 
-    async def test_neighbouring_steps_open_each_others_logins(
+    async def test_neighbouring_steps_decrypt_each_others_logins(
         self, client: httpx.AsyncClient, people: People, resources: Resources, boxes: list[CredentialBox]
     ) -> None:
         username = (await people.user()).username
         for step in pairwise(boxes):
             assert await self.statuses(client, username, resources, step) == [200, 200]
 
-    async def test_the_old_key_opens_nothing_in_the_end(
+    async def test_the_old_key_decrypts_nothing_in_the_end(
         self, client: httpx.AsyncClient, people: People, resources: Resources, boxes: list[CredentialBox]
     ) -> None:
         username = (await people.user()).username
         assert await self.statuses(client, username, resources, (boxes[0], boxes[-1])) == [401, 401]
 
-    async def test_clients_are_told_the_new_key(
+    async def test_clients_get_the_new_key(
         self, client: httpx.AsyncClient, resources: Resources, boxes: list[CredentialBox]
     ) -> None:
         told = []

@@ -27,7 +27,7 @@ LOGIN = "/api/v1/auth/login"
 
 
 class SlowWork:
-    """Notes RSA and hashes that are done in the pool: they are what a login costs."""
+    """Records the work in the pool (RSA and hashes), which dominates the cost of a login."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -51,7 +51,7 @@ def slow_work(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> SlowWork
 
 @pytest.fixture
 async def caller(client: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
-    """A client with an address of its own: failures are counted by address, beyond the end of a test.
+    """A client with its own address, because failures per address are counted beyond the test.
 
     `client` brings the transaction that the application shares.
     """
@@ -62,13 +62,13 @@ async def caller(client: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
 
 
 class TestPublicKey:
-    async def test_it_says_all_that_a_client_needs(self, client: httpx.AsyncClient) -> None:
+    async def test_it_has_all_fields(self, client: httpx.AsyncClient) -> None:
         assert (await fetch_key(client)).keys() == {"kid", "algorithm", "publicKey", "challenge", "expiresIn"}
 
     async def test_the_key_has_at_least_3072_bits(self, resources: Resources) -> None:
         assert resources.settings.auth.rsa_private_key.key_size >= 3072
 
-    async def test_the_challenge_serves_for_two_minutes(self, client: httpx.AsyncClient) -> None:
+    async def test_the_challenge_is_valid_for_two_minutes(self, client: httpx.AsyncClient) -> None:
         assert (await fetch_key(client))["expiresIn"] == 120
 
     async def test_no_two_challenges_are_equal(self, client: httpx.AsyncClient) -> None:
@@ -82,8 +82,8 @@ class TestPublicKey:
 
 class TestLogin:
     async def test_the_right_password_gets_a_token_pair(self, client: httpx.AsyncClient, people: People) -> None:
-        answer = await log_in(client, (await people.user()).username)
-        assert answer.json()["data"].keys() == {
+        response = await log_in(client, (await people.user()).username)
+        assert response.json()["data"].keys() == {
             "accessToken",
             "refreshToken",
             "tokenType",
@@ -91,13 +91,15 @@ class TestLogin:
             "refreshExpiresIn",
         }
 
-    async def test_the_access_token_opens_what_is_ones_own(self, client: httpx.AsyncClient, people: People) -> None:
+    async def test_the_access_token_is_accepted_by_self_service_routes(
+        self, client: httpx.AsyncClient, people: People
+    ) -> None:
         user = await people.user()
         token = (await log_in(client, user.username)).json()["data"]["accessToken"]
-        answer = await client.get("/api/v1/auth/user/info", headers={"Authorization": f"Bearer {token}"})
-        assert answer.json()["data"]["username"] == user.username
+        response = await client.get("/api/v1/auth/user/info", headers={"Authorization": f"Bearer {token}"})
+        assert response.json()["data"]["username"] == user.username
 
-    async def test_a_password_of_many_alphabets_fits(self, client: httpx.AsyncClient, people: People) -> None:
+    async def test_a_password_in_many_scripts_is_accepted(self, client: httpx.AsyncClient, people: People) -> None:
         password = "pässwörd пароль 密码 🔑"
         user = await people.user(password_hash=hash_password(password))
         assert (await log_in(client, user.username, password)).status_code == 200
@@ -107,7 +109,7 @@ def _json(**content: Any) -> bytes:
     return json.dumps(content).encode()
 
 
-# What is wrong with a login: the user's name and the public key → the body.
+# Invalid logins: functions from username and public key to the body.
 Change = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
@@ -163,12 +165,14 @@ WRONG: dict[str, Change] = {
 
 class TestRow19NoEnumeration:
     async def refused(self, caller: httpx.AsyncClient, content: dict[str, Any]) -> dict[str, Any]:
-        answer = await caller.post(LOGIN, json=content)
-        told: dict[str, Any] = answer.json()
-        return {"status": answer.status_code} | {name: told[name] for name in told.keys() - {"ts", "requestId"}}
+        response = await caller.post(LOGIN, json=content)
+        told: dict[str, Any] = response.json()
+        return {"status": response.status_code} | {name: told[name] for name in told.keys() - {"ts", "requestId"}}
 
     @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
-    async def test_every_cause_looks_the_same(self, caller: httpx.AsyncClient, people: People, change: Change) -> None:
+    async def test_every_cause_has_the_same_response(
+        self, caller: httpx.AsyncClient, people: People, change: Change
+    ) -> None:
         user = await people.user()
         assert await self.refused(caller, change(user.username, await fetch_key(caller))) == {
             "status": 401,
@@ -178,14 +182,14 @@ class TestRow19NoEnumeration:
             "error": "auth.invalid_credentials",
         }
 
-    async def test_a_disabled_user_looks_the_same(self, caller: httpx.AsyncClient, people: People) -> None:
+    async def test_a_disabled_user_has_the_same_response(self, caller: httpx.AsyncClient, people: People) -> None:
         user = await people.user(status=False)
         key = await fetch_key(caller)
         refusal = await self.refused(caller, body(key, user.username, right(key)))
         assert (refusal["status"], refusal["error"]) == (401, "auth.invalid_credentials")
 
     @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
-    async def test_every_cause_costs_the_same(
+    async def test_every_cause_takes_the_same_work(
         self, caller: httpx.AsyncClient, people: People, slow_work: SlowWork, change: Change
     ) -> None:
         user = await people.user()
@@ -193,7 +197,7 @@ class TestRow19NoEnumeration:
         await caller.post(LOGIN, json=content)
         assert slow_work.done == ["open", "verify_password"]
 
-    async def test_a_disabled_user_costs_the_same(
+    async def test_a_disabled_user_takes_the_same_work(
         self, caller: httpx.AsyncClient, people: People, slow_work: SlowWork
     ) -> None:
         user, key = await people.user(status=False), await fetch_key(caller)
@@ -202,56 +206,56 @@ class TestRow19NoEnumeration:
 
     async def test_it_says_how_to_authenticate(self, caller: httpx.AsyncClient) -> None:
         key = await fetch_key(caller)
-        answer = await caller.post(LOGIN, json=body(key, "nobody", right(key)))
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        response = await caller.post(LOGIN, json=body(key, "nobody", right(key)))
+        assert response.headers["WWW-Authenticate"] == "Bearer"
 
     @pytest.mark.parametrize("extra", ["is_admin", "isAdmin", "roles"])
-    async def test_a_field_too_many_is_422(self, caller: httpx.AsyncClient, extra: str) -> None:
-        answer = await caller.post(LOGIN, json={"username": "u", **await encrypted(caller), extra: True})
-        assert [field["field"] for field in answer.json()["data"]] == [extra]
+    async def test_an_unknown_field_is_422(self, caller: httpx.AsyncClient, extra: str) -> None:
+        response = await caller.post(LOGIN, json={"username": "u", **await encrypted(caller), extra: True})
+        assert [field["field"] for field in response.json()["data"]] == [extra]
 
 
 class TestRow28Oaep:
     async def test_the_older_padding_is_401(self, caller: httpx.AsyncClient, people: People) -> None:
         user, key = await people.user(), await fetch_key(caller)
         older = encrypt(key["publicKey"], right(key), padding.PKCS1v15())
-        answers = [await caller.post(LOGIN, json=body(key, user.username, b"", password=older))]
-        answers += [await caller.post(LOGIN, json=body(key, user.username, right(key)))]
-        assert [answer.status_code for answer in answers] == [401, 200]
+        responses = [await caller.post(LOGIN, json=body(key, user.username, b"", password=older))]
+        responses += [await caller.post(LOGIN, json=body(key, user.username, right(key)))]
+        assert [response.status_code for response in responses] == [401, 200]
 
 
 class TestRow31NoOracle:
-    async def test_60_random_ciphertexts_get_one_answer_for_one_price(
+    async def test_60_random_ciphertexts_have_the_same_response_and_work(
         self, caller: httpx.AsyncClient, people: People, slow_work: SlowWork
     ) -> None:
-        kid, chance, answers = (await fetch_key(caller))["kid"], random.Random(31), set()  # noqa: S311 - always the same
+        kid, chance, responses = (await fetch_key(caller))["kid"], random.Random(31), set()  # noqa: S311 - always the same
         for _ in range(12):
-            user = await people.user()  # five each: more than ten failures would be throttled
+            user = await people.user()  # five failures per user: more than ten would be throttled
             for size in (1, 256, 384, 384, 385):
                 content = {
                     "username": user.username,
                     "password": b64encode(chance.randbytes(size)).decode(),
                     "kid": kid,
                 }
-                answer = await caller.post(LOGIN, json=content)
-                answers.add((answer.status_code, answer.json()["error"], answer.json()["message"]))
-        assert answers == {(401, "auth.invalid_credentials", "Wrong username or password.")}
+                response = await caller.post(LOGIN, json=content)
+                responses.add((response.status_code, response.json()["error"], response.json()["message"]))
+        assert responses == {(401, "auth.invalid_credentials", "Wrong username or password.")}
         assert slow_work.done == ["open", "verify_password"] * 60
 
 
 class TestRow30NoReplay:
-    async def test_it_serves_once(self, caller: httpx.AsyncClient, people: People) -> None:
+    async def test_a_challenge_is_single_use(self, caller: httpx.AsyncClient, people: People) -> None:
         content = {"username": (await people.user()).username, **await encrypted(caller)}
         statuses = [(await caller.post(LOGIN, json=content)).status_code for _ in range(3)]
         assert statuses == [200, 401, 401]
 
-    async def test_a_failed_login_spends_it(self, caller: httpx.AsyncClient, people: People) -> None:
+    async def test_a_failed_login_redeems_it(self, caller: httpx.AsyncClient, people: People) -> None:
         content = await encrypted(caller)
         await caller.post(LOGIN, json={"username": "nobody", **content})
-        answer = await caller.post(LOGIN, json={"username": (await people.user()).username, **content})
-        assert answer.status_code == 401
+        response = await caller.post(LOGIN, json={"username": (await people.user()).username, **content})
+        assert response.status_code == 401
 
-    async def test_it_serves_for_no_second_ciphertext(self, caller: httpx.AsyncClient, people: People) -> None:
+    async def test_it_is_refused_in_a_second_ciphertext(self, caller: httpx.AsyncClient, people: People) -> None:
         user, key = (await people.user()).username, await fetch_key(caller)
         statuses = [(await caller.post(LOGIN, json=body(key, user, right(key)))).status_code for _ in range(2)]
         assert statuses == [200, 401]
@@ -263,7 +267,7 @@ class TestRow30NoReplay:
             await caller.post(LOGIN, json={"username": (await people.user()).username, **content})
         ).status_code == 401
 
-    async def test_it_serves_until_then(
+    async def test_it_is_valid_until_its_expiry(
         self, caller: httpx.AsyncClient, people: People, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         content, now = await encrypted(caller), time.time()
@@ -276,8 +280,8 @@ class TestRow30NoReplay:
         self, served_login: Callable[[], Awaitable[dict[str, str]]], served_client: httpx.AsyncClient
     ) -> None:
         content, address = await served_login(), {"X-Forwarded-For": f"test-{secrets.token_hex(8)}"}
-        answers = await asyncio.gather(*(served_client.post(LOGIN, json=content, headers=address) for _ in range(20)))
-        statuses = Counter(answer.status_code for answer in answers)
+        responses = await asyncio.gather(*(served_client.post(LOGIN, json=content, headers=address) for _ in range(20)))
+        statuses = Counter(response.status_code for response in responses)
         assert (statuses[200], statuses.keys() - {200, 401, 429}) == (1, set())  # the throttle admits ten
 
 
@@ -286,16 +290,16 @@ class TestRow25OnePath:
         form = {"username": (await people.user()).username, "password": "wrong"}
         assert (await caller.post(f"{LOGIN}/swagger", data=form)).status_code == 401
 
-    async def test_it_answers_as_oauth2_wants(self, caller: httpx.AsyncClient, people: People) -> None:
+    async def test_it_responds_as_oauth2_requires(self, caller: httpx.AsyncClient, people: People) -> None:
         form = {"username": (await people.user()).username, "password": PASSWORD}
-        answer = (await caller.post(f"{LOGIN}/swagger", data=form)).json()
-        assert answer.keys() == {"access_token", "token_type"}
+        response = (await caller.post(f"{LOGIN}/swagger", data=form)).json()
+        assert response.keys() == {"access_token", "token_type"}
 
-    async def test_a_disabled_user_stays_outside(self, caller: httpx.AsyncClient, people: People) -> None:
+    async def test_a_disabled_user_is_refused(self, caller: httpx.AsyncClient, people: People) -> None:
         form = {"username": (await people.user(status=False)).username, "password": PASSWORD}
         assert (await caller.post(f"{LOGIN}/swagger", data=form)).status_code == 401
 
-    async def test_its_failures_count_for_the_other(self, caller: httpx.AsyncClient, people: People) -> None:
+    async def test_its_failures_count_for_both_logins(self, caller: httpx.AsyncClient, people: People) -> None:
         user = await people.user()
         form = {"username": user.username, "password": "wrong"}
         statuses = [(await caller.post(f"{LOGIN}/swagger", data=form)).status_code for _ in range(10)]

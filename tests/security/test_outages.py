@@ -1,4 +1,4 @@
-"""The application as a process of its own, whose stores fail in the ways that networks do: SECURITY rows 40, 43, 44."""
+"""The application in a separate process whose stores fail as networks do: SECURITY rows 40, 43, 44."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ SECONDS = {"redis": 1.0, "postgres": 3.0}
 
 @pytest.fixture(scope="module")
 async def served_process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    """A process for these tests alone, so that no others meet what they leave behind."""
+    """A process only for these tests, so that its state does not affect others."""
     async with serve(tmp_path_factory.mktemp("outages") / "output") as served:
         yield served
 
@@ -33,31 +33,33 @@ async def get(served: Served, person: Person | None, path: str = GUARDED) -> htt
 
 @pytest.fixture
 async def warm(served: Served, served_admin: Person) -> Person:
-    """Somebody for whom everything is connected and cached."""
+    """A user whose request has opened all connections and filled the cache."""
     assert (await get(served, served_admin)).status_code == 200
     return served_admin
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("store", ["redis", "postgres"])
-class TestRow43StoreIsAway:
-    async def test_a_route_that_needs_it_is_503_in_time(
+class TestRow43StoreIsDown:
+    async def test_a_route_that_needs_it_is_503_within_the_timeout(
         self, served: Served, warm: Person, store: str, fault: str
     ) -> None:
         getattr(served.stores[store], fault)()
         started = time.monotonic()
-        answer = await get(served, warm)
-        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        response = await get(served, warm)
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
         assert time.monotonic() - started < SECONDS[store]
 
-    async def test_nothing_fails_once_it_is_back(self, served: Served, warm: Person, store: str, fault: str) -> None:
+    async def test_everything_works_once_it_is_up_again(
+        self, served: Served, warm: Person, store: str, fault: str
+    ) -> None:
         getattr(served.stores[store], fault)()
         await get(served, warm)
         await served.stores[store].heal()
         assert {(await get(served, warm)).status_code for _ in range(10)} == {200}
 
 
-# A route that needs the store, for each.
+# A route that needs the store, by store.
 NEEDED = {
     "redis": GUARDED,
     "postgres": "/api/v1/users",
@@ -67,11 +69,13 @@ NEEDED = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("store", NEEDED)
-class TestRow40StoreIsAway:
-    async def test_the_answer_says_nothing_of_it(self, served: Served, warm: Person, store: str, fault: str) -> None:
+class TestRow40StoreIsDown:
+    async def test_the_response_reveals_nothing_about_it(
+        self, served: Served, warm: Person, store: str, fault: str
+    ) -> None:
         getattr(served.stores[store], fault)()
-        answer = (await get(served, warm, NEEDED[store])).json()
-        assert {**answer, "ts": 0, "requestId": ""} == {
+        response = (await get(served, warm, NEEDED[store])).json()
+        assert {**response, "ts": 0, "requestId": ""} == {
             "code": 503,
             "message": "Service Unavailable.",
             "ts": 0,
@@ -94,7 +98,7 @@ def refresh(person: Person) -> dict[str, Any]:
 @pytest.mark.parametrize("store", ["redis", "postgres"])
 @pytest.mark.parametrize("request_of", [sign_in, refresh])
 class TestRow43Authentication:
-    async def test_it_is_503_and_costs_the_user_nothing(
+    async def test_it_is_503_and_can_be_retried(
         self, served: Served, warm: Person, store: str, fault: str, request_of: Callable[[Person], dict[str, Any]]
     ) -> None:
         getattr(served.stores[store], fault)()
@@ -119,12 +123,12 @@ CLOSED = [
 class TestRow44WithoutRedis:
     @pytest.mark.parametrize("fault", FAULTS)
     @pytest.mark.parametrize("path", CLOSED)
-    async def test_nobody_is_let_in(self, served: Served, warm: Person, path: str, fault: str) -> None:
+    async def test_guarded_routes_are_503(self, served: Served, warm: Person, path: str, fault: str) -> None:
         getattr(served.stores["redis"], fault)()
         assert (await get(served, warm, path)).status_code == 503
 
     @pytest.mark.parametrize("path", OPEN)
-    async def test_what_needs_no_login_goes_on(self, served: Served, path: str) -> None:
+    async def test_public_routes_work(self, served: Served, path: str) -> None:
         served.stores["redis"].refuse()
         assert (await get(served, None, path)).status_code == 200
 
@@ -139,70 +143,70 @@ class TestRow44WithoutRedis:
 
 
 class TestRow44WithoutPostgres:
-    async def test_whoever_is_not_known_yet_is_not_let_in(self, served: Served, served_admin: Person) -> None:
+    async def test_a_user_who_is_not_cached_is_refused(self, served: Served, served_admin: Person) -> None:
         served.stores["postgres"].refuse()
         assert (await get(served, served_admin, "/api/v1/router/backend")).status_code == 503
 
 
 class TestRow43Postgres:
-    async def test_a_restart_is_not_noticed_afterwards(
-        self, served: Served, warm: Person, resources: Resources
-    ) -> None:
+    async def test_requests_succeed_after_a_restart(self, served: Served, warm: Person, resources: Resources) -> None:
         await asyncio.gather(*(get(served, warm) for _ in range(8)))
         async with resources.engine.connect() as connection:
             others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             await connection.execute(text(f"{others} AND datname = current_database() AND backend_type LIKE 'client%'"))
-        await asyncio.sleep(0.1)  # for the end of the connections to cross the proxy
-        answers = await asyncio.gather(*(get(served, warm) for _ in range(8)))
-        assert {answer.status_code for answer in answers} == {200}
+        await asyncio.sleep(0.1)  # until the closed connections have passed through the proxy
+        responses = await asyncio.gather(*(get(served, warm) for _ in range(8)))
+        assert {response.status_code for response in responses} == {200}
 
-    async def test_a_locked_table_is_503_in_time(self, served: Served, warm: Person, resources: Resources) -> None:
+    async def test_a_locked_table_is_503_within_the_timeout(
+        self, served: Served, warm: Person, resources: Resources
+    ) -> None:
         async with resources.engine.begin() as connection:
             await connection.execute(text("LOCK TABLE notices"))
             started = time.monotonic()
-            answers = await asyncio.gather(*(get(served, warm) for _ in range(8)))
+            responses = await asyncio.gather(*(get(served, warm) for _ in range(8)))
             seconds = time.monotonic() - started
-        assert {answer.status_code for answer in answers} == {503}
+        assert {response.status_code for response in responses} == {503}
         assert seconds < 2
 
-    async def test_a_locked_table_holds_up_nothing_else(
+    async def test_a_locked_table_delays_no_other_request(
         self, served: Served, warm: Person, resources: Resources
     ) -> None:
         async with resources.engine.begin() as connection:
             await connection.execute(text("LOCK TABLE notices"))
             waiting = [asyncio.create_task(get(served, warm)) for _ in range(8)]
             started = time.monotonic()
-            answer = await get(served, warm, "/api/v1/auth/user/info")
+            response = await get(served, warm, "/api/v1/auth/user/info")
             seconds = time.monotonic() - started
             await asyncio.gather(*waiting)
-        assert (answer.status_code, seconds < 0.5) == (200, True)
+        assert (response.status_code, seconds < 0.5) == (200, True)
 
 
 class TestHealth:
     async def test_all_stores_up_is_ready(self, served: Served) -> None:
-        answer = await served.client.get("/readyz")
-        assert (answer.status_code, set(answer.json()["stores"].values())) == (200, {True})
+        response = await served.client.get("/readyz")
+        assert (response.status_code, set(response.json()["stores"].values())) == (200, {True})
 
     @pytest.mark.parametrize("store", ["redis", "postgres", "mongo", "s3"])
-    async def test_a_store_that_is_away_is_named(self, served: Served, store: str) -> None:
+    async def test_a_store_that_is_down_is_named(self, served: Served, store: str) -> None:
         served.stores[store].refuse()
-        answer = await served.client.get("/readyz")
-        down = [name for name, up in answer.json()["stores"].items() if not up]
-        assert (answer.status_code, down) == (503, [store])
+        response = await served.client.get("/readyz")
+        down = [name for name, up in response.json()["stores"].items() if not up]
+        assert (response.status_code, down) == (503, [store])
 
     @pytest.mark.parametrize("store", ["redis", "postgres", "mongo", "s3"])
-    async def test_a_silent_store_is_not_waited_for(self, served: Served, store: str) -> None:
+    async def test_an_unresponsive_store_times_out(self, served: Served, store: str) -> None:
         served.stores[store].hang()
         started = time.monotonic()
         assert (await served.client.get("/readyz")).status_code == 503
         assert time.monotonic() - started < 3.5
 
-    async def test_the_process_lives_without_any_store(self, served: Served) -> None:
+    async def test_the_process_is_alive_without_any_store(self, served: Served) -> None:
         for store in served.stores.values():
             store.refuse()
         assert (await served.client.get("/livez")).status_code == 200
 
-    async def test_it_is_ready_again_once_they_are_back(self, served: Served) -> None:
+    async def test_it_is_ready_again_once_they_are_up(self, served: Served) -> None:
         for store in served.stores.values():
             store.refuse()
         await served.client.get("/readyz")

@@ -42,21 +42,21 @@ class TestRow16ChangingThePassword:
         await change(client, here)
         assert await info(client, here) == 200
 
-    async def test_makes_the_new_one_the_login(self, client: httpx.AsyncClient, people: People) -> None:
+    async def test_makes_the_new_one_valid(self, client: httpx.AsyncClient, people: People) -> None:
         person = await people.create()
         await change(client, person)
         assert (await log_in(client, person.user.username, NEW)).status_code == 200
 
-    async def test_needs_the_old_one(self, client: httpx.AsyncClient, people: People) -> None:
-        answer = await change(client, await people.create(), old="not the old one")
-        assert answer.json()["error"] == "auth.wrong_password"
+    async def test_requires_the_old_one(self, client: httpx.AsyncClient, people: People) -> None:
+        response = await change(client, await people.create(), old="not the old one")
+        assert response.json()["error"] == "auth.wrong_password"
 
-    async def test_spends_a_challenge_for_each(self, client: httpx.AsyncClient, people: People) -> None:
+    async def test_needs_a_challenge_for_each(self, client: httpx.AsyncClient, people: People) -> None:
         person = await people.create()
         once = await encrypted(client)
         body = {"oldPassword": once["password"], "newPassword": once["password"], "kid": once["kid"]}
-        answer = await client.put("/api/v1/auth/password", json=body, headers=person.headers)
-        assert answer.json()["error"] == "auth.bad_ciphertext"
+        response = await client.put("/api/v1/auth/password", json=body, headers=person.headers)
+        assert response.json()["error"] == "auth.bad_ciphertext"
 
     async def test_set_by_an_administrator_ends_all_sessions(
         self, client: httpx.AsyncClient, people: People, admin: Person
@@ -90,7 +90,7 @@ class TestRow20Hashing:
 
 class TestRow21NoTruncation:
     @pytest.mark.parametrize("password", ["x" * 72, "x" * 127, "😀" * 60], ids=["72", "127", "emoji"])
-    def test_one_more_character_does_not_fit(self, password: str) -> None:
+    def test_one_more_character_is_wrong(self, password: str) -> None:
         assert not verify_password(password + "y", hash_password(password))[0]
 
     @pytest.mark.parametrize("password", ["x" * 128, "😀" * 64], ids=["128 characters", "256 bytes"])
@@ -107,8 +107,8 @@ class TestRow22Length:
     async def test_under_eight_is_refused_naming_the_field(
         self, client: httpx.AsyncClient, people: People, password: str
     ) -> None:
-        answer = await change(client, await people.create(), new=password)
-        assert (answer.status_code, answer.json()["data"][0]["field"]) == (422, "newPassword")
+        response = await change(client, await people.create(), new=password)
+        assert (response.status_code, response.json()["data"][0]["field"]) == (422, "newPassword")
 
     @pytest.mark.parametrize("password", ["mouse garden tree", "зимний вечер", "87651903482"])
     def test_no_composition_is_demanded(self, password: str) -> None:
@@ -123,7 +123,7 @@ class TestRow23CommonPasswords:
         assert weakness("PassWord1")
 
 
-class TestRow24TheFirstAdministrator:
+class TestRow24TheInitialAdministrator:
     async def test_may_do_nothing_before_changing_the_password(self, client: httpx.AsyncClient, people: People) -> None:
         person = await people.create(is_admin=True, must_change_password=True)
         assert (await client.get("/api/v1/users", headers=person.headers)).status_code == 403
@@ -147,15 +147,15 @@ class TestRow26Throttle:
         assert [(await self.fail(own_client, user.username, n)).status_code for n in (10, 1)] == [401, 429]
 
     async def test_says_when_to_try_again(self, own_client: httpx.AsyncClient) -> None:
-        answer = await self.fail(own_client, uuid4().hex, 11)
-        assert 0 < int(answer.headers["Retry-After"]) <= settings.auth.login_window_seconds + 1
+        response = await self.fail(own_client, uuid4().hex, 11)
+        assert 0 < int(response.headers["Retry-After"]) <= settings.auth.login_window_seconds + 1
 
     async def test_holds_for_the_right_password_too(self, own_client: httpx.AsyncClient, people: People) -> None:
         user = await people.user()
         await self.fail(own_client, user.username, 10)
         assert (await log_in(own_client, user.username)).status_code == 429
 
-    async def test_leaves_others_alone(self, own_client: httpx.AsyncClient, people: People) -> None:
+    async def test_does_not_affect_other_accounts(self, own_client: httpx.AsyncClient, people: People) -> None:
         await self.fail(own_client, uuid4().hex, 11)
         assert (await log_in(own_client, (await people.user()).username)).status_code == 200
 
@@ -165,14 +165,14 @@ class TestRow26Throttle:
         await log_in(own_client, user.username)
         assert (await self.fail(own_client, user.username, 9)).status_code == 401
 
-    async def test_does_not_tell_whether_the_account_exists(
+    async def test_does_not_reveal_whether_the_account_exists(
         self, own_client: httpx.AsyncClient, people: People
     ) -> None:
         known, unknown = (await people.user()).username, uuid4().hex
-        answers = [await self.fail(own_client, name, 11) for name in (known, unknown)]
-        assert answers[0].json()["error"] == answers[1].json()["error"] == "auth.throttled"
+        responses = [await self.fail(own_client, name, 11) for name in (known, unknown)]
+        assert responses[0].json()["error"] == responses[1].json()["error"] == "auth.throttled"
 
-    async def test_100_failures_from_one_address_are_the_end(
+    async def test_100_failures_from_one_address_are_the_limit(
         self, own_client: httpx.AsyncClient, people: People, resources: Resources
     ) -> None:
         for _ in range(100):

@@ -32,16 +32,16 @@ async def is_alive(client: httpx.AsyncClient, person: Person) -> bool:
 
 
 class TestRefresh:
-    async def test_it_gives_another_pair(self, client: httpx.AsyncClient, person: Person) -> None:
+    async def test_it_returns_a_new_pair(self, client: httpx.AsyncClient, person: Person) -> None:
         pair = (await refresh(client, person.tokens.refresh_token)).json()["data"]
         assert pair["refreshToken"] != person.tokens.refresh_token
 
-    async def test_the_new_access_token_serves(self, client: httpx.AsyncClient, person: Person) -> None:
+    async def test_the_new_access_token_is_accepted(self, client: httpx.AsyncClient, person: Person) -> None:
         pair = (await refresh(client, person.tokens.refresh_token)).json()["data"]
-        answer = await client.get(INFO, headers={"Authorization": f"Bearer {pair['accessToken']}"})
-        assert answer.status_code == 200
+        response = await client.get(INFO, headers={"Authorization": f"Bearer {pair['accessToken']}"})
+        assert response.status_code == 200
 
-    async def test_the_chain_goes_on(self, client: httpx.AsyncClient, person: Person) -> None:
+    async def test_it_can_be_repeated_with_each_successor(self, client: httpx.AsyncClient, person: Person) -> None:
         token = person.tokens.refresh_token
         for _ in range(5):
             token = await successor(client, token)
@@ -50,7 +50,7 @@ class TestRefresh:
     async def test_without_a_token_it_is_401(self, client: httpx.AsyncClient) -> None:
         assert (await client.post(REFRESH)).status_code == 401
 
-    async def test_a_user_who_is_disabled_spends_nothing(
+    async def test_a_disabled_user_does_not_use_up_the_token(
         self, client: httpx.AsyncClient, people: People, uow: UnitOfWork
     ) -> None:
         person = await people.create()
@@ -63,13 +63,13 @@ class TestRefresh:
 
 
 class TestRow09SingleUse:
-    async def test_20_at_once_have_one_successor(self, served: Served, served_admin: Person) -> None:
+    async def test_20_concurrent_refreshes_have_one_successor(self, served: Served, served_admin: Person) -> None:
         token = served_admin.tokens.refresh_token
         for _ in range(10):
-            answers = await asyncio.gather(*(refresh(served.client, token) for _ in range(20)))
-            (token,) = {answer.json()["data"]["refreshToken"] for answer in answers}
+            responses = await asyncio.gather(*(refresh(served.client, token) for _ in range(20)))
+            (token,) = {response.json()["data"]["refreshToken"] for response in responses}
 
-    async def test_the_first_of_a_chain_is_worth_nothing_in_the_end(
+    async def test_the_first_token_of_a_chain_is_refused_in_the_end(
         self, client: httpx.AsyncClient, person: Person
     ) -> None:
         token = person.tokens.refresh_token
@@ -85,15 +85,13 @@ class TestRow10Reuse:
         await refresh(client, person.tokens.refresh_token)
         assert not await is_alive(client, person)
 
-    async def test_it_ends_the_rightful_successor(
-        self, client: httpx.AsyncClient, person: Person, clock: Clock
-    ) -> None:
+    async def test_it_invalidates_the_successor(self, client: httpx.AsyncClient, person: Person, clock: Clock) -> None:
         rightful = await successor(client, person.tokens.refresh_token)
         clock.advance(12)
         await refresh(client, person.tokens.refresh_token)
         assert (await refresh(client, rightful)).status_code == 401
 
-    async def test_the_users_other_sessions_go_on(
+    async def test_the_users_other_sessions_stay_alive(
         self, client: httpx.AsyncClient, people: People, person: Person, clock: Clock
     ) -> None:
         other = await people.login(person.user)
@@ -102,7 +100,7 @@ class TestRow10Reuse:
         await refresh(client, person.tokens.refresh_token)
         assert await is_alive(client, other)
 
-    async def test_the_grandparent_is_reuse_inside_the_grace_too(
+    async def test_the_token_before_the_previous_one_is_reuse_even_within_the_grace(
         self, client: httpx.AsyncClient, person: Person
     ) -> None:
         latest = await successor(client, await successor(client, person.tokens.refresh_token))
@@ -111,13 +109,13 @@ class TestRow10Reuse:
 
 
 class TestRow11Grace:
-    async def test_the_predecessor_gets_the_same_successor_again(
+    async def test_the_previous_token_gets_the_same_successor_again(
         self, client: httpx.AsyncClient, person: Person
     ) -> None:
         first = await successor(client, person.tokens.refresh_token)
         assert await successor(client, person.tokens.refresh_token) == first
 
-    async def test_a_retry_does_not_end_the_successor(self, client: httpx.AsyncClient, person: Person) -> None:
+    async def test_a_retry_does_not_invalidate_the_successor(self, client: httpx.AsyncClient, person: Person) -> None:
         first = await successor(client, person.tokens.refresh_token)
         await refresh(client, person.tokens.refresh_token)
         assert (await refresh(client, first)).status_code == 200
@@ -128,13 +126,16 @@ class TestRow11Grace:
     ) -> None:
         first = await successor(client, person.tokens.refresh_token)
         clock.advance(seconds)
-        answer = await refresh(client, person.tokens.refresh_token)
-        assert (answer.status_code, answer.status_code == 200 and answer.json()["data"]["refreshToken"] == first) == (
+        response = await refresh(client, person.tokens.refresh_token)
+        assert (
+            response.status_code,
+            response.status_code == 200 and response.json()["data"]["refreshToken"] == first,
+        ) == (
             status,
             status == 200,
         )
 
-    async def test_a_retry_does_not_lengthen_it(self, client: httpx.AsyncClient, person: Person, clock: Clock) -> None:
+    async def test_a_retry_does_not_extend_it(self, client: httpx.AsyncClient, person: Person, clock: Clock) -> None:
         statuses = []
         for _ in range(4):
             statuses.append((await refresh(client, person.tokens.refresh_token)).status_code)
@@ -143,7 +144,7 @@ class TestRow11Grace:
 
 
 class TestRow12Caps:
-    """Seven days without a refresh, thirty with them."""
+    """A session ends after seven days without a refresh, and after thirty days in any case."""
 
     @pytest.mark.parametrize(("seconds", "status"), [(-10, 200), (0, 401)])
     async def test_an_idle_session_ends_after_a_week(
@@ -152,7 +153,7 @@ class TestRow12Caps:
         clock.advance(7 * DAY + seconds)
         assert (await refresh(client, person.tokens.refresh_token)).status_code == status
 
-    async def test_each_refresh_begins_the_week_anew(
+    async def test_each_refresh_restarts_the_week(
         self, client: httpx.AsyncClient, person: Person, clock: Clock
     ) -> None:
         token = person.tokens.refresh_token
@@ -173,7 +174,7 @@ class TestRow12Caps:
         clock.advance(6 * DAY + seconds)
         assert (await refresh(client, token)).status_code == status
 
-    async def test_the_last_pair_says_how_little_is_left(
+    async def test_the_last_pair_expires_with_the_session(
         self, client: httpx.AsyncClient, person: Person, clock: Clock
     ) -> None:
         token = person.tokens.refresh_token
@@ -183,7 +184,7 @@ class TestRow12Caps:
         clock.advance(6 * DAY - 100)
         assert 90 < (await refresh(client, token)).json()["data"]["refreshExpiresIn"] <= 100
 
-    async def test_redis_forgets_it_then_with_its_access_tokens(
+    async def test_redis_expires_it_with_its_access_tokens(
         self, client: httpx.AsyncClient, person: Person, clock: Clock, resources: Resources
     ) -> None:
         claims, token = resources.tokens.read_refresh(person.tokens.refresh_token), person.tokens.refresh_token
@@ -201,7 +202,7 @@ class TestRow18UserAgent:
     async def test_none_is_401(self, client: httpx.AsyncClient, person: Person) -> None:
         assert (await refresh(client, person.tokens.refresh_token, "")).status_code == 401
 
-    async def test_the_owner_may_go_on_after_it(self, client: httpx.AsyncClient, person: Person) -> None:
+    async def test_the_owners_session_stays_alive(self, client: httpx.AsyncClient, person: Person) -> None:
         await refresh(client, person.tokens.refresh_token, "thief")
         assert (await refresh(client, person.tokens.refresh_token)).status_code == 200
 
@@ -211,7 +212,7 @@ class TestRow18UserAgent:
         await refresh(client, person.tokens.refresh_token, "thief")
         assert await resources.redis.hgetall(session_key(claims.user_id, claims.session_id)) == before
 
-    async def test_a_spent_token_of_another_one_ends_nothing(
+    async def test_a_used_token_with_another_one_ends_nothing(
         self, client: httpx.AsyncClient, person: Person, clock: Clock
     ) -> None:
         await refresh(client, person.tokens.refresh_token)

@@ -1,4 +1,4 @@
-"""A permission that is taken while others use it: SECURITY row 34."""
+"""Revocation of a permission under load: SECURITY row 34."""
 
 import asyncio
 from collections import Counter
@@ -21,16 +21,16 @@ READERS = 8
 
 @pytest.fixture
 async def reader(resources: Resources) -> Person:
-    """Somebody whom the other process can see as well."""
+    """A committed user, whom the other process sees."""
     async with resources.unit_of_work() as uow:
         return await People(uow, resources).create(NOTICES)
 
 
 class TestRow34UnderLoad:
-    async def test_no_answer_is_stale(self, served: Served, served_admin: Person, reader: Person) -> None:
+    async def test_no_decision_is_stale(self, served: Served, served_admin: Person, reader: Person) -> None:
         client, admin = served.client, served_admin.headers
         roles = (await client.get(f"/api/v1/users/{reader.user.id}", headers=admin)).json()["data"]["roles"]
-        changes, done = 0, False  # odd while a change is under way: both answers are right then
+        changes, done = 0, False  # odd during a change, when both decisions are right
         expected, wrong, reads = 200, Counter[int](), Counter[int]()
 
         async def read() -> None:
@@ -58,5 +58,5 @@ class TestRow34UnderLoad:
         assert min(reads[200], reads[403]) >= REVOCATIONS * READERS
 
     async def give(self, client: httpx.AsyncClient, admin: dict[str, str], person: Person, roles: list[str]) -> None:
-        answer = await client.put(f"/api/v1/users/{person.user.id}/roles", json={"roles": roles}, headers=admin)
-        assert answer.status_code == 200
+        response = await client.put(f"/api/v1/users/{person.user.id}/roles", json={"roles": roles}, headers=admin)
+        assert response.status_code == 200

@@ -1,4 +1,4 @@
-"""Every row of the security requirements has a test that bears its number: `TestRow01…` to `TestRow46…`."""
+"""Every row of the security requirements has a test class with its number: `TestRow01…` to `TestRow46…`."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ ROWS = 46
 
 
 def rows_with_a_test() -> Iterator[int]:
-    """The number of each class of that name which holds at least one test."""
+    """The row numbers of all classes with at least one test."""
     for path in ROOT.glob("tests/**/test_*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef) and (number := re.match(r"TestRow(\d\d)[A-Z]", node.name)):

@@ -1,4 +1,4 @@
-"""Login sessions and what ends them: SECURITY rows 13, 14 and 17."""
+"""Login sessions and how they end: SECURITY rows 13, 14 and 17."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -26,20 +26,20 @@ async def is_alive(client: httpx.AsyncClient, person: Person) -> bool:
 
 
 class TestRow13Logout:
-    async def test_the_access_token_stops_at_once(self, client: httpx.AsyncClient, person: Person) -> None:
+    async def test_the_access_token_is_invalid_immediately(self, client: httpx.AsyncClient, person: Person) -> None:
         await client.post("/api/v1/auth/logout", headers=person.headers)
         assert not await is_alive(client, person)
 
-    async def test_the_refresh_token_stops_too(self, client: httpx.AsyncClient, person: Person) -> None:
+    async def test_the_refresh_token_is_invalid_too(self, client: httpx.AsyncClient, person: Person) -> None:
         await client.post("/api/v1/auth/logout", headers=person.headers)
         assert (await refresh(client, person.tokens.refresh_token)).status_code == 401
 
-    async def test_a_guarded_route_stops_too(self, client: httpx.AsyncClient, admin: Person) -> None:
+    async def test_guarded_routes_refuse_it_too(self, client: httpx.AsyncClient, admin: Person) -> None:
         await client.get("/api/v1/notices", headers=admin.headers)
         await client.post("/api/v1/auth/logout", headers=admin.headers)
         assert (await client.get("/api/v1/notices", headers=admin.headers)).status_code == 401
 
-    async def test_another_session_goes_on(self, client: httpx.AsyncClient, people: People, person: Person) -> None:
+    async def test_another_session_stays_alive(self, client: httpx.AsyncClient, people: People, person: Person) -> None:
         other = await people.login(person.user)
         await client.post("/api/v1/auth/logout", headers=person.headers)
         assert await is_alive(client, other)
@@ -53,7 +53,9 @@ class TestRow14Everywhere:
         await client.post("/api/v1/auth/logout/all", headers=person.headers)
         assert [await is_alive(client, session) for session in sessions] == [False] * 3
 
-    async def test_everywhere_is_not_everybody(self, client: httpx.AsyncClient, people: People, person: Person) -> None:
+    async def test_everywhere_does_not_affect_other_users(
+        self, client: httpx.AsyncClient, people: People, person: Person
+    ) -> None:
         other = await people.create()
         await client.post("/api/v1/auth/logout/all", headers=person.headers)
         assert await is_alive(client, other)
@@ -64,7 +66,7 @@ class TestRow14Sessions:
         rows: list[dict[str, Any]] = (await client.get(SESSIONS, headers=person.headers)).json()["data"]
         return rows
 
-    async def test_they_are_ones_own(self, client: httpx.AsyncClient, people: People, person: Person) -> None:
+    async def test_they_are_the_callers_own(self, client: httpx.AsyncClient, people: People, person: Person) -> None:
         await people.create()
         await people.login(person.user)
         assert len(await self.listed(client, person)) == 2
@@ -81,7 +83,7 @@ class TestRow14Sessions:
         (row,) = await self.listed(client, person)
         assert row["createdAt"].endswith("Z")
 
-    async def test_ending_one_stops_its_access_token(
+    async def test_ending_one_invalidates_its_access_token(
         self, client: httpx.AsyncClient, people: People, person: Person
     ) -> None:
         other = await people.login(person.user)
@@ -94,25 +96,29 @@ class TestRow14Sessions:
         await client.post("/api/v1/auth/logout", headers=other.headers)
         assert len(await self.listed(client, person)) == 1
 
-    async def test_somebody_elses_is_404(self, client: httpx.AsyncClient, people: People, person: Person) -> None:
+    async def test_another_users_session_is_404(
+        self, client: httpx.AsyncClient, people: People, person: Person
+    ) -> None:
         (row,) = await self.listed(client, await people.create())
         assert (await client.delete(f"{SESSIONS}/{row['id']}", headers=person.headers)).status_code == 404
 
-    async def test_somebody_elses_goes_on(self, client: httpx.AsyncClient, people: People, person: Person) -> None:
+    async def test_another_users_session_stays_alive(
+        self, client: httpx.AsyncClient, people: People, person: Person
+    ) -> None:
         other = await people.create()
         (row,) = await self.listed(client, other)
         await client.delete(f"{SESSIONS}/{row['id']}", headers=person.headers)
         assert await is_alive(client, other)
 
     @pytest.mark.parametrize("name", ["*", "%2A", "%20", "a%00b", "..%2F", "{x}", "%ff"])
-    async def test_a_strange_name_ends_nothing(self, client: httpx.AsyncClient, person: Person, name: str) -> None:
+    async def test_an_unknown_id_ends_nothing(self, client: httpx.AsyncClient, person: Person, name: str) -> None:
         await client.delete(f"{SESSIONS}/{name}", headers=person.headers)
         assert await is_alive(client, person)
 
 
 class TestRow17HashedAtRest:
     async def everything(self, redis: Redis) -> str:
-        """All keys and values of the database, as one text."""
+        """All keys and values of the database as one string."""
         read: dict[str, Callable[[str], Awaitable[Any]]] = {
             "hash": redis.hgetall,
             "set": redis.smembers,
@@ -120,7 +126,7 @@ class TestRow17HashedAtRest:
             "string": redis.get,
             "list": lambda key: redis.lrange(key, 0, -1),
             "stream": redis.xrange,
-            "none": redis.get,  # it has expired since
+            "none": redis.get,  # expired in the meantime
         }
         kept: list[object] = []
         async for key in redis.scan_iter(count=1000):
@@ -136,16 +142,16 @@ class TestRow17HashedAtRest:
         tokens = [pair[name] for pair in (first, second) for name in ("accessToken", "refreshToken")]
         assert [part for token in tokens for part in token.split(".")[1:] if part in kept] == []
 
-    async def test_its_hash_is(self, client: httpx.AsyncClient, resources: Resources, people: People) -> None:
+    async def test_only_its_hash_is_stored(
+        self, client: httpx.AsyncClient, resources: Resources, people: People
+    ) -> None:
         pair = (await log_in(client, (await people.user()).username)).json()["data"]
         hashed = hashlib.sha256(pair["refreshToken"].encode()).hexdigest()
         assert hashed in await self.everything(resources.redis)
 
 
 class TestRedis:
-    async def test_a_refresh_session_stands_under_its_documented_key(
-        self, person: Person, resources: Resources
-    ) -> None:
+    async def test_a_refresh_session_has_its_documented_key(self, person: Person, resources: Resources) -> None:
         keys = [
             key async for key in resources.redis.scan_iter(match=f"auth:refresh:{{{person.user.id}}}:*", count=1000)
         ]
@@ -155,7 +161,7 @@ class TestRedis:
         keys = [key async for key in resources.redis.scan_iter(match=f"auth:*{person.user.id}*", count=1000)]
         assert all([await resources.redis.ttl(key) > 0 for key in keys])
 
-    async def test_logging_out_leaves_nothing_of_the_session(
+    async def test_logging_out_deletes_all_keys_of_the_session(
         self, client: httpx.AsyncClient, person: Person, resources: Resources
     ) -> None:
         await refresh(client, person.tokens.refresh_token)

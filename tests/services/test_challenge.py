@@ -13,7 +13,7 @@ def challenges(resources: Resources) -> ChallengeService:
     return ChallengeService(resources.settings.auth, resources.redis)
 
 
-class TestSpend:
+class TestRedeem:
     async def test_a_fresh_one_is_accepted(self, challenges: ChallengeService) -> None:
         assert await challenges.redeem(challenges.issue(NOW), NOW)
 
@@ -35,7 +35,7 @@ class TestSpend:
     @pytest.mark.parametrize(
         "challenge", ["", ".", "..", "...", "a", "1.2.3", "\0", "\ud800.\ud800", "ж.ж", "1" * 5000]
     )
-    async def test_nonsense_is_refused(self, challenges: ChallengeService, challenge: str) -> None:
+    async def test_malformed_ones_are_refused(self, challenges: ChallengeService, challenge: str) -> None:
         assert not await challenges.redeem(challenge, NOW)
 
     @pytest.mark.parametrize("change", [lambda c: c + "0", lambda c: c[:-1], lambda c: c.upper(), lambda c: "0" + c])

@@ -1,4 +1,4 @@
-"""Table and storage compared, on a real S3 server."""
+"""Reconciliation of table and storage, with a real S3 server."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,12 +22,12 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def impatient(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever has no row is old enough at once."""
+    """Treats every orphan as old."""
     monkeypatch.setattr(resources.settings, "files", FileSettings.model_construct(orphan_seconds=-60))
 
 
 async def put(resources: Resources, key: str) -> None:
-    """An object."""
+    """Store an object."""
     upload_id = await resources.storage.begin_upload(key)
     (url,) = await resources.storage.sign_parts(key, upload_id, [1], MINUTE)
     plan = {"partSizeBytes": 1, "parts": [{"partNumber": 1, "url": url, "headers": {}}]}
@@ -36,7 +36,7 @@ async def put(resources: Resources, key: str) -> None:
 
 
 async def make(uow: UnitOfWork, **fields: Any) -> File:
-    """A row."""
+    """Insert a row."""
     row = {"filename": "a", "content_type": "text/plain", "size_bytes": 1, "part_count": 1, "upload_id": "gone"}
     return await FileCRUD(uow.session).create({**row, "expires_at": utc_now() + MINUTE, **fields})
 
@@ -47,7 +47,7 @@ async def status(uow: UnitOfWork, file: File) -> str:
 
 
 async def run(uow: UnitOfWork, resources: Resources) -> None:
-    """All pages."""
+    """Reconcile all batches."""
     reconciliation, after = FileReconciliation(uow, resources), ""
     following: list[str] = []
 
@@ -83,31 +83,31 @@ class TestComparing:
         assert [await resources.storage.find(key) for key in orphans] == [None] * 3
         assert None not in [await resources.storage.find(file.key) for file in (ready, pending)]
 
-    async def test_keeps_young_objects_without_a_row(self, uow: UnitOfWork, resources: Resources) -> None:
+    async def test_keeps_recent_objects_without_a_row(self, uow: UnitOfWork, resources: Resources) -> None:
         key = f"files/{uuid7()}"
         await put(resources, key)
         await run(uow, resources)
         assert await resources.storage.find(key) is not None
 
-    async def test_finds_rows_without_an_object_and_brings_them_back(
+    async def test_marks_rows_without_an_object_as_lost_and_restores_them(
         self, uow: UnitOfWork, resources: Resources
     ) -> None:
         files = [await make(uow, status=FileStatus.READY) for _ in range(3)]
         await put(resources, files[1].key)
         await run(uow, resources)
         before = [await status(uow, file) for file in files]
-        await put(resources, files[2].key)  # as from a backup
+        await put(resources, files[2].key)  # as if restored from a backup
         await run(uow, resources)
         after = [await status(uow, file) for file in files]
         assert (before, after) == (["lost", "ready", "lost"], ["lost", "ready", "ready"])
 
-    async def test_leaves_uploads_alone(self, uow: UnitOfWork, resources: Resources) -> None:
+    async def test_ignores_pending_uploads(self, uow: UnitOfWork, resources: Resources) -> None:
         files = [await make(uow), await make(uow, status=FileStatus.DELETED)]
         await run(uow, resources)
         assert [await status(uow, file) for file in files] == ["pending", "deleted"]
 
     @pytest.mark.usefixtures("impatient")
-    async def test_leaves_keys_alone_that_are_no_ids(self, uow: UnitOfWork, resources: Resources) -> None:
+    async def test_ignores_keys_that_are_no_ids(self, uow: UnitOfWork, resources: Resources) -> None:
         key = "files/readme.txt"
         await put(resources, key)
         await run(uow, resources)
@@ -115,7 +115,7 @@ class TestComparing:
         await resources.storage.remove(key)
 
 
-class TestStrays:
+class TestOrphanedUploads:
     @pytest.mark.usefixtures("impatient")
     async def test_are_aborted(self, uow: UnitOfWork, resources: Resources) -> None:
         key = f"files/{uuid7()}"
@@ -124,13 +124,13 @@ class TestStrays:
         assert await resources.storage.uploads(key) == []
 
     @pytest.mark.usefixtures("impatient")
-    async def test_are_not_those_that_a_pending_file_has(self, uow: UnitOfWork, resources: Resources) -> None:
+    async def test_are_not_those_of_pending_files(self, uow: UnitOfWork, resources: Resources) -> None:
         file = await make(uow)
         await resources.storage.begin_upload(file.key)
         await FileReconciliation(uow, resources).run()
         assert len(await resources.storage.uploads(file.key)) == 1
 
-    async def test_are_not_the_young(self, uow: UnitOfWork, resources: Resources) -> None:
+    async def test_are_not_recent_ones(self, uow: UnitOfWork, resources: Resources) -> None:
         key = f"files/{uuid7()}"
         await resources.storage.begin_upload(key)
         await FileReconciliation(uow, resources).run()

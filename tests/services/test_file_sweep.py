@@ -1,4 +1,4 @@
-"""The end of uploads and files, on a real S3 server."""
+"""Deletion of expired uploads and deleted files, with a real S3 server."""
 
 import asyncio
 from datetime import timedelta
@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 
 async def make(uow: UnitOfWork, resources: Resources, **fields: Any) -> File:
-    """A row with an open upload."""
+    """Insert a row with a pending upload."""
     file_id = uuid7()
     upload_id = await resources.storage.begin_upload(f"files/{file_id}")
     row = {"filename": "a", "content_type": "text/plain", "size_bytes": 1, "part_count": 1, "upload_id": upload_id}
@@ -29,7 +29,7 @@ async def make(uow: UnitOfWork, resources: Resources, **fields: Any) -> File:
 
 
 async def left(uow: UnitOfWork, resources: Resources, file: File) -> tuple[int, int]:
-    """How many rows and open uploads of a file there are."""
+    """The numbers of rows and pending uploads of a file."""
     rows = await FileCRUD(uow.session).count({"id": file.id})
     return rows, len(await resources.storage.uploads(file.key))
 
@@ -51,19 +51,19 @@ class TestSweep:
         ],
         ids=["in time", "being completed", "ready", "lost", "deleted while being completed"],
     )
-    async def test_leaves_alone_what_is(self, uow: UnitOfWork, resources: Resources, fields: dict[str, Any]) -> None:
+    async def test_ignores_everything_else(self, uow: UnitOfWork, resources: Resources, fields: dict[str, Any]) -> None:
         file = await make(uow, resources, **fields)
         await FileSweep(uow, resources).sweep()
         assert await left(uow, resources, file) == (1, 1)
 
-    async def test_removes_what_was_deleted_while_the_storage_was_away(
+    async def test_removes_files_deleted_while_the_storage_was_down(
         self, uow: UnitOfWork, resources: Resources
     ) -> None:
         file = await make(uow, resources, status=FileStatus.DELETED, expires_at=utc_now() + HOUR)
         await FileSweep(uow, resources).sweep()
         assert await left(uow, resources, file) == (0, 0)
 
-    async def test_is_bounded_and_asks_for_another(
+    async def test_is_limited_and_enqueues_another(
         self, uow: UnitOfWork, resources: Resources, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(file_sweep, "BATCH", 2)
@@ -74,7 +74,7 @@ class TestSweep:
         assert [await FileSweep(uow, resources).sweep() for _ in range(3)] == [2, 1, 0]
         assert sent == ["files.sweep"]
 
-    async def test_keeps_the_rows_of_what_could_not_be_removed(
+    async def test_keeps_the_rows_of_files_that_could_not_be_removed(
         self, uow: UnitOfWork, resources: Resources, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         files = [await make(uow, resources, expires_at=utc_now() - HOUR + timedelta(seconds=n)) for n in range(3)]
@@ -93,7 +93,7 @@ class TestSweep:
         assert [await rows.count({"id": file.id}) for file in files] == [0, 1, 1]
         assert await FileSweep(uow, resources).sweep() == 2
 
-    async def test_goes_on_past_what_the_storage_refuses_to_remove(
+    async def test_continues_after_a_file_that_the_storage_refuses_to_remove(
         self, uow: UnitOfWork, resources: Resources, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         files = [await make(uow, resources, expires_at=utc_now() - HOUR + timedelta(seconds=n)) for n in range(2)]
@@ -108,7 +108,7 @@ class TestSweep:
         assert await FileSweep(uow, resources).sweep() == 1
         assert [await FileCRUD(uow.session).count({"id": file.id}) for file in files] == [1, 0]
 
-    async def test_does_not_come_back_at_once_to_what_was_refused(
+    async def test_does_not_retry_a_refused_file_immediately(
         self, uow: UnitOfWork, resources: Resources, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         files = [await make(uow, resources, expires_at=utc_now() - HOUR + timedelta(seconds=n)) for n in range(2)]
@@ -126,7 +126,7 @@ class TestSweep:
 
 
 class TestTwoSweepsAtOnce:
-    async def test_leave_nothing_and_fail_at_nothing(self, resources: Resources) -> None:
+    async def test_remove_everything_without_errors(self, resources: Resources) -> None:
         async def sweep() -> int:
             async with resources.unit_of_work() as uow:
                 return await FileSweep(uow, resources).sweep()

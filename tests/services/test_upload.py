@@ -1,4 +1,4 @@
-"""Completing uploads at the same time, in transactions of their own on a real database."""
+"""Concurrent completions of uploads, in separate transactions on a real database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -25,7 +25,7 @@ MANY = 20
 
 
 class Pause:
-    """Holds those who complete an upload in the storage, which is the real one, until they are let go on."""
+    """Pauses completions before they reach the storage until they are released."""
 
     def __init__(self, complete: Callable[..., Any]) -> None:
         self.complete = complete
@@ -64,7 +64,7 @@ async def change(resources: Resources, file: File, **changes: Any) -> None:
 
 @pytest.fixture
 async def owner(resources: Resources) -> AsyncIterator[UUID]:
-    """A committed user; goes at the end, with the files."""
+    """A committed user, deleted after the test with their files."""
     name = uuid4().hex
     user = User(name=name, email=f"{name}@example.com", username=name, password_hash="")
     async with resources.unit_of_work() as uow:
@@ -77,10 +77,8 @@ async def owner(resources: Resources) -> AsyncIterator[UUID]:
         await uow.session.delete(user)
 
 
-class TestBegunAtTheSameTime:
-    async def test_are_no_more_than_allowed(
-        self, resources: Resources, owner: UUID, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+class TestConcurrentUploads:
+    async def test_respect_the_limit(self, resources: Resources, owner: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(resources.settings, "files", FileSettings(FILE_OPEN_UPLOADS=2))
         data = FileCreate(filename="a.bin", content_type="application/octet-stream", size_bytes=1)
 
@@ -96,8 +94,8 @@ class TestBegunAtTheSameTime:
         assert outcomes == ["begun"] * 2 + ["file.too_many_uploads"] * 6
 
 
-class TestAtTheSameTime:
-    async def test_one_completes_and_the_others_are_told(self, resources: Resources, pause: Pause) -> None:
+class TestConcurrentCompletions:
+    async def test_one_completes_and_the_others_get_a_conflict(self, resources: Resources, pause: Pause) -> None:
         async with announced(resources, b"content") as (file, parts):
             all_of_them = [asyncio.create_task(complete(resources, file, parts)) for _ in range(MANY)]
             pending = set(all_of_them)
@@ -112,11 +110,11 @@ class TestAtTheSameTime:
         assert told == ["file.being_completed"] * (MANY - 1)
         assert (pause.calls, [one.status for one in outcomes if isinstance(one, File)]) == (1, [FileStatus.READY])
 
-    async def test_a_second_goes_on_for_one_that_died(self, resources: Resources, pause: Pause) -> None:
+    async def test_a_second_takes_over_from_one_that_died(self, resources: Resources, pause: Pause) -> None:
         async with announced(resources, b"content") as (file, parts):
             first = asyncio.create_task(complete(resources, file, parts))
             await pause.reached.wait()
-            await change(resources, file, claimed_until=utc_now())  # as a minute later
+            await change(resources, file, claimed_until=utc_now())  # as if the lease had expired
             pause.let_go.set()
             second = await complete(resources, file, parts)
             outcome = await asyncio.gather(first, return_exceptions=True)
@@ -125,7 +123,7 @@ class TestAtTheSameTime:
 
 
 class TestWithTheSweep:
-    async def test_a_completion_that_outlasts_the_time_is_left_alone(self, resources: Resources, pause: Pause) -> None:
+    async def test_a_completion_that_outlasts_the_expiry_is_not_swept(self, resources: Resources, pause: Pause) -> None:
         async with announced(resources, b"content") as (file, parts):
             completing = asyncio.create_task(complete(resources, file, parts))
             await pause.reached.wait()
@@ -135,25 +133,25 @@ class TestWithTheSweep:
             assert (await completing).status == FileStatus.READY
             assert await resources.storage.find(file.key) is not None
 
-    async def test_one_that_lost_its_claim_finds_nothing(self, resources: Resources, pause: Pause) -> None:
+    async def test_a_completion_that_lost_its_lease_fails(self, resources: Resources, pause: Pause) -> None:
         async with announced(resources, b"content") as (file, parts):
             completing = asyncio.create_task(complete(resources, file, parts))
             await pause.reached.wait()
-            await change(resources, file, expires_at=utc_now(), claimed_until=utc_now())  # as a minute later
+            await change(resources, file, expires_at=utc_now(), claimed_until=utc_now())  # as if the lease had expired
             swept = await sweep(resources)
             pause.let_go.set()
             with pytest.raises(ConflictError, match="no longer exists"):
                 await completing
             assert (swept, await resources.storage.find(file.key)) == (1, None)
 
-    async def test_completing_what_was_swept_finds_nothing(self, resources: Resources) -> None:
+    async def test_completing_a_swept_upload_is_not_found(self, resources: Resources) -> None:
         async with announced(resources, b"content") as (file, parts):
             await change(resources, file, expires_at=utc_now())
             await sweep(resources)
             with pytest.raises(NotFoundError):
                 await complete(resources, file, parts)
 
-    async def test_all_at_once_end_in_one_of_two_ways(self, resources: Resources) -> None:
+    async def test_concurrent_completions_and_sweeps_leave_a_consistent_state(self, resources: Resources) -> None:
         async with announced(resources, b"content") as (file, parts):
             racing = [complete(resources, file, parts), change(resources, file, expires_at=utc_now())]
             outcomes = await asyncio.gather(*racing, *(sweep(resources) for _ in range(5)), return_exceptions=True)
@@ -170,7 +168,7 @@ class TestWithTheSweep:
 
 
 class TestWithADeletion:
-    async def test_the_content_goes_after_the_completion(self, resources: Resources, pause: Pause) -> None:
+    async def test_the_content_is_removed_after_the_completion(self, resources: Resources, pause: Pause) -> None:
         async with announced(resources, b"content") as (file, parts):
             completing = asyncio.create_task(complete(resources, file, parts))
             await pause.reached.wait()
@@ -179,5 +177,5 @@ class TestWithADeletion:
             pause.let_go.set()
             with pytest.raises(NotFoundError):
                 await completing
-            await change(resources, file, claimed_until=utc_now())  # as a minute later
+            await change(resources, file, claimed_until=utc_now())  # as if the lease had expired
             assert (await sweep(resources), await resources.storage.find(file.key)) == (1, None)

@@ -1,4 +1,4 @@
-"""Every verb of the CRUD classes: the same suite, unchanged, on SQL and on MongoDB."""
+"""All operations of the CRUD base classes: the same tests for SQL and MongoDB."""
 
 import os
 from collections.abc import AsyncIterator
@@ -72,14 +72,14 @@ class PartOf:
         return self.requested
 
 
-# A MySQL or MariaDB server is nobody's duty: its cases exist where its URL does.
+# MySQL and MariaDB are only tested where the URL of a server is set.
 MYSQL_URL = os.environ.get("MYSQL_DATABASE_URL")
 STORES = ["sql", "mongo", *(["mysql"] if MYSQL_URL else [])]
 
 
 @pytest.fixture(params=STORES)
 def items(request: pytest.FixtureRequest) -> BaseCRUD[Any]:
-    """The verbs on an empty table, or an empty collection."""
+    """The operations on an empty table or collection."""
     items: BaseCRUD[Any] = request.getfixturevalue(f"{request.param}_items")
     return items
 
@@ -114,7 +114,7 @@ async def mysql_items(resources: Resources) -> AsyncIterator[BaseCRUD[Any]]:
 
 @pytest.fixture
 async def ten(items: BaseCRUD[Any]) -> BaseCRUD[Any]:
-    """With ten rows; three of them lack `maybe`."""
+    """Ten rows; three of them have no `maybe`."""
     await items.create_many(
         [
             {"name": f"Na%me_{index:02}", "number": index % 3, "maybe": None if index % 4 == 0 else index % 2}
@@ -134,22 +134,22 @@ class TestOneRow:
         changed = await items.update(row, {"number": 5}, version=1)
         assert (changed.version, changed.number) == (2, 5)
 
-    async def test_is_not_changed_by_somebody_who_saw_another_version(self, items: BaseCRUD[Any]) -> None:
+    async def test_is_not_updated_by_a_stale_version(self, items: BaseCRUD[Any]) -> None:
         row = await items.create({"name": "a"})
         await items.update(row, {"number": 5})
         with pytest.raises(PreconditionFailedError):
             await items.update(row, {"number": 6}, version=1)
 
-    async def test_of_a_taken_key_is_a_conflict(self, items: BaseCRUD[Any]) -> None:
+    async def test_with_a_taken_unique_value_is_a_conflict(self, items: BaseCRUD[Any]) -> None:
         await items.create({"name": "a"})
         with pytest.raises(ConflictError):
             await items.create({"name": "a"})
 
-    async def test_takes_no_unknown_field(self, items: BaseCRUD[Any]) -> None:
+    async def test_refuses_unknown_fields(self, items: BaseCRUD[Any]) -> None:
         with pytest.raises(ValueError, match="no such field"):
             await items.create({"unknown": 1})
 
-    async def test_is_added_or_changed_by_upsert(self, items: BaseCRUD[Any]) -> None:
+    async def test_is_inserted_or_updated_by_upsert(self, items: BaseCRUD[Any]) -> None:
         added = await items.upsert({"name": "a", "number": 1}, by=["name"])
         changed = await items.upsert({"name": "a", "number": 2}, by=["name"])
         assert (added.id, changed.number, changed.version) == (changed.id, 2, 2)
@@ -161,13 +161,13 @@ class TestADeletedRow:
         await items.delete(row)
         assert (await items.find(row.id), await items.count()) == (None, 0)
 
-    async def test_comes_back(self, items: BaseCRUD[Any]) -> None:
+    async def test_can_be_restored(self, items: BaseCRUD[Any]) -> None:
         row = await items.create({"name": "a"})
         await items.delete(row)
         await items.restore(row.id)
         assert await items.exists({"name": "a"})
 
-    async def test_is_the_only_one_to_come_back(self, items: BaseCRUD[Any]) -> None:
+    async def test_is_the_only_kind_that_can_be_restored(self, items: BaseCRUD[Any]) -> None:
         row = await items.create({"name": "a"})
         with pytest.raises(NotFoundError):
             await items.restore(row.id)
@@ -182,11 +182,11 @@ class TestManyRows:
         with pytest.raises(ConflictError):
             await ten.update_many({"number": 1}, {"name": "same"})
 
-    async def test_change_at_once(self, ten: BaseCRUD[Any]) -> None:
+    async def test_are_updated_with_one_statement(self, ten: BaseCRUD[Any]) -> None:
         assert await ten.update_many({"number": 1}, {"maybe": 9}) == 3
         assert {(row.version, row.maybe) for row in await ten.list({"number": 1})} == {(2, 9)}
 
-    async def test_are_deleted_at_once(self, ten: BaseCRUD[Any]) -> None:
+    async def test_are_deleted_with_one_statement(self, ten: BaseCRUD[Any]) -> None:
         assert (await ten.delete_many({"number__gte": 1}), await ten.count()) == (6, 4)
 
 
@@ -216,7 +216,7 @@ class TestFilters:
         assert await ten.count(where) == matches
 
     @pytest.mark.parametrize("text", ["a/b", "/", "50%", "%\\", "\\", "_", "*", "(", "$"])
-    async def test_take_text_as_it_stands(self, items: BaseCRUD[Any], text: str) -> None:
+    async def test_match_text_literally(self, items: BaseCRUD[Any], text: str) -> None:
         await items.create_many([{"name": f"{text} beginning"}, {"name": f"end {text}"}, {"name": "a.b 50.plain"}])
         requested = QuerySpec(keyword=text, searched=("name",))
         found = [await items.count({f"name__{operator}": text}) for operator in ("contains", "starts")]
@@ -227,7 +227,7 @@ class TestFilters:
         with pytest.raises(ValueError, match="unknown"):
             await ten.count({name: 1})
 
-    async def test_are_told_apart_from_those_of_other_values(self, ten: BaseCRUD[Any]) -> None:
+    async def test_of_the_same_shape_do_not_share_values(self, ten: BaseCRUD[Any]) -> None:
         lists: list[Any] = [[0], [0, 1], []]
         assert [await ten.count({"number__in": numbers}) for numbers in lists] == [4, 7, 0]
         assert [await ten.count({"maybe": value}) for value in (1, None, 0, None)] == [5, 3, 2, 3]
@@ -240,18 +240,18 @@ class Shown(Schema):
 
 
 class TestProjectedRows:
-    async def test_are_those_of_the_list(self, ten: BaseCRUD[Any]) -> None:
+    async def test_are_the_rows_of_the_list(self, ten: BaseCRUD[Any]) -> None:
         rows = await ten.list({"number": 1}, order=("-name",))
         shown = await ten.project(Shown).list({"number": 1}, order=("-name",))
         assert shown == [Shown(name=row.name, maybe=row.maybe) for row in rows]
 
-    async def test_come_in_pages_with_a_total(self, ten: BaseCRUD[Any]) -> None:
+    async def test_are_paged_with_a_total(self, ten: BaseCRUD[Any]) -> None:
         requested = QuerySpec(where={"number": 0}, keyword="na%", searched=("name",))
         shown, total = await ten.project(Shown).page(PageOf(2, requested=requested))
         assert ([row.name for row in shown], total) == (["Na%me_09"], 4)
 
     @pytest.mark.parametrize("order", [(), ("-number",), ("maybe", "number")], ids=",".join)
-    async def test_come_after_cursors_by_fields_that_are_not_shown(
+    async def test_follow_cursors_by_fields_that_the_schema_lacks(
         self, ten: BaseCRUD[Any], order: tuple[str, ...]
     ) -> None:
         seen, cursor, following = [], "", None
@@ -261,15 +261,15 @@ class TestProjectedRows:
             cursor = following or ""
         assert (seen, following) == ([row.name for row in await ten.list(order=order)], None)
 
-    async def test_of_documents_that_are_older_than_a_field_have_its_default(self, mongo_items: BaseCRUD[Any]) -> None:
+    async def test_of_documents_without_a_new_field_have_its_default(self, mongo_items: BaseCRUD[Any]) -> None:
         await ItemDocument.get_pymongo_collection().insert_one({"name": "old"})
         assert await mongo_items.project(Shown).list() == [Shown(name="old", maybe=None)]
 
-    async def test_are_none_of_the_deleted(self, ten: BaseCRUD[Any]) -> None:
+    async def test_exclude_deleted_rows(self, ten: BaseCRUD[Any]) -> None:
         await ten.delete_many({"number__in": [0, 1]})
         assert len(await ten.project(Shown).list()) == 3
 
-    async def test_have_no_other_fields_than_the_model(self, ten: BaseCRUD[Any]) -> None:
+    async def test_of_a_schema_with_unknown_fields_are_refused(self, ten: BaseCRUD[Any]) -> None:
         class Unknown(Schema):
             unknown: int
 
@@ -284,13 +284,13 @@ class TestLists:
     ]  # fmt: skip
 
     @pytest.mark.parametrize("order", ORDERS, ids=",".join)
-    async def test_are_the_same_by_page(self, ten: BaseCRUD[Any], order: tuple[str, ...]) -> None:
+    async def test_are_complete_by_page(self, ten: BaseCRUD[Any], order: tuple[str, ...]) -> None:
         requested = QuerySpec(order=order)
         pages = [(await ten.page(PageOf(page, requested=requested)))[0] for page in range(1, 5)]
         assert [row.id for page in pages for row in page] == [row.id for row in await ten.list(order=order)]
 
     @pytest.mark.parametrize("order", ORDERS, ids=",".join)
-    async def test_are_the_same_by_cursor(self, ten: BaseCRUD[Any], order: tuple[str, ...]) -> None:
+    async def test_are_complete_by_cursor(self, ten: BaseCRUD[Any], order: tuple[str, ...]) -> None:
         seen, cursor, following = [], "", None
         for _ in range(4):
             rows, following = await ten.cursor(PartOf(cursor, requested=QuerySpec(order=order)))
@@ -306,7 +306,7 @@ class TestLists:
         assert [row.name for row in [*first, *second]] == [f"Na%me_{index:02}" for index in range(9, 3, -1)]
 
     @pytest.mark.parametrize(("total", "told"), [(Total.EXACT, 10), (Total.CAPPED, 10), (Total.NONE, None)])
-    async def test_are_counted_as_asked(self, ten: BaseCRUD[Any], total: Total, told: int | None) -> None:
+    async def test_are_counted_as_requested(self, ten: BaseCRUD[Any], total: Total, told: int | None) -> None:
         assert (await ten.page(PageOf(total=total)))[1] == told
 
     async def test_find_a_keyword(self, ten: BaseCRUD[Any]) -> None:
@@ -316,12 +316,12 @@ class TestLists:
 
 class TestACursor:
     @pytest.mark.parametrize("requested", [QuerySpec(order=("number",)), QuerySpec(where={"number": 1})])
-    async def test_serves_its_own_list_alone(self, ten: BaseCRUD[Any], requested: QuerySpec) -> None:
+    async def test_is_only_valid_for_its_own_list(self, ten: BaseCRUD[Any], requested: QuerySpec) -> None:
         _, cursor = await ten.cursor(PartOf())
         with pytest.raises(InvalidInputError):
             await ten.cursor(PartOf(cursor or "", requested=requested))
 
     @pytest.mark.parametrize("forged", ["!", "é", "AAAA", "A" * 60])
-    async def test_cannot_be_made_up(self, ten: BaseCRUD[Any], forged: str) -> None:
+    async def test_cannot_be_forged(self, ten: BaseCRUD[Any], forged: str) -> None:
         with pytest.raises(InvalidInputError):
             await ten.cursor(PartOf(forged))
