@@ -39,8 +39,8 @@ class FileCRUD(BaseSQLModelCRUD[File]):
 
     async def extend_lease(self, file_id: UUID, current: datetime, until: datetime) -> bool:
         """Set the end of a pending file's lease; False if the lease no longer ends at `current`."""
-        where = {"id": file_id, "status": FileStatus.PENDING, "claimed_until": current}
-        return await self.update_many(where, {"claimed_until": until}) == 1
+        where = {"id": file_id, "status": FileStatus.PENDING, "leased_until": current}
+        return await self.update_many(where, {"leased_until": until}) == 1
 
     async def mark_ready(self, file_id: UUID, checksum: str) -> File:
         """Mark a pending file as ready; idempotent.
@@ -48,7 +48,7 @@ class FileCRUD(BaseSQLModelCRUD[File]):
         Raises:
             NotFoundError: The file was deleted in the meantime.
         """
-        ready = {"status": FileStatus.READY, "checksum_sha256": checksum, "claimed_until": utc_now()}
+        ready = {"status": FileStatus.READY, "checksum_sha256": checksum, "leased_until": utc_now()}
         await self.update_many({"id": file_id, "status": FileStatus.PENDING}, ready)
         file = await self.get(file_id)
         if file.status != FileStatus.READY:
@@ -57,7 +57,7 @@ class FileCRUD(BaseSQLModelCRUD[File]):
 
     async def mark_expired_deleted(self, now: datetime, limit: int) -> None:
         """Mark up to `limit` expired uploads as deleted, except those that are being completed."""
-        expired = {"status": FileStatus.PENDING, "expires_at__lte": now, "claimed_until__lte": now}
+        expired = {"status": FileStatus.PENDING, "expires_at__lte": now, "leased_until__lte": now}
         rows = await self.list(expired, order=("expires_at",), limit=limit)
         # The condition again, since one of them may have been leased in the meantime.
         await self.update_many({**expired, "id__in": [row.id for row in rows]}, {"status": FileStatus.DELETED})

@@ -46,7 +46,7 @@ class File(BaseModel, table=True):
     part_count: int
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
     # Until then the file is being completed (see `UploadLease`), and must not be changed otherwise.
-    claimed_until: datetime = Field(default_factory=utc_now, sa_type=DateTime(timezone=True))
+    leased_until: datetime = Field(default_factory=utc_now, sa_type=DateTime(timezone=True))
 
     @property
     def key(self) -> str:

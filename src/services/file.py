@@ -71,5 +71,5 @@ class FileService:
         """
         file = await self.files.get_owned(file_id, actor.owner_filter)
         await self.files.update(file, {"status": FileStatus.DELETED})
-        if file.claimed_until <= utc_now():  # otherwise it is being completed; the sweep waits for that
+        if file.leased_until <= utc_now():  # otherwise it is being completed; the sweep waits for that
             self.uow.after_commit("delete file", lambda: FileSweep(self.uow, self.resources).remove([file]))

@@ -32,7 +32,7 @@ class FileSweep:
         async with self.resources.unit_of_work() as uow:
             files = FileCRUD(uow.session)
             await files.mark_expired_deleted(now, BATCH)
-            due = {"status": FileStatus.DELETED, "claimed_until__lte": now}
+            due = {"status": FileStatus.DELETED, "leased_until__lte": now}
             rows = await files.list(due, order=("expires_at",), limit=BATCH)
         removed = await self.remove(rows)
         if removed == BATCH:
@@ -43,7 +43,7 @@ class FileSweep:
         """Delete a pending file whose content failed the checks."""
         async with self.resources.unit_of_work() as uow:
             pending = {"id": file.id, "status": FileStatus.PENDING}
-            await FileCRUD(uow.session).update_many(pending, {"status": FileStatus.DELETED, "claimed_until": utc_now()})
+            await FileCRUD(uow.session).update_many(pending, {"status": FileStatus.DELETED, "leased_until": utc_now()})
             uow.after_commit("delete file", lambda: self.remove([file]))
 
     async def remove(self, files: Sequence[File]) -> int:
@@ -61,7 +61,7 @@ class FileSweep:
             async with self.resources.unit_of_work() as uow:
                 rows = FileCRUD(uow.session)
                 await rows.delete_many({"id__in": removed, "status": FileStatus.DELETED})
-                await rows.update_many({"id__in": refused}, {"claimed_until": utc_now() + RETRY_AFTER})
+                await rows.update_many({"id__in": refused}, {"leased_until": utc_now() + RETRY_AFTER})
         return len(removed)
 
     async def _remove_content(self, file: File) -> bool:

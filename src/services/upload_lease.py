@@ -21,7 +21,7 @@ class UploadLease:
     def __init__(self, resources: Resources, file: File) -> None:
         self._resources = resources
         self._file_id = file.id
-        self._until = file.claimed_until
+        self._until = file.leased_until
 
     @asynccontextmanager
     async def acquired(self) -> AsyncIterator[Self]:

@@ -192,7 +192,7 @@ class TestUploading:
         plan = (await begin(client, owner, b"content")).json()["data"]
         parts = await send(plan, b"content")
         files = FileCRUD(uow.session)
-        await files.update(await row(uow, plan["id"]), {"claimed_until": utc_now() + timedelta(minutes=1)})
+        await files.update(await row(uow, plan["id"]), {"leased_until": utc_now() + timedelta(minutes=1)})
         response = await complete(client, owner, plan["id"], parts)
         assert (said(response), response.headers["Retry-After"]) == ((409, "file.being_completed"), "1")
 
@@ -318,7 +318,7 @@ class TestDeleting:
     ) -> None:
         plan = (await begin(client, owner, b"mine")).json()["data"]
         files = FileCRUD(uow.session)
-        await files.update(await row(uow, plan["id"]), {"claimed_until": utc_now() + timedelta(minutes=1)})
+        await files.update(await row(uow, plan["id"]), {"leased_until": utc_now() + timedelta(minutes=1)})
         await client.delete(f"{FILES}/{plan['id']}", headers=owner.headers)
         assert len(await resources.storage.uploads(f"files/{plan['id']}")) == 1
 

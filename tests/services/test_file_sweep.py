@@ -44,10 +44,10 @@ class TestSweep:
         "fields",
         [
             {"expires_at": utc_now() + HOUR},
-            {"claimed_until": utc_now() + HOUR},
+            {"leased_until": utc_now() + HOUR},
             {"status": FileStatus.READY},
             {"status": FileStatus.LOST},
-            {"status": FileStatus.DELETED, "claimed_until": utc_now() + HOUR},
+            {"status": FileStatus.DELETED, "leased_until": utc_now() + HOUR},
         ],
         ids=["in time", "being completed", "ready", "lost", "deleted while being completed"],
     )

@@ -114,7 +114,7 @@ class TestConcurrentCompletions:
         async with announced(resources, b"content") as (file, parts):
             first = asyncio.create_task(complete(resources, file, parts))
             await pause.reached.wait()
-            await change(resources, file, claimed_until=utc_now())  # as if the lease had expired
+            await change(resources, file, leased_until=utc_now())  # as if the lease had expired
             pause.let_go.set()
             second = await complete(resources, file, parts)
             outcome = await asyncio.gather(first, return_exceptions=True)
@@ -137,7 +137,7 @@ class TestWithTheSweep:
         async with announced(resources, b"content") as (file, parts):
             completing = asyncio.create_task(complete(resources, file, parts))
             await pause.reached.wait()
-            await change(resources, file, expires_at=utc_now(), claimed_until=utc_now())  # as if the lease had expired
+            await change(resources, file, expires_at=utc_now(), leased_until=utc_now())  # as if the lease had expired
             swept = await sweep(resources)
             pause.let_go.set()
             with pytest.raises(ConflictError, match="no longer exists"):
@@ -177,5 +177,5 @@ class TestWithADeletion:
             pause.let_go.set()
             with pytest.raises(NotFoundError):
                 await completing
-            await change(resources, file, claimed_until=utc_now())  # as if the lease had expired
+            await change(resources, file, leased_until=utc_now())  # as if the lease had expired
             assert (await sweep(resources), await resources.storage.find(file.key)) == (1, None)
