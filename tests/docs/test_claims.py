@@ -10,13 +10,13 @@ import pytest
 from redis import Redis
 
 from src.main import rest
-from tests.docs.readme import ROOT, blocks, rows, section
+from tests.docs.readme import REFERENCE, ROOT, blocks, rows, section
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 TREE = blocks("text", section("Structure"))[0]
-ROUTES = [route for cell, _ in rows(section("Routes")) for route in re.findall(r"`(\w+ /[^`]+)`", cell)]
-DEPENDENCIES = [(name.strip("`"), file.strip("`")) for name, file, _ in rows(section("Dependencies"))]
-KEYS = re.findall(r"`(auth:[^`]+)`", section("Redis keys"))
+ROUTES = [route for cell, _ in rows(section("Routes", REFERENCE)) for route in re.findall(r"`(\w+ /[^`]+)`", cell)]
+DEPENDENCIES = [(name.strip("`"), file.strip("`")) for name, file, _ in rows(section("Dependencies", REFERENCE))]
+KEYS = re.findall(r"`(auth:[^`]+)`", section("Redis keys", REFERENCE))
 
 
 def tree() -> list[str]:
@@ -41,7 +41,7 @@ class TestTheTree:
         assert rooms <= set(tree())
 
 
-class TestTheAuthModule:
+class TestTheReference:
     @pytest.mark.parametrize("route", ROUTES)
     def test_has_the_routes(self, route: str) -> None:
         assert route.replace(" ", ":") in {known.code for known in rest.state.registry.routes}

