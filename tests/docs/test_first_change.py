@@ -15,12 +15,13 @@ LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", ".local", ".env", ".env.pytest", "__pycache__", ".coverage*", "htmlcov"
 )
 GUIDE = section("Make your first change")
-MODEL, SCHEMA, TEST = (block.split("\n", 1) for block in blocks("python", GUIDE))
+MODEL, SCHEMA, TEST = blocks("python", GUIDE)
 MIGRATION, CHECKS = (block.splitlines() for block in blocks("bash", GUIDE))
 
 
-def insert(project: Path, heading: str, code: str, below: str, *, times: int = 1) -> None:
-    """Insert code below every line that matches, in the file that the block's first line names."""
+def insert(project: Path, block: str, below: str, *, times: int = 1) -> None:
+    """Insert a block below everything that matches, in the file that its first line names."""
+    heading, _, code = block.partition("\n")
     file = project / heading.removeprefix("# ").partition(",")[0]
     text, count = re.subn(below, lambda found: f"{found[0]}{code}", file.read_text(), flags=re.MULTILINE)
     assert count == times, file
@@ -39,9 +40,9 @@ class TestTheFirstChange:
     def test_works_as_written(self, tmp_path: Path) -> None:
         project = tmp_path / "project"
         shutil.copytree(ROOT, project, ignore=LEFT_OUT, symlinks=True)
-        insert(project, *MODEL, r"^    body: .*\n")
-        insert(project, *SCHEMA, r"(?s)^class Notice(?:Create|Response)\b.+?^    body: [^\n]*\n", times=2)
-        insert(project, *TEST, r"(?s)^class TestPublish:\n.+?\n(?=\n\nclass )")
+        insert(project, MODEL, r"^    body: .*\n")
+        insert(project, SCHEMA, r"(?s)^class Notice(?:Create|Response)\b.+?^    body: [^\n]*\n", times=2)
+        insert(project, TEST, r"(?s)^class TestPublish:\n.+?\n(?=\n\nclass )")
         keys = project / "tests/api/test_notices.py"
         keys.write_text(keys.read_text().replace('"expiresAt"}', '"expiresAt", "pinned"}', 1))
         with scratch_database() as empty:
