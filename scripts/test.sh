@@ -5,7 +5,7 @@
 #   test.sh ARGUMENT …           no checks; pytest takes the arguments: files, -k, -x, -n 4, …
 source "$(dirname -- "${BASH_SOURCE[0]}")/bootstrap.sh"
 
-side_by_side=(-n auto --dist loadfile)
+side_by_side=(-n auto --dist loadfile --no-loadscope-reorder)
 if (($# == 0)); then
     scripts/check/lint.sh
     exec python -m pytest "${side_by_side[@]}" --cov --cov-report=term --cov-fail-under=90

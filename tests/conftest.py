@@ -9,6 +9,8 @@ import pytest
 from tests.support.process import forget_closed, outputs
 from tests.support.stores import SessionStores
 
+LONG = {"worker", "process", "slow"}
+
 # At import, not in a hook: the settings are read when the first test module or conftest below imports the application.
 _stores = SessionStores()
 atexit.register(_stores.close)
@@ -31,11 +33,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what talks to the application in a process of its own."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what talks to the application in a process of its own; side by side, long files begin."""
     for item in items:
         if "served_process" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.process)
+    if hasattr(config, "workerinput"):
+        long = {item.path for item in items if LONG & {mark.name for mark in item.iter_markers()}}
+        items.sort(key=lambda item: item.path not in long)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
