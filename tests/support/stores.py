@@ -160,4 +160,7 @@ def _digest_of_migrations() -> str:
 
 def _migrate(databases: Databases) -> None:
     command = [sys.executable, "-m", "alembic", "upgrade", "head"]
-    subprocess.run(command, cwd=ROOT, env=os.environ | databases.environment, check=True)  # noqa: S603 - ours
+    environment = os.environ | databases.environment
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    if done.returncode:
+        raise RuntimeError(f"The migrations failed.\n{done.stdout}{done.stderr}")
