@@ -20,7 +20,8 @@ class BaseCRUD(ListQueries[ModelT]):
     """The operations on one resource, the same for SQL and MongoDB. None of them commits.
 
     Values come from validated schemas: unknown fields raise `ValueError`, nothing else is validated here.
-    Only `restore` sees soft-deleted rows.
+    Only `restore` sees soft-deleted rows. `create_many`, `upsert` and `restore` have no callers yet: they are for the
+    features that you add.
 
     Attributes:
         actor_id: The calling user, written to the columns of `Authored` models.

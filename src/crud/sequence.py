@@ -8,7 +8,10 @@ from src.core.stores.documents import Documents
 
 
 class SequenceCRUD:
-    """Counters in MongoDB, for numbers that people read, such as invoice numbers. A crash may leave a gap."""
+    """Counters in MongoDB, for numbers that people read, such as invoice numbers. A crash may leave a gap.
+
+    For the features that you add: nothing here uses it.
+    """
 
     def __init__(self, documents: Documents) -> None:
         self.counters = documents.database["sequences"]

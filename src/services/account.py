@@ -12,10 +12,10 @@ from src.services.session import SessionService
 
 
 class AccountService:
-    """Accounts as an operator manages them on the server: by username, with passwords in plain text.
+    """Administration of accounts on the server, by username and with plain-text passwords.
 
-    No permission is checked: an operator has the database. Every method but `create` raises `NotFoundError` for an
-    unknown username.
+    Permissions are not checked, since an operator has access to the database anyway. Every method except `create`
+    raises `NotFoundError` for an unknown username.
     """
 
     def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
@@ -37,7 +37,7 @@ class AccountService:
         roles = await self.roles.by_codes(data.roles)
         unknown = set(data.roles) - {role.code for role in roles}
         if unknown:
-            raise InvalidInputError("roles", f"There is no role {', '.join(sorted(unknown))}.")
+            raise InvalidInputError("roles", f"Unknown roles: {', '.join(sorted(unknown))}.")
         hashed = await self.passwords.hash_plain("password", password)
         secret = {"password_hash": hashed, "must_change_password": must_change_password}
         user = await self.users.create(data.model_dump(exclude={"roles"}) | secret)
@@ -48,7 +48,7 @@ class AccountService:
         """Make the user an administrator.
 
         Raises:
-            ConflictError: They are one already, or are disabled.
+            ConflictError: The user is an administrator already, or is disabled.
         """
         user = await self._get(username)
         if user.is_admin:
@@ -74,7 +74,7 @@ class AccountService:
         return user
 
     async def unlock(self, username: str) -> tuple[User, bool]:
-        """Forget the account's failed logins; returns the user, and whether there were any."""
+        """Reset the account's failed logins; returns the user, and whether there were any."""
         user = await self._get(username)
         return user, await self.throttle.unlock(username)
 

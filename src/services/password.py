@@ -64,11 +64,11 @@ class PasswordService:
         return await self.hash_plain(field, password)
 
     async def hash_plain(self, field: str, password: str) -> str:
-        """The hash of a new password that was entered on the server.
+        """`hash_new` with a plain-text password.
 
         Args:
             field: The name of the input, for the error.
-            password: In plain text.
+            password: The plain-text password.
 
         Raises:
             InvalidInputError: The password is too weak.

@@ -135,7 +135,7 @@ class TestUserCreate:
         [
             (("admin", "--email", "second@example.com"), "The username or the email address is taken.\n"),
             (("eve", "--email", "nowhere"), "email: "),
-            (("eve", "--email", "eve@example.com", "--role", "none"), "There is no role none.\n"),
+            (("eve", "--email", "eve@example.com", "--role", "none"), "Unknown roles: none.\n"),
         ],
     )
     def test_is_refused_in_one_line(self, manage: Manage, arguments: tuple[str, ...], reason: str) -> None:
