@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from scripts.local.ports import LOOPBACK, is_busy
 from scripts.local.process import PROJECT_ROOT
 from scripts.local.stores import STORES
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 # An ordinary user runs PostgreSQL as itself, and can give nothing away.
 collect_ignore = [] if os.geteuid() == 0 else ["test_account.py"]
@@ -40,16 +40,16 @@ class Supervisor:
 
     def start(self, *arguments: str, until: str = "All up.", **environment: str) -> None:
         self._process = self._spawn(arguments, environment)
-        wait_for(lambda: until in self.output.read_text() or self.process.poll() is not None)
+        wait_until(lambda: until in self.output.read_text() or self.process.poll() is not None)
         assert until in self.output.read_text(), self.output.read_text()
 
     def run(self, *arguments: str, **environment: str) -> tuple[int, str]:
         """Let it come to its end by itself."""
-        return self._spawn(arguments, environment).wait(timeout=30), self.output.read_text()
+        return self._spawn(arguments, environment).wait(timeout=PATIENCE_SECONDS), self.output.read_text()
 
     def signal(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=PATIENCE_SECONDS)
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -81,13 +81,6 @@ def free_port_range() -> int:
     """A port that is free together with the four after it."""
     starts = random.sample(range(20_000, 32_000), k=100)
     return next(start for start in starts if not any(is_busy(LOOPBACK, start + offset) for offset in range(5)))
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def processes_on(directory: Path) -> list[str]:

@@ -10,7 +10,8 @@ from scripts.local.ports import Ports, parse_port
 from scripts.local.process import PROJECT_ROOT
 from scripts.local.stores import STORES, embedded_stores
 from scripts.local.wheel import locate
-from tests.scripts.local.conftest import bare_environment, processes_on, wait_for
+from tests.scripts.local.conftest import bare_environment, processes_on
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -57,7 +58,7 @@ class TestContext:
             assert process.stdout is not None
             assert process.stdout.readline() == b"\n"
             process.kill()
-        wait_for(lambda: processes_on(directory) == [], seconds=10)
+        wait_until(lambda: processes_on(directory) == [], seconds=10)
 
     def test_keeps_the_users_own_keys(
         self, only_postgresql: None, directory: Path, monkeypatch: pytest.MonkeyPatch

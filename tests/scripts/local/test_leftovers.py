@@ -8,7 +8,7 @@ import pytest
 from scripts.local.leftovers import birth, end_leftovers, record
 from scripts.local.log import Log
 from scripts.local.process import Process
-from tests.scripts.local.conftest import wait_for
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -25,7 +25,7 @@ def process(tmp_path: Path) -> Iterator[Process]:
 
 class TestRecordedProcess:
     def test_is_ended_even_when_it_does_not_listen(self, process: Process, tmp_path: Path) -> None:
-        wait_for(lambda: "deaf" in process.log.tail())
+        wait_until(lambda: "deaf" in process.log.tail())
         record(tmp_path / "processes.json", [process])
         end_leftovers(tmp_path / "processes.json", patience_seconds=0.1)
         assert process.exit_code == -9
@@ -48,4 +48,4 @@ class TestStranger:
 class TestBirth:
     def test_of_an_ended_process_is_unknown(self) -> None:
         with subprocess.Popen(["true"]) as ended:  # noqa: S607 - any program
-            wait_for(lambda: birth(ended.pid) == "")
+            wait_until(lambda: birth(ended.pid) == "")

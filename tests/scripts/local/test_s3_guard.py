@@ -13,7 +13,8 @@ from scripts.local.children import Children
 from scripts.local.credentials import Credentials
 from scripts.local.ports import Ports
 from scripts.local.s3 import S3
-from tests.scripts.local.conftest import make_directory, wait_for
+from tests.scripts.local.conftest import make_directory
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -28,7 +29,7 @@ def s3() -> Iterator[Minio]:
     children = Children(directory)
     try:
         store.launch(children)
-        wait_for(store.is_ready)
+        wait_until(store.is_ready)
         variables = store.environment
         address = urlsplit(variables["MINIO_ENDPOINT"]).netloc
         yield Minio(address, variables["MINIO_ROOT_USER"], variables["MINIO_ROOT_PASSWORD"], secure=False)

@@ -12,7 +12,8 @@ from redis import Redis
 
 from scripts.local.applications import answers
 from scripts.local.ports import LOOPBACK
-from tests.scripts.local.conftest import Supervisor, processes_on, supervisor_on_new_directory, wait_for
+from tests.scripts.local.conftest import Supervisor, processes_on, supervisor_on_new_directory
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -93,7 +94,7 @@ class TestRunning:
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
     def test_shows_the_output_of_the_application(self, running: Supervisor) -> None:
-        wait_for(lambda: "worker | at work" in running.output.read_text())
+        wait_until(lambda: "worker | at work" in running.output.read_text())
 
     def test_puts_no_password_on_a_command_line(self, running: Supervisor) -> None:
         passwords = json.loads((running.directory / "secrets.json").read_text()).values()
@@ -128,7 +129,7 @@ class TestKill:
     """In this order: the supervisor is killed by the first test, and started again by the second."""
 
     def test_takes_the_children_along(self, killed: Supervisor) -> None:
-        wait_for(lambda: processes_on(killed.directory) == [], seconds=10)
+        wait_until(lambda: processes_on(killed.directory) == [], seconds=10)
 
     def test_loses_no_data(self, killed: Supervisor) -> None:
         killed.start()
@@ -138,9 +139,9 @@ class TestKill:
 class TestSecondRequest:
     def test_kills_what_does_not_stop(self, supervisor: Supervisor) -> None:
         supervisor.start(APPLICATION=DEAF)
-        wait_for(lambda: "deaf" in supervisor.output.read_text())
+        wait_until(lambda: "deaf" in supervisor.output.read_text())
         supervisor.process.send_signal(signal.SIGINT)
-        wait_for(lambda: "Stopping" in supervisor.output.read_text())
+        wait_until(lambda: "Stopping" in supervisor.output.read_text())
         supervisor.signal(signal.SIGINT)
         assert processes_on(supervisor.directory) == []
 
