@@ -46,13 +46,14 @@ class RoleService:
         """Add a role.
 
         Raises:
-            PermissionDeniedError: The role would grant a code that the actor does not hold.
+            PermissionDeniedError: The role would grant a permission that the actor does not hold.
             ConflictError: Another role has this code.
         """
-        actor.require_all(set(data.interface_permissions))
         if await self.roles.by_codes([data.code]):
             raise ConflictError("Another role has this code.", data={"code": data.code})
-        return await self.roles.create(data.model_dump())
+        role = await self.roles.create(data.model_dump())
+        actor.require_all(role.grants)
+        return role
 
     async def update(self, role_id: UUID, data: RoleUpdate, actor: Actor, *, version: int | None = None) -> Role:
         """Partially update a role; `version` is the version that the change is based on, None for any.
@@ -60,32 +61,34 @@ class RoleService:
         Raises:
             NotFoundError: The role does not exist.
             InvalidInputError: The code would change.
-            PermissionDeniedError: The role would newly grant a code that the actor does not hold.
+            PermissionDeniedError: The change would grant or withdraw a permission that the actor does not hold.
             PreconditionFailedError: The role has another version than `version`.
             ConflictError: The role was changed at the same time.
         """
         role = await self.roles.get(role_id)
         if data.code not in (None, role.code):
             raise InvalidInputError("code", "The code of a role cannot be changed.")
-        before = set(role.interface_permissions) if role.status else set()
+        before, was_enabled = role.grants, role.status
         await self.roles.update(role, data.changed_fields(), version=version)
-        after = set(role.interface_permissions) if role.status else set()
-        actor.require_all(after - before)
+        # Enabling or disabling a role changes everything that it grants.
+        actor.require_all(before ^ role.grants if role.status == was_enabled else before | role.grants)
         self.permissions.invalidate_all(self.uow)
-        if before - after:
+        if was_enabled and (not role.status or before - role.grants):
             await self._disconnect_holders([role.id])
         return role
 
-    async def delete(self, role_ids: Sequence[UUID]) -> None:
+    async def delete(self, role_ids: Sequence[UUID], actor: Actor) -> None:
         """Delete roles, also from the users who have them; all of the ids or none.
 
         Raises:
             NotFoundError: With the ids that do not exist as `data`.
+            PermissionDeniedError: A role grants a permission that the actor does not hold.
         """
         roles = await self.roles.by_ids(role_ids)
         missing = set(role_ids) - {role.id for role in roles}
         if missing:
             raise NotFoundError("Role not found.", data=sorted(map(str, missing)))
+        actor.require_all({permission for role in roles for permission in role.grants})
         await self._disconnect_holders(role_ids)
         for role in roles:
             await self.roles.delete(role)

@@ -65,16 +65,16 @@ async def update_role(
 
 
 @router.delete("/{roleId}")
-async def delete_role(role_id: RoleId, roles: RoleServiceDep) -> Response[None]:
+async def delete_role(role_id: RoleId, roles: RoleServiceDep, actor: ActorDep) -> Response[None]:
     """Delete a role, also from the users who have it."""
-    await roles.delete([role_id])
+    await roles.delete([role_id], actor)
     return ok(None)
 
 
 @router.delete("")
 async def delete_roles(
-    ids: Annotated[list[UUID], Query(min_length=1, max_length=MAXIMUM_IDS)], roles: RoleServiceDep
+    ids: Annotated[list[UUID], Query(min_length=1, max_length=MAXIMUM_IDS)], roles: RoleServiceDep, actor: ActorDep
 ) -> Response[None]:
     """Delete several roles; none of them if one does not exist."""
-    await roles.delete(ids)
+    await roles.delete(ids, actor)
     return ok(None)

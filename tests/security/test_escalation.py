@@ -1,0 +1,107 @@
+"""Nobody reaches above themselves: limits of those who edit roles and manage users."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.security.test_administration import NOTICES, ROLES, USERS, create_role, give, role
+from tests.support.login import encrypted
+from tests.support.people import People, Person
+
+EDITOR = (*ROLES, "DELETE:/api/v1/roles", "GET:/api/v1/roles/{roleId}")
+FORBIDDEN = (403, "auth.not_yours_to_grant")
+
+
+def refusal(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]
+
+
+@pytest.fixture
+async def editor(people: People) -> Person:
+    """A user who may edit roles, and nothing else."""
+    return await people.create(*EDITOR)
+
+
+class TestEscalation13NobodyChangesWhatTheyCouldNotGrant:
+    @pytest.fixture
+    async def stronger(self, client: httpx.AsyncClient, admin: Person) -> str:
+        """The path of a role that grants more than the editor holds."""
+        fields = {"buttonPermissions": ["delete"], "routerPermissions": ["/admin"]}
+        return f"/api/v1/roles/{(await create_role(client, admin, NOTICES, **fields))['id']}"
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"interfacePermissions": []},
+            {"interfacePermissions": [NOTICES, ROLES[0]], "status": False},
+            {"status": False},
+            {"buttonPermissions": []},
+            {"routerPermissions": []},
+            {"buttonPermissions": ["delete", "edit"]},
+            {"routerPermissions": ["/admin", "/users"]},
+        ],
+    )
+    async def test_a_stronger_role_cannot_be_changed(
+        self, client: httpx.AsyncClient, editor: Person, stronger: str, body: dict[str, Any]
+    ) -> None:
+        assert refusal(await client.put(stronger, json=body, headers=editor.headers)) == FORBIDDEN
+
+    async def test_a_stronger_role_cannot_be_deleted(
+        self, client: httpx.AsyncClient, editor: Person, stronger: str
+    ) -> None:
+        several = {"ids": stronger.rpartition("/")[2]}
+        assert refusal(await client.delete(stronger, headers=editor.headers)) == FORBIDDEN
+        assert refusal(await client.delete("/api/v1/roles", params=several, headers=editor.headers)) == FORBIDDEN
+        assert (await client.get(stronger, headers=editor.headers)).status_code == 200
+
+    @pytest.mark.parametrize("field", ["buttonPermissions", "routerPermissions"])
+    async def test_ui_permissions_are_granted_only_by_holders(
+        self, client: httpx.AsyncClient, editor: Person, field: str
+    ) -> None:
+        response = await client.post("/api/v1/roles", json=role(**{field: ["x"]}), headers=editor.headers)
+        assert refusal(response) == FORBIDDEN
+
+    async def test_a_holder_of_ui_permissions_may_grant_them(
+        self, client: httpx.AsyncClient, admin: Person, editor: Person
+    ) -> None:
+        fields = {"buttonPermissions": ["x"], "routerPermissions": ["y"]}
+        held = await create_role(client, admin, *EDITOR, **fields)
+        await give(client, admin, editor, held["code"])
+        response = await client.post("/api/v1/roles", json=role(**fields), headers=editor.headers)
+        assert response.status_code == 201
+
+    async def test_a_disabled_role_cannot_be_filled_with_codes_that_the_editor_lacks(
+        self, client: httpx.AsyncClient, admin: Person, editor: Person
+    ) -> None:
+        disabled = await create_role(client, admin, status=False)
+        body = {"interfacePermissions": [NOTICES]}
+        response = await client.put(f"/api/v1/roles/{disabled['id']}", json=body, headers=editor.headers)
+        assert refusal(response) == FORBIDDEN
+
+    async def test_a_role_within_ones_own_permissions_can_be_changed_and_deleted(
+        self, client: httpx.AsyncClient, editor: Person
+    ) -> None:
+        path = f"/api/v1/roles/{(await create_role(client, editor, ROLES[0]))['id']}"
+        changes: list[dict[str, Any]] = [{"status": False}, {"status": True}, {"interfacePermissions": []}]
+        done = [await client.put(path, json=body, headers=editor.headers) for body in changes]
+        done.append(await client.delete(path, headers=editor.headers))
+        assert [response.status_code for response in done] == [200] * 4
+
+
+class TestEscalation15UsersAreJudgedByEveryRoleTheyHave:
+    async def test_a_user_with_a_stronger_disabled_role_cannot_be_taken_over(
+        self, client: httpx.AsyncClient, people: People, admin: Person
+    ) -> None:
+        manager, victim = await people.create(*USERS), await people.create()
+        await give(client, admin, victim, (await create_role(client, admin, NOTICES, status=False))["code"])
+        body = await encrypted(client, "a new and long enough one")
+        response = await client.put(f"/api/v1/users/{victim.user.id}/password", json=body, headers=manager.headers)
+        assert refusal(response) == FORBIDDEN
+
+    async def test_a_role_with_ui_permissions_is_assigned_only_by_holders(
+        self, client: httpx.AsyncClient, people: People, admin: Person
+    ) -> None:
+        manager, person = await people.create(*USERS), await people.create()
+        made = await create_role(client, admin, buttonPermissions=["x"])
+        assert refusal(await give(client, manager, person, made["code"])) == FORBIDDEN
