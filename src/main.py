@@ -134,7 +134,7 @@ async def register_routes(resources: Resources, registry: RouteRegistry) -> None
     """Make the table of routes equal to the code."""
     async with resources.unit_of_work() as uow:
         await PermissionCodeService(resources).register(
-            uow, [PermissionCode(**asdict(route)) for route in registry.routes]
+            uow, [PermissionCode(**asdict(route)) for route in registry.grantable]
         )
 
 

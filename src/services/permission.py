@@ -77,6 +77,6 @@ class PermissionService:
             roles = await users.enabled_roles(user_id)
         return Actor(
             user_id,
-            codes=frozenset(code for role in roles for code in role.interface_permissions),
+            codes=frozenset(code for role in roles for code in role.interface_permissions) - {ALL_CODES},
             ui_permissions=frozenset(permission for role in roles for permission in role.ui_permissions),
         )

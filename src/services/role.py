@@ -1,10 +1,11 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from src.core.effects import user_room
 from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError
 from src.core.query import PageRequest
 from src.core.unit_of_work import UnitOfWork
+from src.crud.permission_code import PermissionCodeCRUD
 from src.crud.role import RoleCRUD
 from src.crud.user import UserCRUD
 from src.models.role import Role
@@ -21,6 +22,7 @@ class RoleService:
         self.permissions = permissions
         self.roles = RoleCRUD(uow.session)
         self.users = UserCRUD(uow.session)
+        self.codes = PermissionCodeCRUD(uow.session)
 
     async def page(self, query: PageRequest) -> tuple[Sequence[RoleResponse], int | None]:
         """One page of the roles, and the total if the query asks for it."""
@@ -42,15 +44,21 @@ class RoleService:
         """
         return await self.roles.get(role_id)
 
+    async def stale_permissions(self, role: Role) -> Sequence[str]:
+        """The role's codes of routes and events that no longer exist; they grant nothing."""
+        return sorted(await self.codes.unknown(role.interface_permissions))
+
     async def create(self, data: RoleCreate, actor: Actor) -> Role:
-        """Add a role.
+        """Create a role.
 
         Raises:
+            InvalidInputError: A permission code does not exist.
             PermissionDeniedError: The role would grant a permission that the actor does not hold.
             ConflictError: Another role has this code.
         """
         if await self.roles.by_codes([data.code]):
             raise ConflictError("Another role has this code.", data={"code": data.code})
+        await self._require_known(data.interface_permissions)
         role = await self.roles.create(data.model_dump())
         actor.require_all(role.grants)
         return role
@@ -60,7 +68,7 @@ class RoleService:
 
         Raises:
             NotFoundError: The role does not exist.
-            InvalidInputError: The code would change.
+            InvalidInputError: The code would change, or a new permission code does not exist.
             PermissionDeniedError: The change would grant or withdraw a permission that the actor does not hold.
             PreconditionFailedError: The role has another version than `version`.
             ConflictError: The role was changed at the same time.
@@ -68,10 +76,12 @@ class RoleService:
         role = await self.roles.get(role_id)
         if data.code not in (None, role.code):
             raise InvalidInputError("code", "The code of a role cannot be changed.")
-        before, was_enabled = role.grants, role.status
+        before, codes_before, was_enabled = role.grants, set(role.interface_permissions), role.status
+        await self._require_known(set(data.interface_permissions or ()) - codes_before)
         await self.roles.update(role, data.changed_fields(), version=version)
         # Enabling or disabling a role changes everything that it grants.
-        actor.require_all(before ^ role.grants if role.status == was_enabled else before | role.grants)
+        changed = before ^ role.grants if role.status == was_enabled else before | role.grants
+        actor.require_all(changed - await self.codes.unknown(codes_before.difference(role.interface_permissions)))
         self.permissions.invalidate_all(self.uow)
         if was_enabled and (not role.status or before - role.grants):
             await self._disconnect_holders([role.id])
@@ -88,11 +98,17 @@ class RoleService:
         missing = set(role_ids) - {role.id for role in roles}
         if missing:
             raise NotFoundError("Role not found.", data=sorted(map(str, missing)))
-        actor.require_all({permission for role in roles for permission in role.grants})
+        stale = await self.codes.unknown({code for role in roles for code in role.interface_permissions})
+        actor.require_all({permission for role in roles for permission in role.grants} - stale)
         await self._disconnect_holders(role_ids)
         for role in roles:
             await self.roles.delete(role)
         self.permissions.invalidate_all(self.uow)
+
+    async def _require_known(self, codes: Collection[str]) -> None:
+        unknown = await self.codes.unknown(codes)
+        if unknown:
+            raise InvalidInputError("interfacePermissions", f"Unknown permission codes: {', '.join(sorted(unknown))}.")
 
     async def _disconnect_holders(self, role_ids: Sequence[UUID]) -> None:
         """Disconnect the holders' sockets, so that they reconnect with their reduced permissions."""

@@ -1,10 +1,12 @@
 """Nobody reaches above themselves: limits of those who edit roles and manage users."""
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from src.models.role import Role
 from tests.security.test_administration import NOTICES, ROLES, USERS, create_role, give, role
 from tests.support.login import encrypted
 from tests.support.people import People, Person
@@ -105,3 +107,75 @@ class TestEscalation15UsersAreJudgedByEveryRoleTheyHave:
         manager, person = await people.create(*USERS), await people.create()
         made = await create_role(client, admin, buttonPermissions=["x"])
         assert refusal(await give(client, manager, person, made["code"])) == FORBIDDEN
+
+
+class TestEscalation14RolesOnlyGrantWhatExists:
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "POST:/api/v1/invoice",
+            "string",
+            "*",
+            "get:/api/v1/notices",
+            "GET:/api/v1/auth/keys/public",
+            "POST:/api/v1/auth/logout",
+        ],
+    )
+    async def test_an_unknown_code_is_422_and_named(self, client: httpx.AsyncClient, admin: Person, code: str) -> None:
+        path = f"/api/v1/roles/{(await create_role(client, admin))['id']}"
+        body = {"interfacePermissions": [NOTICES, code]}
+        created = await client.post("/api/v1/roles", json=role(NOTICES, code), headers=admin.headers)
+        updated = await client.put(path, json=body, headers=admin.headers)
+        for response in (created, updated):
+            (error,) = response.json()["data"]
+            assert (response.status_code, error["field"]) == (422, "interfacePermissions")
+            assert code in error["message"]
+            assert NOTICES not in error["message"]
+
+    @pytest.fixture
+    async def stale(self, people: People) -> str:
+        """The path of a role that still grants the code of a removed feature."""
+        made = Role(name="Stale", code=uuid4().hex, interface_permissions=[ROLES[0], "GET:/api/v1/removed"])
+        people.uow.session.add(made)
+        await people.uow.session.commit()
+        return f"/api/v1/roles/{made.id}"
+
+    async def test_stale_codes_are_shown(self, client: httpx.AsyncClient, admin: Person, stale: str) -> None:
+        data = (await client.get(stale, headers=admin.headers)).json()["data"]
+        assert data["stalePermissions"] == ["GET:/api/v1/removed"]
+
+    async def test_stale_codes_do_not_block_other_changes(
+        self, client: httpx.AsyncClient, admin: Person, stale: str
+    ) -> None:
+        body = {"name": "New", "interfacePermissions": [ROLES[0], "GET:/api/v1/removed", NOTICES]}
+        assert (await client.put(stale, json=body, headers=admin.headers)).status_code == 200
+
+    async def test_stale_codes_can_be_removed_by_role_editors(
+        self, client: httpx.AsyncClient, editor: Person, stale: str
+    ) -> None:
+        body = {"interfacePermissions": [ROLES[0]]}
+        response = await client.put(stale, json=body, headers=editor.headers)
+        shown = (await client.get(stale, headers=editor.headers)).json()["data"]
+        assert (response.status_code, shown["stalePermissions"]) == (200, [])
+
+    async def test_a_ui_permission_is_no_code(self, client: httpx.AsyncClient, admin: Person) -> None:
+        path = f"/api/v1/roles/{(await create_role(client, admin, buttonPermissions=['x']))['id']}"
+        body = {"interfacePermissions": ["button:x"]}
+        assert (await client.put(path, json=body, headers=admin.headers)).status_code == 422
+
+    async def test_a_role_with_only_ui_permissions_cannot_be_deleted_by_others(
+        self, client: httpx.AsyncClient, admin: Person, editor: Person
+    ) -> None:
+        path = f"/api/v1/roles/{(await create_role(client, admin, routerPermissions=['x']))['id']}"
+        assert refusal(await client.delete(path, headers=editor.headers)) == FORBIDDEN
+
+    async def test_a_role_with_stale_codes_can_be_deleted_by_role_editors(
+        self, client: httpx.AsyncClient, editor: Person, stale: str
+    ) -> None:
+        assert (await client.delete(stale, headers=editor.headers)).status_code == 200
+
+    async def test_a_wildcard_that_was_stored_before_grants_nothing(
+        self, client: httpx.AsyncClient, people: People
+    ) -> None:
+        person = await people.create("*")
+        assert (await client.get("/api/v1/notices", headers=person.headers)).status_code == 403

@@ -10,7 +10,7 @@ from src.deps.permission import ActorDep, VerifyPermissionDep, require_permissio
 from src.deps.role import RoleReaderDep, RoleServiceDep
 from src.schemas.query import MAXIMUM_IDS
 from src.schemas.response import Page, Response, created, ok, paged
-from src.schemas.role import RoleCreate, RoleQuery, RoleResponse, RoleUpdate
+from src.schemas.role import RoleCreate, RoleDetail, RoleQuery, RoleResponse, RoleUpdate
 
 router = APIRouter(prefix="/roles", tags=["Role"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
@@ -42,11 +42,12 @@ async def create_role(body: RoleCreate, roles: RoleServiceDep, actor: ActorDep) 
 
 
 @router.get("/{roleId}", responses=SENDS_ETAG)
-async def get_role(role_id: RoleId, roles: RoleServiceDep, response: HTTPResponse) -> Response[RoleResponse]:
-    """Get a role, with its version as `ETag`."""
+async def get_role(role_id: RoleId, roles: RoleServiceDep, response: HTTPResponse) -> Response[RoleDetail]:
+    """Get a role, with its stale permission codes, and its version as `ETag`."""
     role = await roles.get(role_id)
     set_etag(response, role)
-    return ok(RoleResponse.model_validate(role))
+    summary = RoleResponse.model_validate(role).model_dump()
+    return ok(RoleDetail.model_validate({**summary, "stale_permissions": await roles.stale_permissions(role)}))
 
 
 @router.put("/{roleId}", responses=CHECKS_ETAG)
