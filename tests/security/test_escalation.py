@@ -1,18 +1,26 @@
 """Nobody reaches above themselves: limits of those who edit roles and manage users."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from src.core.routing.registry import RouteInfo
+from src.main import rest
 from src.models.role import Role
+from tests.security.test_access import call
 from tests.security.test_administration import NOTICES, ROLES, USERS, create_role, give, role
 from tests.support.login import encrypted
 from tests.support.people import People, Person
 
 EDITOR = (*ROLES, "DELETE:/api/v1/roles", "GET:/api/v1/roles/{roleId}")
+REST: list[RouteInfo] = [route for route in rest.state.registry.routes if route.methods != ["SOCKET"]]
 FORBIDDEN = (403, "auth.not_yours_to_grant")
+
+
+Explain = Callable[[Person, str, str], Awaitable[dict[str, Any]]]
 
 
 def refusal(response: httpx.Response) -> tuple[int, str]:
@@ -179,3 +187,53 @@ class TestEscalation14RolesOnlyGrantWhatExists:
     ) -> None:
         person = await people.create("*")
         assert (await client.get("/api/v1/notices", headers=person.headers)).status_code == 403
+
+
+class TestEscalation18ExplanationEqualsEnforcement:
+    @pytest.fixture
+    def explain(self, client: httpx.AsyncClient, admin: Person) -> Explain:
+        async def explain(person: Person, method: str, path: str) -> dict[str, Any]:
+            query = {"userId": str(person.user.id), "method": method, "path": path}
+            response = await client.get("/api/v1/permissions/explain", params=query, headers=admin.headers)
+            data: dict[str, Any] = response.json()["data"]
+            return data
+
+        return explain
+
+    @pytest.mark.parametrize("codes", [(), (NOTICES,), ("*",)], ids=["nothing", "one code", "a wildcard"])
+    async def test_for_every_route(
+        self, client: httpx.AsyncClient, people: People, explain: Explain, codes: tuple[str, ...]
+    ) -> None:
+        different = []
+        for route in REST:
+            if route.code == "POST:/api/v1/auth/token/refresh":
+                continue  # public, but 401 without a refresh token
+            person = await people.create(*codes)
+            explained = (await explain(person, route.methods[0], route.path))["granted"]
+            if explained is not (await call(client, route, person.headers) not in {401, 403}):
+                different.append(route.code)
+        assert different == []
+
+    @pytest.mark.parametrize(
+        ("method", "path", "reason"),
+        [
+            ("POST", "/api/v1/auth/login", "public: no login is needed."),
+            ("GET", "/api/v1/auth/sessions", "any login: no permission is needed."),
+            ("SOCKET", "auth.refresh", "any login: no permission is needed."),
+            ("GET", "/api/v1/notices", "No role of the user grants it."),
+        ],
+    )
+    async def test_names_what_is_required(
+        self, people: People, explain: Explain, method: str, path: str, reason: str
+    ) -> None:
+        assert (await explain(await people.create(), method, path))["reason"] == reason
+
+    @pytest.mark.parametrize("path", ["/api/v1/gone", "/api/v1/roles/mine/"])
+    async def test_no_route_is_granted_to_nobody(self, admin: Person, explain: Explain, path: str) -> None:
+        explanation = await explain(admin, "GET", path)
+        assert (explanation["granted"], explanation["reason"]) == (False, "There is no such route or event.")
+
+    async def test_a_disabled_user_has_no_login(self, people: People, explain: Explain) -> None:
+        person = await people.create(status=False)
+        assert (await explain(person, "GET", "/api/v1/auth/sessions"))["granted"] is False
+        assert (await explain(person, "POST", "/api/v1/auth/login"))["granted"] is True

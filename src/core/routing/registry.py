@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,13 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.types import Scope
 
-
-class Access(StrEnum):
-    """What a route or event requires of its callers: nothing, a live session, or its permission code."""
-
-    PUBLIC = "public"
-    SESSION = "any login"
-    PERMISSION = "permission"
+from src.core.security.access import Access
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request
 
-from src.core.routing.registry import Access, RouteRegistry
+from src.core.routing.registry import RouteRegistry
+from src.core.security.access import Access
 
 
 async def permission() -> None: ...
