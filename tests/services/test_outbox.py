@@ -185,7 +185,7 @@ class TestRelayTask:
         monkeypatch.setattr(AuditService, "relay", fail)
 
     @pytest.mark.usefixtures("audit_fails")
-    async def test_sent_tasks_stay_sent_while_mongodb_is_unavailable(self, resources: Resources, broker: Broker) -> None:
+    async def test_tasks_stay_sent_while_mongodb_is_unavailable(self, resources: Resources, broker: Broker) -> None:
         broker.is_down = True
         async with resources.unit_of_work() as uow:
             uow.enqueue("first")
