@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
-# Everything at once: embedded stores, migrations, first data, API with Socket.IO, worker, beat. Ctrl-C stops it.
+# Starts embedded stores, migrates, inserts the initial data, and runs API with Socket.IO, worker and beat until Ctrl-C.
+# A changed file in src/ restarts the three; dev.sh --no-reload leaves that out.
 source "$(dirname -- "${BASH_SOURCE[0]}")/bootstrap.sh"
-exec python -m scripts.local
+exec python -m scripts.local "$@"

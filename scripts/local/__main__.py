@@ -1,8 +1,9 @@
-"""`python -m scripts.local` runs everything; `… run -- COMMAND` runs one command on the embedded stores."""
+"""`python -m scripts.local [--no-reload]` runs everything; `… run -- COMMAND` runs one command on the stores."""
 
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from scripts.local.applications import Plan, default_plan
@@ -20,13 +21,14 @@ DIRECTORY = PROJECT_ROOT / ".local"
 def main(
     arguments: list[str], directory: Path = DIRECTORY, make_plan: Callable[[Path, str, int], Plan] = default_plan
 ) -> int:
-    """Do what the arguments say, and return the exit code."""
+    """Run what the arguments name, and return the exit code."""
     configured = configured_environment(PROJECT_ROOT)
     try:
         port = parse_port(configured.get("PORT", DEFAULT_PORT))
         match arguments:
-            case []:
-                up(directory, make_plan(directory / "log", configured.get("HOST", LOOPBACK), port), configured)
+            case [] | ["--no-reload"]:
+                plan = make_plan(directory / "log", configured.get("HOST", LOOPBACK), port)
+                up(directory, replace(plan, watched=None) if arguments else plan, configured)
             case ["run", "--", program, *rest]:
                 if configured["ENVIRONMENT"] != "LOCAL" or not needed_stores(configured) or is_locked(directory):
                     os.execvp(program, [program, *rest])  # noqa: S606 - becoming that program is the purpose

@@ -1,4 +1,4 @@
-"""What runs on the stores: the commands of the README, and how to tell that each is up."""
+"""What runs on the stores: API, worker and beat, and how to tell that each is up."""
 
 import http.client
 import sys
@@ -6,26 +6,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.local.initialised import InitialisedMark
 from scripts.local.log import Log
-from scripts.local.process import Process
+from scripts.local.process import PROJECT_ROOT, Process
 
 MODULE = [sys.executable, "-m"]
 CELERY = [*MODULE, "celery", "-A", "src.queues.app"]
 POOL = {"CELERY_CUSTOM_WORKER_POOL": "src.queues.pool:AsyncIOPool"}
 ASYNCIO = "-P", "custom", "-c", "100", "--prefetch-multiplier", "2", "--without-gossip", "--heartbeat-interval", "30"
+# There is one worker, so nobody to synchronise with: Celery would wait for replies for a second.
+ALONE = ("--without-mingle",)
 SCHEDULER = "src.queues.scheduler:AsyncDatabaseScheduler"
 
 
-def _at_once() -> bool:
+def _immediately() -> bool:
     return True
 
 
 @dataclass(frozen=True)
 class Application:
-    """A long-running process of ours."""
+    """A long-running process of the product."""
 
     process: Process
-    is_up: Callable[[], bool] = _at_once
+    is_up: Callable[[], bool] = _immediately
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,14 @@ class Plan:
     port: int
     setup: Sequence[Process] = field(default=())
     """Run one after the other, each to its end."""
+    mark: InitialisedMark | None = None
+    """Tells whether `setup` can be left out."""
     applications: Sequence[Application] = field(default=())
-    """Started together, then awaited."""
+    """Started together, then waited for."""
     announcement: str = ""
     """Printed when all are up."""
+    watched: Path | None = None
+    """The directory whose changes restart the applications."""
 
 
 ANNOUNCEMENT = """
@@ -55,38 +62,39 @@ Ctrl-C stops everything and keeps the data.
 
 
 def default_plan(logs: Path, host: str, port: int) -> Plan:
-    """Migrations and first data, then API, worker and beat."""
+    """Migrations and initial data, then API, worker and beat."""
 
-    def process(name: str, command: list[str], patience_seconds: float = 3, **environment: str) -> Process:
+    def process(name: str, command: list[str], **environment: str) -> Process:
         return Process(
             name,
             command,
             Log(logs / f"{name}.log"),
             {"PYTHONUNBUFFERED": "1", **environment},
-            patience_seconds=patience_seconds,
             is_expendable=True,
         )
 
-    serve = ["uvicorn", "src.main:app", "--host", host, "--port", str(port), "--timeout-graceful-shutdown", "4"]
-    api = process("api", [*MODULE, *serve], 6)
-    worker = process("worker", [*CELERY, "worker", *ASYNCIO, "-l", "info"], 6, **POOL)
+    serve = ["uvicorn", "src.main:app", "--host", host, "--port", str(port), "--timeout-graceful-shutdown", "2"]
+    api = process("api", [*MODULE, *serve])
+    worker = process("worker", [*CELERY, "worker", *ASYNCIO, *ALONE, "-l", "info"], **POOL)
     beat = process("beat", [*CELERY, "beat", "-S", SCHEDULER, "-l", "info"])
     return Plan(
         host,
         port,
         setup=[process("initdb", [*MODULE, "scripts.local.migrate"])],
+        mark=InitialisedMark(logs.parent),
         applications=[
             Application(api, lambda: answers(host, port, "/livez")),
             Application(worker, lambda: "ready." in worker.log.path.read_text(errors="replace")),
             Application(beat),
         ],
         announcement=ANNOUNCEMENT.format(url=f"http://localhost:{port}"),
+        watched=PROJECT_ROOT / "src",
     )
 
 
 def answers(host: str, port: int, path: str) -> bool:
-    """Whether a GET there is answered with 200."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - "everywhere" is read, not bound
+    """Whether GET on the path returns 200."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     connection = http.client.HTTPConnection(reachable, port, timeout=2)
     try:
         connection.request("GET", path)

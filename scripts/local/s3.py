@@ -8,7 +8,7 @@ from scripts.local.children import Children
 from scripts.local.credentials import Credentials
 from scripts.local.ports import LOOPBACK
 from scripts.local.process import Process
-from scripts.local.store import Store
+from scripts.local.store import STORE_PATIENCE_SECONDS, Store
 from scripts.local.wheel import locate
 
 USER = "app"
@@ -24,12 +24,12 @@ class S3(Store):
     def __init__(self, data: Path, port: int, credentials: Credentials, configured: Mapping[str, str]) -> None:
         super().__init__(data, port, credentials, configured)
         locate("nanio", "app.py", self.name)
-        # The user's settings would win over ours in whatever process reads both.
+        # Processes that read both the user's settings and ours would use the user's.
         self.user = configured.get("MINIO_ROOT_USER") or USER
         self.password = configured.get("MINIO_ROOT_PASSWORD") or self.password
 
     @override
-    def launch(self, children: Children) -> None:
+    def launch(self, children: Children) -> Process:
         self.directory.mkdir(mode=0o700, exist_ok=True)
         environment = {
             "NANIO_DATA_DIR": str(self.directory),
@@ -37,12 +37,15 @@ class S3(Store):
             "NANIO_SECRET_KEY": self.password,
         }
         serve = ["-m", "uvicorn", "--factory", "scripts.local.s3_guard:build_app", "--host", LOOPBACK]
-        options = ["--port", str(self.port), "--workers", "1", "--no-access-log", "--timeout-graceful-shutdown", "2"]
-        children.start(Process(self.name, [sys.executable, *serve, *options], self.log, environment))
+        options = ["--port", str(self.port), "--workers", "1", "--no-access-log", "--timeout-graceful-shutdown", "1"]
+        command = [sys.executable, *serve, *options]
+        return children.start(
+            Process(self.name, command, self.log, environment, patience_seconds=STORE_PATIENCE_SECONDS)
+        )
 
     @override
     def is_ready(self) -> bool:
-        from minio import Minio  # here, while the servers start: clients take a second to import
+        from minio import Minio  # imported while the servers start: clients take a second to import
         from minio.error import MinioException
         from urllib3 import PoolManager
         from urllib3.exceptions import HTTPError

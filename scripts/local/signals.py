@@ -1,4 +1,4 @@
-"""Signals, delivered only at the places that wait, so that no child is ever started and then forgotten."""
+"""Signals, delivered only while the supervisor waits: a signal never interrupts the start of a child."""
 
 import select
 import signal
@@ -10,7 +10,7 @@ STOPPING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class Signals:
-    """From its creation on, a request to stop is kept until the next `pause`."""
+    """Keeps a request to stop until the next `pause`."""
 
     def __init__(self) -> None:
         self._reader, self._writer = socket.socketpair()
@@ -20,10 +20,12 @@ class Signals:
             signal.signal(number, lambda *_: None)
 
     def pause(self, seconds: float) -> None:
-        """Wait, or less when a child ends.
+        """Wait that long, or until a child ends.
 
         Raises:
             Stopped: SIGINT, SIGTERM or SIGHUP arrived.
         """
-        if select.select([self._reader], [], [], seconds)[0] and STOPPING.intersection(self._reader.recv(4096)):
-            raise Stopped
+        if select.select([self._reader], [], [], seconds)[0]:
+            arrived = STOPPING.intersection(self._reader.recv(4096))
+            if arrived:
+                raise Stopped(is_interrupt=arrived == {signal.SIGINT})

@@ -6,6 +6,10 @@ from typing import ClassVar
 from scripts.local.children import Children
 from scripts.local.credentials import Credentials
 from scripts.local.log import Log
+from scripts.local.process import Process
+
+STORE_PATIENCE_SECONDS = 1.5
+"""How long a server may take to stop. Killing it is safe: each of them recovers what was committed."""
 
 
 class Store(ABC):
@@ -13,18 +17,18 @@ class Store(ABC):
 
     name: ClassVar[str]
     key: ClassVar[str]
-    """Its attribute of `Ports` and `Credentials`, and its directory."""
+    """The name of its attribute of `Ports` and `Credentials`, and of its directory."""
     settings: ClassVar[tuple[str, ...]]
-    """Any of these in the environment names a server of the user's own."""
+    """Settings that name a server of the user's own."""
 
     def __init__(self, data: Path, port: int, credentials: Credentials, configured: Mapping[str, str]) -> None:
         """Find the server's program.
 
         Args:
             data: The data directory of all stores.
-            port: Where it listens.
-            credentials: The secrets that were made up for it.
-            configured: The user's settings, some of which may concern it.
+            port: The port that it listens on.
+            credentials: The generated secrets of all stores.
+            configured: The user's settings.
 
         Raises:
             LocalError: It is not installed.
@@ -36,18 +40,18 @@ class Store(ABC):
 
     @classmethod
     def is_configured(cls, environment: Mapping[str, str]) -> bool:
-        """Whether the user brings this store."""
+        """Whether the settings name a server of the user's own."""
         return any(environment.get(name) for name in cls.settings)
 
     @abstractmethod
-    def launch(self, children: Children) -> None:
-        """Prepare the directory at the first start, and start the server."""
+    def launch(self, children: Children) -> Process:
+        """Start the server; at the first start, create its data directory before."""
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Whether it answers a real query."""
+        """Whether it answers a query."""
 
     @property
     @abstractmethod
     def environment(self) -> dict[str, str]:
-        """The settings that lead the application here."""
+        """The settings that lead the application to this server."""

@@ -1,4 +1,3 @@
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import environ
@@ -7,8 +6,8 @@ from pathlib import Path
 from scripts.local.children import Children
 from scripts.local.credentials import Credentials, rsa_private_key
 from scripts.local.directory import locked
-from scripts.local.errors import LocalError
 from scripts.local.mongodb import MongoDB
+from scripts.local.patience import wait_until
 from scripts.local.ports import LOOPBACK, Ports, require_free
 from scripts.local.postgresql import PostgreSQL
 from scripts.local.redis import Redis
@@ -16,12 +15,11 @@ from scripts.local.s3 import S3
 from scripts.local.store import Store
 
 STORES: tuple[type[Store], ...] = (PostgreSQL, Redis, S3, MongoDB)
-START_SECONDS = 30
 
 
 def needed_stores(configured: Mapping[str, str]) -> list[type[Store]]:
-    """Those that the user does not bring."""
-    return [kind for kind in STORES if not kind.is_configured(configured)]
+    """The stores that the settings do not name."""
+    return [store for store in STORES if not store.is_configured(configured)]
 
 
 def start_stores(directory: Path, ports: Ports, configured: Mapping[str, str], children: Children) -> dict[str, str]:
@@ -30,22 +28,22 @@ def start_stores(directory: Path, ports: Ports, configured: Mapping[str, str], c
     Args:
         directory: The data directory, locked by the caller.
         ports: Where they listen.
-        configured: The settings that exist already; their stores are not started and their keys not replaced.
-        children: Takes the processes.
+        configured: The user's settings: their stores are not started, and their keys not replaced.
+        children: Where the servers are started.
 
     Returns:
         The environment variables that lead the application to the stores, and its keys.
 
     Raises:
-        LocalError: A package is missing, a port is busy, or a server ended or stays silent.
+        LocalError: A package is missing, a port is busy, or a server ended or makes no progress.
     """
     stores = _stores(directory, ports, configured)
     for store in stores:
         require_free(LOOPBACK, store.port, store.name)
-    for store in stores:
-        store.launch(children)
+    servers = [store.launch(children) for store in stores]
     variables = stores_environment(directory, ports, configured)
-    _wait_until_ready(stores, children)
+    for store, server in zip(stores, servers, strict=True):
+        wait_until(store.is_ready, server, children)
     return variables
 
 
@@ -66,16 +64,6 @@ def stores_environment(directory: Path, ports: Ports, configured: Mapping[str, s
 def _stores(directory: Path, ports: Ports, configured: Mapping[str, str]) -> list[Store]:
     credentials = Credentials.load(directory)
     return [kind(directory, getattr(ports, kind.key), credentials, configured) for kind in needed_stores(configured)]
-
-
-def _wait_until_ready(stores: list[Store], children: Children) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    for store in stores:
-        while not store.is_ready():
-            children.check()
-            if time.monotonic() > deadline:
-                raise LocalError(f"{store.name} does not answer on port {store.port}; its output: {store.log.path}")
-            children.pause(0.03)
 
 
 @contextmanager

@@ -1,11 +1,11 @@
-"""Events that services emit, from any process."""
+"""What services send to browsers, from whatever process they run in."""
 
 from typing import Any
 
 from src.schemas.notice import NoticeResponse
 from src.schemas.task import TaskFinished, TaskProgress
 
-# Payload types; `uow.emit` accepts only these events in debug environments.
+# The one place where `uow.emit` looks.
 SERVICE_EVENTS: dict[str, Any] = {
     "notice.published": NoticeResponse,
     "task.progress": TaskProgress,

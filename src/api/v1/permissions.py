@@ -1,9 +1,8 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
-from src.core.routing.registry import RouteRegistry
 from src.deps.permission import ActorDep, PermissionExplanationServiceDep, require_permission
 from src.schemas.base import SafeStr
 from src.schemas.permission import PermissionExplanation
@@ -26,10 +25,7 @@ async def explain_permission(
         SafeStr, Query(min_length=1, max_length=255, description="The path template, such as `/api/v1/roles/{roleId}`.")
     ],
     explanations: PermissionExplanationServiceDep,
-    request: Request,
 ) -> Response[PermissionExplanation]:
     """Explain whether a user may call a route, and which role decides."""
-    code = f"{method.upper()}:{path}"
-    registry: RouteRegistry = request.app.state.registry
-    explanation = await explanations.explain(user_id, code, registry.access_to(code))
+    explanation = await explanations.explain(user_id, f"{method.upper()}:{path}")
     return ok(PermissionExplanation.model_validate(explanation))

@@ -1,1 +1,0 @@
-"""Event handlers of the product, one file for each resource. `app.MODULES` lists them."""

@@ -10,15 +10,15 @@ from src.websockets.testing.transport import Transport
 
 
 class SocketClient(Session):
-    """A client with its own transport; `async with` connects and disconnects it.
+    """A client on a transport of its own; `async with` connects it and lets it leave.
 
     Args:
-        app: The application that `server.asgi(app)` returns, or a server.
+        app: The application, as `server.asgi(app)` gives it, or a server alone.
         auth: The `auth` payload of the connect packet.
         headers: Those of the handshake.
         namespace: Where to connect.
         path: Where the server is mounted.
-        timeout: Seconds to wait for any response; then `TimeoutError` is raised.
+        timeout: Seconds that any answer may take; then `TimeoutError`.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class SocketClient(Session):
         """Connect.
 
         Raises:
-            Refused: The server refuses the client.
+            Refused: The server does not let the client in.
         """
         await self._in_time(self._transport.open())
         try:
@@ -50,7 +50,7 @@ class SocketClient(Session):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Disconnect; returns when the server's disconnect handlers have ended."""
+        """Leave; returns when the server's disconnect handlers are done."""
         await self.disconnect()
         await self._transport.close()
 
@@ -58,10 +58,10 @@ class SocketClient(Session):
         """Connect to another namespace on the same transport.
 
         Raises:
-            Refused: The server refuses the client.
+            Refused: The server does not let the client in.
         """
         return await Session(self._transport, namespace, auth, self._timeout).connect()
 
     async def cut(self) -> None:
-        """Close the transport without a packet, like a network failure."""
+        """End the transport without a word, as a network does that fails."""
         await self._transport.close()

@@ -5,17 +5,17 @@ from typing import Any
 from socketio import packet
 from starlette.types import ASGIApp, Message, Scope
 
-# Engine.IO packet types.
+# What Engine.IO puts before a packet.
 OPEN, PING, PONG, MESSAGE = "0", "2", "3", "4"
 
 Take = Callable[[packet.Packet], None]
 
 
-class Refused(ConnectionError):  # noqa: N818 - an outcome that tests expect, not an error
-    """The server refused the client.
+class Refused(ConnectionError):  # noqa: N818 - an outcome that tests ask for, not a fault
+    """The server did not let the client in.
 
     Attributes:
-        body: `message` and `data` of the error; None if the handshake itself was refused.
+        body: What it said: `message` and `data`; None when it refused the handshake itself.
     """
 
     def __init__(self, body: Any = None) -> None:
@@ -24,10 +24,10 @@ class Refused(ConnectionError):  # noqa: N818 - an outcome that tests expect, no
 
 
 class Transport:
-    """An in-memory websocket to an ASGI application.
+    """A websocket between a client and an ASGI application, as the application sees it.
 
     Attributes:
-        sessions: By namespace, the function that takes its packets.
+        sessions: Who takes the packets of each namespace.
         closed: Done once the transport has ended.
     """
 
@@ -42,10 +42,10 @@ class Transport:
         self._running: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Connect; returns when the server has opened the transport.
+        """Begin; returns when the server has answered.
 
         Raises:
-            Refused: The server refuses the handshake.
+            Refused: It does not accept the handshake.
         """
         self._to_app.put_nowait({"type": "websocket.connect"})
         self._running = asyncio.create_task(self._run())
@@ -60,7 +60,7 @@ class Transport:
             self._put(bytes=attachment)
 
     async def close(self) -> None:
-        """Close without a packet; returns when the application has handled it."""
+        """End without a word; returns when the application is done with it."""
         self._to_app.put_nowait({"type": "websocket.disconnect", "code": 1005})
         if self._running is not None:
             await self._running
@@ -75,13 +75,13 @@ class Transport:
             self._end()
 
     async def _take(self, message: Message) -> None:
-        """Receive from the application; a packet is dispatched with its last attachment."""
+        """What the application sends; a packet is handed on when its last attachment is there."""
         if message["type"] == "websocket.close":
             self._end()
         elif message.get("text"):
             self._take_text(message["text"])
         elif self._pending is not None and self._pending.add_attachment(message["bytes"]):
-            self._dispatch(self._pending)
+            self._hand_on(self._pending)
 
     def _take_text(self, text: str) -> None:
         if text[0] == OPEN:
@@ -91,9 +91,9 @@ class Transport:
         elif text[0] == MESSAGE:
             self._pending = packet.Packet(encoded_packet=text[1:])
             if not self._pending.attachment_count:
-                self._dispatch(self._pending)
+                self._hand_on(self._pending)
 
-    def _dispatch(self, received: packet.Packet) -> None:
+    def _hand_on(self, received: packet.Packet) -> None:
         if take := self.sessions.get(received.namespace or "/"):
             take(received)
 

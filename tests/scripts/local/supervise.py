@@ -24,6 +24,7 @@ def plan(logs: Path, host: str, port: int) -> Plan:
         setup=[process("setup", "-c", "import os; print(os.environ['SQL_DATABASE_URL'])")],
         applications=[Application(api, lambda: answers(host, port, "/")), Application(worker)],
         announcement="All up.",
+        watched=Path(os.environ["WATCHED"]) if "WATCHED" in os.environ else None,
     )
 
 

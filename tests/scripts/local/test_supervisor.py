@@ -2,6 +2,7 @@ import json
 import signal
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from pymongo import MongoClient
 from redis import Redis
 
 from scripts.local.applications import answers
+from scripts.local.log import Log
 from scripts.local.ports import LOOPBACK
+from scripts.local.process import Process
+from scripts.local.store import STORE_PATIENCE_SECONDS
 from tests.scripts.local.conftest import Supervisor, processes_on, supervisor_on_new_directory
 from tests.support.waiting import wait_until
 
@@ -144,6 +148,71 @@ class TestSecondRequest:
         wait_until(lambda: "Stopping" in supervisor.output.read_text())
         supervisor.signal(signal.SIGINT)
         assert processes_on(supervisor.directory) == []
+
+
+class TestNarration:
+    def test_names_each_step_before_it_is_done(self, running: Supervisor) -> None:
+        lines = running.output.read_text().splitlines()
+        steps = [line for line in lines if line.endswith("…")]
+        assert steps[0].startswith("Starting PostgreSQL, Redis, S3 and MongoDB; the data is in ")
+        assert steps[1:] == ["Running setup …", "Starting api and worker …"]
+
+
+class TestStopping:
+    def test_takes_less_than_five_seconds_whatever_the_application_does(self, supervisor: Supervisor) -> None:
+        supervisor.start(APPLICATION=DEAF)
+        wait_until(lambda: "deaf" in supervisor.output.read_text())
+        patience = Process("", [], Log(Path())).patience_seconds + STORE_PATIENCE_SECONDS
+        started = time.monotonic()
+        assert supervisor.signal(signal.SIGINT) == 0
+        assert time.monotonic() - started < 30  # a slow machine
+        assert patience < 5
+
+
+class TestReload:
+    """A program that does what its file says; in this order."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def code(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        code = tmp_path_factory.mktemp("code") / "src" / "code.py"
+        code.parent.mkdir()
+        code.write_text("print('first', flush=True)")
+        return code
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def reloading(cls, supervisor: Supervisor, code: Path) -> Iterator[Supervisor]:
+        application = f"import time; exec(open({str(code)!r}).read()); time.sleep(600)"
+        supervisor.start(APPLICATION=application, WATCHED=str(code.parent))
+        yield supervisor
+        supervisor.close()
+
+    def test_runs_the_changed_code(self, reloading: Supervisor, code: Path) -> None:
+        wait_until(lambda: "worker | first" in reloading.output.read_text())
+        code.write_text("print('second', flush=True)")
+        wait_until(lambda: "worker | second" in reloading.output.read_text())
+        assert "Changed: src/code.py. Restarting." in reloading.output.read_text()
+
+    def test_waits_for_a_correction_of_code_that_fails(self, reloading: Supervisor, code: Path) -> None:
+        code.write_text("print('broken', flush=True); raise SystemExit(3)")
+        told = "worker ended with exit code 3. api and worker stop until the next change."
+        wait_until(lambda: told in reloading.output.read_text())
+        assert "worker | broken" in reloading.output.read_text()
+        assert reloading.is_running
+
+    def test_goes_on_with_the_correction(self, reloading: Supervisor, code: Path) -> None:
+        code.write_text("print('corrected', flush=True)")
+        wait_until(lambda: "worker | corrected" in reloading.output.read_text())
+        assert answers(LOOPBACK, reloading.port, "/")
+
+    def test_can_be_left_out(self, supervisor: Supervisor, code: Path) -> None:
+        supervisor.close()
+        supervisor.start("--no-reload", WATCHED=str(code.parent))
+        code.write_text("print('never seen', flush=True)")
+        wait_until(lambda: "worker | at work" in supervisor.output.read_text())
+        supervisor.close()
+        assert "Changed:" not in supervisor.output.read_text()
 
 
 class TestDeathOfAChild:
