@@ -1,4 +1,4 @@
-"""One web server for all socket tests, and clients that collect what they receive."""
+"""One web server for all socket tests, and clients that collect the events that they receive."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -44,7 +44,7 @@ class Host:
 
 
 class Peer:
-    """A real client; `received` holds (namespace, event, first argument) in order."""
+    """A real client; `received` contains (namespace, event, first argument) in order."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self.client = socketio.AsyncClient(reconnection=False, http_session=http, handle_sigint=False)
@@ -69,7 +69,7 @@ class Peer:
 
 @asynccontextmanager
 async def serve(app: ASGIApp, *, lifespan: Literal["on", "off"]) -> AsyncIterator[str]:
-    """Run a web server on a free port and give its address."""
+    """Run a web server on a free port; yields its address."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan=lifespan))
     serving = asyncio.create_task(server.serve())
     await eventually(lambda: server.started or serving.done())
@@ -97,7 +97,7 @@ def app() -> FastAPI:
 
 @pytest.fixture
 async def sio(host: Host, app: FastAPI) -> AsyncServer:
-    """A server with no handlers yet, in front of an empty application."""
+    """A server without handlers, that wraps an empty application."""
     server = AsyncServer(cors_allowed_origins=["http://good.example"])
     host.app = server.asgi(app)
     return server
@@ -105,7 +105,7 @@ async def sio(host: Host, app: FastAPI) -> AsyncServer:
 
 @pytest.fixture
 async def connect(host: Host, sio: AsyncServer) -> AsyncIterator[Connect]:
-    """Connect clients, by websocket unless told otherwise; they leave after the test."""
+    """Connect clients, by default with a websocket; they disconnect after the test."""
     peers: list[Peer] = []
     async with aiohttp.ClientSession() as http:
 
@@ -125,7 +125,7 @@ async def connect(host: Host, sio: AsyncServer) -> AsyncIterator[Connect]:
 
 @pytest.fixture
 async def visit() -> AsyncIterator[Visit]:
-    """Connect to the product as somebody, in memory; its server ends with the session of tests."""
+    """Connect a person to the product with the in-memory client."""
     async with AsyncExitStack() as stack:
 
         async def connect(person: Person) -> SocketClient:
@@ -139,7 +139,7 @@ async def visit() -> AsyncIterator[Visit]:
 
 @pytest.fixture
 async def join(resources: Resources) -> AsyncIterator[Join]:
-    """Connect people to the product as another process serves it; the two share nothing but Redis."""
+    """Connect people to a second server of the product, which shares only Redis with the first."""
     elsewhere = create_server(settings)
     peers: list[Peer] = []
     async with aiohttp.ClientSession() as http, serve(elsewhere.asgi(rest), lifespan="off") as url:

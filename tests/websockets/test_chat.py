@@ -1,4 +1,4 @@
-"""Chat rooms of the product: who may say and read what, and what stays of it."""
+"""Chat rooms: membership, permissions, delivery and history."""
 
 from uuid import UUID, uuid4
 
@@ -25,14 +25,14 @@ async def person(people: People) -> Person:
 
 @pytest.fixture
 async def member(person: Person, visit: Visit, room: str) -> SocketClient:
-    """Somebody in the room."""
+    """A client that has joined the room."""
     client = await visit(person)
     assert await client.call("chat.join", {"room": room}) == {"room": room}
     return client
 
 
 class TestSending:
-    async def test_everyone_in_the_room_receives_what_the_ack_says(
+    async def test_all_members_receive_the_message_in_the_ack(
         self, member: SocketClient, people: People, visit: Visit, room: str, person: Person
     ) -> None:
         other = await visit(await people.create(*CODES))
@@ -41,14 +41,16 @@ class TestSending:
         assert (line["room"], line["text"], line["user"]) == (room, "hello", str(person.user.id))
         assert await other.receive() == await member.receive() == ("chat.receive", line)
 
-    async def test_nobody_else_does(self, member: SocketClient, people: People, visit: Visit, room: str) -> None:
+    async def test_other_clients_do_not_receive_it(
+        self, member: SocketClient, people: People, visit: Visit, room: str
+    ) -> None:
         other = await visit(await people.create(*CODES))
         await other.call("chat.join", {"room": f"{room}-next"})
         await member.call("chat.send", {"room": room, "text": "hello"})
         await other.call("chat.leave", {"room": f"{room}-next"})
         assert not other.waiting
 
-    async def test_takes_a_member(self, member: SocketClient, room: str) -> None:
+    async def test_requires_membership(self, member: SocketClient, room: str) -> None:
         await member.call("chat.leave", {"room": room})
         refused = await member.call("chat.send", {"room": room, "text": "hello"})
         assert (refused["code"], refused["error"]) == (1008, "chat.not_joined")
@@ -59,23 +61,23 @@ class TestSending:
         assert (await client.call("chat.send", {"room": room, "text": "hello"}))["error"] == "auth.permission_denied"
 
     @pytest.mark.parametrize("room", ["", "a b", "x" * 65, "\ud800", "null\0"])
-    async def test_rooms_have_plain_names(self, person: Person, visit: Visit, room: str) -> None:
+    async def test_invalid_room_names_are_refused(self, person: Person, visit: Visit, room: str) -> None:
         client = await visit(person)
         assert (await client.call("chat.join", {"room": room}))["code"] == 1007
 
-    async def test_lines_of_one_client_keep_their_order(self, member: SocketClient, room: str) -> None:
+    async def test_messages_of_one_client_keep_their_order(self, member: SocketClient, room: str) -> None:
         for number in range(20):
             await member.emit("chat.send", {"room": room, "text": str(number)})
         assert [(await member.receive()).data["text"] for _ in range(20)] == [str(number) for number in range(20)]
 
-    async def test_rooms_have_an_end(self, person: Person, visit: Visit, room: str) -> None:
+    async def test_at_most_100_rooms_can_be_joined(self, person: Person, visit: Visit, room: str) -> None:
         client = await visit(person)
         for number in range(100):
             await client.call("chat.join", {"room": str(number)})
         assert (await client.call("chat.join", {"room": room}))["error"] == "chat.too_many_rooms"
         assert await client.call("chat.join", {"room": "5"}) == {"room": "5"}
 
-    async def test_a_line_that_cannot_be_kept_is_not_sent(
+    async def test_a_message_that_cannot_be_stored_is_not_sent(
         self, member: SocketClient, room: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def fail(*_: object) -> None:
@@ -90,16 +92,16 @@ class TestSending:
 class TestHistory:
     @pytest.fixture
     async def said(self, member: SocketClient, room: str) -> list[str]:
-        """Five lines."""
+        """Five messages."""
         return [(await member.call("chat.send", {"room": room, "text": str(number)}))["id"] for number in range(5)]
 
-    async def test_has_the_latest_first(self, member: SocketClient, room: str, said: list[str]) -> None:
+    async def test_is_sorted_newest_first(self, member: SocketClient, room: str, said: list[str]) -> None:
         history = await member.call("chat.history", {"room": room})
         assert [line["id"] for line in history["records"]] == said[::-1]
         assert history["records"][0]["text"] == "4"
         assert history["before"] is None
 
-    async def test_goes_back_in_steps(self, member: SocketClient, room: str, said: list[str]) -> None:
+    async def test_has_pages(self, member: SocketClient, room: str, said: list[str]) -> None:
         seen: list[str] = []
         before = None
         for _ in range(3):
@@ -109,7 +111,7 @@ class TestHistory:
         assert seen == said[::-1]
         assert before is None
 
-    async def test_outlives_the_connection(
+    async def test_survives_the_connection(
         self, person: Person, visit: Visit, room: str, said: list[str], member: SocketClient
     ) -> None:
         await member.disconnect()
@@ -117,16 +119,16 @@ class TestHistory:
         await again.call("chat.join", {"room": room})
         assert len((await again.call("chat.history", {"room": room}))["records"]) == 5
 
-    async def test_of_another_room_is_apart(self, member: SocketClient, room: str, said: list[str]) -> None:
+    async def test_of_another_room_is_separate(self, member: SocketClient, room: str, said: list[str]) -> None:
         await member.call("chat.join", {"room": f"{room}-next"})
         assert await member.call("chat.history", {"room": f"{room}-next"}) == {"records": [], "before": None}
 
-    async def test_is_for_members(self, person: Person, visit: Visit, room: str, said: list[str]) -> None:
-        stranger = await visit(person)
-        assert (await stranger.call("chat.history", {"room": room}))["error"] == "chat.not_joined"
+    async def test_requires_membership(self, person: Person, visit: Visit, room: str, said: list[str]) -> None:
+        outsider = await visit(person)
+        assert (await outsider.call("chat.history", {"room": room}))["error"] == "chat.not_joined"
 
     @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 101}, {"before": "yesterday"}])
-    async def test_refuses_what_makes_no_sense(self, member: SocketClient, room: str, query: dict[str, object]) -> None:
+    async def test_refuses_invalid_queries(self, member: SocketClient, room: str, query: dict[str, object]) -> None:
         assert (await member.call("chat.history", {"room": room, **query}))["code"] == 1007
 
     async def test_ids_are_time_ordered(self, said: list[str]) -> None:

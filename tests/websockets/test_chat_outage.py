@@ -1,4 +1,4 @@
-"""A store that is away is told to clients as 4503, in time, and nothing is said that was not kept."""
+"""While a store is down, clients get code 4503 in time, and no message is sent that was not stored."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -17,14 +17,14 @@ ROOM = f"room-{uuid4()}"
 
 @pytest.fixture(scope="module")
 async def served_process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    """A process for these tests alone, so that no others meet what they leave behind."""
+    """A process of its own: other tests must not see its state."""
     async with serve(tmp_path_factory.mktemp("chat") / "output") as served:
         yield served
 
 
 @pytest.fixture
 async def member(served: Served, served_admin: Person) -> AsyncIterator[Peer]:
-    """Somebody in a room, for whom everything is connected."""
+    """A client in a room, once all stores are connected."""
     async with aiohttp.ClientSession() as http:
         peer = Peer(http)
         auth = {"token": served_admin.tokens.access_token}
@@ -37,15 +37,17 @@ async def member(served: Served, served_admin: Person) -> AsyncIterator[Peer]:
 
 @pytest.mark.parametrize("fault", ["hang", "refuse"])
 @pytest.mark.parametrize("store", ["mongo", "redis"])
-class TestStoreIsAway:
-    async def test_a_line_is_refused_and_not_sent(self, served: Served, member: Peer, store: str, fault: str) -> None:
+class TestStoreIsDown:
+    async def test_a_message_is_refused_and_not_sent(
+        self, served: Served, member: Peer, store: str, fault: str
+    ) -> None:
         getattr(served.stores[store], fault)()
         refused = await member.call("chat.send", {"room": ROOM, "text": "hello"})
         assert (refused["code"], refused["error"]) == (4503, "service.unavailable")
         assert (await member.next())[1] == "error"
         assert member.received.empty()
 
-    async def test_it_goes_on_once_the_store_is_back(
+    async def test_it_continues_when_the_store_is_back(
         self, served: Served, member: Peer, store: str, fault: str
     ) -> None:
         getattr(served.stores[store], fault)()

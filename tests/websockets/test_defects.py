@@ -1,4 +1,4 @@
-"""What a first version of this layer got wrong, one test each; annotations are postponed, which was one of them."""
+"""One test for each defect of a first version; annotations are postponed, which was one of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MESSAGE = {"text": "hi", "sent_at": "2026-01-02T00:00:00Z"}
 
 
 class Page:
-    """A class that is a dependency."""
+    """A class as dependency."""
 
     def __init__(self, sid: SID) -> None:
         self.sid = sid
@@ -84,7 +84,7 @@ async def test_defect_2_an_error_rolls_back_and_every_teardown_runs(sio: AsyncSe
         try:
             yield
         finally:
-            raise OSError("a teardown that fails")
+            raise OSError("teardown failed")
 
     @sio.on("save", dependencies=[Depends(transaction), Depends(broken)])
     async def save() -> None:
@@ -146,7 +146,7 @@ async def test_defect_6_an_error_goes_to_the_events_own_namespace(sio: AsyncServ
     assert (namespace, event, body["code"]) == ("/chat", "error", 1007)
 
 
-async def test_defect_7_disconnect_says_who_and_why(sio: AsyncServer, connect: Connect) -> None:
+async def test_defect_7_disconnect_gets_session_id_reason_and_environ(sio: AsyncServer, connect: Connect) -> None:
     seen: asyncio.Queue[tuple[str, str, str]] = asyncio.Queue()
 
     @sio.on("disconnect")
@@ -201,7 +201,7 @@ async def test_defect_10_every_type_is_validated(sio: AsyncServer, connect: Conn
     assert [error["field"] for error in body["errors"]] == ["maybe.text", "many.0", "number", "name"]
 
 
-async def test_defect_11_what_is_synchronous_does_not_stall_the_loop(sio: AsyncServer, connect: Connect) -> None:
+async def test_defect_11_synchronous_code_does_not_block_the_loop(sio: AsyncServer, connect: Connect) -> None:
     first, second = threading.Event(), threading.Event()
 
     def dependency() -> bool:
@@ -228,7 +228,7 @@ def test_defect_12_event_modules_are_imported_under_their_names() -> None:
     assert handlers["chat.send"] is module.send
 
 
-async def test_defect_13_no_signature_is_read_while_events_run(
+async def test_defect_13_no_signature_is_inspected_while_events_run(
     sio: AsyncServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @sio.on("get")

@@ -1,4 +1,4 @@
-"""Events that the server sends are declared with their shape, and a strict server sends no others."""
+"""A strict server only sends declared events, with payloads of their declared types."""
 
 import logging
 from typing import Any
@@ -30,7 +30,7 @@ class TestStrictServer:
     def _quiet(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.ERROR, "src.websockets.dispatch")
 
-    async def test_sends_what_a_handler_declares(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_sends_declared_events(self, sio: AsyncServer, connect: Connect) -> None:
         router = SocketRouter()
 
         @router.on("say", emits={"said": Message})
@@ -43,7 +43,7 @@ class TestStrictServer:
         assert await peer.next() == ("/", "said", {"text": "hi"})
 
     @pytest.mark.parametrize(("event", "data"), [("said", {"text": 5}), ("sayed", {"text": "hi"})])
-    async def test_fails_a_handler_that_sends_anything_else(
+    async def test_fails_a_handler_that_sends_another_event_or_payload(
         self, sio: AsyncServer, connect: Connect, caplog: pytest.LogCaptureFixture, event: str, data: Any
     ) -> None:
         @sio.on("say", emits={"said": Message})
@@ -55,14 +55,14 @@ class TestStrictServer:
         assert record.exc_info
         assert isinstance(record.exc_info[1], UndeclaredEventError)
 
-    async def test_takes_declarations_for_events_of_services(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_sends_events_declared_on_the_server(self, sio: AsyncServer, connect: Connect) -> None:
         sio.on("ask")(lambda: None)
         sio.emits({"news": list[Message]})
         peer = await connect()
         await sio.emit("news", [Message(text="hi")])
         assert await peer.next() == ("/", "news", [{"text": "hi"}])
 
-    async def test_still_tells_errors(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_sends_errors(self, sio: AsyncServer, connect: Connect) -> None:
         @sio.on("say")
         async def handler(message: Message) -> None: ...
 
@@ -70,7 +70,7 @@ class TestStrictServer:
         await peer.call("say", {})
         assert (await peer.next())[1] == "error"
 
-    async def test_leaves_namespaces_in_python_socketios_own_style_alone(
+    async def test_does_not_check_namespaces_without_injected_handlers(
         self, sio: AsyncServer, connect: Connect
     ) -> None:
         sio.on("ask", lambda sid: None, namespace="/stock")
@@ -80,7 +80,7 @@ class TestStrictServer:
 
 
 class TestAnyOtherServer:
-    async def test_sends_whatever_it_is_told(self, connect: Connect, host: Host, app: FastAPI) -> None:
+    async def test_sends_any_event(self, connect: Connect, host: Host, app: FastAPI) -> None:
         sio = AsyncServer()
         host.app = sio.asgi(app)
 

@@ -1,4 +1,4 @@
-"""What the client is told: the same body as ack and as `error` event."""
+"""Errors are sent as the ack and as an `error` event, with the same body."""
 
 import logging
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ def fail_with(sio: AsyncServer, error: Exception) -> None:
 
 
 class TestBadPayload:
-    async def test_is_told_as_ack_and_as_event(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_is_an_ack_and_an_error_event(self, sio: AsyncServer, connect: Connect) -> None:
         @sio.on("chat.send")
         async def handler(message: Message) -> None: ...
 
@@ -39,7 +39,7 @@ class TestBadPayload:
         assert await peer.next() == ("/", "error", ack)
 
     @pytest.mark.parametrize("sent", ["text", 5, [1], b"raw", None, ({"text": "a"}, 2)])
-    async def test_of_another_kind_has_its_own_code(self, sio: AsyncServer, connect: Connect, sent: Any) -> None:
+    async def test_of_another_json_type_has_its_own_code(self, sio: AsyncServer, connect: Connect, sent: Any) -> None:
         @sio.on("chat.send")
         async def handler(message: Message) -> None: ...
 
@@ -70,13 +70,15 @@ class TestDomainError:
         assert ack == {"code": 4409, "event": "fail", "message": "Taken.", "data": {"id": 7}, "error": "user.taken"}
         assert await peer.next() == ("/", "error", ack)
 
-    async def test_of_refused_input_looks_like_a_validation_error(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_of_invalid_input_looks_like_a_validation_error(self, sio: AsyncServer, connect: Connect) -> None:
         fail_with(sio, InvalidInputError("room", "is closed"))
         body = await (await connect()).call("fail")
         assert (body["code"], body["data"]) == (1007, "room is closed")
         assert body["errors"][0]["field"] == "room"
 
-    async def test_of_a_dependency_is_told_alike(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_of_a_dependency_is_reported_like_one_of_the_handler(
+        self, sio: AsyncServer, connect: Connect
+    ) -> None:
         async def guard() -> None:
             raise PermissionDeniedError
 
@@ -89,16 +91,16 @@ class TestDomainError:
 class TestExplaining:
     @pytest.fixture
     def sio(self, host: Host, app: FastAPI) -> AsyncServer:
-        """A server that knows what an `OSError` means."""
+        """A server that maps `OSError`."""
         server = AsyncServer(explain=lambda error: ConflictError() if isinstance(error, OSError) else None)
         host.app = server.asgi(app)
         return server
 
-    async def test_an_error_of_a_library_gets_a_meaning(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_maps_the_error_of_a_library(self, sio: AsyncServer, connect: Connect) -> None:
         fail_with(sio, OSError("secret"))
         assert (await (await connect()).call("fail"))["code"] == 4409
 
-    async def test_of_connect_as_well(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_maps_errors_of_the_connect_handler(self, sio: AsyncServer, connect: Connect) -> None:
         @sio.on("connect")
         async def handler() -> None:
             raise OSError("secret")
@@ -106,7 +108,7 @@ class TestExplaining:
         _, event, body = await (await connect(wait=False)).next()
         assert (event, body["data"]["code"]) == ("connect_error", 4409)
 
-    async def test_the_others_stay_what_they_are(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_leaves_other_errors_unchanged(self, sio: AsyncServer, connect: Connect) -> None:
         fail_with(sio, HTTPException(404))
         assert (await (await connect()).call("fail"))["code"] == 4404
 
@@ -116,7 +118,7 @@ class TestUnexpectedError:
     def _quiet(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.ERROR, "src.websockets.dispatch")
 
-    async def test_is_told_without_its_text(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_is_reported_without_its_text(self, sio: AsyncServer, connect: Connect) -> None:
         fail_with(sio, RuntimeError("secret"))
         assert await (await connect()).call("fail") == {
             "code": 1011,
@@ -134,14 +136,14 @@ class TestUnexpectedError:
         assert record.exc_info
         assert isinstance(record.exc_info[1], RuntimeError)
 
-    async def test_a_result_that_cannot_be_sent_is_the_servers(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_a_result_that_cannot_be_serialized_is_one(self, sio: AsyncServer, connect: Connect) -> None:
         @sio.on("fail")
         async def handler() -> Any:
             return object()
 
         assert (await (await connect()).call("fail"))["code"] == 1011
 
-    async def test_an_error_that_cannot_be_sent_is_the_servers(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_an_error_that_cannot_be_serialized_is_one(self, sio: AsyncServer, connect: Connect) -> None:
         fail_with(sio, ConflictError(data=object()))
         assert (await (await connect()).call("fail"))["code"] == 1011
 

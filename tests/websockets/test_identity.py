@@ -1,4 +1,4 @@
-"""The product's connections need a login and end with it, in every process: SECURITY row 42."""
+"""Connections need a valid login, and end with it, in every process: SECURITY row 42."""
 
 import asyncio
 import time
@@ -16,16 +16,16 @@ from tests.support.people import People, Person
 from tests.websockets.conftest import Join, Peer
 
 
-async def is_told_and_disconnected(peer: Peer) -> bool:
+async def is_notified_and_disconnected(peer: Peer) -> bool:
     _, event, body = await peer.next()
     await asyncio.wait_for(peer.client.wait(), 5)
     return event == "error" and body["code"] == 1008
 
 
 async def is_refused(peer: Peer) -> bool:
-    """Whether a client that did not wait for its answer is not let in.
+    """Whether a client that connected with `wait=False` is refused.
 
-    One that waits notices half a minute late that the server has closed: python-socketio's client, not the server.
+    With `wait=True` python-socketio's client would notice only after half a minute that the server has closed.
     """
     _, event, body = await peer.next()
     return event == "connect_error" and body["data"]["code"] == 1008 and not peer.client.namespaces
@@ -33,7 +33,7 @@ async def is_refused(peer: Peer) -> bool:
 
 class TestRow42Connect:
     @pytest.mark.parametrize("auth", [None, {}, {"token": ""}, {"token": "made.up.token"}, {"token": 1}, "token"])
-    async def test_without_a_token_of_ours_is_refused(self, join: Join, people: People, auth: Any) -> None:
+    async def test_without_a_valid_token_is_refused(self, join: Join, people: People, auth: Any) -> None:
         person = await people.create()
         assert await is_refused(await join(person, auth=auth, wait=False))
 
@@ -48,7 +48,7 @@ class TestRow42Connections:
         person = await people.create()
         peer = await join(person)
         await client.post("/api/v1/auth/logout", headers=person.headers)
-        assert await is_told_and_disconnected(peer)
+        assert await is_notified_and_disconnected(peer)
 
     async def test_of_other_sessions_stay(self, client: httpx.AsyncClient, people: People, join: Join) -> None:
         person = await people.create()
@@ -62,7 +62,7 @@ class TestRow42Connections:
         person = await people.create()
         peer = await join(await people.login(person.user))
         await client.post("/api/v1/auth/logout/all", headers=person.headers)
-        assert await is_told_and_disconnected(peer)
+        assert await is_notified_and_disconnected(peer)
 
     async def test_end_when_the_user_is_disabled(
         self, client: httpx.AsyncClient, people: People, admin: Person, join: Join
@@ -71,7 +71,7 @@ class TestRow42Connections:
         peer = await join(person)
         url = f"/api/v1/users/{person.user.id}/status"
         assert (await client.put(url, json={"status": False}, headers=admin.headers)).status_code == 200
-        assert await is_told_and_disconnected(peer)
+        assert await is_notified_and_disconnected(peer)
 
     async def test_end_when_the_users_roles_change(
         self, client: httpx.AsyncClient, people: People, admin: Person, join: Join
@@ -80,7 +80,7 @@ class TestRow42Connections:
         peer = await join(person)
         url = f"/api/v1/users/{person.user.id}/roles"
         assert (await client.put(url, json={"roles": []}, headers=admin.headers)).status_code == 200
-        assert await is_told_and_disconnected(peer)
+        assert await is_notified_and_disconnected(peer)
 
     async def test_end_from_a_worker_too(self, people: People, join: Join) -> None:
         person = await people.create()
@@ -88,7 +88,7 @@ class TestRow42Connections:
         events = RedisEmitter(settings.REDIS_DATABASE_URL)
         await events.disconnect(f"user:{person.user.id}")
         await events.aclose()
-        assert await is_told_and_disconnected(peer)
+        assert await is_notified_and_disconnected(peer)
 
     async def test_end_when_the_token_expires(
         self, people: People, join: Join, resources: Resources, monkeypatch: pytest.MonkeyPatch
@@ -97,11 +97,11 @@ class TestRow42Connections:
         claims = resources.tokens.read_access(person.tokens.access_token)
         soon = AccessClaims(claims.user_id, claims.session_id, int(time.time()) + 2)
         monkeypatch.setattr(type(resources.tokens), "read_access", lambda *_: soon)
-        assert await is_told_and_disconnected(await join(person))
+        assert await is_notified_and_disconnected(await join(person))
 
 
 class TestToken:
-    async def test_is_read_once_until_it_expires(
+    async def test_is_decoded_once_until_it_expires(
         self, people: People, join: Join, resources: Resources, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def read(_issuer: object, _token: str) -> AccessClaims:
@@ -116,14 +116,14 @@ class TestToken:
 
 
 class TestRefresh:
-    async def test_keeps_a_connection(self, people: People, join: Join, resources: Resources) -> None:
+    async def test_extends_a_connection(self, people: People, join: Join, resources: Resources) -> None:
         person = await people.create()
         peer = await join(person)
         claims = resources.tokens.read_access(person.tokens.access_token)
         newer = resources.tokens.access(claims.user_id, claims.session_id, int(time.time()))
         assert await peer.call("auth.refresh", {"token": newer}) is None
 
-    async def test_takes_no_token_of_another_session(self, people: People, join: Join) -> None:
+    async def test_refuses_a_token_of_another_session(self, people: People, join: Join) -> None:
         person = await people.create()
         other = await people.login(person.user)
         peer = await join(person)
@@ -131,6 +131,8 @@ class TestRefresh:
 
 
 class TestReadiness:
-    async def test_counts_the_events_of_other_processes(self, client: httpx.AsyncClient, resources: Resources) -> None:
+    async def test_includes_the_subscription_to_events_of_other_processes(
+        self, client: httpx.AsyncClient, resources: Resources
+    ) -> None:
         assert resources.events.is_listening
         assert (await client.get("/readyz")).json()["stores"]["redis"] is True

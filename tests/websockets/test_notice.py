@@ -5,6 +5,7 @@ import pytest
 
 from src.core.unit_of_work import UnitOfWork
 from src.models.notice import Notice
+from src.schemas.notice import NoticeResponse
 from src.services.notice import NoticeService
 from src.utils.date import utc_now
 from tests.support.people import People, Person
@@ -22,7 +23,7 @@ async def notice(uow: UnitOfWork) -> Notice:
 class TestGet:
     async def test_acknowledges_with_the_notice(self, notice: Notice, admin: Person, join: Join) -> None:
         ack = await (await join(admin)).call("notice.get", {"id": str(notice.id)})
-        assert (ack["id"], ack["title"]) == (str(notice.id), "t")
+        assert ack == NoticeResponse.model_validate(notice).model_dump(mode="json", by_alias=True)
 
     async def test_needs_its_permission(self, people: People, join: Join) -> None:
         peer = await join(await people.create())

@@ -1,4 +1,4 @@
-"""Two server processes on the same stores, as they are deployed."""
+"""Two server processes with the same stores."""
 
 import asyncio
 import json
@@ -47,22 +47,22 @@ async def processes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[t
 
 @pytest.fixture
 async def create(resources: Resources) -> AsyncIterator[Create]:
-    """Make users whom other processes can see as well; they are gone after the test."""
-    made: list[Person] = []
+    """Create users that other processes can see; they are deleted after the test."""
+    created: list[Person] = []
 
     async def create(*codes: str, **fields: Any) -> Person:
         async with resources.unit_of_work() as uow:
-            made.append(await People(uow, resources).create(*codes, **fields))
-        return made[-1]
+            created.append(await People(uow, resources).create(*codes, **fields))
+        return created[-1]
 
     yield create
     async with resources.unit_of_work() as uow:
-        await uow.session.exec(delete(User).where(col(User.id).in_([person.user.id for person in made])))
+        await uow.session.exec(delete(User).where(col(User.id).in_([person.user.id for person in created])))
         await uow.session.exec(delete(Role).where(col(Role.name) == "Role"))  # those of `People`
 
 
 class Reasons:
-    """Why a connection ends: each by a request to one process, with what makes the request possible."""
+    """Requests to one process that end a connection, one for each reason."""
 
     def __init__(self, here: httpx.AsyncClient, admin: Person, role_id: UUID, other: Person) -> None:
         self.here = here
@@ -134,7 +134,7 @@ async def join(http: aiohttp.ClientSession, url: str, token: str) -> Peer:
     return peer
 
 
-async def is_told_and_disconnected(peer: Peer) -> bool:
+async def is_notified_and_disconnected(peer: Peer) -> bool:
     async with asyncio.timeout(5):
         _, event, body = await peer.received.get()
         await peer.client.wait()
@@ -158,20 +158,20 @@ class TestDisconnect:
         ):
             peer = await join(http, there, person.tokens.access_token)
             await getattr(Reasons(client, admin, role_id, other), reason)(person)
-            assert await is_told_and_disconnected(peer)
+            assert await is_notified_and_disconnected(peer)
 
-    async def test_comes_with_the_tokens_end(
+    async def test_follows_the_expiry_of_the_token(
         self, processes: tuple[str, str], create: Create, resources: Resources
     ) -> None:
         claims = resources.tokens.read_access((await create()).tokens.access_token)
         issued_at = int(time.time()) - resources.settings.auth.access_seconds + 3
         token = resources.tokens.access(claims.user_id, claims.session_id, issued_at)
         async with aiohttp.ClientSession() as http:
-            assert await is_told_and_disconnected(await join(http, processes[0], token))
+            assert await is_notified_and_disconnected(await join(http, processes[0], token))
 
 
 class TestRecheck:
-    async def test_ends_what_was_revoked_while_redis_could_not_be_heard(
+    async def test_disconnects_a_client_whose_session_ended_while_redis_was_down(
         self, served: Served, create: Create, resources: Resources
     ) -> None:
         gone, stays = await create(), await create()
@@ -183,14 +183,16 @@ class TestRecheck:
             await asyncio.sleep(0.1)
             assert peers[0].client.connected
             await served.stores["redis"].heal()
-            assert await is_told_and_disconnected(peers[0])
+            assert await is_notified_and_disconnected(peers[0])
             assert peers[1].client.connected
             await peers[1].client.disconnect()
 
 
 class TestJavaScriptClient:
     @pytest.mark.parametrize("recover", ["", "true"])
-    async def test_goes_the_whole_way(self, processes: tuple[str, str], create: Create, recover: str) -> None:
+    async def test_connects_recovers_and_is_logged_out(
+        self, processes: tuple[str, str], create: Create, recover: str
+    ) -> None:
         here, there = processes
         person = await create(*CHAT)
         async with AsyncExitStack() as stack:

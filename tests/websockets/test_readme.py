@@ -56,7 +56,7 @@ def example(tmp_path: Path, host: Host, app: object) -> ModuleType:
 
 
 class TestExamples:
-    async def test_connect_sees_the_user_agent(
+    async def test_connect_gets_the_user_agent(
         self, example: ModuleType, host: Host, connect: Connect, capsys: pytest.CaptureFixture[str]
     ) -> None:
         host.app = example.sio.asgi(example.sio.app)

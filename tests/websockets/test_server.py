@@ -1,4 +1,4 @@
-"""What a handler-writer may rely on; each class is one use of the server."""
+"""Connects, disconnects, payloads, acks and emits, as the author of a handler sees them."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -11,9 +11,7 @@ from fastapi import Depends, HTTPException
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from src.core.injection import UnresolvableParameterError
-from src.websockets.params import SID, Arguments, Auth, Environ, Event, Namespace, Reason, Server
-from src.websockets.router import SocketRouter
+from src.websockets.params import SID, Auth, Environ, Reason, Server
 from src.websockets.server import AsyncServer
 from tests.support.waiting import eventually
 from tests.websockets.conftest import Connect
@@ -44,9 +42,7 @@ class TestConnect:
         return body
 
     @pytest.mark.parametrize("auth", [None, {"wrong": 1}, "text"])
-    async def test_refuses_an_auth_payload_that_does_not_fit(
-        self, sio: AsyncServer, connect: Connect, auth: Any
-    ) -> None:
+    async def test_refuses_an_invalid_auth_payload(self, sio: AsyncServer, connect: Connect, auth: Any) -> None:
         @sio.on("connect")
         async def handler(auth: Login) -> None: ...
 
@@ -83,14 +79,14 @@ class TestConnect:
             "data": {"code": 1008, "event": "connect", "message": "Who are you?", "data": None},
         }
 
-    async def test_keeps_the_words_of_python_socketios_own_refusal(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_sends_the_arguments_of_python_socketios_refusal(self, sio: AsyncServer, connect: Connect) -> None:
         @sio.on("connect")
         async def handler() -> None:
             raise socketio.exceptions.ConnectionRefusedError("full", {"limit": 3})
 
         assert await self.refusal(connect) == {"message": "full", "data": {"limit": 3}}
 
-    async def test_a_refusal_in_one_namespace_leaves_the_others_alone(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_a_refusal_in_one_namespace_does_not_affect_others(self, sio: AsyncServer, connect: Connect) -> None:
         @sio.on("connect", namespace="/private")
         async def refuse() -> bool:
             return False
@@ -105,7 +101,7 @@ class TestConnect:
 
 
 class TestDisconnect:
-    async def test_comes_before_the_server_shuts_down(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_runs_before_the_server_shuts_down(self, sio: AsyncServer, connect: Connect) -> None:
         reasons: list[str] = []
 
         @sio.on("disconnect")
@@ -134,14 +130,14 @@ class TestAck:
             ((1, Message(text="hi")), (1, MESSAGE)),
         ],
     )
-    async def test_is_what_the_handler_returns(self, sio: AsyncServer, connect: Connect, result: Any, ack: Any) -> None:
+    async def test_is_the_handlers_result(self, sio: AsyncServer, connect: Connect, result: Any, ack: Any) -> None:
         @sio.on("get")
         async def handler() -> Any:
             return result
 
         assert await (await connect()).call("get") == ack
 
-    async def test_comes_after_the_commit(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_is_sent_after_the_commit(self, sio: AsyncServer, connect: Connect) -> None:
         async def transaction() -> AsyncIterator[None]:
             yield
             raise OSError("commit failed")
@@ -154,7 +150,7 @@ class TestAck:
 
 
 class TestEmit:
-    async def test_call_takes_a_model_as_well(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_call_accepts_a_model(self, sio: AsyncServer, connect: Connect) -> None:
         peer = await connect()
         peer.client.on("ask", lambda data: data["text"])
         assert await sio.call("ask", Message(text="hi"), to=peer.client.get_sid()) == "hi"
@@ -176,7 +172,7 @@ class TestPayload:
 
         assert await (await connect()).call("upload", b"\xff\x00\xff") == 3
 
-    async def test_the_server_is_there_for_rooms(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_the_server_is_injected_for_rooms(self, sio: AsyncServer, connect: Connect) -> None:
         @sio.on("join")
         async def handler(room: str, sid: SID, server: Server) -> bool:
             await server.enter_room(sid, room)
@@ -184,134 +180,9 @@ class TestPayload:
 
         assert await (await connect()).call("join", "lobby") is True
 
-    async def test_environ_is_there_in_every_event(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_environ_is_injected_in_every_event(self, sio: AsyncServer, connect: Connect) -> None:
         @sio.on("who")
         async def handler(environ: Environ) -> Any:
             return environ["HTTP_USER_AGENT"]
 
         assert await (await connect(headers={"User-Agent": "tests"})).call("who") == "tests"
-
-
-class TestNamespaces:
-    async def test_a_class_of_handlers_is_injected(self, sio: AsyncServer, connect: Connect) -> None:
-        class Chat(socketio.AsyncNamespace):  # type: ignore[misc]  # its base is untyped
-            async def on_send(self, message: Message, sid: SID, namespace: Namespace) -> list[str]:
-                await self.emit("sent", message, to=sid)
-                return [message.text, sid, namespace]
-
-        sio.register_namespace(Chat("/chat"))
-        peer = await connect(namespaces=["/chat"])
-        assert await peer.call("send", {"text": "hi"}, "/chat") == ["hi", peer.client.get_sid("/chat"), "/chat"]
-        assert await peer.next() == ("/chat", "sent", MESSAGE)
-
-    async def test_a_class_that_dispatches_by_itself_stays_stock(self, sio: AsyncServer, connect: Connect) -> None:
-        class Raw(socketio.AsyncNamespace):  # type: ignore[misc]  # its base is untyped
-            async def trigger_event(self, event: str, *args: Any) -> Any:
-                return [event, *args[1:]] if event == "send" else None
-
-        sio.register_namespace(Raw("/raw"))
-        assert await (await connect(namespaces=["/raw"])).call("send", "hi", "/raw") == ["send", "hi"]
-
-    async def test_a_catch_all_event_is_injected(self, sio: AsyncServer, connect: Connect) -> None:
-        @sio.on("*")
-        async def handler(event: Event, arguments: Arguments, sid: SID) -> list[Any]:
-            return [event, arguments, sid]
-
-        peer = await connect()
-        assert await peer.call("anything", ("a", 1)) == ["anything", ["a", 1], peer.client.get_sid()]
-
-    async def test_a_catch_all_of_both_is_injected(self, sio: AsyncServer, connect: Connect) -> None:
-        @sio.on("*", namespace="*")
-        async def handler(event: Event, namespace: Namespace, data: str, sid: SID) -> list[str]:
-            return [event, namespace, data, sid]
-
-        sio.namespaces = "*"
-        peer = await connect(namespaces=["/other"])
-        sid = peer.client.get_sid("/other")
-        assert await peer.call("anything", "a", "/other") == ["anything", "/other", "a", sid]
-
-    async def test_an_event_in_a_catch_all_namespace_is_injected(self, sio: AsyncServer, connect: Connect) -> None:
-        @sio.on("where", namespace="*")
-        async def handler(namespace: Namespace) -> str:
-            return namespace
-
-        sio.namespaces = "*"
-        assert await (await connect(namespaces=["/other"])).call("where", None, "/other") == "/other"
-
-
-class TestRegistration:
-    async def test_a_handler_given_to_on_stays_stock(self, sio: AsyncServer, connect: Connect) -> None:
-        async def handler(sid, data):  # type: ignore[no-untyped-def]  # python-socketio's own style
-            return [sid, data]
-
-        sio.on("stock", handler)
-        peer = await connect()
-        assert await peer.call("stock", "a") == [peer.client.get_sid(), "a"]
-
-    def test_a_decorated_function_is_handed_back(self) -> None:
-        def handler() -> None: ...
-
-        assert AsyncServer().on("a")(handler) is handler
-
-    async def test_event_takes_the_functions_name(self, sio: AsyncServer, connect: Connect) -> None:
-        @sio.event(namespace="/chat")
-        async def send(text: str) -> str:
-            return text
-
-        assert await (await connect(namespaces=["/chat"])).call("send", "hi", "/chat") == "hi"
-
-    def test_a_second_handler_of_one_event_is_refused(self) -> None:
-        server = AsyncServer()
-        server.on("a")(lambda: None)
-        with pytest.raises(ValueError, match="'a' in '/' has a handler"):
-            server.on("a")(lambda: None)
-
-    def test_an_unresolvable_parameter_is_refused(self) -> None:
-        with pytest.raises(UnresolvableParameterError, match="'sid'"):
-
-            @AsyncServer().on("a")
-            async def handler(sid, data: str) -> None: ...  # type: ignore[no-untyped-def]  # the point of the case
-
-    def test_connect_takes_one_payload(self) -> None:
-        with pytest.raises(UnresolvableParameterError, match="'environ'"):
-
-            @AsyncServer().on("connect")
-            async def handler(sid: str, environ: dict[str, Any]) -> None: ...
-
-    def test_lists_events_with_what_they_depend_on(self) -> None:
-        async def guard() -> None: ...
-
-        router = SocketRouter(namespace="/chat", dependencies=[Depends(guard)])
-
-        @router.on("send")
-        async def handler() -> None: ...
-
-        server = AsyncServer()
-        server.include_router(router)
-        [event] = server.registered_events()
-        assert (event.namespace, event.name, event.handler) == ("/chat", "send", handler)
-        assert event.plan.depends_on(guard)
-
-
-class TestRouter:
-    async def test_brings_its_namespace_and_its_dependencies(self, sio: AsyncServer, connect: Connect) -> None:
-        log: list[str] = []
-
-        async def guard(namespace: Namespace) -> None:
-            log.append(namespace)
-
-        router = SocketRouter(namespace="/chat", dependencies=[Depends(guard)])
-
-        @router.event
-        async def send() -> str:
-            return "sent"
-
-        sio.include_router(router)
-        assert await (await connect(namespaces=["/chat"])).call("send", None, "/chat") == "sent"
-        assert log == ["/chat"]
-
-    def test_refuses_at_import_what_nobody_can_supply(self) -> None:
-        with pytest.raises(UnresolvableParameterError):
-
-            @SocketRouter().on("send")
-            async def handler(reason: Reason) -> None: ...

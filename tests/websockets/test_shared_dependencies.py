@@ -1,4 +1,4 @@
-"""The dependencies of REST routes, unchanged, in events."""
+"""Dependencies of REST routes work unchanged in events."""
 
 from typing import Annotated, Any
 
@@ -52,7 +52,7 @@ class TestIdentity:
         await peer.client.eio.send('0{"token":"stolen"}')
         assert await peer.call("who") == "mine"
 
-    async def test_another_rule_may_say_what_auth_means(self, host: Any, sio: AsyncServer, connect: Connect) -> None:
+    async def test_a_subclass_can_map_auth_differently(self, host: Any, sio: AsyncServer, connect: Connect) -> None:
         class ByTicket(AsyncServer):
             def authorization(self, auth: Any) -> str | None:
                 return f"Bearer ticket-{auth['ticket']}"
@@ -66,7 +66,9 @@ class TestIdentity:
         host.app = server.asgi(FastAPI())
         assert await (await connect(auth={"ticket": 7})).call("who") == "ticket-7"
 
-    async def test_a_rule_that_fails_is_the_servers_error(self, host: Any, sio: AsyncServer, connect: Connect) -> None:
+    async def test_a_mapping_that_fails_is_an_internal_error(
+        self, host: Any, sio: AsyncServer, connect: Connect
+    ) -> None:
         class Broken(AsyncServer):
             def authorization(self, auth: Any) -> str | None:
                 raise LookupError

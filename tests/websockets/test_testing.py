@@ -1,4 +1,4 @@
-"""The client in memory does what a real one does."""
+"""The in-memory client behaves like a real one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ async def sio() -> AsyncIterator[AsyncServer]:
 
 
 class TestConnecting:
-    async def test_shows_token_and_headers(self, sio: AsyncServer) -> None:
+    async def test_sends_auth_and_headers(self, sio: AsyncServer) -> None:
         @sio.on("connect")
         async def connect(auth: dict[str, str], environ: Environ) -> None:
             seen.update(auth, agent=environ["HTTP_USER_AGENT"])
@@ -35,19 +35,19 @@ class TestConnecting:
             assert sio.manager.is_connected(client.sid, "/")
         assert seen == {"token": "t", "agent": "tests"}
 
-    async def test_a_refusal_brings_its_body(self, sio: AsyncServer) -> None:
+    async def test_a_refusal_has_its_body(self, sio: AsyncServer) -> None:
         sio.on("connect")(lambda: False)
         with pytest.raises(Refused) as refusal:
             await SocketClient(sio).__aenter__()
         assert refusal.value.body["data"]["code"] == 1008
         assert not sio.eio.sockets
 
-    async def test_a_foreign_origin_is_refused_before(self, sio: AsyncServer) -> None:
+    async def test_a_foreign_origin_is_refused_in_the_handshake(self, sio: AsyncServer) -> None:
         with pytest.raises(Refused) as refusal:
             await SocketClient(sio, headers={"Origin": "http://evil.example"}).__aenter__()
         assert refusal.value.body is None
 
-    async def test_takes_the_application_that_stands_behind(self, sio: AsyncServer) -> None:
+    async def test_accepts_the_wrapped_application(self, sio: AsyncServer) -> None:
         async with SocketClient(sio.asgi(FastAPI())) as client:
             assert await client.call("echo", 1) == 1
 
@@ -62,13 +62,13 @@ class TestConnecting:
             assert len(sio.eio.sockets) == 1
 
 
-class TestTalking:
+class TestEvents:
     @pytest.mark.parametrize("value", [1, None, {"text": "hi"}, ["ü"], b"\xff", {"parts": [b"a", b"b"]}])
     async def test_an_ack_is_what_the_handler_returns(self, sio: AsyncServer, value: Any) -> None:
         async with SocketClient(sio) as client:
             assert await client.call("echo", value) == value
 
-    async def test_events_come_in_order(self, sio: AsyncServer) -> None:
+    async def test_events_arrive_in_order(self, sio: AsyncServer) -> None:
         async with SocketClient(sio) as client:
             await sio.emit("none")
             await sio.emit("one", {"file": b"\xff"})
@@ -76,7 +76,7 @@ class TestTalking:
             received = [await client.receive() for _ in range(3)]
         assert received == [("none", None), ("one", {"file": b"\xff"}), ("two", (1, 2))]
 
-    async def test_what_was_sent_before_an_ack_waits_when_it_is_there(self, sio: AsyncServer) -> None:
+    async def test_events_sent_before_an_ack_arrive_before_it(self, sio: AsyncServer) -> None:
         @sio.on("say")
         async def say() -> None:
             await sio.emit("said", 1)
@@ -85,12 +85,12 @@ class TestTalking:
             await client.call("say")
             assert list(client.waiting) == [Received("said", 1)]
 
-    async def test_answers_the_servers_calls(self, sio: AsyncServer) -> None:
+    async def test_acknowledges_the_servers_calls(self, sio: AsyncServer) -> None:
         async with SocketClient(sio) as client:
             client.answers["ask"] = lambda number: number + 1
             assert await sio.call("ask", 1, to=client.sid) == 2
 
-    async def test_nothing_is_waited_for_long(self, sio: AsyncServer) -> None:
+    async def test_waits_are_limited(self, sio: AsyncServer) -> None:
         async with SocketClient(sio, timeout=0.01) as client:
             with pytest.raises(TimeoutError):
                 await client.receive()
@@ -103,10 +103,10 @@ class TestTalking:
         await sio.shutdown()
 
 
-class TestLeaving:
+class TestDisconnecting:
     @pytest.fixture
     def reasons(self, sio: AsyncServer) -> list[str]:
-        """What the disconnect handler is told."""
+        """The reasons that the disconnect handler gets."""
 
         @sio.on("disconnect")
         async def disconnect(reason: Reason) -> None:
@@ -115,25 +115,25 @@ class TestLeaving:
         reasons: list[str] = []
         return reasons
 
-    async def test_ends_with_a_word(self, sio: AsyncServer, reasons: list[str]) -> None:
+    async def test_by_the_client(self, sio: AsyncServer, reasons: list[str]) -> None:
         async with SocketClient(sio) as client:
             pass
         assert (reasons, await client.disconnected()) == (["client disconnect"], "io client disconnect")
         assert not sio.eio.sockets
 
-    async def test_or_without(self, sio: AsyncServer, reasons: list[str]) -> None:
+    async def test_by_the_network(self, sio: AsyncServer, reasons: list[str]) -> None:
         async with SocketClient(sio) as client:
             await client.cut()
             assert (reasons, await client.disconnected()) == (["transport close"], "transport close")
 
-    async def test_or_by_the_server(self, sio: AsyncServer, reasons: list[str]) -> None:
+    async def test_by_the_server(self, sio: AsyncServer, reasons: list[str]) -> None:
         async with SocketClient(sio) as client:
             await sio.disconnect(client.sid)
             assert (reasons, await client.disconnected()) == (["server disconnect"], "io server disconnect")
             with pytest.raises(ConnectionError):
                 await client.receive()
 
-    async def test_an_ack_that_cannot_come_is_an_error(self, sio: AsyncServer) -> None:
+    async def test_fails_a_call_that_waits_for_its_ack(self, sio: AsyncServer) -> None:
         @sio.on("leave")
         async def leave(sid: SID) -> None:
             await sio.disconnect(sid)

@@ -1,4 +1,4 @@
-"""The document says what the server does, in words that the official parser understands."""
+"""The AsyncAPI document describes the registered events, and is valid for the official parser."""
 
 import json
 from collections.abc import Callable
@@ -52,7 +52,7 @@ Pet = Annotated[Cat | Dog, Field(discriminator="kind")]
 
 @pytest.fixture
 def parse(tmp_path: Path) -> Parse:
-    """Parse a document by the official parser."""
+    """Parse a document with the official parser."""
 
     def parse(document: Document) -> dict[str, Any]:
         file = tmp_path / "document.json"
@@ -72,7 +72,7 @@ def document(sio: AsyncServer) -> Document:
 
 
 def resolve(document: Document, reference: dict[str, str]) -> Any:
-    """What a `$ref` refers to."""
+    """Resolve a `$ref`."""
     found: Any = document
     for part in reference["$ref"].removeprefix("#/").split("/"):
         found = found[part]
@@ -81,19 +81,19 @@ def resolve(document: Document, reference: dict[str, str]) -> Any:
 
 class TestTheProduct:
     def test_is_valid(self, parse: Parse) -> None:
-        made = describe(product, settings)
-        parsed = parse(made)
+        generated = describe(product, settings)
+        parsed = parse(generated)
         assert parsed["problems"] == []
-        assert (parsed["version"], parsed["channels"]) == ("3.0.0", len(made["channels"]))
-        assert parsed["operations"] == len(made["operations"])
+        assert (parsed["version"], parsed["channels"]) == ("3.0.0", len(generated["channels"]))
+        assert parsed["operations"] == len(generated["operations"])
 
-    def test_every_event_is_there(self) -> None:
+    def test_contains_every_event(self) -> None:
         channels = describe(product, settings)["channels"]
         heard = {event.name for event in product.registered_events()} - {"connect", "disconnect"}
         said = {"error", "chat.receive", *SERVICE_EVENTS}
         assert channels.keys() == heard | said
 
-    def test_says_which_permission_an_event_needs(self) -> None:
+    def test_names_the_permission_of_each_event(self) -> None:
         operations = describe(product, settings)["operations"]
         assert "Permission: `SOCKET:chat.send`." in operations["receive.chat.send"]["description"]
         assert "For any login." in operations["receive.auth.refresh"]["description"]
@@ -101,7 +101,7 @@ class TestTheProduct:
 
 class TestAnEventFromClients:
     @pytest.fixture
-    def made(self) -> Document:
+    def generated(self) -> Document:
         router = SocketRouter()
 
         @router.on("chat.send", emits={"chat.receive": Sent})
@@ -116,25 +116,27 @@ class TestAnEventFromClients:
         sio.include_router(router)
         return document(sio)
 
-    def test_is_received(self, made: Document) -> None:
-        operation = made["operations"]["receive.chat.send"]
+    def test_is_received(self, generated: Document) -> None:
+        operation = generated["operations"]["receive.chat.send"]
         assert (operation["action"], operation["summary"]) == ("receive", "Say something.")
         assert operation["description"] == "To everyone.\n\nSends `chat.receive`."
-        assert resolve(made, operation["messages"][0])["payload"] == {"$ref": "#/components/schemas/Message"}
+        assert resolve(generated, operation["messages"][0])["payload"] == {"$ref": "#/components/schemas/Message"}
 
-    def test_is_answered_by_an_ack_or_an_error(self, made: Document) -> None:
-        ack, error = (resolve(made, reply) for reply in made["operations"]["receive.chat.send"]["reply"]["messages"])
+    def test_has_an_ack_and_an_error_as_replies(self, generated: Document) -> None:
+        ack, error = (
+            resolve(generated, reply) for reply in generated["operations"]["receive.chat.send"]["reply"]["messages"]
+        )
         assert ack["payload"] == {"$ref": "#/components/schemas/Sent"}
         assert error["payload"] == {"$ref": "#/components/schemas/ErrorBody"}
 
-    def test_is_followed_by_those_that_it_declares(self, made: Document) -> None:
-        operation = made["operations"]["send.chat.receive"]
+    def test_has_the_events_that_it_declares(self, generated: Document) -> None:
+        operation = generated["operations"]["send.chat.receive"]
         assert (operation["action"], operation["summary"]) == ("send", "A message that was sent.")
         assert operation["description"] == "Sent by `chat.send`."
-        assert resolve(made, operation["messages"][0])["payload"] == {"$ref": "#/components/schemas/Sent"}
+        assert resolve(generated, operation["messages"][0])["payload"] == {"$ref": "#/components/schemas/Sent"}
 
-    def test_shows_the_error_codes(self, made: Document) -> None:
-        assert all(f"| {code} |" in made["info"]["description"] for code in (1003, 1007, 1008, 1011, 1013))
+    def test_lists_the_error_codes(self, generated: Document) -> None:
+        assert all(f"| {code} |" in generated["info"]["description"] for code in (1003, 1007, 1008, 1011, 1013))
 
 
 class TestPayloads:
@@ -144,34 +146,34 @@ class TestPayloads:
         message: Document = document(sio)["channels"]["event"]["messages"][name]
         return message
 
-    def test_without_an_argument_there_is_none(self) -> None:
+    def test_are_absent_without_arguments(self) -> None:
         assert "payload" not in self.message(lambda: None)
 
-    def test_several_arguments_are_a_list(self) -> None:
+    def test_with_several_arguments_are_arrays(self) -> None:
         def handler(message: Message, count: int = 1) -> None: ...
 
         payload = self.message(handler)["payload"]
         assert [item["title"] for item in payload["items"]] == ["message", "count"]
         assert (payload["minItems"], payload["maxItems"]) == (1, 2)
 
-    def test_all_arguments_may_be_anything(self) -> None:
+    def test_of_catch_all_arguments_are_absent(self) -> None:
         def handler(arguments: Arguments) -> None: ...
 
         assert "payload" not in self.message(handler)
 
-    def test_dependencies_are_no_payload(self) -> None:
+    def test_do_not_include_dependencies(self) -> None:
         def handler(user: Annotated[str, Depends(lambda: "user")]) -> None: ...
 
         assert "payload" not in self.message(handler)
 
-    def test_an_ack_may_be_empty(self) -> None:
+    def test_of_an_empty_ack_are_absent(self) -> None:
         def handler() -> None: ...
 
         assert "payload" not in self.message(handler, "ack")
 
 
 class TestNamespaces:
-    def test_have_channels_of_their_own(self) -> None:
+    def test_have_separate_channels(self) -> None:
         sio = AsyncServer()
         sio.on("send", namespace="/chat")(lambda: None)
         sio.on("send")(lambda: None)
@@ -179,17 +181,17 @@ class TestNamespaces:
         assert {"send", "chat:send"} <= channels.keys()
         assert "`/chat`" in channels["chat:send"]["description"]
 
-    def test_a_name_that_both_sides_send_is_one_channel(self) -> None:
+    def test_an_event_that_both_sides_send_has_one_channel(self) -> None:
         sio = AsyncServer()
         sio.on("talk", emits={"talk": str})(lambda: None)
         assert document(sio)["channels"]["talk"]["messages"].keys() == {"request", "ack", "error", "event"}
 
 
-class TestAnything:
-    def test_that_is_wrong_would_be_found(self, parse: Parse) -> None:
-        made = document(AsyncServer())
-        made["operations"]["send.error"]["channel"] = {"$ref": "#/channels/missing"}
-        assert parse(made)["problems"]
+class TestTheParser:
+    def test_finds_errors(self, parse: Parse) -> None:
+        generated = document(AsyncServer())
+        generated["operations"]["send.error"]["channel"] = {"$ref": "#/channels/missing"}
+        assert parse(generated)["problems"]
 
     def test_is_valid(self, parse: Parse) -> None:
         sio = AsyncServer()

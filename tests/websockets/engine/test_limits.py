@@ -1,9 +1,4 @@
-"""What no client can do to the server: each limit, flooded.
-
-Refusal, flood, slow reader, binary, order, type errors, expiry, shutdown and broadcast are here; identity is in
-`test_identity.py`, Redis down in `test_outage.py`, several processes in `test_processes.py`, mounting in
-`test_mounting.py`.
-"""
+"""Each limit of `Limits`, exceeded by a client."""
 
 import asyncio
 import socket
@@ -14,9 +9,7 @@ import aiohttp
 import pytest
 from fastapi import FastAPI
 
-from src.core.exceptions import UnauthorizedError
 from src.websockets.limits import Limits
-from src.websockets.params import SID
 from src.websockets.server import AsyncServer
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.conftest import Connect, Host
@@ -62,7 +55,7 @@ async def closed(websocket: aiohttp.ClientWebSocketResponse) -> bool:
 
 
 class TestFlood:
-    async def test_events_beyond_the_burst_are_refused(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_events_beyond_the_burst_are_rejected(self, sio: AsyncServer, connect: Connect) -> None:
         @sio.on("ping")
         async def handler() -> str:
             return "pong"
@@ -72,7 +65,9 @@ class TestFlood:
         assert acks.count("pong") == 19  # CONNECT took one
         assert acks[-1]["code"] == 1013
 
-    async def test_runs_few_events_at_a_time_and_drops_who_goes_on(self, sio: AsyncServer, host: Host) -> None:
+    async def test_events_run_a_few_at_a_time_and_a_client_that_continues_is_dropped(
+        self, sio: AsyncServer, host: Host
+    ) -> None:
         running = most = 0
 
         @sio.on("slow")
@@ -90,7 +85,7 @@ class TestFlood:
             assert await closed(websocket)
         assert most == 4
 
-    async def test_leaves_few_tasks_alive(self, host: Host, app: FastAPI) -> None:
+    async def test_leaves_few_tasks(self, host: Host, app: FastAPI) -> None:
         server = AsyncServer()
         host.app = server.asgi(app)
 
@@ -108,7 +103,7 @@ class TestFlood:
         assert most - before <= 100
         await server.shutdown()
 
-    async def test_leaves_no_more_of_them_when_the_client_comes_back(self, sio: AsyncServer, host: Host) -> None:
+    async def test_leaves_no_more_tasks_when_the_client_reconnects(self, sio: AsyncServer, host: Host) -> None:
         @sio.on("slow")
         async def handler() -> None:
             await asyncio.sleep(60)
@@ -124,7 +119,7 @@ class TestFlood:
             assert running() <= LIMITS.running
         await eventually(lambda: not running())
 
-    async def test_leaves_no_task_behind(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_a_disconnect_leaves_no_ping_task(self, sio: AsyncServer, connect: Connect) -> None:
         before = asyncio.all_tasks()
         peer = await connect()
         await peer.client.disconnect()
@@ -140,12 +135,12 @@ class TestFlood:
             assert await closed(websocket)
 
 
-class TestRefusal:
-    async def test_who_does_not_connect_in_time_is_closed(self, sio: AsyncServer, host: Host) -> None:
+class TestUnauthenticated:
+    async def test_a_client_that_does_not_connect_in_time_is_closed(self, sio: AsyncServer, host: Host) -> None:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             assert await closed(websocket)
 
-    async def test_one_too_many_is_refused(self, sio: AsyncServer, host: Host) -> None:
+    async def test_another_one_is_refused_when_the_process_has_the_maximum(self, sio: AsyncServer, host: Host) -> None:
         async with (
             aiohttp.ClientSession() as http,
             http.ws_connect(f"{host.url}{PATH}"),
@@ -154,51 +149,40 @@ class TestRefusal:
             with pytest.raises(aiohttp.WSServerHandshakeError):
                 await http.ws_connect(f"{host.url}{PATH}")
 
-    async def test_who_has_left_is_none(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_a_client_that_disconnected_does_not_count(self, sio: AsyncServer, connect: Connect) -> None:
         for _ in range(LIMITS.unauthenticated_connections + 1):
             peer = await connect()
             await peer.client.disconnect()
         assert (await connect()).client.connected
 
 
-class TestUndecided:
-    async def test_hears_nothing_that_is_for_everyone(self, sio: AsyncServer, connect: Connect) -> None:
-        @sio.on("connect")
-        async def connected(sid: SID) -> None:
-            await sio.emit("news", "for everyone")
-            await sio.emit("news", "for you", to=sid)
-
-        peer = await connect()
-        assert (await peer.next())[1:] == ("news", "for you")
-        await sio.emit("news", "for everyone, later")
-        assert (await peer.next())[1:] == ("news", "for everyone, later")
-
-
 class TestProtocol:
     @pytest.mark.parametrize(
         "packet", ["42", '42["disconnect"]', '42["connect"]', "42[{}]", "4", "49", "4" + "[" * 3000, "9"]
     )
-    async def test_who_breaks_it_is_dropped(self, sio: AsyncServer, host: Host, packet: str) -> None:
+    async def test_a_client_that_sends_an_invalid_packet_is_dropped(
+        self, sio: AsyncServer, host: Host, packet: str
+    ) -> None:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             await websocket.send_str("40")
             await websocket.send_str(packet)
             assert await closed(websocket)
         assert not host.failures
 
-    async def test_who_nests_too_deep_is_dropped(self, host: Host, app: FastAPI) -> None:
+    async def test_a_client_that_nests_too_deep_is_dropped(self, host: Host, app: FastAPI) -> None:
         host.app = AsyncServer().asgi(app)
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             await websocket.send_str("4" + "[" * 200_000)
             assert await closed(websocket)
         assert not host.failures
 
-    async def test_too_many_attachments_are_dropped_before_they_come(self, sio: AsyncServer, host: Host) -> None:
+    async def test_too_many_attachments_drop_the_client_before_they_arrive(self, sio: AsyncServer, host: Host) -> None:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             await websocket.send_str("40")
             await websocket.send_str('453-["x"]')
             assert await closed(websocket)
 
-    async def test_a_packet_too_large_is_dropped(self, sio: AsyncServer, host: Host) -> None:
+    async def test_a_packet_that_is_too_large_drops_the_client(self, sio: AsyncServer, host: Host) -> None:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             await websocket.send_str("40")
             await websocket.send_str('42["x","' + "x" * 5000 + '"]')
@@ -206,7 +190,7 @@ class TestProtocol:
 
 
 class TestSlowReader:
-    async def test_is_dropped_with_what_it_did_not_read(self, sio: AsyncServer, host: Host) -> None:
+    async def test_is_dropped(self, sio: AsyncServer, host: Host) -> None:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             await websocket.send_str("40")
             await websocket.receive_str()
@@ -217,8 +201,8 @@ class TestSlowReader:
                         await sio.emit("news", "x" * 100_000)
                     await asyncio.sleep(0.01)
 
-    async def test_that_goes_silent_holds_nothing(self, host: Host, app: FastAPI) -> None:
-        """Neither its connection nor what it did not read."""
+    async def test_that_goes_silent_leaves_nothing(self, host: Host, app: FastAPI) -> None:
+        """Neither its connection nor its queue."""
         server = AsyncServer(ping_interval=1, ping_timeout=1)
         host.app = server.asgi(app)
         address = urlsplit(host.url)
@@ -238,110 +222,3 @@ class TestSlowReader:
             await eventually(lambda: not server.eio.sockets and transport.queue.empty())
             assert not [task for task in asyncio.all_tasks() if "WebSocketLoops._write" in str(task.get_coro())]
         await server.shutdown()
-
-
-class TestOrder:
-    async def test_ordered_events_run_as_they_were_sent(self, sio: AsyncServer, connect: Connect) -> None:
-        seen: list[int] = []
-
-        @sio.on("say", ordered=True)
-        async def handler(number: int) -> None:
-            await asyncio.sleep(0.02 / (number + 1))
-            seen.append(number)
-
-        peer = await connect()
-        await asyncio.gather(*(peer.call("say", number) for number in range(10)))
-        assert seen == list(range(10))
-
-
-class TestMiddleware:
-    async def test_stands_around_every_event(self, sio: AsyncServer, connect: Connect) -> None:
-        @sio.middleware
-        async def shout(call: Any, proceed: Any) -> Any:
-            return f"{call.event}: {(await proceed()).upper()}"
-
-        @sio.on("say")
-        async def handler(text: str) -> str:
-            return text
-
-        assert await (await connect()).call("say", "hi") == "say: HI"
-
-
-class TestExpiry:
-    async def test_ends_a_connection_with_an_error(self, sio: AsyncServer, connect: Connect) -> None:
-        peer = await connect()
-        sio.expire(peer.client.get_sid(), 0.05)
-        assert (await peer.next())[2]["error"] == "auth.session_ended"
-        await asyncio.wait_for(peer.client.wait(), PATIENCE_SECONDS)
-
-    async def test_may_be_moved(self, sio: AsyncServer, connect: Connect) -> None:
-        peer = await connect()
-        sio.expire(peer.client.get_sid(), 0.05)
-        sio.expire(peer.client.get_sid(), 60)
-        await asyncio.sleep(0.15)
-        assert peer.client.connected
-
-
-class TestBroadcast:
-    async def test_needs_no_task_for_a_recipient(self, sio: AsyncServer, connect: Connect) -> None:
-        peers = [await connect() for _ in range(5)]
-        before = asyncio.all_tasks()
-        emitting = sio.emit("news", 1)
-        with pytest.raises(StopIteration):
-            emitting.send(None)  # it is done without waiting for anybody
-        assert asyncio.all_tasks() == before
-        assert [await peer.next() for peer in peers] == [("/", "news", 1)] * 5
-
-
-class TestTypeError:
-    @pytest.mark.parametrize("event", ["connect", "disconnect"])
-    async def test_runs_its_handler_once(self, sio: AsyncServer, host: Host, event: str) -> None:
-        calls: list[str] = []
-
-        @sio.on(event)
-        async def handler(sid: SID) -> None:
-            calls.append(sid)
-            raise TypeError
-
-        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
-            await websocket.send_str("40")
-            assert (await websocket.receive_str()).startswith("0{")
-            assert (await websocket.receive_str()).startswith(("40{", "44{"))
-        await eventually(lambda: not sio.eio.sockets)
-        assert len(calls) == 1
-
-
-class TestRecheck:
-    async def test_ends_who_may_not_stay_once_that_can_be_told(
-        self, sio: AsyncServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("src.websockets.engine.rechecks._RETRY_SECONDS", 0.01)
-        peers = [await connect() for _ in range(2)]
-        answers: list[Exception] = [OSError(), UnauthorizedError()]
-
-        @sio.recheck
-        async def recheck(sid: SID) -> None:
-            if sid == peers[0].client.get_sid():
-                raise answers.pop(0)
-
-        await asyncio.wait_for(sio.clients.recheck(), PATIENCE_SECONDS)
-        assert (await peers[0].next())[2]["error"] == "auth.session_ended"
-        await asyncio.wait_for(peers[0].client.wait(), PATIENCE_SECONDS)
-        assert peers[1].client.connected
-
-
-class TestShutdown:
-    async def test_lets_running_events_end_for_a_while(self, sio: AsyncServer, connect: Connect) -> None:
-        done: list[str] = []
-
-        @sio.on("slow")
-        async def slow(seconds: float) -> None:
-            await asyncio.sleep(seconds)
-            done.append("ended")
-
-        peer = await connect()
-        await peer.client.emit("slow", 0.05)
-        await peer.client.emit("slow", 60)
-        await asyncio.sleep(0.02)
-        await sio.shutdown()
-        assert done == ["ended"]

@@ -1,4 +1,4 @@
-"""The server in front of the application: one CORS list, the lifespan, and transports that end."""
+"""The server as outermost ASGI application: origins, transports, the lifespan."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,19 +24,19 @@ class TestRow42Origin:
     def _middleware(self, app: FastAPI, sio: AsyncServer) -> None:
         app.add_middleware(CORSMiddleware, allow_origins=["http://good.example"], allow_credentials=True)
 
-    async def test_is_answered_once(self, host: Host) -> None:
+    async def test_gets_one_cors_header(self, host: Host) -> None:
         async with httpx.AsyncClient(base_url=host.url) as client:
             response = await client.get(f"{PATH}polling", headers=GOOD)
         assert response.status_code == 200
         assert response.headers.get_list("access-control-allow-origin") == ["http://good.example"]
 
-    async def test_refuses_another_origins_websocket(self, host: Host) -> None:
+    async def test_that_is_not_allowed_is_refused_a_websocket(self, host: Host) -> None:
         async with aiohttp.ClientSession() as http:
             with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
                 await http.ws_connect(f"{host.url}{PATH}websocket", headers=EVIL)
         assert refusal.value.status == 403
 
-    async def test_refuses_another_origins_polling(self, host: Host) -> None:
+    async def test_that_is_not_allowed_is_refused_polling(self, host: Host) -> None:
         async with httpx.AsyncClient(base_url=host.url) as client:
             response = await client.get(f"{PATH}polling", headers=EVIL)
         assert response.status_code == 400
@@ -55,7 +55,7 @@ class TestUpgrade:
         await sio.emit("news", b"raw")
         assert await peer.next() == ("/", "news", b"raw")
 
-    async def test_counted_by_the_admin_ui(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_the_admin_ui_counts_packets(self, sio: AsyncServer, connect: Connect) -> None:
         admin = sio.instrument(auth=False, mode="development", namespace="/admin")
 
         @sio.on("say")
@@ -69,8 +69,8 @@ class TestUpgrade:
             admin.uninstrument()
 
 
-class TestSeveralProcesses:
-    async def test_may_refuse_who_would_need_sticky_sessions(self, host: Host, app: FastAPI) -> None:
+class TestTransportsOption:
+    async def test_can_refuse_polling(self, host: Host, app: FastAPI) -> None:
         host.app = AsyncServer(transports=["websocket"]).asgi(app)
         async with httpx.AsyncClient(base_url=host.url) as client:
             assert (await client.get(f"{PATH}polling")).status_code == 400
@@ -101,7 +101,7 @@ class TestApplication:
 
 
 class TestTransport:
-    async def test_closes_after_a_refusal_even_if_the_client_stays(self, sio: AsyncServer, host: Host) -> None:
+    async def test_is_closed_after_a_refusal(self, sio: AsyncServer, host: Host) -> None:
         @sio.on("connect")
         async def handler() -> bool:
             return False
@@ -113,10 +113,10 @@ class TestTransport:
             assert (await websocket.receive_str()) == "1"
             assert (await websocket.receive(timeout=3)).type is aiohttp.WSMsgType.CLOSE
 
-    async def test_of_a_polling_client_ends_with_the_server(self, sio: AsyncServer, host: Host) -> None:
+    async def test_of_a_polling_client_is_closed_when_the_server_shuts_down(self, sio: AsyncServer, host: Host) -> None:
         async with httpx.AsyncClient(base_url=host.url) as client:
-            opened = await client.get(f"{PATH}polling")
-            session = f"{PATH}polling&sid={opened.text.split(chr(34))[3]}"
+            handshake = await client.get(f"{PATH}polling")
+            session = f"{PATH}polling&sid={handshake.text.split(chr(34))[3]}"
             inner, arrived = host.app, asyncio.Event()
 
             async def watch(scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,14 +129,14 @@ class TestTransport:
             await sio.shutdown()
             assert (await waiting).text == "1"
 
-    async def test_closes_after_a_refusal_by_polling(self, sio: AsyncServer, host: Host) -> None:
+    async def test_of_a_polling_client_is_closed_after_a_refusal(self, sio: AsyncServer, host: Host) -> None:
         @sio.on("connect")
         async def handler() -> bool:
             return False
 
         async with httpx.AsyncClient(base_url=host.url) as client:
-            opened = await client.get(f"{PATH}polling")
-            session = f"{PATH}polling&sid={opened.text.split(chr(34))[3]}"
+            handshake = await client.get(f"{PATH}polling")
+            session = f"{PATH}polling&sid={handshake.text.split(chr(34))[3]}"
             await client.post(session, content="40")
             assert "Connection Refused." in (await client.get(session)).text
             assert (await client.get(session)).status_code == 400

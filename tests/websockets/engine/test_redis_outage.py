@@ -1,4 +1,4 @@
-"""Redis hangs, dies and comes back between two server processes, under traffic."""
+"""Redis hangs, is killed and restarts while two processes exchange events."""
 
 import asyncio
 import signal
@@ -29,12 +29,12 @@ from tests.websockets.conftest import Peer
 
 pytestmark = pytest.mark.process
 
-NOISE_SECONDS = 1  # what a busy machine adds
-APP = "tests.websockets.relay:app"
+NOISE_SECONDS = 1  # for a busy machine
+APP = "tests.websockets.engine.relay:app"
 
 
 class RedisServer:
-    """A server that can be hung, killed and started again on its data."""
+    """A Redis server that can hang, be killed, and restart with its data."""
 
     def __init__(self, directory: Path) -> None:
         with socket.socket() as probe:
@@ -67,7 +67,7 @@ def answers(client: redis.Redis) -> bool:
 
 
 class Traffic:
-    """One client's events, one after the other, and when each of them reached the others."""
+    """Sends events one after the other, and measures when they arrive."""
 
     def __init__(self, sender: Peer, neighbour: Peer, distant: Peer) -> None:
         self._sender = sender
@@ -76,7 +76,7 @@ class Traffic:
         self._number = 0
 
     async def send(self) -> int:
-        """Send one event, and wait for its ack and its local delivery; returns its number."""
+        """Send an event, wait for its ack and its local delivery; returns its number."""
         self._number += 1
         started = time.monotonic()
         assert await self._sender.client.call("relay", self._number, timeout=5) == self._number
@@ -90,8 +90,8 @@ class Traffic:
             await self.send()
             await asyncio.sleep(0.02)
 
-    async def until_heard_far_away(self) -> float:
-        """Send until the other process hears it again; returns after how many seconds."""
+    async def until_remote_receives(self) -> float:
+        """Send until the other process delivers; returns the seconds that it took."""
         while not self.remote.empty():
             self.remote.get_nowait()
         started = time.monotonic()
@@ -119,7 +119,7 @@ async def user(resources: Resources) -> AsyncIterator[User]:
 
 @asynccontextmanager
 async def clients(here: str, there: str, token: str) -> AsyncIterator[list[Peer]]:
-    """Two in one process, one in the other."""
+    """Connect two clients to one process and one to the other."""
     async with aiohttp.ClientSession() as http:
         peers = [Peer(http) for _ in range(3)]
         for peer, url in zip(peers, (here, here, there), strict=True):
@@ -135,7 +135,9 @@ async def readiness(client: httpx.AsyncClient) -> tuple[int, Any]:
 
 
 class TestRedis:
-    async def test_comes_back(self, redis_server: RedisServer, user: User, tmp_path: Path) -> None:
+    async def test_outage_delays_no_local_event_and_remote_ones_resume(
+        self, redis_server: RedisServer, user: User, tmp_path: Path
+    ) -> None:
         url = {"REDIS_DATABASE_URL": redis_server.url}
         async with (
             process(tmp_path / "here.log", app=APP, **url) as here,
@@ -145,7 +147,7 @@ class TestRedis:
             token = (await log_in(client, user.username)).json()["data"]["accessToken"]
             async with clients(here, there, token) as (sender, neighbour, distant):
                 traffic = Traffic(sender, neighbour, distant)
-                await traffic.until_heard_far_away()
+                await traffic.until_remote_receives()
                 redis_server.hang()
                 await traffic.send_for(2.5)
                 assert await readiness(client) == (503, False)
@@ -153,7 +155,7 @@ class TestRedis:
                 await traffic.send_for(1)
                 assert await readiness(client) == (503, False)
                 redis_server.start()
-                assert await traffic.until_heard_far_away() < 15
+                assert await traffic.until_remote_receives() < 15
                 assert traffic.slowest < ATTEMPT_SECONDS + NOISE_SECONDS
 
                 async def is_ready() -> bool:

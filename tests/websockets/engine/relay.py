@@ -1,4 +1,4 @@
-"""The product, with one event more that asks no store for leave: `uvicorn tests.websockets.relay:app`."""
+"""The product with an additional event that uses no store: `uvicorn tests.websockets.engine.relay:app`."""
 
 from src.main import app, server
 
@@ -7,6 +7,6 @@ __all__ = ["app"]
 
 @server.on("relay", emits={"relayed": int})
 async def relay(number: int) -> int:
-    """Send a number to everybody."""
+    """Broadcast a number."""
     await server.emit("relayed", number)
     return number

@@ -1,8 +1,7 @@
-"""Notices by events: asked for, and announced."""
+"""A published notice is announced to everyone, from any process."""
 
 from contextlib import aclosing
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 
@@ -25,23 +24,8 @@ async def notice(uow: UnitOfWork) -> Notice:
     return await NoticeService(uow).publish(body)
 
 
-class TestAsking:
-    async def test_is_acknowledged_with_the_notice(self, people: People, visit: Visit, notice: Notice) -> None:
-        client = await visit(await people.create("SOCKET:notice.get"))
-        answer = await client.call("notice.get", {"id": str(notice.id)})
-        assert answer == NoticeResponse.model_validate(notice).model_dump(mode="json", by_alias=True)
-
-    async def test_for_one_that_is_not_there_is_an_error(self, people: People, visit: Visit) -> None:
-        client = await visit(await people.create("SOCKET:notice.get"))
-        assert (await client.call("notice.get", {"id": str(uuid4())}))["code"] == 4404
-
-    async def test_needs_its_permission(self, people: People, visit: Visit, notice: Notice) -> None:
-        client = await visit(await people.create())
-        assert (await client.call("notice.get", {"id": str(notice.id)}))["code"] == 1008
-
-
-class TestAnnouncing:
-    async def test_reaches_everyone_once_it_is_committed(
+class TestPublished:
+    async def test_reaches_everyone_after_the_commit(
         self, people: People, visit: Visit, notice: Notice, uow: UnitOfWork
     ) -> None:
         clients = [await visit(await people.create()) for _ in range(2)]

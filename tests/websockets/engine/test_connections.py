@@ -1,0 +1,95 @@
+"""Connections from their connect handler to their end."""
+
+import asyncio
+
+import pytest
+from fastapi import FastAPI
+
+from src.core.exceptions import UnauthorizedError
+from src.websockets.limits import Limits
+from src.websockets.params import SID
+from src.websockets.server import AsyncServer
+from tests.support.waiting import PATIENCE_SECONDS
+from tests.websockets.conftest import Connect, Host
+
+
+@pytest.fixture
+def sio(host: Host, app: FastAPI) -> AsyncServer:
+    server = AsyncServer(limits=Limits(drain_seconds=0.2))
+    host.app = server.asgi(app)
+    return server
+
+
+class TestPendingConnect:
+    async def test_gets_no_broadcasts(self, sio: AsyncServer, connect: Connect) -> None:
+        @sio.on("connect")
+        async def connected(sid: SID) -> None:
+            await sio.emit("news", "for everyone")
+            await sio.emit("news", "for you", to=sid)
+
+        peer = await connect()
+        assert (await peer.next())[1:] == ("news", "for you")
+        await sio.emit("news", "for everyone, later")
+        assert (await peer.next())[1:] == ("news", "for everyone, later")
+
+
+class TestExpiry:
+    async def test_ends_a_connection_with_an_error(self, sio: AsyncServer, connect: Connect) -> None:
+        peer = await connect()
+        sio.expire(peer.client.get_sid(), 0.05)
+        assert (await peer.next())[2]["error"] == "auth.session_ended"
+        await asyncio.wait_for(peer.client.wait(), PATIENCE_SECONDS)
+
+    async def test_can_be_postponed(self, sio: AsyncServer, connect: Connect) -> None:
+        peer = await connect()
+        sio.expire(peer.client.get_sid(), 0.05)
+        sio.expire(peer.client.get_sid(), 60)
+        await asyncio.sleep(0.15)
+        assert peer.client.connected
+
+
+class TestBroadcast:
+    async def test_needs_no_task_for_each_recipient(self, sio: AsyncServer, connect: Connect) -> None:
+        peers = [await connect() for _ in range(5)]
+        before = asyncio.all_tasks()
+        emitting = sio.emit("news", 1)
+        with pytest.raises(StopIteration):
+            emitting.send(None)  # it is done without waiting for anybody
+        assert asyncio.all_tasks() == before
+        assert [await peer.next() for peer in peers] == [("/", "news", 1)] * 5
+
+
+class TestRecheck:
+    async def test_disconnects_a_client_that_is_denied_and_repeats_a_check_that_failed(
+        self, sio: AsyncServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("src.websockets.engine.rechecks._RETRY_SECONDS", 0.01)
+        peers = [await connect() for _ in range(2)]
+        answers: list[Exception] = [OSError(), UnauthorizedError()]
+
+        @sio.recheck
+        async def recheck(sid: SID) -> None:
+            if sid == peers[0].client.get_sid():
+                raise answers.pop(0)
+
+        await asyncio.wait_for(sio.clients.recheck(), PATIENCE_SECONDS)
+        assert (await peers[0].next())[2]["error"] == "auth.session_ended"
+        await asyncio.wait_for(peers[0].client.wait(), PATIENCE_SECONDS)
+        assert peers[1].client.connected
+
+
+class TestShutdown:
+    async def test_waits_for_running_events_then_cancels_them(self, sio: AsyncServer, connect: Connect) -> None:
+        done: list[str] = []
+
+        @sio.on("slow")
+        async def slow(seconds: float) -> None:
+            await asyncio.sleep(seconds)
+            done.append("ended")
+
+        peer = await connect()
+        await peer.client.emit("slow", 0.05)
+        await peer.client.emit("slow", 60)
+        await asyncio.sleep(0.02)
+        await sio.shutdown()
+        assert done == ["ended"]

@@ -1,0 +1,117 @@
+"""Two servers, and a client that speaks the protocol by hand."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from fastapi import FastAPI
+
+from src.core.realtime.event_bus import EventBus, ReplaySettings
+from src.websockets.engine.overrides import RedisManager
+from src.websockets.params import SID, Server
+from src.websockets.recovery import SessionRecovery
+from src.websockets.server import AsyncServer
+from tests.support.waiting import PATIENCE_SECONDS, eventually
+from tests.websockets.conftest import serve
+
+REPLAY = ReplaySettings(seconds=30, messages=1000)
+
+
+class Wire:
+    """The protocol by hand, as the JavaScript client speaks it."""
+
+    def __init__(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        self.websocket = websocket
+        self.sid = self.pid = ""
+        self.tracks_offset = True
+        self.offset: str | None = None
+
+    async def open(self, **auth: Any) -> dict[str, Any]:
+        await self.websocket.receive_str()
+        auth = {"recover": True, **auth}
+        self.tracks_offset = auth["recover"]
+        await self.websocket.send_str(f"40{json.dumps(auth)}")
+        answer: dict[str, Any] = json.loads((await self.packet())[2:])
+        self.sid, self.pid = answer["sid"], answer.get("pid", "")
+        return answer
+
+    async def packet(self) -> str:
+        return await asyncio.wait_for(self.websocket.receive_str(), PATIENCE_SECONDS)
+
+    async def event(self) -> list[Any]:
+        """The next event without its offset, which is recorded."""
+        packet = await self.packet()
+        event: list[Any] = json.loads(packet[packet.index("[") :])
+        if self.tracks_offset and self.pid:
+            self.offset = event.pop()
+        return event
+
+    async def call(self, *event: Any) -> Any:
+        await self.websocket.send_str(f"421{json.dumps(event)}")
+        answer = await self.packet()
+        assert answer.startswith("431"), answer
+        return json.loads(answer[3:])
+
+
+Open = Callable[..., Awaitable[Wire]]
+
+
+def create(url: str, replay: ReplaySettings = REPLAY) -> AsyncServer:
+    bus = EventBus(url, replay)
+    server = AsyncServer(
+        recovery=SessionRecovery(bus, lambda auth: str(auth.get("user"))), client_manager=RedisManager(bus)
+    )
+
+    @server.on("join")
+    async def join(room: str, sid: SID, server: Server) -> None:
+        await server.enter_room(sid, room)
+
+    return server
+
+
+@pytest.fixture
+def url() -> str:
+    return os.environ["REDIS_DATABASE_URL"]
+
+
+@pytest.fixture
+async def servers(url: str) -> AsyncIterator[list[tuple[AsyncServer, str]]]:
+    """Two servers that share nothing but Redis, with their addresses."""
+    first, second = create(url), create(url)
+    async with (
+        serve(first.asgi(FastAPI()), lifespan="off") as one,
+        serve(second.asgi(FastAPI()), lifespan="off") as two,
+    ):
+        yield [(first, one), (second, two)]
+        await first.shutdown()
+        await second.shutdown()
+
+
+@pytest.fixture
+async def wire(servers: list[tuple[AsyncServer, str]]) -> AsyncIterator[Open]:
+    async with aiohttp.ClientSession() as http:
+
+        async def connect(number: int = 0, **auth: Any) -> Wire:
+            server, url = servers[number]
+            wire = Wire(await http.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket"))
+            await wire.open(**auth)
+            await eventually(lambda: server.manager.is_listening)
+            return wire
+
+        yield connect
+
+
+async def cut(wire: Wire, server: AsyncServer) -> dict[str, Any]:
+    """Break the network, and wait until the session is saved; returns what the client needs to recover it."""
+    assert wire.websocket._response.connection is not None
+    transport = wire.websocket._response.connection.transport
+    assert transport is not None
+    transport.abort()
+    redis = server.recovery.bus.redis if server.recovery else None
+    assert redis is not None
+    await eventually(lambda: redis.exists(f"socketio:connection:{wire.pid}"))
+    return {"pid": wire.pid, **({"offset": wire.offset} if wire.offset else {})}
