@@ -35,7 +35,7 @@ async def initialise(resources: Resources) -> None:
     else:
         print(f"Administrator: {'admin was created' if created else 'exists'}.")
     await register_routes(resources, rest.state.registry)
-    print(f"Permission codes: {len(rest.state.registry.routes)} registered.")
+    print(f"Permission codes: {len(rest.state.registry.grantable)} registered.")
     migrated = await migrate_documents(resources.settings.sql, resources.mongo, DOCUMENT_MIGRATIONS)
     await resources.documents.create_indexes(*DOCUMENTS)
     await AuditService(resources).set_retention()

@@ -1,12 +1,8 @@
 """The web application: REST and Socket.IO in one ASGI app, `src.main:app`."""
 
-# ruff: noqa: E402 - what follows is imported while the garbage collector rests
+from src.core import collector  # first: the garbage collector is off during the imports below
 
-import gc
-
-# Importing and composing make hardly any garbage, and looking for it is a sixth of the start.
-gc.disable()
-
+# isort: split
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -57,7 +53,6 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
                 resources.hashing.run(lambda: (resources.credentials.kid, dummy_hash())),
                 try_to_register(resources, app.state.registry),
             )
-            _spare_collections()
             yield
             await server.shutdown()
 
@@ -83,16 +78,6 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
     app.router.routes.insert(0, RouteIndex(app.routes))
     install_middlewares(app, settings)
     return app
-
-
-def _spare_collections() -> None:
-    """Let the garbage collector look at what requests leave behind alone, and not after every few of them.
-
-    What start-up made stays anyway, and going through it takes longer than many requests. Collecting every 700 objects
-    was 3 % of a quick one.
-    """
-    gc.freeze()
-    gc.set_threshold(20_000, *gc.get_threshold()[1:])
 
 
 def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> RouteRegistry:
@@ -149,7 +134,7 @@ async def register_routes(resources: Resources, registry: RouteRegistry) -> None
     """Make the table of routes equal to the code."""
     async with resources.unit_of_work() as uow:
         await PermissionCodeService(resources).register(
-            uow, [PermissionCode(**asdict(route)) for route in registry.routes]
+            uow, [PermissionCode(**asdict(route)) for route in registry.grantable]
         )
 
 
@@ -158,6 +143,4 @@ settings.check_broker()
 server = create_server(settings)
 rest = create_app(settings, server)
 app = server.asgi(rest)
-
-gc.freeze()
-gc.enable()
+collector.resume()

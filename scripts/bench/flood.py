@@ -1,6 +1,6 @@
-"""30,000 events from one client: tasks, memory, and what HTTP feels of it.
+"""Send 30,000 events from one client; measure tasks, memory and the latency of HTTP requests.
 
-`once` is a client that ends when it is dropped; `again` one that comes back until it has sent them all.
+The client `once` stops when it is dropped; `again` reconnects until all events are sent.
 
 python -m scripts.bench.flood [--rounds 3]
 """
@@ -27,20 +27,20 @@ FLOOD = '42["slow"]'
 
 
 def report(server: Server) -> dict[str, Any]:
-    """Most tasks alive since the last report."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/report", timeout=5) as answer:
-        counts: dict[str, Any] = json.load(answer)
+    """Return the maximum number of tasks since the last report."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/report", timeout=5) as response:
+        counts: dict[str, Any] = json.load(response)
         return counts
 
 
 def memory_mib(server: Server) -> float:
-    """What the process holds now."""
+    """Return the resident memory of the process."""
     fields = Path(f"/proc/{server.pid}/statm").read_text().split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 async def flood(server: Server, *, again: bool) -> tuple[int, int]:
-    """Send all events; returns how often the client was dropped, and after how many events at most."""
+    """Send all events; returns how often the client was dropped, and the most events that it sent before."""
     sent = drops = longest = 0
     url = f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket"
     async with aiohttp.ClientSession() as http:
@@ -60,13 +60,13 @@ async def flood(server: Server, *, again: bool) -> tuple[int, int]:
 
 
 async def until_closed(socket: aiohttp.ClientWebSocketResponse) -> None:
-    """Read what the server says until it has enough."""
+    """Read until the server closes the connection."""
     async for _ in socket:
         pass
 
 
 async def http_p99(server: Server) -> float:
-    """HTTP's 99th percentile in milliseconds, by a process of its own, so that the flood does not slow the clock."""
+    """Return the 99th percentile of HTTP latency in milliseconds, measured by another process than the flood."""
     command = ["-m", "scripts.bench.flood", "--load", str(server.port)]
     process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
@@ -74,13 +74,13 @@ async def http_p99(server: Server) -> float:
 
 
 async def under_flood(server: Server, *, again: bool) -> tuple[float, tuple[int, int]]:
-    """The same while a client floods."""
+    """Return that latency during a flood, and what `flood` returns."""
     latency, flooded = await asyncio.gather(http_p99(server), flood(server, again=again))
     return latency, flooded
 
 
 def compare(server: Server, rounds: int) -> None:
-    """Print each round, and the medians."""
+    """Run and print all rounds, and the medians."""
     asyncio.run(http_p99(server))
     before = memory_mib(server)
     shares: dict[bool, list[float]] = {False: [], True: []}
@@ -98,14 +98,15 @@ def compare(server: Server, rounds: int) -> None:
             figures = f"{calm:8.2f} {flooded:8.2f} {found[-1]:6.2f} {tasks:6} {more:8.1f} {drops:6} {longest:8}"
             print(f"{name:6} {figures}")
     for again, found in shares.items():
-        print(f"HTTP's p99 under the flood, {'again' if again else 'once'}: {statistics.median(found):.2f} of calm")
+        name = "again" if again else "once"
+        print(f"p99 of HTTP during the flood, {name}: {statistics.median(found):.2f} of that without flood")
 
 
 def main() -> None:
     """Start a server and flood it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--load", type=int, help="the port of a server to load, and nothing else")
+    parser.add_argument("--load", type=int, help="only load the server on this port")
     options = parser.parse_args()
     if options.load:
         result = asyncio.run(load(options.load, get("/livez"), connections=CONNECTIONS, seconds=SECONDS))

@@ -1,4 +1,4 @@
-"""The same events twice, written for our server and by hand for python-socketio's own; and a server to be flooded.
+"""The same events for our server and, by hand, for python-socketio's own; and a server for the flood benchmark.
 
 uvicorn scripts.bench.socket_servers:ours
 uvicorn scripts.bench.socket_servers:bare
@@ -20,7 +20,7 @@ from src.websockets.server import AsyncServer
 
 
 class Message(BaseModel):
-    """What a client says."""
+    """The payload."""
 
     room: str
     text: str
@@ -28,7 +28,7 @@ class Message(BaseModel):
 
 
 class Received(BaseModel):
-    """What the ack holds."""
+    """The ack."""
 
     room: str
     text: str
@@ -37,13 +37,13 @@ class Received(BaseModel):
 
 
 class Session:
-    """Stands for a transaction."""
+    """A stand-in for a transaction."""
 
     opened = closed = 0
 
 
 async def get_session() -> AsyncIterator[Session]:
-    """A generator that surrounds the handler."""
+    """A generator dependency."""
     session = Session()
     session.opened += 1
     try:
@@ -53,32 +53,32 @@ async def get_session() -> AsyncIterator[Session]:
 
 
 async def get_user(sid: SID) -> str:
-    """A dependency of a dependency."""
+    """A nested dependency."""
     return f"user_{sid[-4:]}"
 
 
 async def get_service(
     session: Annotated[Session, Depends(get_session)], user: Annotated[str, Depends(get_user)]
 ) -> Any:
-    """What handlers ask for."""
+    """The dependency of the handlers."""
     return session, user
 
 
-# No client of the bench is to be refused; what counting costs is measured all the same.
+# No event is rejected, but the cost of counting is measured.
 unlimited = Limits(events_per_second=1_000_000, burst=1_000_000, queued_packets=100_000, queued_bytes=1 << 30)
 server = AsyncServer(limits=unlimited, transports=["websocket"])
 
 
 @server.on("say")
 async def say(message: Message, service: Annotated[Any, Depends(get_service)]) -> Received:
-    """Answer with a model."""
+    """Acknowledge with a model."""
     session, user = service
     return Received(room=message.room, text=message.text, user=user, total=session.opened)
 
 
 @server.on("shout")
 async def shout(count: int, server: Server) -> None:
-    """Broadcast some times."""
+    """Broadcast `count` times."""
     for number in range(count):
         await server.emit("shouted", {"number": number, "text": "x" * 100})
 
@@ -88,7 +88,7 @@ stock = socketio.AsyncServer(async_mode="asgi", transports=["websocket"])
 
 @stock.on("say")  # type: ignore[untyped-decorator]  # python-socketio ships no types
 async def say_by_hand(sid: str, data: Any) -> Any:
-    """The same, without any layer."""
+    """The same by hand."""
     try:
         message = Message.model_validate(data)
     except ValidationError as error:
@@ -101,7 +101,7 @@ async def say_by_hand(sid: str, data: Any) -> Any:
 
 @stock.on("shout")  # type: ignore[untyped-decorator]  # python-socketio ships no types
 async def shout_by_hand(sid: str, count: int) -> None:
-    """The same."""
+    """The same by hand."""
     for number in range(count):
         await stock.emit("shouted", {"number": number, "text": "x" * 100})
 
@@ -111,7 +111,7 @@ guarded = AsyncServer(transports=["websocket"])
 
 @guarded.on("slow")
 async def slow() -> None:
-    """Take some time, as events that ask a store do."""
+    """Take some time, like an event that waits for a store."""
     await asyncio.sleep(0.05)
 
 

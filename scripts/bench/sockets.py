@@ -1,4 +1,4 @@
-"""Events and broadcasts over real sockets, against handlers written by hand for python-socketio, in the same run.
+"""Compare events and broadcasts over real sockets with handlers written by hand for python-socketio, in the same run.
 
 python -m scripts.bench.sockets [--events 20000] [--rounds 3]
 """
@@ -24,7 +24,7 @@ TARGETS = {"say 50": 1.10, "say 500": 1.10, f"broadcast {RECIPIENTS}": 0.85}
 
 @asynccontextmanager
 async def connected(port: int, clients: int) -> AsyncIterator[list[aiohttp.ClientWebSocketResponse]]:
-    """Clients that speak the protocol by hand, which costs them little."""
+    """Connect clients that speak the protocol by hand, at little CPU cost."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         sockets = []
         for _ in range(clients):
@@ -39,14 +39,14 @@ async def connected(port: int, clients: int) -> AsyncIterator[list[aiohttp.Clien
 
 
 async def next_packet(socket: aiohttp.ClientWebSocketResponse) -> str:
-    """What the server sends, but for its pings, which are answered."""
+    """Return the next packet of the server; answers pings."""
     while (packet := await socket.receive_str()) == "2":
         await socket.send_str("3")
     return packet
 
 
 async def say(server: Server, clients: int, events: int) -> tuple[float, float]:
-    """CPU microseconds of the server for an event with its ack, and wall microseconds."""
+    """Return the server's CPU microseconds per event with its ack, and wall microseconds."""
     async with connected(server.port, clients) as sockets:
 
         async def run(socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -61,7 +61,7 @@ async def say(server: Server, clients: int, events: int) -> tuple[float, float]:
 
 
 async def broadcast(server: Server) -> tuple[float, float]:
-    """CPU microseconds of the server for a broadcast's delivery to one client, and wall microseconds."""
+    """Return the server's CPU microseconds per delivery of a broadcast to one client, and wall microseconds."""
     async with connected(server.port, RECIPIENTS) as sockets:
 
         async def run(socket: aiohttp.ClientWebSocketResponse) -> None:

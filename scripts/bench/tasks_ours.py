@@ -1,8 +1,8 @@
-"""The product's application with two tasks more.
+"""The product's application with three more tasks.
 
 celery -A scripts.bench.tasks_ours worker -P custom · python -m scripts.bench.tasks_ours noop 5000
 
-`BENCH_UNTRACKED=1` keeps their runs out of the ledger.
+`BENCH_UNTRACKED=1` keeps their runs out of the run history.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ async def noop() -> None:
 
 @app.task(name="bench.sleep", tracked=TRACKED)
 async def sleep() -> None:
-    """Wait, as for a store or another service."""
+    """Sleep, like a task that waits for a store."""
     await asyncio.sleep(0.1)
 
 
 @app.task(name="bench.query")
 async def query(session: SessionDep) -> None:
-    """Use the unit of work's session."""
+    """Query through the session of the unit of work."""
     await session.exec(text("SELECT 1"))  # type: ignore[call-overload]  # SQL text
 
 

@@ -1,9 +1,9 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from sqlalchemy import or_
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, delete
+from sqlmodel import col, delete, select
 
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.permission_code import PermissionCode
@@ -14,6 +14,11 @@ class PermissionCodeCRUD(BaseSQLModelCRUD[PermissionCode]):
     """The permission codes that roles can grant."""
 
     model: ClassVar[type[PermissionCode]] = PermissionCode
+
+    async def unknown(self, codes: Collection[str]) -> set[str]:
+        """Those of the codes that do not exist."""
+        known = select(PermissionCode.code).where(col(PermissionCode.code).in_(codes))
+        return set(codes).difference((await self.session.exec(known)).all()) if codes else set()
 
     async def replace(self, codes: Sequence[PermissionCode]) -> None:
         """Make the table contain exactly these codes; rows that stay keep their ids."""

@@ -47,7 +47,7 @@ VerifyPermissionDep = Annotated[AccessClaims, Depends(require_permission)]
 
 async def get_actor(claims: VerifyPermissionDep, permissions: PermissionServiceDep) -> Actor:
     """The caller with their permission codes, read from SQL: for decisions that depend on what the caller holds."""
-    return Actor(claims.user_id, await permissions.codes_of(claims.user_id))
+    return await permissions.get_actor(claims.user_id)
 
 
 ActorDep = Annotated[Actor, Depends(get_actor)]

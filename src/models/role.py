@@ -21,3 +21,14 @@ class Role(Versioned, BaseModel, table=True):
     interface_permissions: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     button_permissions: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     router_permissions: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+
+    @property
+    def ui_permissions(self) -> frozenset[str]:
+        """The button and router permissions, with their type as prefix."""
+        buttons, routers = self.button_permissions, self.router_permissions
+        return frozenset([*(f"button:{code}" for code in buttons), *(f"router:{code}" for code in routers)])
+
+    @property
+    def grants(self) -> frozenset[str]:
+        """Everything that the role grants while it is enabled."""
+        return self.ui_permissions.union(self.interface_permissions)

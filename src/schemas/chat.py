@@ -6,25 +6,25 @@ from pydantic import Field
 
 from src.schemas.base import BaseRequest, BaseSchema, SafeStr
 
-# The pattern lets nothing through that a store refuses.
+# No character that a store refuses.
 Room = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.\-]+$")]
 
 
 class ChatRoom(BaseRequest):
-    """Which room."""
+    """A room."""
 
     room: Room
 
 
 class ChatMessage(BaseRequest):
-    """A line to a room."""
+    """A message to a room."""
 
     room: Room
     text: Annotated[SafeStr, Field(min_length=1, max_length=4000)]
 
 
 class ChatReceived(BaseSchema):
-    """A line as the room's members receive it."""
+    """A message as the members of its room receive it."""
 
     id: UUID
     room: str
@@ -34,7 +34,7 @@ class ChatReceived(BaseSchema):
 
 
 class ChatHistoryQuery(BaseRequest):
-    """Which part of a room's past: what was said before the line `before`, or the latest lines without it."""
+    """A page of a room's messages: those before the message `before`, or the latest."""
 
     room: Room
     before: UUID | None = None
@@ -42,7 +42,7 @@ class ChatHistoryQuery(BaseRequest):
 
 
 class ChatHistory(BaseSchema):
-    """Lines of a room, the latest first; `before` asks for what came earlier, and is null at the beginning."""
+    """Messages of a room, newest first; `before` requests the next page, and is null on the last."""
 
     records: list[ChatReceived]
     before: UUID | None

@@ -1,11 +1,11 @@
-"""What services send to browsers, from whatever process they run in."""
+"""Events that services emit, from any process."""
 
 from typing import Any
 
 from src.schemas.notice import NoticeResponse
 from src.schemas.task import TaskFinished, TaskProgress
 
-# The one place where `uow.emit` looks.
+# Payload types; `uow.emit` accepts only these events in debug environments.
 SERVICE_EVENTS: dict[str, Any] = {
     "notice.published": NoticeResponse,
     "task.progress": TaskProgress,

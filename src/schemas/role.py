@@ -53,3 +53,9 @@ class RoleResponse(BaseResponse):
     interface_permissions: list[str]
     button_permissions: list[str]
     router_permissions: list[str]
+
+
+class RoleDetail(RoleResponse):
+    """A role, with those of its permission codes that grant nothing."""
+
+    stale_permissions: list[str] = Field(description="Interface permissions of removed routes and events.")

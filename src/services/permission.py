@@ -6,6 +6,7 @@ from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.permission import ALL_CODES, PermissionCRUD, Verdict
 from src.crud.user import UserCRUD
+from src.services.actor import Actor
 
 
 class PermissionService:
@@ -35,7 +36,7 @@ class PermissionService:
         """The user's codes by SQL, cached under the version; concurrent requests share one query."""
 
         async def fill() -> AbstractSet[str]:
-            codes = await self.codes_of(user_id)
+            codes = (await self.get_actor(user_id)).codes
             await self.cache.store(user_id, version, codes, self.resources.settings.auth.permission_cache_seconds)
             return codes
 
@@ -61,8 +62,8 @@ class PermissionService:
         uow.before_commit(begin)
         uow.after_commit("invalidate permissions", commit)
 
-    async def codes_of(self, user_id: UUID) -> AbstractSet[str]:
-        """The permission codes that the user holds, by SQL.
+    async def get_actor(self, user_id: UUID) -> Actor:
+        """The user with the permissions that they hold, by SQL.
 
         Administrators hold `*`. Disabled users, and users who have to change their password first, hold nothing.
         """
@@ -70,8 +71,12 @@ class PermissionService:
             users = UserCRUD(session)
             user = await users.find(user_id)
             if user is None or not user.status or user.must_change_password:
-                return frozenset()
+                return Actor(user_id, frozenset())
             if user.is_admin:
-                return frozenset({ALL_CODES})
+                return Actor(user_id, frozenset({ALL_CODES}))
             roles = await users.enabled_roles(user_id)
-        return frozenset(code for role in roles for code in role.interface_permissions)
+        return Actor(
+            user_id,
+            codes=frozenset(code for role in roles for code in role.interface_permissions) - {ALL_CODES},
+            ui_permissions=frozenset(permission for role in roles for permission in role.ui_permissions),
+        )

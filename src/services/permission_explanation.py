@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from src.core.security.access import Access
 from src.core.unit_of_work import UnitOfWork
 from src.crud.user import UserCRUD
 from src.models.user import User
@@ -33,8 +34,13 @@ class PermissionExplanationService:
     def __init__(self, uow: UnitOfWork) -> None:
         self.users = UserCRUD(uow.session)
 
-    async def explain(self, user_id: UUID, permission: str) -> Explanation:
-        """Whether the user holds the permission, and why.
+    async def explain(self, user_id: UUID, permission: str, access: Access | None) -> Explanation:
+        """Whether the user may call the route or event with this permission code, and why.
+
+        Args:
+            user_id: The user.
+            permission: The permission code.
+            access: What the route or event requires; None if it does not exist.
 
         Raises:
             NotFoundError: The user does not exist.
@@ -45,13 +51,26 @@ class PermissionExplanationService:
             RoleVerdict(role.code, role.name, role.status, permission in role.interface_permissions) for role in roles
         ]
         granting = next((verdict for verdict in verdicts if verdict.grants and verdict.status), None)
-        granted, reason = _decide(user, granting, verdicts)
-        return Explanation(permission, granted, reason, granting.code if granted and granting else None, verdicts)
+        granted, reason = _decide(user, access, granting, verdicts)
+        decided_by = granting.code if granted and granting and access is Access.PERMISSION else None
+        return Explanation(permission, granted, reason, decided_by, verdicts)
 
 
-def _decide(user: User, granting: RoleVerdict | None, verdicts: list[RoleVerdict]) -> tuple[bool, str]:
+def _decide(
+    user: User, access: Access | None, granting: RoleVerdict | None, verdicts: list[RoleVerdict]
+) -> tuple[bool, str]:
+    if access is None:
+        return False, "There is no such route or event."
+    if access is Access.PUBLIC:
+        return True, "public: no login is needed."
     if not user.status:
         return False, "The user is disabled."
+    if access is Access.SESSION:
+        return True, "any login: no permission is needed."
+    return _decide_permission(user, granting, verdicts)
+
+
+def _decide_permission(user: User, granting: RoleVerdict | None, verdicts: list[RoleVerdict]) -> tuple[bool, str]:
     if user.must_change_password:
         return False, "The user has to change their password first."
     if user.is_admin:

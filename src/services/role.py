@@ -1,10 +1,11 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from src.core.effects import user_room
 from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError
 from src.core.query import PageRequest
 from src.core.unit_of_work import UnitOfWork
+from src.crud.permission_code import PermissionCodeCRUD
 from src.crud.role import RoleCRUD
 from src.crud.user import UserCRUD
 from src.models.role import Role
@@ -21,6 +22,7 @@ class RoleService:
         self.permissions = permissions
         self.roles = RoleCRUD(uow.session)
         self.users = UserCRUD(uow.session)
+        self.codes = PermissionCodeCRUD(uow.session)
 
     async def page(self, query: PageRequest) -> tuple[Sequence[RoleResponse], int | None]:
         """One page of the roles, and the total if the query asks for it."""
@@ -42,54 +44,71 @@ class RoleService:
         """
         return await self.roles.get(role_id)
 
+    async def stale_permissions(self, role: Role) -> Sequence[str]:
+        """The role's codes of routes and events that no longer exist; they grant nothing."""
+        return sorted(await self.codes.unknown(role.interface_permissions))
+
     async def create(self, data: RoleCreate, actor: Actor) -> Role:
-        """Add a role.
+        """Create a role.
 
         Raises:
-            PermissionDeniedError: The role would grant a code that the actor does not hold.
+            InvalidInputError: A permission code does not exist.
+            PermissionDeniedError: The role would grant a permission that the actor does not hold.
             ConflictError: Another role has this code.
         """
-        actor.require_all(set(data.interface_permissions))
         if await self.roles.by_codes([data.code]):
             raise ConflictError("Another role has this code.", data={"code": data.code})
-        return await self.roles.create(data.model_dump())
+        await self._require_known(data.interface_permissions)
+        role = await self.roles.create(data.model_dump())
+        actor.require_all(role.grants)
+        return role
 
     async def update(self, role_id: UUID, data: RoleUpdate, actor: Actor, *, version: int | None = None) -> Role:
         """Partially update a role; `version` is the version that the change is based on, None for any.
 
         Raises:
             NotFoundError: The role does not exist.
-            InvalidInputError: The code would change.
-            PermissionDeniedError: The role would newly grant a code that the actor does not hold.
+            InvalidInputError: The code would change, or a new permission code does not exist.
+            PermissionDeniedError: The change would grant or withdraw a permission that the actor does not hold.
             PreconditionFailedError: The role has another version than `version`.
             ConflictError: The role was changed at the same time.
         """
         role = await self.roles.get(role_id)
         if data.code not in (None, role.code):
             raise InvalidInputError("code", "The code of a role cannot be changed.")
-        before = set(role.interface_permissions) if role.status else set()
+        before, codes_before, was_enabled = role.grants, set(role.interface_permissions), role.status
+        await self._require_known(set(data.interface_permissions or ()) - codes_before)
         await self.roles.update(role, data.changed_fields(), version=version)
-        after = set(role.interface_permissions) if role.status else set()
-        actor.require_all(after - before)
+        # Enabling or disabling a role changes everything that it grants.
+        changed = before ^ role.grants if role.status == was_enabled else before | role.grants
+        actor.require_all(changed - await self.codes.unknown(codes_before.difference(role.interface_permissions)))
         self.permissions.invalidate_all(self.uow)
-        if before - after:
+        if was_enabled and (not role.status or before - role.grants):
             await self._disconnect_holders([role.id])
         return role
 
-    async def delete(self, role_ids: Sequence[UUID]) -> None:
+    async def delete(self, role_ids: Sequence[UUID], actor: Actor) -> None:
         """Delete roles, also from the users who have them; all of the ids or none.
 
         Raises:
             NotFoundError: With the ids that do not exist as `data`.
+            PermissionDeniedError: A role grants a permission that the actor does not hold.
         """
         roles = await self.roles.by_ids(role_ids)
         missing = set(role_ids) - {role.id for role in roles}
         if missing:
             raise NotFoundError("Role not found.", data=sorted(map(str, missing)))
+        stale = await self.codes.unknown({code for role in roles for code in role.interface_permissions})
+        actor.require_all({permission for role in roles for permission in role.grants} - stale)
         await self._disconnect_holders(role_ids)
         for role in roles:
             await self.roles.delete(role)
         self.permissions.invalidate_all(self.uow)
+
+    async def _require_known(self, codes: Collection[str]) -> None:
+        unknown = await self.codes.unknown(codes)
+        if unknown:
+            raise InvalidInputError("interfacePermissions", f"Unknown permission codes: {', '.join(sorted(unknown))}.")
 
     async def _disconnect_holders(self, role_ids: Sequence[UUID]) -> None:
         """Disconnect the holders' sockets, so that they reconnect with their reduced permissions."""

@@ -105,15 +105,14 @@ class UserAdminService:
         await self.users.delete(user)
 
     async def _get_manageable(self, user_id: UUID, actor: Actor) -> User:
-        """The user, if the actor holds every permission that the user holds.
+        """The user, if the actor holds every permission that any of the user's roles grants, disabled ones included.
 
         Otherwise the actor could reset the user's password, log in as that user, and gain permissions.
         """
         user = await self.users.get(user_id)
         if user.is_admin:
             self._require_admin(actor)
-        roles = await self.users.enabled_roles(user.id)
-        actor.require_all({code for role in roles for code in role.interface_permissions})
+        actor.require_all(_grants(await self.users.roles(user.id)))
         return user
 
     async def _get_grantable(self, codes: Sequence[str], actor: Actor) -> Sequence[Role]:
@@ -121,7 +120,7 @@ class UserAdminService:
         unknown = set(codes) - {role.code for role in roles}
         if unknown:
             raise InvalidInputError("roles", f"Unknown roles: {', '.join(sorted(unknown))}.")
-        actor.require_all({code for role in roles for code in role.interface_permissions})
+        actor.require_all(_grants(roles))
         return roles
 
     async def _keep_an_admin(self, leaving: User) -> None:
@@ -133,3 +132,7 @@ class UserAdminService:
             raise PermissionDeniedError(
                 "Only administrators can manage administrators.", error="auth.not_yours_to_rule"
             )
+
+
+def _grants(roles: Sequence[Role]) -> set[str]:
+    return {permission for role in roles for permission in role.grants}

@@ -1,17 +1,15 @@
 """Crontab expressions: `minute hour day-of-month month day-of-week`, in a time zone of their own."""
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Self
 from zoneinfo import ZoneInfo
 
-MINUTE = timedelta(minutes=1)
-DAY = timedelta(days=1)
-# February 29 on a given weekday: 28 years apart, and 40 around a century without a leap year.
-SEARCHED_DAYS = 41 * 366
+from cronsim import CronSim
+
 MONTHS = dict(
     zip(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), range(1, 13), strict=True)
 )
@@ -21,90 +19,58 @@ PART = re.compile(r"(?:(?P<every>\*)|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<s
 
 @dataclass(frozen=True, slots=True)
 class Crontab:
-    """Every minute whose five fields all match (as in Celery, a restricted day of month *and* day of week).
+    """Every minute at which all five fields match; as in Celery, day of month *and* day of week.
 
-    When clocks change, an expression that names hours keeps to the wall clock: each of its slots fires once a day, a
-    missing one at the next minute there is. One that runs in every hour follows elapsed time and never pauses.
+    When clocks change, an expression that restricts the hour follows the wall clock: each slot fires once per day, and
+    one that the clock skips fires at the next minute that exists. An expression for every hour follows elapsed time.
+
+    Attributes:
+        expression: The fields as lists of numbers. cronsim follows elapsed time if the hour is `*`.
     """
 
-    minutes: frozenset[int]
-    hours: frozenset[int]
-    days: frozenset[int]
-    months: frozenset[int]
-    weekdays: frozenset[int]
+    expression: str
     zone: ZoneInfo
 
     @classmethod
     def parse(cls, expression: str, zone: ZoneInfo) -> Self:
-        """Read an expression; names of months and weekdays are welcome, Sunday is 0 or 7.
+        """Parse an expression. Months and weekdays may be names; Sunday is 0 or 7.
 
         Raises:
-            ValueError: It is not a crontab, or no minute ever matches.
+            ValueError: The expression is invalid, or never matches.
         """
-        fields = expression.lower().split()
-        if len(fields) != 5:
-            raise ValueError(f"a crontab has 5 fields, {expression!r} has {len(fields)}")
-        crontab = cls(
-            minutes=_numbers(fields[0], 0, 59),
-            hours=_numbers(fields[1], 0, 23),
-            days=_numbers(fields[2], 1, 31),
-            months=_numbers(fields[3], 1, 12, MONTHS),
-            weekdays=frozenset(day % 7 for day in _numbers(fields[4], 0, 7, WEEKDAYS)),
-            zone=zone,
-        )
-        if crontab.next_run(datetime(2000, 1, 1, tzinfo=UTC)) is None:
-            raise ValueError(f"no day ever matches {expression!r}")
-        return crontab
+        return cls(_normalized(expression), zone)
 
     def next_run(self, after: datetime) -> datetime | None:
-        """The first slot later than an aware time, in UTC; None when there is none."""
-        run = self._elapsed if len(self.hours) == 24 else self._on_the_wall_clock
-        return run(after.astimezone(UTC))
+        """The first slot after an aware time, in UTC; None if there is none within 50 years."""
+        after = after.astimezone(UTC)
+        # In an hour that the clock repeats, the slots start over and lie before `after`.
+        slots = (slot.astimezone(UTC) for slot in _slots(self.expression, after.astimezone(self.zone)))
+        return next((slot for slot in slots if slot > after), None)
 
-    def _on_the_wall_clock(self, after: datetime) -> datetime | None:
-        slots = [time(hour, minute) for hour in sorted(self.hours) for minute in sorted(self.minutes)]
-        # A day that a zone skipped lends its slots to the next day's first minute: begin one day early.
-        for day in self._days(after.astimezone(self.zone).date() - DAY):
-            following = bisect_right(slots, after, key=lambda slot: self._instant(datetime.combine(day, slot)))
-            if following < len(slots):
-                return self._instant(datetime.combine(day, slots[following]))
-        return None
 
-    def _elapsed(self, after: datetime) -> datetime | None:
-        moment = after.replace(second=0, microsecond=0) + MINUTE
-        while True:
-            local = moment.astimezone(self.zone)
-            if not self._matches(local.date()):
-                day = next(self._days(local.date() + DAY), None)
-                if day is None:
-                    return None
-                moment = max(moment + MINUTE, self._instant(datetime.combine(day, time())))
-            elif local.minute in self.minutes:
-                return moment
-            else:
-                moment += MINUTE
+def _slots(expression: str, start: datetime) -> CronSim:
+    slots = CronSim(expression, start)
+    slots.day_and = True
+    return slots
 
-    def _days(self, first: date) -> Iterator[date]:
-        for offset in range(SEARCHED_DAYS):
-            day = first + offset * DAY
-            if self._matches(day):
-                yield day
 
-    def _matches(self, day: date) -> bool:
-        return day.month in self.months and day.day in self.days and day.isoweekday() % 7 in self.weekdays
-
-    def _instant(self, wall: datetime) -> datetime:
-        """The first moment that the zone's clock shows a time, or has passed over it."""
-        early = wall.replace(tzinfo=self.zone).astimezone(UTC)
-        if early.astimezone(self.zone).replace(tzinfo=None) == wall:
-            return early
-        # In a gap: `fold` tells what the clock would say by the offset after it.
-        first = wall.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
-        offset = early.astimezone(self.zone).utcoffset()
-        minutes = range((early - first) // MINUTE + 1)
-        return first + MINUTE * bisect_left(
-            minutes, True, key=lambda n: (first + n * MINUTE).astimezone(self.zone).utcoffset() == offset
-        )
+@lru_cache(maxsize=1024)  # beat parses a schedule's expression at each of its runs
+def _normalized(expression: str) -> str:
+    fields = expression.lower().split()
+    if len(fields) != 5:
+        raise ValueError(f"a crontab has 5 fields, {expression!r} has {len(fields)}")
+    hours = _numbers(fields[1], 0, 23)
+    numbers = [
+        _listed(_numbers(fields[0], 0, 59)),
+        "*" if len(hours) == 24 else _listed(hours),
+        _listed(_numbers(fields[2], 1, 31)),
+        _listed(_numbers(fields[3], 1, 12, MONTHS)),
+        _listed({day % 7 for day in _numbers(fields[4], 0, 7, WEEKDAYS)}),
+    ]
+    normalized = " ".join(numbers)
+    if next(_slots(normalized, datetime(2000, 1, 1, tzinfo=UTC)), None) is None:
+        raise ValueError(f"no day ever matches {expression!r}")
+    return normalized
 
 
 def _numbers(field: str, low: int, high: int, names: dict[str, int] | None = None) -> frozenset[int]:
@@ -122,6 +88,10 @@ def _numbers(field: str, low: int, high: int, names: dict[str, int] | None = Non
             raise ValueError(f"{part!r} is not within {low}-{high}")
         numbers.update(range(first, last + 1, step))
     return frozenset(numbers)
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(numbers)))
 
 
 def _number(text: str, names: dict[str, int] | None) -> int:

@@ -1,4 +1,4 @@
-"""Turn what handlers return and emit into what a Socket.IO packet can carry."""
+"""Converts results and payloads of events to values that a Socket.IO packet can carry."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from pydantic_core import to_jsonable_python
 
 
 def to_wire(value: Any) -> Any:
-    """Convert models, dates, UUIDs and the like to JSON values, at any depth, by their aliases.
+    """Convert models, dates, UUIDs and the like to JSON values, at any depth and by alias.
 
-    Bytes outside of models stay bytes, which Socket.IO sends as binary attachments; a tuple at the top stays a tuple,
-    which it sends as several arguments.
+    Bytes outside of models stay bytes: Socket.IO sends them as binary attachments. A tuple at the top stays a tuple:
+    Socket.IO sends it as several arguments.
 
     Raises:
-        PydanticSerializationError: Something in it has no JSON form.
+        PydanticSerializationError: A value has no JSON form.
     """
     return tuple(_convert(item) for item in value) if isinstance(value, tuple) else _convert(value)
 

@@ -14,7 +14,7 @@ from redis import Redis
 from src.core.config import settings
 from tests.support.process import Process
 
-# Workers that need not look for each other start a second sooner.
+# Without mingle and gossip a worker starts a second sooner.
 WORKER = "worker", "-l", "info", "--without-mingle", "--without-gossip"
 BEAT = "beat", "-l", "debug", "-S", "src.queues.scheduler:AsyncDatabaseScheduler"
 
@@ -27,7 +27,7 @@ class CeleryProcess(Process):
         self.name = arguments[arguments.index("-n") + 1] if "-n" in arguments else ""
 
     def idle_share(self, seconds: float) -> float:
-        """How much of a core it uses in that time."""
+        """The share of a core that it uses in that time."""
 
         def spent() -> float:
             return sum(sum(process.cpu_times()[:2]) for process in self.family())
@@ -47,7 +47,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(directory: Path) -> Iterator[Run]:
-    """Start commands, and see to it that none outlives the block."""
+    """Start `celery` commands, which end with the block."""
     with ExitStack() as stack:
         numbers = count()
 

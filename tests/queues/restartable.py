@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 
 
 class RestartableRedis:
-    """A Redis of one test's own, for a broker and its results, that keeps what it has acknowledged."""
+    """A Redis server for one test's broker and results; it persists every write, so that a restart loses nothing."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -29,7 +29,7 @@ class RestartableRedis:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, type_: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stop()
         self._client.close()
@@ -39,13 +39,13 @@ class RestartableRedis:
         self._start()
 
     def send(self, key: str, names: set[str]) -> None:
-        """Send one `sample.effect` for each name, to the queue of that key."""
+        """Send one `sample.effect` per name, to the queue named by the key."""
         with Celery("sender", broker=self.url, set_current=False) as sender:
             for name in names:
                 sender.send_task("sample.effect", (key, name), queue=key)
 
     def states(self) -> Counter[str]:
-        """How many results there are of each state."""
+        """The number of results by state."""
         values = [self._client.get(key) for key in self._client.scan_iter("celery-task-meta-*")]
         return Counter(json.loads(str(value))["status"] for value in values)
 
@@ -55,13 +55,13 @@ class RestartableRedis:
         arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         with (self._directory / "log").open("a") as log:
             self._process = subprocess.Popen([program, *arguments], cwd=self._directory, stdout=log)  # noqa: S603 - ours
-        wait_until(self._answers)
+        wait_until(self._responds)
 
     def _stop(self) -> None:
         self._process.terminate()
         self._process.wait(10)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             return bool(self._client.ping())
         except RedisConnectionError:

@@ -1,4 +1,4 @@
-"""Tasks that the tests run on the product's own application, by `celery -A tests.queues.sample`."""
+"""Tasks for tests, on the product's own application; run them with `celery -A tests.queues.sample`."""
 
 import asyncio
 import os
@@ -18,14 +18,14 @@ from src.queues.app import app
 from src.queues.progress import progress
 from src.schemas.task import TaskProgress
 
-# What a killed worker leaves is given away at once instead of after the longest task.
+# Messages of a killed worker return to the queue after seconds instead of half an hour.
 app.conf.broker_transport_options = {
     **app.conf.broker_transport_options,
     "visibility_timeout": 4,
     "unacked_restore_interval": 1,
 }
 app.conf.misfire_grace_seconds = float(os.environ.get("SAMPLE_MISFIRE_GRACE_SECONDS", "60"))
-# Where tasks go that are sent without a queue: in workers, where the tests told them to keep their retries and chains.
+# The queue of tasks that name none; a worker's own, so that it gets their retries and chains.
 default_queue = os.environ.get("SAMPLE_QUEUE")
 
 
@@ -34,11 +34,11 @@ def route(*_args: object, **_options: object) -> dict[str, str] | None:
 
 
 app.conf.task_routes = [route]
-# A worker whose loop stands still is recycled soon enough for a test.
+# A worker whose loop is blocked restarts soon enough for a test.
 app.conf.loop_lost_after_seconds = float(os.environ.get("SAMPLE_LOST_AFTER", "60"))
 
 
-# What `Depends` fills in; callers pass no value, which type checkers learn from a default.
+# The default of injected parameters: it tells type checkers that callers pass no value.
 INJECTED: Any = None
 
 
@@ -74,7 +74,7 @@ async def process_id() -> int:
 
 @app.task(name="sample.query")
 async def query(session: SessionDep = INJECTED) -> list[int]:
-    """The worker's process, its engine, its Redis client, and how many connections are in use."""
+    """Ids of the process, its engine and its Redis client, and the number of connections in use."""
     await session.exec(text("SELECT 1"))  # type: ignore[call-overload]  # SQL text
     resources = current_resources()
     pool: Any = resources.engine.pool
@@ -136,7 +136,7 @@ async def overrun() -> None:
 
 @app.task(name="sample.identities", bind=True)
 async def identities(self: Any) -> list[str]:
-    """Who the task is, seen from its coroutine, a child task and a thread, before and after others ran."""
+    """The task id as seen from the coroutine, a child task and a thread, before and after others ran."""
     seen = [self.request.id]
     await asyncio.sleep(0.05)
 
@@ -182,7 +182,7 @@ async def announce(key: str, uow: UnitOfWorkDep = INJECTED, *, fails: bool) -> N
 
 @app.task(name="sample.long")
 async def long(key: str, redis: RedisDep = INJECTED) -> None:
-    """Run until somebody stops it."""
+    """Run until it is stopped."""
     await redis.rpush(key, "started")
     await asyncio.sleep(60)
 
@@ -200,7 +200,7 @@ async def login(username: str, password: str, options: dict[str, str] | None = N
 
 @app.task(name="sample.deadly", max_redeliveries=2)
 async def deadly(key: str, redis: RedisDep = INJECTED) -> None:
-    """Take the process with it, every time."""
+    """Kill the worker's process, every time."""
     await redis.rpush(key, os.getpid())
     os._exit(1)
 
@@ -222,42 +222,42 @@ async def hand_back(key: str, times: int, redis: RedisDep = INJECTED) -> None:
 
 
 @app.task(name="sample.meet")
-async def meet(place: str, number: int) -> int:
-    """End once this many tasks of this process are here."""
-    everyone = _arrived.setdefault(place, asyncio.Event())
-    _counts[place] = _counts.get(place, 0) + 1
-    if _counts[place] == number:
+async def meet(group: str, number: int) -> int:
+    """Return once this many tasks are running in this process."""
+    everyone = _arrived.setdefault(group, asyncio.Event())
+    _counts[group] = _counts.get(group, 0) + 1
+    if _counts[group] == number:
         everyone.set()
     await everyone.wait()
-    return _counts[place]
+    return _counts[group]
 
 
 @app.task(name="sample.meet_in_threads")
 def meet_in_threads() -> int:
-    """End once four tasks are here, on threads."""
+    """Return once four tasks are running, on threads."""
     return _barrier.wait(20)
 
 
 @app.task(name="sample.wait_for")
 async def wait_for(key: str, redis: RedisDep = INJECTED) -> str:
-    """Tell that it has begun, and end when told to."""
+    """Report the start, and return when the test says so."""
     await redis.rpush(f"{key}:started", "begun")
-    answer = await redis.blpop([f"{key}:go"], 0.3)
-    while answer is None:
-        answer = await redis.blpop([f"{key}:go"], 0.3)
-    return str(answer[1])
+    reply = await redis.blpop([f"{key}:go"], 0.3)
+    while reply is None:
+        reply = await redis.blpop([f"{key}:go"], 0.3)
+    return str(reply[1])
 
 
 @app.task(name="sample.block")
 async def block(key: str, seconds: float, redis: RedisDep = INJECTED) -> None:
-    """What a coroutine must not do."""
+    """Block the loop, as a coroutine must not."""
     await redis.rpush(f"{key}:started", "blocking")
     time.sleep(seconds)  # noqa: ASYNC251 - on purpose
 
 
 @app.task(name="sample.stubborn", soft_time_limit=1, time_limit=1)
 async def stubborn(key: str, redis: RedisDep = INJECTED) -> None:
-    """Ignores its cancellation for as long as the test wants."""
+    """Ignore cancellation until the test sets the key."""
     while not await redis.exists(key):
         try:
             await asyncio.sleep(0.1)
@@ -267,7 +267,7 @@ async def stubborn(key: str, redis: RedisDep = INJECTED) -> None:
 
 @app.task(name="sample.effect")
 async def effect(key: str, value: str, redis: RedisDep = INJECTED) -> None:
-    """Written to be run twice: what it does is there once."""
+    """An idempotent task: running it twice has the effect of running it once."""
     await redis.sadd(f"{key}:started", value)
     await asyncio.sleep(0.2)
     await redis.sadd(key, value)

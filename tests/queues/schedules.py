@@ -1,4 +1,4 @@
-"""Schedules that beat sends to a queue which no worker listens to."""
+"""Schedules whose tasks go to a queue without workers."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind
 
 @asynccontextmanager
 async def empty_table() -> AsyncIterator[AsyncSession]:
-    """A session whose rows other processes can see, on a table that is empty before and after."""
+    """A session that commits, on a table `schedules` that is empty before and after."""
     engine = create_engine(settings.sql)
     async with AsyncSession(engine, expire_on_commit=False) as session:
         await session.exec(delete(Schedule))
@@ -31,7 +31,7 @@ async def empty_table() -> AsyncIterator[AsyncSession]:
 
 
 class Queue:
-    """What beat sent, oldest last."""
+    """A queue, and the messages that beat sent to it, newest first."""
 
     def __init__(self) -> None:
         self.name = f"test:{uuid4()}"
@@ -48,7 +48,7 @@ class Queue:
         return int(self._redis.llen(self.name))
 
     def every_second(self, **columns: Any) -> Schedule:
-        """A schedule that fills this queue."""
+        """A schedule that sends to this queue."""
         columns = {"name": str(uuid4()), "kind": ScheduleKind.INTERVAL, "every": 1, **columns}
         return Schedule(
             task="sample.add", args=[1], kwargs={"y": 2}, queue=self.name, period=IntervalPeriod.SECONDS, **columns

@@ -1,4 +1,4 @@
-"""The periodic tasks of files."""
+"""Periodic tasks for files."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from src.utils.date import utc_now
 app.loader.import_default_modules()  # as a worker does
 
 
-class TestTheTasks:
+class TestFileTasks:
     async def test_sweep(self, uow: UnitOfWork, resources: Resources) -> None:
         row = {"filename": "a", "content_type": "text/plain", "size_bytes": 1, "part_count": 1, "upload_id": "gone"}
         file = await FileCRUD(uow.session).create({**row, "expires_at": utc_now() - timedelta(hours=1)})

@@ -1,4 +1,4 @@
-"""Workers that are told to end, killed, or cut off from Redis: no task is lost, in each pool."""
+"""No task is lost when a worker is stopped, killed, or cut off from Redis, in each pool."""
 
 import os
 import signal
@@ -21,8 +21,8 @@ TASKS = 200
 
 @pytest.fixture(params=POOLS, ids=lambda pool: pool.name)
 def pool(request: pytest.FixtureRequest) -> Pool:
-    kind: Pool = request.param
-    return kind
+    pool: Pool = request.param
+    return pool
 
 
 @pytest.fixture
@@ -32,12 +32,12 @@ def names() -> set[str]:
 
 @pytest.fixture
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RestartableRedis]:
-    """A Redis for one test's broker and results."""
+    """A Redis server for this test's broker and results."""
     with RestartableRedis(tmp_path_factory.mktemp("redis")) as store:
         yield store
 
 
-def test_tasks_of_a_killed_worker_are_done_by_another(
+def test_another_worker_runs_the_tasks_of_a_killed_one(
     run: Run, pool: Pool, redis: Redis, key: str, names: set[str]
 ) -> None:
     doomed, other = (pool.start(run, key, "-n", f"{name}@test") for name in ("doomed", "other"))
@@ -50,7 +50,7 @@ def test_tasks_of_a_killed_worker_are_done_by_another(
     wait_until(lambda: redis.smembers(key) == names)
 
 
-def test_a_worker_finishes_what_runs_before_it_ends(run: Run, pool: Pool, redis: Redis, key: str) -> None:
+def test_a_stopping_worker_finishes_running_tasks(run: Run, pool: Pool, redis: Redis, key: str) -> None:
     worker = pool.start(run, key)
     worker.wait_for("ready.")
     sample.work.apply_async((key, "finished"), queue=key)
@@ -62,7 +62,7 @@ def test_a_worker_finishes_what_runs_before_it_ends(run: Run, pool: Pool, redis:
     assert "stores_closed" in worker.log.read_text()
 
 
-def test_a_cold_shutdown_gives_its_tasks_back_at_once(run: Run, redis: Redis, key: str) -> None:
+def test_a_cold_shutdown_requeues_its_tasks_at_once(run: Run, redis: Redis, key: str) -> None:
     worker = ASYNCIO.start(run, key, "-n", "cold@test")
     worker.wait_for("ready.")
     result = sample.wait_for.apply_async((key,), queue=key)

@@ -19,12 +19,12 @@ async def due(uow: UnitOfWork) -> Notice:
 
 @pytest.fixture(autouse=True)
 def _registered() -> None:
-    """As in a worker: with every module of tasks."""
+    """Import all task modules, as a worker does."""
     app.loader.import_default_modules()
 
 
 class TestExpire:
-    async def test_expires_what_is_due(self, uow: UnitOfWork, due: Notice) -> None:
+    async def test_expires_due_notices(self, uow: UnitOfWork, due: Notice) -> None:
         assert await app.tasks["notices.expire"]() == 1
         await uow.session.refresh(due)
         assert due.status == NoticeStatus.EXPIRED

@@ -1,4 +1,4 @@
-"""The examples of the README, as they stand there."""
+"""The examples of the README, word for word."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def own() -> Iterator[Celery]:
     current()
 
 
-class TestAnApplicationOfOnesOwn:
+class TestAnotherApplication:
     def test_it_is_a_celery_application(self, own: Celery) -> None:
         assert isinstance(own, StockCelery)
 

@@ -1,4 +1,4 @@
-"""Coroutine functions as tasks where no worker is: called directly, eagerly, and by their signature."""
+"""Coroutine functions as tasks without a worker: called directly, eagerly, and inspected."""
 
 import inspect
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def add(app: Celery) -> AsyncTask[[int, int], int, Any]:
 
 @pytest.fixture(autouse=True)
 def own_loop() -> Iterator[None]:
-    """A loop that no other test has used, nor will."""
+    """An event loop of this test's own."""
     process_loop.stop()
     yield
     process_loop.stop()
@@ -78,10 +78,10 @@ class TestEagerMode:
 
 
 class TestArguments:
-    def test_dependencies_are_no_arguments_of_the_caller(self) -> None:
+    def test_callers_do_not_pass_injected_parameters(self) -> None:
         assert list(inspect.signature(sample.announce.run).parameters) == ["key", "fails"]
 
-    def test_a_wrong_call_fails_where_it_is_made(self) -> None:
+    def test_invalid_arguments_fail_in_the_caller(self) -> None:
         with pytest.raises(TypeError):
             sample.announce.delay("key", fails=True, colour="red")  # type: ignore[call-arg]  # what is tested
 

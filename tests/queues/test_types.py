@@ -1,4 +1,4 @@
-"""What mypy and pyright say about right and wrong uses of tasks: both find the same."""
+"""mypy and pyright accept correct uses of tasks, and report incorrect ones."""
 
 import json
 import re
@@ -99,22 +99,22 @@ def pyright(snippet: Path) -> list[tuple[int, str, str, str]]:
 
 
 class TestMypy:
-    def test_right_uses_have_the_types_of_the_function(self, mypy: list[tuple[int, str, str]]) -> None:
+    def test_correct_uses_have_the_types_of_the_function(self, mypy: list[tuple[int, str, str]]) -> None:
         notes = {line: re.sub(r"\bcelery\.\w+\.", "", text) for line, _, text in mypy if "Revealed" in text}
         assert notes == {line: f'Revealed type is "{kind}"' for line, kind in expected("# -> ").items()}
 
-    def test_wrong_uses_are_errors(self, mypy: list[tuple[int, str, str]]) -> None:
+    def test_incorrect_uses_are_errors(self, mypy: list[tuple[int, str, str]]) -> None:
         errors = {line: text.rpartition("[")[2].rstrip("]") for line, kind, text in mypy if kind == "error"}
         assert errors == expected("# error: ")
 
 
 class TestPyright:
-    def test_right_uses_have_the_types_of_the_function(self, pyright: list[tuple[int, str, str, str]]) -> None:
+    def test_correct_uses_have_the_types_of_the_function(self, pyright: list[tuple[int, str, str, str]]) -> None:
         notes = {line: text for line, severity, _, text in pyright if severity == "information"}
         assert {line: text.rpartition(' is "')[2].removesuffix('"') for line, text in notes.items()} == expected(
             "# -> "
         )
 
-    def test_wrong_uses_are_errors(self, pyright: list[tuple[int, str, str, str]]) -> None:
+    def test_incorrect_uses_are_errors(self, pyright: list[tuple[int, str, str, str]]) -> None:
         errors = {line: rule for line, severity, rule, _ in pyright if severity == "error"}
         assert errors == {line: PYRIGHT[code] for line, code in expected("# error: ").items()}

@@ -1,4 +1,4 @@
-"""Tasks on a real worker behave as Celery documents them, coroutines too, in each pool: the feature checks."""
+"""Tasks, coroutines included, behave as Celery documents on a real worker, in each pool."""
 
 import json
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ pytestmark = pytest.mark.worker
 
 @pytest.fixture(scope="module", params=POOLS, ids=lambda pool: pool.name)
 def pool(request: pytest.FixtureRequest) -> Pool:
-    kind: Pool = request.param
-    return kind
+    pool: Pool = request.param
+    return pool
 
 
 @pytest.fixture(scope="module", autouse=True)
 def worker(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryProcess]:
-    """One worker of that pool, which everything that the tests send goes to."""
+    """One worker of that pool, which receives all tasks of this module."""
     with running(tmp_path_factory.mktemp(pool.name)) as run, pytest.MonkeyPatch.context() as patch:
         worker = pool.start(run, f"checks-{pool.name}")
         patch.setattr(sample, "default_queue", f"checks-{pool.name}")
@@ -36,11 +36,11 @@ def worker(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cel
         assert worker.stop() == 0
 
 
-class TestAnsweringTheCaller:
-    def test_the_result_is_the_coroutines(self) -> None:
+class TestResults:
+    def test_the_result_is_what_the_coroutine_returns(self) -> None:
         assert sample.add.delay(1, 2).get(timeout=PATIENCE_SECONDS) == 3
 
-    def test_a_synchronous_task_stays_one(self) -> None:
+    def test_synchronous_tasks_work_too(self) -> None:
         assert sample.multiply.delay(2, 3).get(timeout=PATIENCE_SECONDS) == 6
 
     def test_a_failure_has_the_traceback_of_the_coroutine(self) -> None:
@@ -66,7 +66,7 @@ class TestUsingTheStores:
         assert len(processes) == (1 if pool.name == "asyncio" else 2)
         assert len({(pid, engine, redis) for pid, engine, redis, _ in seen}) == len(processes)
 
-    def test_effects_leave_after_the_commit(self, redis: Redis, key: str) -> None:
+    def test_effects_are_sent_after_the_commit(self, redis: Redis, key: str) -> None:
         sample.announce.apply_async((key,), {"fails": False}).get(timeout=PATIENCE_SECONDS)
         wait_until(lambda: redis.lrange(key, 0, -1) == ["sent after commit"])
 
@@ -83,7 +83,7 @@ class TestUsingTheStores:
     def test_a_rollback_sends_nothing(self, redis: Redis, key: str) -> None:
         with pytest.raises(ValueError, match="nothing may leave"):
             sample.announce.apply_async((key,), {"fails": True}).get(timeout=PATIENCE_SECONDS)
-        # Whatever had been sent would have been fetched before this.
+        # A task sent by the rolled-back run would have run before this one.
         assert sample.add.delay(1, 1).get(timeout=PATIENCE_SECONDS) == 2
         assert redis.lrange(key, 0, -1) == []
 
@@ -108,17 +108,17 @@ class TestTimeLimits:
         with pytest.raises(SoftTimeLimitExceeded):
             sample.overdue.delay(handles=False).get(timeout=PATIENCE_SECONDS)
 
-    def test_the_soft_limit_passes_for_a_cancellation(self) -> None:
+    def test_the_soft_limit_counts_as_a_cancellation(self) -> None:
         assert sample.overdue_child.delay().get(timeout=PATIENCE_SECONDS) == "SoftTimeLimitCancelled"
 
-    def test_the_hard_limit_ends_what_ignores_the_soft_one(self) -> None:
+    def test_the_hard_limit_ends_a_task_that_ignores_the_soft_one(self) -> None:
         with pytest.raises(TimeLimitExceeded):
             sample.overrun.delay().get(timeout=PATIENCE_SECONDS)
         assert sample.add.delay(1, 1).get(timeout=PATIENCE_SECONDS) == 2
 
 
-class TestKnowingTheRequest:
-    def test_concurrent_coroutines_see_their_own(self) -> None:
+class TestCurrentRequest:
+    def test_concurrent_coroutines_see_their_own_request(self) -> None:
         results = [sample.identities.delay() for _ in range(40)]
         assert [set(result.get(timeout=PATIENCE_SECONDS)) for result in results] == [{result.id} for result in results]
 
@@ -127,15 +127,15 @@ class TestKnowingTheRequest:
 
 
 class TestWorkflows:
-    def test_a_chain_hands_results_on(self) -> None:
+    def test_a_chain_passes_results_on(self) -> None:
         assert (
             chain(sample.add.s(1, 2), sample.add.s(3), sample.multiply.s(2)).delay().get(timeout=PATIENCE_SECONDS) == 12
         )
 
-    def test_a_group_gathers(self) -> None:
+    def test_a_group_collects_results(self) -> None:
         assert group(sample.add.s(n, n) for n in range(5)).delay().get(timeout=PATIENCE_SECONDS) == [0, 2, 4, 6, 8]
 
-    def test_a_chord_ends_with_its_body(self) -> None:
+    def test_a_chord_runs_its_body_last(self) -> None:
         assert chord([sample.add.s(n, n) for n in range(5)])(sample.total.s()).get(timeout=PATIENCE_SECONDS) == 20
 
 
@@ -160,7 +160,7 @@ class TestTiming:
             result.get(timeout=PATIENCE_SECONDS)
         assert sample.add.delay(1, 1).get(timeout=PATIENCE_SECONDS) == 2
 
-    def test_a_ping_is_answered_while_tasks_run(self, worker: CeleryProcess, redis: Redis, key: str) -> None:
+    def test_the_worker_responds_to_ping_while_tasks_run(self, worker: CeleryProcess, redis: Redis, key: str) -> None:
         result = sample.wait_for.delay(key)
         wait_until(lambda: redis.llen(f"{key}:started"))
         assert app.control.ping(destination=[worker.name], timeout=5) == [{worker.name: {"ok": "pong"}}]
@@ -168,14 +168,14 @@ class TestTiming:
         assert result.get(timeout=PATIENCE_SECONDS) == "gone on"
 
 
-def test_an_idle_worker_costs_nothing(worker: CeleryProcess) -> None:
-    # What the tests before left to be done, such as replacing a child that was killed, is over after the first.
+def test_an_idle_worker_uses_no_cpu(worker: CeleryProcess) -> None:
+    # The first measurement may include work left by earlier tests, such as replacing a killed child.
     assert min(worker.idle_share(4) for _ in range(2)) < 0.03
 
 
-def test_the_worker_has_no_error_of_its_own(worker: CeleryProcess) -> None:
+def test_the_worker_logged_no_unexpected_errors(worker: CeleryProcess) -> None:
     lines = [line for line in worker.log.read_text().splitlines() if line.startswith("{")]
     entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    wrong = [entry for entry in entries if entry["level"] in ("error", "critical")]
+    errors = [entry for entry in entries if entry["level"] in ("error", "critical")]
     expected = "as planned", "nothing may leave", "FlakyError", "TimeLimitExceeded", "Hard time limit"
-    assert [entry for entry in wrong if not any(text in str(entry) for text in expected)] == []
+    assert [entry for entry in errors if not any(text in str(entry) for text in expected)] == []

@@ -1,4 +1,4 @@
-"""A task that was recorded leaves at least once, in order where that was asked for; one that was rolled back never."""
+"""Enqueued tasks are sent at least once, in order where requested, and never after a rollback."""
 
 import asyncio
 import signal
@@ -25,30 +25,30 @@ from src.services.audit import AuditService
 from src.services.outbox import RELAY_AFTER, TOPIC, OutboxService
 from src.utils.date import utc_now
 
-relay_all: Any = outbox_tasks.relay  # whose dependencies are filled in
+relay_all: Any = outbox_tasks.relay  # its dependencies are injected
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Broker:
-    """Takes calls, or is away."""
+    """A broker that accepts calls, is unavailable, or fails on some names."""
 
     def __init__(self) -> None:
-        self.taken: list[TaskCall] = []
-        self.is_away = False
+        self.accepted: list[TaskCall] = []
+        self.is_down = False
         self.refuses: set[str] = set()
-        self.chokes_on: set[str] = set()
+        self.fails_on: set[str] = set()
 
     async def send(self, call: TaskCall) -> None:
-        if call.name in self.chokes_on:
-            raise ValueError("No message can be made of this.")
-        if self.is_away or call.name in self.refuses:
-            raise ServiceUnavailableError("The broker is away.")
-        self.taken.append(call)
+        if call.name in self.fails_on:
+            raise ValueError("This cannot be serialized.")
+        if self.is_down or call.name in self.refuses:
+            raise ServiceUnavailableError("The broker is unavailable.")
+        self.accepted.append(call)
 
     @property
     def names(self) -> list[str]:
-        return [call.name for call in self.taken]
+        return [call.name for call in self.accepted]
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def broker() -> Broker:
 
 @pytest.fixture
 async def outbox(resources: Resources, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
-    """An outbox on that broker; whatever rows the test leaves are removed."""
-    outbox = OutboxService(broker)  # type: ignore[arg-type]  # it sends only
+    """An outbox on that broker; rows that the test leaves are deleted."""
+    outbox = OutboxService(broker)  # type: ignore[arg-type]  # only `send` is used
     monkeypatch.setattr(resources, "tasks", outbox)
     yield outbox
     async with resources.engine.begin() as connection:
@@ -75,7 +75,7 @@ async def waiting(resources: Resources) -> list[str]:
 
 
 async def age(resources: Resources) -> None:
-    """Let the rows be as old as the relay wants them."""
+    """Make the rows old enough for the relay."""
     async with resources.sessions() as session:
         await session.exec(update(OutboxMessage).values(create_time=utc_now() - RELAY_AFTER - timedelta(seconds=1)))
         await session.commit()
@@ -95,13 +95,11 @@ class TestSending:
         assert broker.names == ["first", "second"]
         assert await waiting(resources) == []
 
-    async def test_the_run_is_in_the_ledger_under_the_id_that_was_sent(
-        self, resources: Resources, broker: Broker
-    ) -> None:
+    async def test_the_run_has_the_id_that_was_sent(self, resources: Resources, broker: Broker) -> None:
         async with resources.unit_of_work() as uow:
             run_id = uow.enqueue("first", number=1, password="hunter2")
-        assert broker.taken[0].id == run_id
-        assert broker.taken[0].kwargs["password"] == "hunter2"
+        assert broker.accepted[0].id == run_id
+        assert broker.accepted[0].kwargs["password"] == "hunter2"
         async with resources.sessions() as session:
             run = (await session.exec(select(TaskRun).where(TaskRun.id == run_id))).one()
         assert (run.state, run.kwargs) == (RunState.PENDING, {"number": 1, "password": "***"})
@@ -120,25 +118,25 @@ class TestSending:
 
 
 @pytest.mark.usefixtures("outbox")
-class TestABrokerThatIsAway:
-    async def test_the_caller_is_not_told_and_the_rows_wait(self, resources: Resources, broker: Broker) -> None:
-        broker.is_away = True
+class TestAnUnavailableBroker:
+    async def test_the_caller_gets_no_error_and_the_rows_stay(self, resources: Resources, broker: Broker) -> None:
+        broker.is_down = True
         async with resources.unit_of_work() as uow:
             uow.enqueue("first")
             uow.enqueue("second")
         assert await waiting(resources) == ["first", "second"]
 
-    async def test_the_relay_sends_them_in_order_under_their_ids(self, resources: Resources, broker: Broker) -> None:
-        broker.is_away = True
+    async def test_the_relay_sends_in_order_with_the_same_ids(self, resources: Resources, broker: Broker) -> None:
+        broker.is_down = True
         async with resources.unit_of_work() as uow:
             ids = [uow.enqueue(name) for name in ("first", "second", "third")]
-        broker.is_away = False
+        broker.is_down = False
         await age(resources)
         assert await relay(resources) == 3
-        assert [call.id for call in broker.taken] == ids
+        assert [call.id for call in broker.accepted] == ids
         assert await waiting(resources) == []
 
-    async def test_what_left_before_it_went_away_is_not_sent_again(self, resources: Resources, broker: Broker) -> None:
+    async def test_calls_sent_before_the_outage_are_not_sent_again(self, resources: Resources, broker: Broker) -> None:
         broker.refuses = {"second"}
         async with resources.unit_of_work() as uow:
             for name in ("first", "second", "third"):
@@ -148,20 +146,18 @@ class TestABrokerThatIsAway:
         await relay(resources)
         assert broker.names == ["first", "second", "third"]
 
-    async def test_a_relay_leaves_young_rows_to_those_who_recorded_them(
-        self, resources: Resources, broker: Broker
-    ) -> None:
-        broker.is_away = True
+    async def test_the_relay_skips_rows_that_are_being_sent(self, resources: Resources, broker: Broker) -> None:
+        broker.is_down = True
         async with resources.unit_of_work() as uow:
             uow.enqueue("first")
-        broker.is_away = False
+        broker.is_down = False
         assert await relay(resources) == 0
 
 
 @pytest.mark.usefixtures("outbox")
 class TestACallThatCannotBeSent:
-    async def test_others_leave_once(self, resources: Resources, broker: Broker) -> None:
-        broker.chokes_on = {"second"}
+    async def test_other_calls_are_sent_once(self, resources: Resources, broker: Broker) -> None:
+        broker.fails_on = {"second"}
         async with resources.unit_of_work() as uow:
             for name in ("first", "second", "third"):
                 uow.enqueue(name)
@@ -169,8 +165,8 @@ class TestACallThatCannotBeSent:
         await relay(resources)
         assert (broker.names, await waiting(resources)) == (["first", "third"], ["second"])
 
-    async def test_those_of_its_key_wait_behind_it(self, resources: Resources, broker: Broker) -> None:
-        broker.chokes_on = {"first"}
+    async def test_later_calls_of_its_key_wait(self, resources: Resources, broker: Broker) -> None:
+        broker.fails_on = {"first"}
         async with resources.unit_of_work() as uow:
             uow.enqueue_call(TaskCall("first", key="order:1"))
             uow.enqueue_call(TaskCall("second", key="order:1"))
@@ -180,27 +176,27 @@ class TestACallThatCannotBeSent:
 
 
 @pytest.mark.usefixtures("outbox")
-class TestTheTask:
+class TestRelayTask:
     @pytest.fixture
-    def audit_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def audit_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def fail(*_: object) -> int:
-            raise ServiceUnavailableError("MongoDB is away.")
+            raise ServiceUnavailableError("MongoDB is unavailable.")
 
         monkeypatch.setattr(AuditService, "relay", fail)
 
-    @pytest.mark.usefixtures("audit_is_away")
-    async def test_what_was_sent_stays_sent_while_mongodb_is_away(self, resources: Resources, broker: Broker) -> None:
-        broker.is_away = True
+    @pytest.mark.usefixtures("audit_fails")
+    async def test_tasks_stay_sent_while_mongodb_is_unavailable(self, resources: Resources, broker: Broker) -> None:
+        broker.is_down = True
         async with resources.unit_of_work() as uow:
             uow.enqueue("first")
-        broker.is_away = False
+        broker.is_down = False
         await age(resources)
         with pytest.raises(ServiceUnavailableError):
             await relay_all()
         assert (broker.names, await waiting(resources)) == (["first"], [])
 
-    @pytest.mark.usefixtures("audit_is_away")
-    async def test_an_empty_outbox_is_left_alone(self, resources: Resources) -> None:
+    @pytest.mark.usefixtures("audit_fails")
+    async def test_an_empty_outbox_relays_nothing(self, resources: Resources) -> None:
         async with resources.engine.begin() as connection:
             await connection.execute(delete(OutboxMessage))
         assert await relay_all() == 0
@@ -208,35 +204,34 @@ class TestTheTask:
 
 @pytest.mark.usefixtures("outbox")
 class TestOrder:
-    async def test_calls_of_a_key_wait_for_those_before_them(self, resources: Resources, broker: Broker) -> None:
-        broker.is_away = True
+    async def test_calls_of_a_key_wait_for_earlier_ones(self, resources: Resources, broker: Broker) -> None:
+        broker.is_down = True
         async with resources.unit_of_work() as uow:
             uow.enqueue_call(TaskCall("first", key="order:1"))
-        broker.is_away = False
+        broker.is_down = False
         async with resources.unit_of_work() as uow:
             uow.enqueue_call(TaskCall("second", key="order:1"))
         assert broker.names == ["first", "second"]
 
-    async def test_a_key_that_somebody_else_delivers_is_passed_over(self, resources: Resources, broker: Broker) -> None:
-        broker.is_away = True
+    async def test_a_key_that_is_being_delivered_is_skipped(self, resources: Resources, broker: Broker) -> None:
+        broker.is_down = True
         async with resources.unit_of_work() as uow:
             uow.enqueue_call(TaskCall("mine", key="order:1"))
             uow.enqueue_call(TaskCall("other", key="order:2"))
-        broker.is_away = False
+        broker.is_down = False
         await age(resources)
         async with resources.unit_of_work() as uow:
-            # Another process holds the key while it sends.
-
+            # Another process has locked the key while it sends.
             await OutboxCRUD(uow.session).take_key("task", "order:1")
             assert await relay(resources) == 1
         assert broker.names == ["other"]
 
     async def test_two_relays_share_the_work(self, resources: Resources, broker: Broker) -> None:
-        broker.is_away = True
+        broker.is_down = True
         async with resources.unit_of_work() as uow:
             for number in range(20):
                 uow.enqueue(f"task {number}")
-        broker.is_away = False
+        broker.is_down = False
         await age(resources)
         async with resources.unit_of_work() as first, resources.unit_of_work() as second:
             await resources.tasks.relay(first.session)
@@ -244,7 +239,7 @@ class TestOrder:
         assert len(set(broker.names)) == len(broker.names) == 20
 
 
-class TestDoingOnce:
+class TestIdempotencyKeys:
     @pytest.fixture
     async def key(self, resources: Resources) -> AsyncIterator[str]:
         key = uuid4().hex
@@ -252,13 +247,13 @@ class TestDoingOnce:
         async with resources.engine.begin() as connection:
             await connection.execute(delete(IdempotencyKey).where(col(IdempotencyKey.key) == key))
 
-    async def test_only_the_first_claim_holds(self, resources: Resources, key: str) -> None:
+    async def test_a_key_is_acquired_once(self, resources: Resources, key: str) -> None:
         async with resources.unit_of_work() as uow:
             assert await IdempotencyKeyCRUD(uow.session).acquire(key)
         async with resources.unit_of_work() as uow:
             assert not await IdempotencyKeyCRUD(uow.session).acquire(key)
 
-    async def test_a_rollback_gives_it_back(self, resources: Resources, key: str) -> None:
+    async def test_a_rollback_releases_the_key(self, resources: Resources, key: str) -> None:
         async def fail() -> None:
             async with resources.unit_of_work() as uow:
                 await IdempotencyKeyCRUD(uow.session).acquire(key)
@@ -270,7 +265,7 @@ class TestDoingOnce:
             assert await IdempotencyKeyCRUD(uow.session).acquire(key)
 
 
-def test_ids_are_ordered_as_they_were_recorded() -> None:
+def test_ids_are_ordered_by_creation() -> None:
     ids: list[UUID] = [TaskCall("task").id for _ in range(1000)]
     assert ids == sorted(ids)
 
@@ -291,7 +286,7 @@ async def main():
     async with open_resources(settings, OutboxService(Dying()), None) as resources:
         async with resources.unit_of_work() as uow:
             uow.enqueue("crash.committed", number=1)
-        # never reached: the process is gone between the commit and the broker
+        # never reached: the process is killed between the commit and the broker
 
 asyncio.run(main())
 """
@@ -305,5 +300,5 @@ class TestAProcessKilledBetweenCommitAndBroker:
         assert await process.wait() == -signal.SIGKILL
         await age(resources)
         assert await relay(resources) == 1
-        assert [(call.name, call.kwargs) for call in broker.taken] == [("crash.committed", {"number": 1})]
+        assert [(call.name, call.kwargs) for call in broker.accepted] == [("crash.committed", {"number": 1})]
         assert await waiting(resources) == []

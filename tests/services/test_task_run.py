@@ -1,4 +1,4 @@
-"""What workers tell reaches the ledger once and for good, whatever it says and whoever writes it down."""
+"""Run events are applied once, in a sensible order, whatever they contain and whichever process applies them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,14 +19,14 @@ from src.services.task_run import TaskRunService
 from src.utils.date import utc_now
 
 
-class Book:
-    """A run, as workers tell of it and as its readers see it."""
+class Run:
+    """A run, as workers report it and services read it."""
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
         self.id = uuid4()
 
-    async def tell(self, state: str, **event: Any) -> None:
+    async def report(self, state: str, **event: Any) -> None:
         await RunEventCRUD(self.resources.redis).add(RunEvent(id=self.id, state=state, **event))
 
     async def record(self) -> int:
@@ -41,69 +41,90 @@ class Book:
 
 
 @pytest.fixture
-async def book(resources: Resources) -> AsyncIterator[Book]:
+async def run(resources: Resources) -> AsyncIterator[Run]:
     await resources.redis.delete(STREAM)
-    yield Book(resources)
+    yield Run(resources)
     await resources.redis.delete(STREAM)
     async with resources.engine.begin() as connection:
         await connection.execute(delete(TaskRun))
 
 
-class TestWhatNoRowCanHold:
+class TestUnstorableText:
     @pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
-    async def test_it_is_written_down_in_other_words(self, book: Book, text: str) -> None:
-        await book.tell(states.STARTED, args=[text], kwargs={text: [text]}, progress={"note": text})
-        await book.tell(states.FAILURE, error=text, traceback=text)
-        assert await book.record() == 2
-        run = await book.read()
-        assert (run.state, len(str(run.args[0])), len(str(run.error))) == (RunState.FAILURE, 3, 3)
+    async def test_unstorable_characters_are_replaced(self, run: Run, text: str) -> None:
+        await run.report(states.STARTED, args=[text], kwargs={text: [text]}, progress={"note": text})
+        await run.report(states.FAILURE, error=text, traceback=text)
+        assert await run.record() == 2
+        stored = await run.read()
+        assert (stored.state, len(str(stored.args[0])), len(str(stored.error))) == (RunState.FAILURE, 3, 3)
 
 
 class TestOrder:
-    async def test_a_retry_that_ended_before_its_predecessor_had_said_so(self, book: Book) -> None:
+    async def test_a_late_retry_event_does_not_replace_the_success(self, run: Run) -> None:
         for state in (states.STARTED, states.STARTED, states.SUCCESS, states.RETRY):
-            await book.tell(state, error="as planned" if state == states.RETRY else None)
-        await book.record()
-        run = await book.read()
-        assert (run.state, run.error, run.attempts) == (RunState.SUCCESS, None, 2)
+            await run.report(state, error="as planned" if state == states.RETRY else None)
+        await run.record()
+        stored = await run.read()
+        assert (stored.state, stored.error, stored.attempts) == (RunState.SUCCESS, None, 2)
 
-    async def test_a_start_that_was_overtaken_by_its_revocation(self, book: Book) -> None:
+    async def test_a_late_start_does_not_replace_the_revocation(self, run: Run) -> None:
         for state in (states.REVOKED, states.STARTED):
-            await book.tell(state)
-            await book.record()
-        run = await book.read()
-        assert (run.state, run.finished_at is None) == (RunState.REVOKED, False)
+            await run.report(state)
+            await run.record()
+        stored = await run.read()
+        assert (stored.state, stored.finished_at is None) == (RunState.REVOKED, False)
 
-    async def test_a_run_that_is_given_to_another_worker_goes_on(self, book: Book) -> None:
+    async def test_a_redelivered_run_is_running_again(self, run: Run) -> None:
         for state in (states.STARTED, states.FAILURE, states.STARTED):
-            await book.tell(state)
-        await book.record()
-        assert (await book.read()).is_finished is False
+            await run.report(state)
+        await run.record()
+        assert (await run.read()).is_finished is False
+
+    async def test_a_second_report_of_a_revocation_changes_nothing(self, run: Run) -> None:
+        await run.report(states.REVOKED, error="revoked")
+        await run.record()
+        finished_at = (await run.read()).finished_at
+        await run.report(states.REVOKED, error="terminated")
+        await run.record()
+        stored = await run.read()
+        assert (stored.error, stored.finished_at) == ("revoked", finished_at)
 
 
-class TestTwoWhoWriteItDown:
-    async def test_nothing_counts_twice(self, book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-        """One was about to, and is held up until another is done."""
-        await book.tell(states.STARTED)
-        lock, is_held_up, goes_on = TaskRunCRUD.lock, asyncio.Event(), asyncio.Event()
+class TestRevoking:
+    async def test_a_run_is_revoked_before_a_worker_receives_it(self, run: Run, resources: Resources) -> None:
+        async with resources.sessions() as session:
+            session.add(TaskRun(id=run.id, name="due tomorrow"))
+            await session.commit()
+        async with resources.unit_of_work() as uow:
+            await TaskRunService(resources, uow).revoke(run.id)
+        await run.record()
+        stored = await run.read()
+        assert (stored.state, stored.error, stored.is_finished) == (RunState.REVOKED, "revoked", True)
+
+
+class TestConcurrentRecording:
+    async def test_no_event_is_applied_twice(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One process is delayed between finding events and locking, while another applies them."""
+        await run.report(states.STARTED)
+        lock, is_delayed, may_continue = TaskRunCRUD.lock, asyncio.Event(), asyncio.Event()
 
         async def slow_lock(runs: TaskRunCRUD) -> bool:
-            if not is_held_up.is_set():
-                is_held_up.set()
-                await goes_on.wait()
+            if not is_delayed.is_set():
+                is_delayed.set()
+                await may_continue.wait()
             return await lock(runs)
 
         monkeypatch.setattr(TaskRunCRUD, "lock", slow_lock)
-        slow = asyncio.create_task(book.record())
-        await is_held_up.wait()
-        await book.record()
-        goes_on.set()
+        slow = asyncio.create_task(run.record())
+        await is_delayed.wait()
+        await run.record()
+        may_continue.set()
         await slow
-        assert (await book.read()).attempts == 1
+        assert (await run.read()).attempts == 1
 
 
 class TestRetention:
-    async def test_a_run_that_nobody_heard_of_again_goes_as_well(self, book: Book, resources: Resources) -> None:
+    async def test_unfinished_runs_without_news_are_deleted_as_well(self, run: Run, resources: Resources) -> None:
         long_ago = utc_now() - timedelta(days=resources.settings.celery.run_retention_days, seconds=1)
         lost, waiting = TaskRun(name="lost"), TaskRun(name="waiting")
         lost.create_time = lost.update_time = long_ago

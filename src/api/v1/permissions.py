@@ -1,8 +1,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 
+from src.core.routing.registry import RouteRegistry
 from src.deps.permission import ActorDep, PermissionExplanationServiceDep, require_permission
 from src.schemas.base import SafeStr
 from src.schemas.permission import PermissionExplanation
@@ -25,7 +26,10 @@ async def explain_permission(
         SafeStr, Query(min_length=1, max_length=255, description="The path template, such as `/api/v1/roles/{roleId}`.")
     ],
     explanations: PermissionExplanationServiceDep,
+    request: Request,
 ) -> Response[PermissionExplanation]:
     """Explain whether a user may call a route, and which role decides."""
-    explanation = await explanations.explain(user_id, f"{method.upper()}:{path}")
+    code = f"{method.upper()}:{path}"
+    registry: RouteRegistry = request.app.state.registry
+    explanation = await explanations.explain(user_id, code, registry.access_to(code))
     return ok(PermissionExplanation.model_validate(explanation))

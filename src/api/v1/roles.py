@@ -10,7 +10,7 @@ from src.deps.permission import ActorDep, VerifyPermissionDep, require_permissio
 from src.deps.role import RoleReaderDep, RoleServiceDep
 from src.schemas.query import MAXIMUM_IDS
 from src.schemas.response import Page, Response, created, ok, paged
-from src.schemas.role import RoleCreate, RoleQuery, RoleResponse, RoleUpdate
+from src.schemas.role import RoleCreate, RoleDetail, RoleQuery, RoleResponse, RoleUpdate
 
 router = APIRouter(prefix="/roles", tags=["Role"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
@@ -42,11 +42,12 @@ async def create_role(body: RoleCreate, roles: RoleServiceDep, actor: ActorDep) 
 
 
 @router.get("/{roleId}", responses=SENDS_ETAG)
-async def get_role(role_id: RoleId, roles: RoleServiceDep, response: HTTPResponse) -> Response[RoleResponse]:
-    """Get a role, with its version as `ETag`."""
+async def get_role(role_id: RoleId, roles: RoleServiceDep, response: HTTPResponse) -> Response[RoleDetail]:
+    """Get a role, with its stale permission codes, and its version as `ETag`."""
     role = await roles.get(role_id)
     set_etag(response, role)
-    return ok(RoleResponse.model_validate(role))
+    summary = RoleResponse.model_validate(role).model_dump()
+    return ok(RoleDetail.model_validate({**summary, "stale_permissions": await roles.stale_permissions(role)}))
 
 
 @router.put("/{roleId}", responses=CHECKS_ETAG)
@@ -65,16 +66,16 @@ async def update_role(
 
 
 @router.delete("/{roleId}")
-async def delete_role(role_id: RoleId, roles: RoleServiceDep) -> Response[None]:
+async def delete_role(role_id: RoleId, roles: RoleServiceDep, actor: ActorDep) -> Response[None]:
     """Delete a role, also from the users who have it."""
-    await roles.delete([role_id])
+    await roles.delete([role_id], actor)
     return ok(None)
 
 
 @router.delete("")
 async def delete_roles(
-    ids: Annotated[list[UUID], Query(min_length=1, max_length=MAXIMUM_IDS)], roles: RoleServiceDep
+    ids: Annotated[list[UUID], Query(min_length=1, max_length=MAXIMUM_IDS)], roles: RoleServiceDep, actor: ActorDep
 ) -> Response[None]:
     """Delete several roles; none of them if one does not exist."""
-    await roles.delete(ids)
+    await roles.delete(ids, actor)
     return ok(None)

@@ -9,6 +9,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.types import Scope
 
+from src.core.security.access import Access
+
 
 @dataclass(frozen=True, slots=True)
 class RouteInfo:
@@ -28,6 +30,7 @@ class RouteRegistry:
     def __init__(self, app: FastAPI, prefix: str = "/api") -> None:
         self._codes: dict[tuple[Callable[..., Any] | None, str], str] = {}
         self._calls: dict[str, set[Callable[..., Any]]] = {}
+        self._access: dict[str, Access] = {}
         self._others: set[str] = set()
         self.routes: list[RouteInfo] = []
         for route in iter_route_contexts(app.routes):
@@ -67,6 +70,15 @@ class RouteRegistry:
         self._calls[code] = set(guarded_by)
         self.routes.append(RouteInfo(code, event, description, event, ["SOCKET"], ["Socket.IO"]))
 
+    def access_to(self, code: str) -> Access | None:
+        """What the guards of a route or event require; None if there is none with this code. Needs `check_guards`."""
+        return self._access.get(code)
+
+    @property
+    def grantable(self) -> list[RouteInfo]:
+        """The routes and events that require their permission code. Needs `check_guards`."""
+        return [route for route in self.routes if self._access[route.code] is Access.PERMISSION]
+
     def check_guards(
         self,
         *,
@@ -77,7 +89,7 @@ class RouteRegistry:
         self_service: Collection[str],
         outside: Collection[str] = (),
     ) -> None:
-        """Deny by default: every route demands its permission, unless it is listed.
+        """Deny by default: every route requires its permission code, or is listed and guarded as listed.
 
         Args:
             permission: The dependency that demands the route's own code.
@@ -92,9 +104,13 @@ class RouteRegistry:
                 route.
         """
         for code, calls in self._calls.items():
-            needed = session if code in self_service else permission
-            if code not in public and needed not in calls:
+            actual = Access.PERMISSION if permission in calls else Access.SESSION if session in calls else Access.PUBLIC
+            listed = [Access.PUBLIC] * (code in public) + [Access.SESSION] * (code in self_service)
+            if not listed and actual is not Access.PERMISSION:
                 raise RuntimeError(f"{code} is neither guarded nor listed as public.")
+            if listed not in ([], [actual]):
+                raise RuntimeError(f"{code} is listed as {' and '.join(listed)}, but its guards require: {actual}.")
+            self._access[code] = actual
             if audit not in calls and not code.startswith(("GET:", "HEAD:", "OPTIONS:", "SOCKET:")):
                 raise RuntimeError(f"{code} changes something and is not audited.")
         if self._others - set(outside):

@@ -1,4 +1,9 @@
-"""The MinIO SDK; import this in a thread, when files are first asked for: it takes a third of a second."""
+"""The MinIO SDK in threads. Import this in a thread, at the first use: it takes a third of a second."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self, TypeVar
 
 import urllib3
 from minio import Minio
@@ -8,30 +13,55 @@ from urllib3.exceptions import HTTPError
 from src.core.config.files import S3Settings
 from src.core.exceptions import BadRequestError, NotFoundError, ServiceUnavailableError
 
-GONE = {"NoSuchKey", "NoSuchUpload"}
-WRONG_PARTS = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}
-THREADS = 8
+T = TypeVar("T")
+
+_NOT_FOUND = {"NoSuchKey", "NoSuchUpload"}
+_WRONG_PARTS = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}
+_THREADS = 8
 
 
-class MinioClients:
-    """Both clients of one storage.
+class MinioClient:
+    """Runs calls of the SDK, which blocks, in a thread pool, and translates its errors.
 
     Attributes:
-        s3: Blocks, so call it in threads.
-        signer: Signs what browsers use; a host is part of what is signed. Never connects.
+        s3: Talks to the server; use it within `run`.
+        signer: Signs URLs for browsers, by the public endpoint; it never connects.
     """
 
     def __init__(self, settings: S3Settings) -> None:
+        # A call is one request; two if the server had closed the kept connection.
+        self._timeout_seconds = 2 * settings.timeout_seconds
+        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
         self._pool = urllib3.PoolManager(
-            maxsize=THREADS,  # connections are kept
+            maxsize=_THREADS,  # connections that are kept
             timeout=urllib3.Timeout(connect=settings.timeout_seconds, read=settings.timeout_seconds),
             retries=urllib3.Retry(total=1, redirect=0),
         )
         self.s3 = Minio(**settings.client_options(), http_client=self._pool)
         self.signer = Minio(**settings.client_options(public=True))
 
+    async def run(self, call: Callable[[Self], T]) -> T:
+        """Run `call` in a thread, and return its result.
+
+        Raises:
+            NotFoundError: There is no such object or upload.
+            BadRequestError: The parts of an upload do not match.
+            ServiceUnavailableError: The server is down or failing.
+            TimeoutError: The server is slow.
+        """
+        future = self._executor.submit(call, self)
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await asyncio.wrap_future(future)
+        except Exception as error:
+            raise _translated(error) or error from error
+
+    def submit(self, function: Callable[[], object]) -> None:
+        """Run a function in a thread, without waiting for it."""
+        self._executor.submit(function)
+
     def create_bucket(self, name: str) -> None:
-        """Create a bucket unless it is there, also when another process does so at the same moment."""
+        """Create the bucket if it does not exist; another process may do so at the same moment."""
         if self.s3.bucket_exists(name):
             return
         try:
@@ -41,18 +71,19 @@ class MinioClients:
                 raise
 
     def close(self) -> None:
-        """Close the connections."""
+        """End the threads, and close the connections."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
         self._pool.clear()
 
 
-def translated(error: Exception) -> Exception | None:
-    """The error of ours that one of the SDK's means, if it means one."""
+def _translated(error: Exception) -> Exception | None:
+    """Our error for one of the SDK's, None if there is none."""
     if isinstance(error, (HTTPError, ServerError)):
         return ServiceUnavailableError()
     if not isinstance(error, S3Error):
         return None
-    if error.code in GONE:
+    if error.code in _NOT_FOUND:
         return NotFoundError()
-    if error.code in WRONG_PARTS:
-        return BadRequestError("A part is missing, or another than was sent.", error="file.wrong_parts")
+    if error.code in _WRONG_PARTS:
+        return BadRequestError("A part is missing or differs from the uploaded one.", error="file.wrong_parts")
     return ServiceUnavailableError() if error.response.status >= 500 else None

@@ -1,131 +1,146 @@
-from collections.abc import AsyncGenerator, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from datetime import timedelta
-from functools import partial
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
 
 from src.core.config.files import S3Settings
 from src.core.exceptions import NotFoundError
-from src.core.storage.minio_calls import MinioCalls
 from src.core.storage.port import BATCH, FileStorage, OpenUpload, Part, StoredObject
-from src.core.storage.presign import sign_put
+from src.core.storage.presign import UploadSigner
 from src.utils.date import utc_now
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
-    from src.core.storage.minio_client import MinioClients
+    from src.core.storage.minio_client import MinioClient
+
+T = TypeVar("T")
 
 CHUNK_BYTES = 256 * 1024
-# Whoever gets at an object by other ways than ours shall not have it run in a browser.
-HARMLESS = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
+# If an object is fetched in another way than by our presigned URLs, browsers must not execute it.
+_HARMLESS_HEADERS = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
 
 
 class MinioStorage(FileStorage):
-    """Files on any S3, by the MinIO SDK.
+    """Files on any S3 server, by the MinIO SDK.
 
-    The SDK has multipart uploads only inside its own upload, so its underscored methods are called for them.
+    The SDK has no public methods for the steps of a multipart upload; those that begin with an underscore are listed in
+    `tests/foreign/`.
     """
 
     def __init__(self, settings: S3Settings) -> None:
+        self._settings = settings
         self._bucket = settings.bucket
-        self._region = settings.region
-        self._calls = MinioCalls(settings)
+        self._client: MinioClient | None = None
+        self._opening = asyncio.Lock()
+
+    async def _run(self, call: "Callable[[MinioClient], T]") -> T:
+        client = self._client or await self._open()
+        return await client.run(call)
+
+    async def _open(self) -> "MinioClient":
+        async with self._opening:
+            if self._client is None:
+                self._client = await asyncio.to_thread(self._load)
+        return self._client
+
+    def _load(self) -> "MinioClient":
+        # Imported at the first use: a process that is never asked for files does without the SDK.
+        from src.core.storage.minio_client import MinioClient
+
+        return MinioClient(self._settings)
 
     def close(self) -> None:
-        """Let threads and connections go."""
-        self._calls.close()
+        """End the threads, and close the connections."""
+        if self._client is not None:
+            self._client.close()
 
     @override
     async def prepare(self) -> None:
-        await self._calls.run(lambda clients: clients.create_bucket(self._bucket))
+        await self._run(lambda client: client.create_bucket(self._bucket))
 
     @override
     async def check(self) -> None:
-        await self._calls.run(lambda clients: clients.s3.bucket_exists(self._bucket))
+        await self._run(lambda client: client.s3.bucket_exists(self._bucket))
 
     @override
     async def begin_upload(self, key: str) -> str:
-        return await self._calls.run(
-            lambda clients: clients.s3._create_multipart_upload(self._bucket, key, {**HARMLESS})
+        return await self._run(
+            lambda client: client.s3._create_multipart_upload(self._bucket, key, {**_HARMLESS_HEADERS})
         )
 
     @override
     async def sign_parts(self, key: str, upload_id: str, sizes: Sequence[int], expires: timedelta) -> list[str]:
-        return await self._calls.run(lambda clients: self._sign_parts(clients, key, upload_id, sizes, expires))
-
-    def _sign_parts(
-        self, clients: "MinioClients", key: str, upload_id: str, sizes: Sequence[int], expires: timedelta
-    ) -> list[str]:
-        build = partial(
-            clients.signer._base_url.build,
-            method="PUT",
-            region=self._region,
-            bucket_name=self._bucket,
-            object_name=key,
+        settings = self._settings
+        signer = UploadSigner(
+            settings.access_key, settings.secret_key.get_secret_value(), settings.region, utc_now(), expires
         )
-        provider = clients.signer._provider
-        assert provider is not None  # noqa: S101 - the client was given keys
-        sign = partial(sign_put, credentials=provider.retrieve(), region=self._region, now=utc_now(), expires=expires)
-        return [
-            sign(build(query_params={"partNumber": str(number), "uploadId": upload_id}), size)
-            for number, size in enumerate(sizes, 1)
-        ]
+
+        def sign(client: "MinioClient") -> list[str]:
+            # Only the address is of interest: for some servers the bucket is part of the host.
+            address = client.signer.get_presigned_url("PUT", self._bucket, key).partition("?")[0]
+            return [
+                signer.sign_put(address, {"partNumber": str(number), "uploadId": upload_id}, size)
+                for number, size in enumerate(sizes, 1)
+            ]
+
+        return await self._run(sign)
 
     @override
     async def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
-        def complete(clients: "MinioClients") -> None:
+        def complete(client: "MinioClient") -> None:
             from minio.datatypes import Part as MinioPart
 
-            sent = [MinioPart(part.number, part.etag) for part in parts]
-            clients.s3._complete_multipart_upload(self._bucket, key, upload_id, sent)
+            uploaded = [MinioPart(part.number, part.etag) for part in parts]
+            client.s3._complete_multipart_upload(self._bucket, key, upload_id, uploaded)
 
-        await self._calls.run(complete)
+        await self._run(complete)
 
     @override
     async def abort_upload(self, key: str, upload_id: str) -> None:
         try:
-            await self._calls.run(lambda clients: clients.s3._abort_multipart_upload(self._bucket, key, upload_id))
+            await self._run(lambda client: client.s3._abort_multipart_upload(self._bucket, key, upload_id))
         except NotFoundError:
             return
 
     @override
     async def find(self, key: str) -> StoredObject | None:
         try:
-            found = await self._calls.run(lambda clients: clients.s3.stat_object(self._bucket, key))
+            return _stored(await self._run(lambda client: client.s3.stat_object(self._bucket, key)))
         except NotFoundError:
             return None
-        return _stored(found)
 
     @override
     async def open(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
-        response = await self._calls.run(lambda clients: clients.s3.get_object(self._bucket, key, offset, length or 0))
+        response = await self._run(lambda client: client.s3.get_object(self._bucket, key, offset, length or 0))
         chunks = self._chunks(response)
-        await anext(chunks)  # closing one that never began would leave the connection
+        await anext(chunks)  # closing a generator that was never started would leave the connection open
         return chunks
 
     async def _chunks(self, response: "BaseHTTPResponse") -> AsyncGenerator[bytes, None]:
-        # Closed within a read, a response hands its connection back to the pool, unread, instead of closing it.
-        turn = Lock()
+        # A response that is closed during a read returns its connection to the pool, unread, instead of closing it.
+        lock = Lock()
 
         def read(_: object) -> bytes:
-            with turn:
+            with lock:
                 return response.read(CHUNK_BYTES)
 
         def close() -> None:
-            with turn:
+            with lock:
                 response.close()
 
         try:
             yield b""
-            while chunk := await self._calls.run(read):
+            while chunk := await self._run(read):
                 yield chunk
         finally:
-            # In a thread: it waits for a read that still hangs. What was read to its end has gone back to the pool.
-            self._calls.launch(close)
+            # In a thread, since it waits for a read that is still running. After the last chunk this does nothing.
+            if self._client is not None:
+                self._client.submit(close)
 
     @override
     async def sign_download(self, key: str, *, disposition: str, content_type: str, expires: timedelta) -> str:
@@ -133,45 +148,40 @@ class MinioStorage(FileStorage):
             "response-content-disposition": disposition,
             "response-content-type": content_type,
         }
-        return await self._calls.run(
-            lambda clients: clients.signer.presigned_get_object(self._bucket, key, expires, headers)
-        )
+        return await self._run(lambda client: client.signer.presigned_get_object(self._bucket, key, expires, headers))
 
     @override
     async def remove(self, key: str) -> None:
-        await self._calls.run(lambda clients: clients.s3.remove_object(self._bucket, key))
+        await self._run(lambda client: client.s3.remove_object(self._bucket, key))
 
     @override
     async def objects(self, prefix: str, after: str = "") -> Sequence[StoredObject]:
-        found = await self._calls.run(
-            lambda clients: _first(
-                clients.s3.list_objects(self._bucket, prefix, recursive=True, start_after=after or None)
-            )
-        )
-        return [_stored(item) for item in found]
+        def list_objects(client: "MinioClient") -> list[StoredObject]:
+            found = client.s3.list_objects(self._bucket, prefix, recursive=True, start_after=after or None)
+            return [_stored(item) for item in islice(found, BATCH)]
+
+        return await self._run(list_objects)
 
     @override
     async def uploads(self, prefix: str) -> Sequence[OpenUpload]:
-        return await self._calls.run(
-            lambda clients: _first(upload for upload in self._uploads(clients) if upload.key.startswith(prefix))
-        )
+        def list_uploads(client: "MinioClient") -> list[OpenUpload]:
+            # The prefix is compared here: some servers ignore it.
+            found = (upload for upload in self._uploads(client) if upload.key.startswith(prefix))
+            return list(islice(found, BATCH))
 
-    def _uploads(self, clients: "MinioClients") -> Iterator[OpenUpload]:
-        """Of the whole bucket: not every server heeds a prefix here."""
+        return await self._run(list_uploads)
+
+    def _uploads(self, client: "MinioClient") -> Iterator[OpenUpload]:
         marker = None
         while True:
-            page = clients.s3._list_multipart_uploads(self._bucket, key_marker=marker)
+            page = client.s3._list_multipart_uploads(self._bucket, key_marker=marker)
             for upload in page.uploads:
-                assert upload.upload_id is not None  # noqa: S101 - an open upload has one
-                assert upload.initiated_time is not None  # noqa: S101 - and was begun at some time
+                assert upload.upload_id is not None  # noqa: S101 - every open upload has an id
+                assert upload.initiated_time is not None  # noqa: S101 - and a start
                 yield OpenUpload(upload.object_name, upload.upload_id, upload.initiated_time)
             marker = page.next_key_marker
             if not page.is_truncated or not marker:
                 return
-
-
-def _first(items: Iterator[Any]) -> list[Any]:
-    return list(islice(items, BATCH))
 
 
 def _stored(item: Any) -> StoredObject:

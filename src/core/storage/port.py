@@ -1,6 +1,6 @@
-"""The port to the storage of files' contents; `minio_storage.py` is its adapter.
+"""The port to object storage; `minio_storage.py` is its adapter.
 
-Browsers send contents to the storage and fetch them from it directly, by signed URLs.
+Browsers upload to the storage and download from it directly, by presigned URLs.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+# The most objects or uploads that one call lists.
 BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that was sent, as the storage's answer named it."""
+    """An uploaded part, with the ETag that the storage returned for it."""
 
     number: int
     etag: str
@@ -21,7 +22,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """A content that is there."""
+    """A stored object; `size` in bytes."""
 
     key: str
     size: int
@@ -30,7 +31,7 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class OpenUpload:
-    """An upload that was begun and neither completed nor aborted."""
+    """A multipart upload in progress."""
 
     key: str
     id: str
@@ -38,53 +39,55 @@ class OpenUpload:
 
 
 class FileStorage(Protocol):
-    """Contents by key, uploaded in parts.
+    """Objects by key, uploaded in parts.
 
-    Every method but the two that sign raises `ServiceUnavailableError`, or what `as_unavailable` makes one of, when the
-    server is away or slow.
+    While the server is down or slow, every method except `sign_parts` and `sign_download` raises
+    `ServiceUnavailableError`, or an error that `as_unavailable` turns into it.
     """
 
     async def prepare(self) -> None:
-        """Make the place that everything is kept in, unless it is there."""
+        """Create the bucket if it does not exist."""
 
     async def check(self) -> None:
-        """Return when the storage answers."""
+        """Return if the storage responds."""
 
     async def begin_upload(self, key: str) -> str:
-        """Begin an upload, and return its id."""
+        """Begin a multipart upload, and return its id."""
 
     async def sign_parts(self, key: str, upload_id: str, sizes: Sequence[int], expires: timedelta) -> list[str]:
-        """URLs to PUT the parts to, numbered from 1; each takes exactly its size in bytes."""
+        """Presigned URLs to PUT the parts to, in order; each accepts exactly its size in bytes."""
 
     async def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
-        """Make one object of the parts; the upload's URLs are dead from then on.
+        """Combine the parts into one object; the upload's URLs stop working.
 
         Raises:
-            NotFoundError: There is no such upload, or no longer.
-            BadRequestError: A part is missing, or another than was sent.
+            NotFoundError: The upload does not exist, or no longer.
+            BadRequestError: A part is missing or differs from the uploaded one.
         """
 
     async def abort_upload(self, key: str, upload_id: str) -> None:
-        """Drop an upload with its parts; one that is gone already is no error."""
+        """Delete an upload and its parts; does nothing if it does not exist."""
 
     async def find(self, key: str) -> StoredObject | None:
-        """The object, or None."""
+        """The object, or None if it does not exist."""
 
     async def open(self, key: str, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
-        """The content, or `length` bytes of it, in chunks; close it to free its connection before the end.
+        """The content from `offset`, or `length` bytes of it, in chunks.
+
+        Closing the generator before its end frees its connection.
 
         Raises:
-            NotFoundError: There is no such object.
+            NotFoundError: The object does not exist.
         """
 
     async def sign_download(self, key: str, *, disposition: str, content_type: str, expires: timedelta) -> str:
-        """A URL to GET the object from, answered with these headers."""
+        """A presigned URL to GET the object; the response has these headers."""
 
     async def remove(self, key: str) -> None:
-        """Remove an object; one that is gone already is no error."""
+        """Delete an object; does nothing if it does not exist."""
 
     async def objects(self, prefix: str, after: str = "") -> Sequence[StoredObject]:
-        """The first `BATCH` objects below a prefix, in the order of their keys, or the next after a key."""
+        """Up to `BATCH` objects with a prefix, by key, those after the key `after`."""
 
     async def uploads(self, prefix: str) -> Sequence[OpenUpload]:
-        """The first `BATCH` open uploads below a prefix."""
+        """Up to `BATCH` uploads in progress whose key has a prefix."""

@@ -11,7 +11,7 @@ from src.schemas.chat import ChatHistory, ChatHistoryQuery, ChatMessage, ChatRec
 from src.websockets.params import SID, Server
 from src.websockets.router import SocketRouter
 
-MOST_ROOMS = 100
+MAX_ROOMS = 100
 
 router = SocketRouter(dependencies=[Depends(require_permission)], ordered=True)
 
@@ -26,19 +26,19 @@ RoomsDep = Annotated[Collection[str], Depends(get_rooms)]
 
 @router.on("chat.join")
 async def join(data: ChatRoom, sid: SID, server: Server, rooms: RoomsDep) -> ChatRoom:
-    """Receive what is said in a room from now on.
+    """Join a room: receive its messages from now on.
 
-    A connection may be in 100 rooms, and leaves them all when it ends.
+    A connection may join 100 rooms; it leaves them when it ends.
     """
-    if len(rooms) >= MOST_ROOMS and data.room not in rooms:
-        raise ConflictError(f"Leave another room first: {MOST_ROOMS} are enough.", error="chat.too_many_rooms")
+    if len(rooms) >= MAX_ROOMS and data.room not in rooms:
+        raise ConflictError(f"At most {MAX_ROOMS} rooms can be joined.", error="chat.too_many_rooms")
     await server.enter_room(sid, _PREFIX + data.room)
     return data
 
 
 @router.on("chat.leave")
 async def leave(data: ChatRoom, sid: SID, server: Server) -> ChatRoom:
-    """Receive no more of a room."""
+    """Leave a room."""
     await server.leave_room(sid, _PREFIX + data.room)
     return data
 
@@ -47,9 +47,9 @@ async def leave(data: ChatRoom, sid: SID, server: Server) -> ChatRoom:
 async def send(
     data: ChatMessage, server: Server, rooms: RoomsDep, claims: VerifyPermissionDep, chat: ChatServiceDep
 ) -> ChatReceived:
-    """Say something to everyone in a room that one has joined.
+    """Send a message to a room that the connection has joined.
 
-    The ack means that the line is kept; it is what the others receive, and the sender as well.
+    The ack means that the message is stored. All members receive it, including the sender.
     """
     _require_member(data.room, rooms)
     line = _received(await chat.say(claims.user_id, data))
@@ -59,13 +59,13 @@ async def send(
 
 @router.on("chat.history")
 async def history(data: ChatHistoryQuery, rooms: RoomsDep, chat: ChatServiceDep) -> ChatHistory:
-    """Read what was said in a room that one has joined, the latest first."""
+    """List messages of a room that the connection has joined, newest first."""
     _require_member(data.room, rooms)
     lines, more = await chat.history(data)
     return ChatHistory(records=[_received(line) for line in lines], before=lines[-1].id if more else None)
 
 
-# Chat rooms have names of their own, apart from the rooms that the server keeps for users and connections.
+# Separates chat rooms from the rooms of users, sessions and connections.
 _PREFIX = "chat:"
 
 

@@ -9,19 +9,19 @@ from src.websockets.router import SocketRouter
 
 router = SocketRouter()
 
-# Rooms that a client enters by an event, by the beginning of their names.
-_GRANTED_BY = {"chat:": "SOCKET:chat.join"}
+# Permission codes that membership of a room requires, by the prefix of its name.
+_REQUIRED_CODES = {"chat:": "SOCKET:chat.join"}
 
 
 @router.on("connect")
 async def connect(
     sid: SID, server: Server, claims: UserAccessJWTDep, resources: ResourcesDep, sessions: SessionServiceDep
 ) -> None:
-    """Let in whoever shows a live access token, until it expires or its session ends."""
+    """Accept a client with a valid access token, until that expires or its session ends."""
     await server.enter_room(sid, user_room(claims.user_id))
     await server.enter_room(sid, session_room(claims.session_id))
     server.expire(sid, resources.tokens.seconds_left(claims))
-    await sessions.require(claims)  # once more: it may have ended before the rooms could hear of it
+    await sessions.require(claims)  # again: the session may have ended before the rooms were entered
 
 
 @router.on("auth.refresh")
@@ -33,18 +33,18 @@ async def refresh(
     resources: ResourcesDep,
     sessions: SessionServiceDep,
 ) -> None:
-    """Stay connected with a newer access token of the same session."""
+    """Extend the connection with a newer access token of the same session."""
     new = resources.tokens.read_access(data.token)
     if (new.user_id, new.session_id) != (old.user_id, old.session_id):
-        raise PermissionDeniedError("Not a token of this session.")
+        raise PermissionDeniedError("The token belongs to another session.")
     await sessions.require(new)
     server.renew(sid, {"token": data.token})
     server.expire(sid, resources.tokens.seconds_left(new))
 
 
 async def recheck(sid: SID, server: Server, claims: UserAccessJWTDep, permissions: PermissionServiceDep) -> None:
-    """A client may stay while its session lives, and while what it listens to is granted to it."""
+    """Require the session to be active, and the permissions for the rooms that the client is in."""
     rooms = server.rooms(sid)
-    for prefix, code in _GRANTED_BY.items():
+    for prefix, code in _REQUIRED_CODES.items():
         if any(room.startswith(prefix) for room in rooms):
             await permissions.require(claims.user_id, claims.session_id, code)

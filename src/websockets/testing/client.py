@@ -10,15 +10,15 @@ from src.websockets.testing.transport import Transport
 
 
 class SocketClient(Session):
-    """A client on a transport of its own; `async with` connects it and lets it leave.
+    """A client with its own transport; `async with` connects and disconnects it.
 
     Args:
-        app: The application, as `server.asgi(app)` gives it, or a server alone.
+        app: The application that `server.asgi(app)` returns, or a server.
         auth: The `auth` payload of the connect packet.
         headers: Those of the handshake.
         namespace: Where to connect.
         path: Where the server is mounted.
-        timeout: Seconds that any answer may take; then `TimeoutError`.
+        timeout: Seconds to wait for any response; then `TimeoutError` is raised.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class SocketClient(Session):
         """Connect.
 
         Raises:
-            Refused: The server does not let the client in.
+            Refused: The server refuses the client.
         """
         await self._in_time(self._transport.open())
         try:
@@ -50,7 +50,7 @@ class SocketClient(Session):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Leave; returns when the server's disconnect handlers are done."""
+        """Disconnect; returns when the server's disconnect handlers have ended."""
         await self.disconnect()
         await self._transport.close()
 
@@ -58,10 +58,10 @@ class SocketClient(Session):
         """Connect to another namespace on the same transport.
 
         Raises:
-            Refused: The server does not let the client in.
+            Refused: The server refuses the client.
         """
         return await Session(self._transport, namespace, auth, self._timeout).connect()
 
     async def cut(self) -> None:
-        """End the transport without a word, as a network does that fails."""
+        """Close the transport without a packet, like a network failure."""
         await self._transport.close()

@@ -5,17 +5,17 @@ from typing import Any
 from socketio import packet
 from starlette.types import ASGIApp, Message, Scope
 
-# What Engine.IO puts before a packet.
+# Engine.IO packet types.
 OPEN, PING, PONG, MESSAGE = "0", "2", "3", "4"
 
 Take = Callable[[packet.Packet], None]
 
 
-class Refused(ConnectionError):  # noqa: N818 - an outcome that tests ask for, not a fault
-    """The server did not let the client in.
+class Refused(ConnectionError):  # noqa: N818 - an outcome that tests expect, not an error
+    """The server refused the client.
 
     Attributes:
-        body: What it said: `message` and `data`; None when it refused the handshake itself.
+        body: `message` and `data` of the error; None if the handshake itself was refused.
     """
 
     def __init__(self, body: Any = None) -> None:
@@ -24,10 +24,10 @@ class Refused(ConnectionError):  # noqa: N818 - an outcome that tests ask for, n
 
 
 class Transport:
-    """A websocket between a client and an ASGI application, as the application sees it.
+    """An in-memory websocket to an ASGI application.
 
     Attributes:
-        sessions: Who takes the packets of each namespace.
+        sessions: By namespace, the function that takes its packets.
         closed: Done once the transport has ended.
     """
 
@@ -42,10 +42,10 @@ class Transport:
         self._running: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Begin; returns when the server has answered.
+        """Connect; returns when the server has opened the transport.
 
         Raises:
-            Refused: It does not accept the handshake.
+            Refused: The server refuses the handshake.
         """
         self._to_app.put_nowait({"type": "websocket.connect"})
         self._running = asyncio.create_task(self._run())
@@ -60,7 +60,7 @@ class Transport:
             self._put(bytes=attachment)
 
     async def close(self) -> None:
-        """End without a word; returns when the application is done with it."""
+        """Close without a packet; returns when the application has handled it."""
         self._to_app.put_nowait({"type": "websocket.disconnect", "code": 1005})
         if self._running is not None:
             await self._running
@@ -75,13 +75,13 @@ class Transport:
             self._end()
 
     async def _take(self, message: Message) -> None:
-        """What the application sends; a packet is handed on when its last attachment is there."""
+        """Receive from the application; a packet is dispatched with its last attachment."""
         if message["type"] == "websocket.close":
             self._end()
         elif message.get("text"):
             self._take_text(message["text"])
         elif self._pending is not None and self._pending.add_attachment(message["bytes"]):
-            self._hand_on(self._pending)
+            self._dispatch(self._pending)
 
     def _take_text(self, text: str) -> None:
         if text[0] == OPEN:
@@ -91,9 +91,9 @@ class Transport:
         elif text[0] == MESSAGE:
             self._pending = packet.Packet(encoded_packet=text[1:])
             if not self._pending.attachment_count:
-                self._hand_on(self._pending)
+                self._dispatch(self._pending)
 
-    def _hand_on(self, received: packet.Packet) -> None:
+    def _dispatch(self, received: packet.Packet) -> None:
         if take := self.sessions.get(received.namespace or "/"):
             take(received)
 

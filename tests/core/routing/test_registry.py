@@ -6,6 +6,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request
 
 from src.core.routing.registry import RouteRegistry
+from src.core.security.access import Access
 
 
 async def permission() -> None: ...
@@ -15,6 +16,12 @@ async def session() -> None: ...
 
 
 async def audit() -> None: ...
+
+
+async def other() -> None: ...
+
+
+async def third() -> None: ...
 
 
 async def nested(_: None = Depends(permission)) -> None: ...
@@ -109,9 +116,46 @@ class TestRow33Guards:
     def test_self_service_needs_no_more_than_a_login(self) -> None:
         check(app_with("/api/v1/things", session), self_service=("GET:/api/v1/things",))
 
+    @pytest.mark.parametrize("guard", [permission, session])
+    def test_a_public_route_has_no_guard(self, guard: Callable[..., Any]) -> None:
+        with pytest.raises(RuntimeError, match="GET:/api/v1/things"):
+            check(app_with("/api/v1/things", guard), public=("GET:/api/v1/things",))
+
+    def test_self_service_needs_no_permission(self) -> None:
+        with pytest.raises(RuntimeError, match="GET:/api/v1/things"):
+            check(app_with("/api/v1/things", session, permission), self_service=("GET:/api/v1/things",))
+
+    def test_a_route_is_not_both_public_and_self_service(self) -> None:
+        code = "GET:/api/v1/things"
+        with pytest.raises(RuntimeError, match=code):
+            check(app_with("/api/v1/things", session), public=(code,), self_service=(code,))
+
     def test_a_listing_without_a_route_is_refused_by_name(self) -> None:
         with pytest.raises(RuntimeError, match="GET:/api/v1/gone"):
             check(FastAPI(), public=("GET:/api/v1/gone",))
+
+
+class TestAccess:
+    def test_is_what_the_guards_require(self) -> None:
+        app = FastAPI()
+        app.add_api_route("/api/v1/a", handler)
+        app.add_api_route("/api/v1/b", other, dependencies=[Depends(session)])
+        app.add_api_route("/api/v1/c", third, dependencies=[Depends(permission)])
+        registry = RouteRegistry(app)
+        registry.check_guards(
+            permission=permission,
+            session=session,
+            audit=audit,
+            public=("GET:/api/v1/a",),
+            self_service=("GET:/api/v1/b",),
+        )
+        assert [registry.access_to(f"GET:/api/v1/{name}") for name in "abcd"] == [
+            Access.PUBLIC,
+            Access.SESSION,
+            Access.PERMISSION,
+            None,
+        ]
+        assert [route.code for route in registry.grantable] == ["GET:/api/v1/c"]
 
 
 class TestAudit:

@@ -101,7 +101,7 @@ class TestReading:
     ) -> None:
         await upload(storage, key)
         closed = asyncio.Event()
-        monkeypatch.setattr(storage._calls, "launch", lambda _: closed.set())
+        monkeypatch.setattr(storage._client, "submit", lambda _: closed.set())
         await (await storage.open(key)).aclose()
         assert closed.is_set()
 

@@ -7,10 +7,10 @@ from src.queues.app import app
 pytestmark = pytest.mark.unit
 
 
-def test_all_that_celery_writes_or_reads_is_reserved() -> None:
+def test_headers_that_celery_writes_or_reads_are_reserved() -> None:
     written = app.amqp.as_task_v2("id", "task").headers
     assert {name for name in {*written, *vars(Context)} if not is_reserved(name)} == set()
 
 
-def test_others_are_free() -> None:
+def test_other_headers_are_kept() -> None:
     assert free_headers({"tenant": "x", "task": "y", "_z": 1}) == {"tenant": "x"}

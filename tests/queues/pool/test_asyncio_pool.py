@@ -1,4 +1,4 @@
-"""What the asyncio pool can, and no other: many tasks at once on one loop, threads beside it, and a watch over it."""
+"""What only the asyncio pool does: many tasks on one loop, threads for synchronous ones, a watchdog."""
 
 import json
 from collections.abc import Iterator
@@ -33,16 +33,16 @@ def logged(worker: CeleryProcess, event: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("worker")
-class TestRunningTogether:
-    def test_as_many_coroutines_as_there_are_places(self, key: str) -> None:
+class TestConcurrency:
+    def test_coroutines_run_concurrently_up_to_the_limit(self, key: str) -> None:
         results = [sample.meet.delay(key, 100) for _ in range(100)]
         assert {result.get(timeout=PATIENCE_SECONDS) for result in results} == {100}
 
-    def test_synchronous_tasks_have_threads(self) -> None:
+    def test_synchronous_tasks_run_on_threads(self) -> None:
         results = [sample.meet_in_threads.delay() for _ in range(4)]
         assert {result.get(timeout=PATIENCE_SECONDS) for result in results} == {0, 1, 2, 3}
 
-    def test_one_more_has_to_wait(self, redis: Redis, key: str) -> None:
+    def test_tasks_beyond_the_limit_wait(self, redis: Redis, key: str) -> None:
         results = [sample.wait_for.apply_async((key,), countdown=0.5) for _ in range(101)]
         wait_until(lambda: redis.llen(f"{key}:started") == 100)
         redis.rpush(f"{key}:go", "first")
@@ -50,15 +50,17 @@ class TestRunningTogether:
         redis.rpush(f"{key}:go", *["others"] * 100)
         assert sorted(result.get(timeout=PATIENCE_SECONDS) for result in results) == ["first", *["others"] * 100]
 
-    def test_places_can_be_added(self, worker: CeleryProcess, key: str) -> None:
+    def test_the_limit_can_be_raised(self, worker: CeleryProcess, key: str) -> None:
         app.control.pool_grow(20, destination=[worker.name], reply=True)
         results = [sample.meet.delay(key, 120) for _ in range(120)]
         assert {result.get(timeout=PATIENCE_SECONDS) for result in results} == {120}
         app.control.pool_shrink(20, destination=[worker.name], reply=True)
 
 
-class TestMisbehaving:
-    def test_a_coroutine_that_ignores_its_end_is_named(self, worker: CeleryProcess, redis: Redis, key: str) -> None:
+class TestMisbehavingTasks:
+    def test_a_coroutine_that_ignores_cancellation_is_logged(
+        self, worker: CeleryProcess, redis: Redis, key: str
+    ) -> None:
         with pytest.raises(TimeLimitExceeded):
             sample.stubborn.delay(key).get(timeout=PATIENCE_SECONDS)
         wait_until(lambda: logged(worker, "task_ignores_cancellation"))
@@ -67,7 +69,7 @@ class TestMisbehaving:
         assert "stubborn" in entry["waits_at"][-1] or "sleep" in entry["waits_at"][-1]
         redis.set(key, "enough", ex=60)
 
-    def test_one_that_blocks_the_loop_is_named_while_the_worker_answers(
+    def test_a_blocked_loop_is_logged_and_the_worker_still_responds(
         self, worker: CeleryProcess, redis: Redis, key: str
     ) -> None:
         result = sample.block.delay(key, 3)
@@ -79,7 +81,7 @@ class TestMisbehaving:
         assert "in block" in entry["stack"]
         assert result.get(timeout=PATIENCE_SECONDS) is None
 
-    def test_a_loop_that_is_lost_has_the_worker_start_anew(self, run: Run, redis: Redis, key: str) -> None:
+    def test_a_loop_blocked_for_too_long_restarts_the_worker(self, run: Run, redis: Redis, key: str) -> None:
         worker = ASYNCIO.start(run, key, SAMPLE_LOST_AFTER="2")
         worker.wait_for("ready.")
         victim = sample.wait_for.apply_async((key,), queue=key)
@@ -89,6 +91,6 @@ class TestMisbehaving:
             culprit.get(timeout=PATIENCE_SECONDS)
         wait_until(lambda: worker.log.read_text().count("ready.") == 2)
         wait_until(lambda: redis.llen(f"{key}:started") == 3)
-        redis.rpush(f"{key}:go", "by the new one")
-        assert victim.get(timeout=PATIENCE_SECONDS) == "by the new one"
+        redis.rpush(f"{key}:go", "after the restart")
+        assert victim.get(timeout=PATIENCE_SECONDS) == "after the restart"
         assert worker.stop() == 0

@@ -1,4 +1,4 @@
-"""Calls cross to another thread in order, and wake it once."""
+"""Calls reach the other thread in order, with one wake-up per batch."""
 
 import threading
 from collections.abc import Callable
@@ -11,45 +11,45 @@ pytestmark = pytest.mark.unit
 
 
 def failing() -> None:
-    raise ValueError("one task's trouble")
+    raise ValueError("as planned")
 
 
-class TestCrossing:
+class TestCallbackMailbox:
     def test_many_calls_wake_once(self) -> None:
         wakes: list[Callable[[], None]] = []
-        crossing, made = CallbackMailbox(wakes.append), list[int]()
+        mailbox, calls = CallbackMailbox(wakes.append), list[int]()
         for number in range(5):
-            crossing.send(made.append, number)
-        assert (len(wakes), made) == (1, [])
+            mailbox.send(calls.append, number)
+        assert (len(wakes), calls) == (1, [])
         wakes[0]()
-        assert made == [0, 1, 2, 3, 4]
+        assert calls == [0, 1, 2, 3, 4]
 
-    def test_a_call_after_the_round_wakes_again(self) -> None:
+    def test_a_call_after_delivery_wakes_again(self) -> None:
         wakes: list[Callable[[], None]] = []
-        crossing = CallbackMailbox(wakes.append)
-        crossing.send(int)
+        mailbox = CallbackMailbox(wakes.append)
+        mailbox.send(int)
         wakes[0]()
-        crossing.send(int)
+        mailbox.send(int)
         assert len(wakes) == 2
 
-    def test_an_error_does_not_stop_the_others(self) -> None:
-        crossing, made = CallbackMailbox(lambda deliver: None), list[int]()
-        crossing.send(failing)
-        crossing.send(made.append, 1)
-        crossing.deliver()
-        assert made == [1]
+    def test_an_error_does_not_stop_other_calls(self) -> None:
+        mailbox, calls = CallbackMailbox(lambda deliver: None), list[int]()
+        mailbox.send(failing)
+        mailbox.send(calls.append, 1)
+        mailbox.deliver()
+        assert calls == [1]
 
-    def test_nothing_is_left_behind_between_threads(self) -> None:
-        woken, made = threading.Semaphore(0), list[int]()
-        crossing = CallbackMailbox(lambda deliver: woken.release())
+    def test_no_call_is_lost_between_threads(self) -> None:
+        woken, calls = threading.Semaphore(0), list[int]()
+        mailbox = CallbackMailbox(lambda deliver: woken.release())
 
         def deliver() -> None:
-            while len(made) < 20_000 and woken.acquire(timeout=10):
-                crossing.deliver()
+            while len(calls) < 20_000 and woken.acquire(timeout=10):
+                mailbox.deliver()
 
         receiver = threading.Thread(target=deliver)
         receiver.start()
         for number in range(20_000):
-            crossing.send(made.append, number)
+            mailbox.send(calls.append, number)
         receiver.join(20)
-        assert made == list(range(20_000))
+        assert calls == list(range(20_000))

@@ -1,4 +1,4 @@
-"""Synchronous code waits for a coroutine, and what strikes it while it waits reaches the coroutine."""
+"""Synchronous code waits for a coroutine; time limits that interrupt the wait are raised in the coroutine."""
 
 import asyncio
 import signal
@@ -51,7 +51,7 @@ class TestRunning:
     def test_the_value_is_returned(self, loop: ProcessLoop) -> None:
         assert loop.run(asyncio.sleep(0, "value")) == "value"
 
-    def test_context_variables_come_along(self, loop: ProcessLoop) -> None:
+    def test_context_variables_are_passed_on(self, loop: ProcessLoop) -> None:
         async def read() -> str:
             return name.get()
 
@@ -64,7 +64,7 @@ class TestRunning:
 
         assert loop.run(which()) is loop.run(which())
 
-    def test_the_lifespan_is_left_by_the_task_that_entered_it(self) -> None:
+    def test_one_asyncio_task_enters_and_exits_the_lifespan(self) -> None:
         events: list[object] = []
 
         @asynccontextmanager
@@ -81,7 +81,7 @@ class TestRunning:
         assert events[0] is events[1]
 
 
-class TestBeingStruck:
+class TestInterruption:
     def test_a_soft_limit_is_raised_in_the_coroutine(self, loop: ProcessLoop, strike: Strike) -> None:
         async def tidy() -> str:
             try:
@@ -100,7 +100,7 @@ class TestBeingStruck:
         with pytest.raises(SoftTimeLimitExceeded):
             loop.run(asyncio.sleep(10))
 
-    def test_what_runs_beneath_is_cancelled(self, loop: ProcessLoop, strike: Strike) -> None:
+    def test_child_tasks_are_cancelled(self, loop: ProcessLoop, strike: Strike) -> None:
         async def group() -> None:
             async with asyncio.TaskGroup() as tasks:
                 alarm()
@@ -110,7 +110,7 @@ class TestBeingStruck:
         with pytest.raises(SoftTimeLimitExceeded):
             loop.run(group())
 
-    def test_anything_else_cancels_the_coroutine(self, loop: ProcessLoop, strike: Strike) -> None:
+    def test_other_exceptions_cancel_the_coroutine(self, loop: ProcessLoop, strike: Strike) -> None:
         cancelled = asyncio.Event()
 
         async def wait() -> None:
@@ -126,7 +126,7 @@ class TestBeingStruck:
             loop.run(wait())
         loop.run(asyncio.wait_for(cancelled.wait(), 5))
 
-    async def test_a_limit_before_the_first_step_leaves_nothing_done(self) -> None:
+    async def test_a_limit_before_the_first_step_runs_nothing(self) -> None:
         done: list[str] = []
 
         async def work() -> None:

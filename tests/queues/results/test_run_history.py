@@ -1,271 +1,77 @@
-"""Every run of a real worker is in the ledger, without its secrets, and can be stopped and repeated."""
+"""Notifications of concurrent runs share one command, and each gets its own result."""
 
-import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import timedelta
-from typing import Any
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID, uuid4
 
 import pytest
+from celery import states
 from redis import Redis
-from sqlmodel import delete, select
 
 from src.core.config import settings
-from src.core.exceptions import ConflictError
-from src.core.resources import Resources
-from src.core.security.caller import caller_id
-from src.models.task_run import RunState, TaskRun
-from src.queues.tasks.tasks import record
-from src.schemas.task import RunsToRetry
-from src.services.task_run import TaskRunService
-from src.utils.date import utc_now
-from tests.queues import sample
-from tests.queues.conftest import WORKER, CeleryProcess, Run, running
-from tests.support.pools import ASYNCIO
-from tests.support.waiting import PATIENCE_SECONDS, eventually, wait_until
+from src.core.tasks.run_event import STREAM, RunEvent, revocation_key
+from src.queues.results.run_history import RunHistory, RunNotification, StartInfo
 
-pytestmark = [pytest.mark.worker, pytest.mark.usefixtures("worker")]
-
-USER = UUID(int=7)
+Write = Callable[[RunHistory, Sequence[RunNotification]], list[StartInfo]]
 
 
-@pytest.fixture(scope="module")
-def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryProcess]:
-    with running(tmp_path_factory.mktemp("ledger")) as run:
-        worker = run(*WORKER, "-c", "1", "-n", "prefork@test")
-        worker.wait_for("ready.")
-        yield worker
-        assert worker.stop() == 0
-
-
-class Book:
-    """The ledger, as its readers and the housekeeping see it."""
-
-    def __init__(self, resources: Resources) -> None:
-        self.resources = resources
-
-    async def call(self, method: Callable[[TaskRunService], Any]) -> Any:
-        async with self.resources.unit_of_work() as uow:
-            return await method(TaskRunService(self.resources, uow))
-
-    async def wait(self, task_id: object, *states: RunState) -> TaskRun:
-        """The run, once it is in one of the states (finished, when none is given)."""
-
-        async def awaited() -> TaskRun | None:
-            await self.call(TaskRunService.record)
-            async with self.resources.sessions() as session:
-                run = await session.get(TaskRun, UUID(str(task_id)))
-            return run if run is not None and (run.state in states if states else run.is_finished) else None
-
-        return await eventually(awaited)
+def event(state: str = states.STARTED, run: UUID | None = None) -> RunEvent:
+    return RunEvent(id=run or uuid4(), name="sample.add", state=state)
 
 
 @pytest.fixture
-async def book(resources: Resources) -> AsyncIterator[Book]:
-    yield Book(resources)
-    async with resources.engine.begin() as connection:
-        await connection.execute(delete(TaskRun))
+def redis() -> Iterator[Redis]:
+    with Redis.from_url(settings.REDIS_DATABASE_URL, decode_responses=True) as redis:
+        redis.delete(STREAM)
+        yield redis
+        redis.delete(STREAM)
 
 
-@pytest.fixture
-def redis() -> Redis:
-    return Redis.from_url(settings.REDIS_DATABASE_URL, decode_responses=True)
+@pytest.fixture(params=["blocking", "from the loop"])
+def write(request: pytest.FixtureRequest) -> Write:
+    """Write as processes and threads do, and as the asyncio pool does."""
 
-
-class TestRecording:
-    async def test_a_success_is_told_with_its_result(self, book: Book) -> None:
-        run = await book.wait(sample.add.delay(1, y=2).id)
-        assert (run.name, run.state, run.args, run.kwargs, run.result) == (
-            "sample.add",
-            RunState.SUCCESS,
-            [1],
-            {"y": 2},
-            3,
-        )
-        assert (run.attempts, run.queue, run.worker) == (1, "celery", "prefork@test")
-        assert run.queued_at is not None
-        assert run.started_at is not None
-        assert run.finished_at is not None
-        assert run.queued_at <= run.started_at <= run.finished_at
-
-    async def test_a_failure_is_told_with_its_traceback(self, book: Book) -> None:
-        run = await book.wait(sample.fail.delay().id)
-        assert (run.state, run.error) == (RunState.FAILURE, "ValueError: as planned")
-        assert "in innermost" in str(run.traceback)
-
-    async def test_retries_are_counted(self, book: Book) -> None:
-        run = await book.wait(sample.flaky.delay(2).id)
-        assert (run.state, run.attempts, run.error) == (RunState.SUCCESS, 3, None)
-
-    async def test_a_run_that_overran_its_hard_limit_has_failed(self, book: Book) -> None:
-        run = await book.wait(sample.overrun.delay().id)
-        assert run.state == RunState.FAILURE
-        assert str(run.error).startswith("TimeLimitExceeded")
-
-    @pytest.mark.parametrize(("ignored", "state"), [(True, RunState.REVOKED), (False, RunState.FAILURE)])
-    async def test_a_run_that_gives_itself_up_has_ended(self, book: Book, state: RunState, *, ignored: bool) -> None:
-        run = await book.wait(sample.give_up.delay(ignored=ignored).id)
-        assert run.state == state
-        assert "enough" in str(run.error)
-
-    async def test_secrets_stay_out_of_it(self, book: Book) -> None:
-        run = await book.wait(sample.login.delay("ann", "hunter2", options={"api_token": "t0p"}).id)
-        assert (run.args, run.kwargs) == (["ann", "***"], {"options": {"api_token": "***"}})
-        assert run.is_complete is False
-
-    async def test_arguments_of_any_size_are_no_burden(self, book: Book) -> None:
-        run = await book.wait(sample.total.delay(list(range(20_000))).id)
-        assert (run.state, run.args, run.is_complete) == (RunState.SUCCESS, [], False)
-
-    async def test_housekeeping_is_not_worth_a_row(self, book: Book, resources: Resources) -> None:
-        untracked, tracked = record.apply_async(), sample.add.delay(1, 2)
-        await book.wait(tracked.id)
-        async with resources.sessions() as session:
-            assert await session.get(TaskRun, UUID(untracked.id)) is None
-
-
-class TestWhoAsked:
-    async def test_a_run_and_those_that_it_causes_are_in_the_users_name(self, book: Book, resources: Resources) -> None:
-        token = caller_id.set(USER)
+    async def from_loop(history: RunHistory, notifications: Sequence[RunNotification]) -> list[StartInfo]:
         try:
-            async with resources.unit_of_work() as uow:
-                first = uow.enqueue("sample.announce", key=f"test:{uuid4()}", fails=False)
+            return await history._write_from_loop(notifications)
         finally:
-            caller_id.reset(token)
-        assert (await book.wait(first)).requested_by == USER
-        second = await self.caused(resources, book)
-        assert (second.name, second.requested_by) == ("sample.mark", USER)
+            await history._async_script.registered_client.aclose()
+            del history._async_script  # its connection belongs to the loop that ends here
 
-    async def caused(self, resources: Resources, book: Book) -> TaskRun:
-        async def finished() -> TaskRun | None:
-            await book.call(TaskRunService.record)
-            async with resources.sessions() as session:
-                run = (await session.exec(select(TaskRun).where(TaskRun.name == "sample.mark"))).first()
-            return run if run is not None and run.is_finished else None
-
-        return await eventually(finished)
-
-    async def test_they_are_told_of_the_end_and_of_the_way_there(
-        self, book: Book, resources: Resources, redis: Redis
-    ) -> None:
-        with redis.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]  # redis-py's own
-            channel.subscribe("socketio")
-            channel.get_message(timeout=5)
-            result = sample.counting.apply_async((3,), headers={"requested_by": str(USER)})
-            await book.wait(result.id)
-            events = []
-            while message := channel.get_message(timeout=1):
-                events.append(json.loads(message["data"]))
-        mine = [event for event in events if event["room"] == f"user:{USER}"]
-        assert [event["event"] for event in mine] == ["task.progress", "task.progress", "task.finished"]
-        assert mine[0]["data"][0] == {
-            "taskId": result.id,
-            "name": "sample.counting",
-            "done": 0,
-            "total": 3,
-            "note": "step 0",
-        }
-        assert mine[-1]["data"][0]["state"] == "SUCCESS"
-        run = await book.wait(result.id)
-        assert run.progress == {"done": 3, "total": 3, "note": "step 3"}
+    if request.param == "blocking":
+        return RunHistory._write
+    return lambda history, notifications: asyncio.run(from_loop(history, notifications))
 
 
-class TestRevoking:
-    async def test_a_run_that_has_begun_ends(self, book: Book, redis: Redis) -> None:
-        key = f"test:{uuid4()}"
-        result = sample.long.delay(key)
-        wait_until(lambda: redis.llen(key))
-        await book.wait(result.id, RunState.STARTED)
-        await book.call(lambda runs: runs.revoke(UUID(result.id)))
-        assert (await book.wait(result.id)).state == RunState.REVOKED
-
-    async def test_a_run_that_nobody_has_yet_never_starts(self, book: Book, redis: Redis, run: Run) -> None:
-        """Workers that come later have not heard of it, and still know."""
-        key = f"test:{uuid4()}"
-        result = sample.mark.apply_async((key, "x"), queue="later")
-        async with book.resources.sessions() as session:
-            session.add(TaskRun(id=UUID(result.id), name="sample.mark"))
-            await session.commit()
-        await book.call(lambda runs: runs.revoke(UUID(result.id)))
-        late: CeleryProcess = run(*WORKER, "-c", "1", "-Q", "later", "-n", "late@test")
-        assert (await book.wait(result.id)).state == RunState.REVOKED
-        late.stop()
-        assert redis.llen(key) == 0
-
-    async def test_a_finished_run_cannot_be_stopped(self, book: Book) -> None:
-        result = sample.add.delay(1, 2)
-        await book.wait(result.id)
-        with pytest.raises(ConflictError):
-            await book.call(lambda runs: runs.revoke(UUID(result.id)))
+def test_each_notification_gets_the_result_of_its_run(redis: Redis, write: Write) -> None:
+    notifications = [
+        RunNotification(event(states.SUCCESS)),
+        RunNotification(event(), starts=True),
+        RunNotification(event(), starts=True, is_redelivered=True),
+        RunNotification(event(states.RETRY), is_requeued=True),
+        RunNotification(event(), starts=True, is_redelivered=True),
+        RunNotification(event(), starts=True),
+    ]
+    redis.set(revocation_key(notifications[1].event.id), 1)
+    redis.set(revocation_key(notifications[4].event.id), 1)
+    history = RunHistory(settings.REDIS_DATABASE_URL)
+    first, again = write(history, notifications), write(history, notifications)
+    assert first == [StartInfo(), StartInfo(True), StartInfo(False, 1), StartInfo(), StartInfo(True, 1), StartInfo()]
+    assert again == [StartInfo(), StartInfo(True), StartInfo(False, 2), StartInfo(), StartInfo(True, 2), StartInfo()]
+    assert redis.xlen(STREAM) == 2 * len(notifications)
 
 
-class TestRepeating:
-    async def test_it_is_a_new_run_of_the_same_call(self, book: Book) -> None:
-        result = sample.add.delay(1, y=2)
-        await book.wait(result.id)
-        again = await book.call(lambda runs: runs.retry(UUID(result.id)))
-        run = await book.wait(again.id)
-        assert (run.state, run.result, run.retry_of) == (RunState.SUCCESS, 3, UUID(result.id))
-
-    async def test_all_that_failed_are_sent_again_once(self, book: Book) -> None:
-        failed = [sample.fail.delay().id for _ in range(3)]
-        for task_id in failed:
-            await book.wait(task_id)
-        choice = RunsToRetry(name="sample.fail")
-        again = await book.call(lambda runs: runs.retry_failed(choice))
-        assert {run.retry_of for run in again} == {UUID(task_id) for task_id in failed}
-        for run in again:
-            await book.wait(run.id)
-        chosen = RunsToRetry(ids=[UUID(task_id) for task_id in failed])
-        assert await book.call(lambda runs: runs.retry_failed(chosen)) == []
-
-    async def test_a_run_whose_arguments_were_secret_cannot_be_repeated(self, book: Book) -> None:
-        result = sample.login.delay("ann", "hunter2")
-        await book.wait(result.id)
-        with pytest.raises(ConflictError, match="not kept"):
-            await book.call(lambda runs: runs.retry(UUID(result.id)))
+def test_requeueing_resets_the_redelivery_counter(redis: Redis) -> None:
+    history = RunHistory(settings.REDIS_DATABASE_URL)
+    started = event()
+    assert history.start(started, is_redelivered=True).redeliveries == 1
+    history.requeue(event(states.RETRY, started.id))
+    assert history.start(started, is_redelivered=True).redeliveries == 1
 
 
-class TestPoison:
-    async def test_a_run_that_kills_its_workers_fails_at_last(self, book: Book, redis: Redis) -> None:
-        key = f"test:{uuid4()}"
-        result = sample.deadly.delay(key)
-        run = await book.wait(result.id)
-        assert run.state == RunState.FAILURE
-        assert str(run.error).startswith("PoisonedTaskError")
-        assert redis.llen(key) == 3
-        assert sample.add.delay(1, 2).get(timeout=PATIENCE_SECONDS) == 3
-
-    async def test_a_run_that_goes_back_to_its_queue_has_killed_nobody(self, book: Book) -> None:
-        result = sample.hand_back.delay(f"test:{uuid4()}", times=4)
-        run = await book.wait(result.id)
-        assert (run.state, run.attempts) == (RunState.SUCCESS, 5)
-
-
-class TestTheAsyncioPool:
-    """Its tracer runs on the loop, which the ledger must not stop."""
-
-    async def test_runs_are_told_as_well(self, book: Book, run: Run) -> None:
-        worker = ASYNCIO.start(run, "ledger")
-        worker.wait_for("ready.")
-        success = sample.counting.apply_async((2,), queue="ledger")
-        failure = sample.fail.apply_async(queue="ledger")
-        told = await book.wait(success.id), await book.wait(failure.id)
-        assert [run.state for run in told] == [RunState.SUCCESS, RunState.FAILURE]
-        assert told[0].progress == {"done": 2, "total": 2, "note": "step 2"}
-        assert (told[0].attempts, told[0].worker) == (1, worker.name)
-        assert worker.stop() == 0
-
-
-class TestRetention:
-    async def test_old_runs_go_and_others_stay(self, book: Book, resources: Resources) -> None:
-        old, new, unfinished = TaskRun(name="old"), TaskRun(name="new"), TaskRun(name="unfinished")
-        old.finished_at = utc_now() - timedelta(days=settings.celery.run_retention_days, seconds=1)
-        new.finished_at = utc_now()
-        async with resources.sessions() as session:
-            session.add_all([old, new, unfinished])
-            await session.commit()
-        await book.call(TaskRunService.prune)
-        async with resources.sessions() as session:
-            present = [await session.get(TaskRun, run.id) is not None for run in (old, new, unfinished)]
-        assert present == [False, True, True]
+def test_without_redis_runs_start_anyway(write: Write) -> None:
+    history = RunHistory("redis://127.0.0.1:1/0")
+    assert write(history, [RunNotification(event(), starts=True), RunNotification(event())]) == [
+        StartInfo(),
+        StartInfo(),
+    ]

@@ -1,4 +1,4 @@
-"""Two beats on one schedules table: what is stored is sent, once per slot, and nothing is done in between."""
+"""Two beats on one table: each slot is sent once, and beats sleep in between."""
 
 import asyncio
 from collections import Counter
@@ -38,7 +38,7 @@ async def session(beats: list[CeleryProcess]) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-class TestSendingWhatIsStored:
+class TestSending:
     async def test_an_interval_keeps_its_slots(self, session: AsyncSession) -> None:
         queue = Queue()
         schedule = queue.every_second(max_runs=3)
@@ -73,7 +73,7 @@ class TestSendingWhatIsStored:
         await session.refresh(once)
         assert (once.enabled, once.next_run_at) == (False, None)
 
-    async def test_a_row_without_sense_holds_up_nobody(self, session: AsyncSession) -> None:
+    async def test_an_invalid_row_is_disabled_and_blocks_no_others(self, session: AsyncSession) -> None:
         queue = Queue()
         bad = queue.every_second(kind=ScheduleKind.CRONTAB, crontab="61 * * * *")
         await store(session, bad, queue.every_second())
@@ -82,14 +82,14 @@ class TestSendingWhatIsStored:
         assert bad.enabled is False
 
 
-class TestSharingTheWork:
+class TestTwoBeats:
     async def test_no_slot_is_sent_twice(self, session: AsyncSession) -> None:
         queue = Queue()
         await store(session, *(queue.every_second(max_runs=3) for _ in range(40)))
         wait_until(lambda: len(queue) >= 120)
         assert len({headers["id"] for headers in queue.headers()}) == len(queue) == 120
 
-    async def test_a_killed_beat_is_not_missed(self, session: AsyncSession, run: Run) -> None:
+    async def test_the_other_beat_takes_over_from_a_killed_one(self, session: AsyncSession, run: Run) -> None:
         queue = Queue()
         third = run(*BEAT)
         third.wait_for("Waking up")
@@ -102,7 +102,7 @@ class TestSharingTheWork:
 
 
 class TestOverlap:
-    """A run that nobody takes is still going, by the ledger."""
+    """No worker takes the runs, so that they stay unfinished in the run history."""
 
     @pytest.fixture(autouse=True)
     async def _no_runs(self, session: AsyncSession) -> AsyncIterator[None]:
@@ -110,60 +110,64 @@ class TestOverlap:
         await session.exec(delete(TaskRun))
         await session.commit()
 
-    async def sent_while_one_is_going(self, session: AsyncSession, policy: OverlapPolicy) -> Queue:
+    async def sent_while_one_is_running(self, session: AsyncSession, policy: OverlapPolicy) -> Queue:
         queue, clock = Queue(), Queue()
         await store(session, queue.every_second(overlap_policy=policy), clock.every_second())
         await eventually(lambda: len(clock) >= 3)
         return queue
 
-    async def test_runs_are_allowed_side_by_side(self, session: AsyncSession) -> None:
-        assert len(await self.sent_while_one_is_going(session, OverlapPolicy.ALLOW)) >= 2
+    async def test_allow_sends_runs_that_overlap(self, session: AsyncSession) -> None:
+        assert len(await self.sent_while_one_is_running(session, OverlapPolicy.ALLOW)) >= 2
 
     @pytest.mark.parametrize("policy", [OverlapPolicy.SKIP, OverlapPolicy.QUEUE])
-    async def test_a_run_is_not_sent_while_another_is_going(self, session: AsyncSession, policy: OverlapPolicy) -> None:
-        assert len(await self.sent_while_one_is_going(session, policy)) == 1
+    async def test_a_run_is_not_sent_while_another_is_running(
+        self, session: AsyncSession, policy: OverlapPolicy
+    ) -> None:
+        assert len(await self.sent_while_one_is_running(session, policy)) == 1
 
     @pytest.mark.parametrize("policy", [OverlapPolicy.SKIP, OverlapPolicy.QUEUE])
-    async def test_the_next_goes_when_it_has_ended(self, session: AsyncSession, policy: OverlapPolicy) -> None:
-        queue = await self.sent_while_one_is_going(session, policy)
+    async def test_the_next_run_is_sent_when_it_has_finished(
+        self, session: AsyncSession, policy: OverlapPolicy
+    ) -> None:
+        queue = await self.sent_while_one_is_running(session, policy)
         await session.exec(update(TaskRun).values(state=RunState.SUCCESS))
         await session.commit()
         await eventually(lambda: len(queue) == 2)
 
 
-class TestHearingOfChanges:
+class TestListener:
     @pytest.fixture
-    async def changes(self) -> AsyncIterator[ScheduleListener]:
+    async def listener(self) -> AsyncIterator[ScheduleListener]:
         engine = create_engine(settings.sql)
-        changes = await ScheduleListener.open(engine)
-        yield changes
-        await changes.close()
+        listener = await ScheduleListener.open(engine)
+        yield listener
+        await listener.close()
         await engine.dispose()
 
     @pytest.fixture
     async def quiet(self) -> AsyncIterator[AsyncSession]:
-        """No beat, so that nobody else changes rows."""
+        """A session without beats, so that only the test changes rows."""
         async with empty_table() as session:
             yield session
 
-    async def test_a_new_row_is_heard_of(self, quiet: AsyncSession, changes: ScheduleListener) -> None:
+    async def test_a_new_row_is_notified(self, quiet: AsyncSession, listener: ScheduleListener) -> None:
         await store(quiet, Queue().every_second())
         async with asyncio.timeout(10):
-            await changes.wait(60)
+            await listener.wait(60)
 
-    async def test_a_lost_connection_is_heard_of_as_well(self, quiet: AsyncSession, changes: ScheduleListener) -> None:
+    async def test_a_lost_connection_is_noticed(self, quiet: AsyncSession, listener: ScheduleListener) -> None:
         listeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
         await (await quiet.connection()).execute(text(listeners))
         async with asyncio.timeout(10):
-            await changes.wait(60)
-        assert changes.is_lost
+            await listener.wait(60)
+        assert listener.is_lost
 
 
 class TestCosts:
     async def test_beat_sleeps_until_something_is_due(self, session: AsyncSession, beats: list[CeleryProcess]) -> None:
         later = datetime.now(UTC) + timedelta(days=1)
         await store(session, *(Queue().every_second(start_time=later) for _ in range(200)))
-        await asyncio.sleep(1.5)  # both have planned the new rows
+        await asyncio.sleep(1.5)  # both beats have planned the new rows
         before = sum(beats[0].psutil.cpu_times()[:2])
         await asyncio.sleep(4)
         assert sum(beats[0].psutil.cpu_times()[:2]) - before < 0.12

@@ -1,4 +1,4 @@
-"""A real scheduler whose clock is set back: nothing is sent twice."""
+"""No slot is sent twice when the clock is set back."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.queues.schedules import Queue, empty_table, store
 
 
 class Clock:
-    """The time as a machine sees it whose clock can be moved."""
+    """A clock that can be set forward and back."""
 
     offset = timedelta(0)
 

@@ -1,4 +1,4 @@
-"""Entries of `beat_schedule` become rows that follow the configuration."""
+"""Entries of `beat_schedule` are merged into the table."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -26,8 +26,8 @@ def entry(**options: Any) -> ScheduleEntry:
     return ScheduleEntry(name="configured", task="sample.add", app=app, **options)
 
 
-class TestConfiguredEntries:
-    async def test_each_kind_becomes_a_row(self, session: AsyncSession) -> None:
+class TestMerge:
+    async def test_each_kind_of_entry_becomes_a_row(self, session: AsyncSession) -> None:
         entries = {
             "interval": entry(schedule=timedelta(minutes=5), args=(1,), kwargs={"y": 2}, options={"queue": "q"}),
             "crontab": entry(schedule=crontab(minute="*/15", hour="8-9", day_of_week="mon")),
@@ -41,7 +41,7 @@ class TestConfiguredEntries:
         assert (rows["solar"].event, rows["solar"].latitude) == ("sunset", 60.2)
 
     async def test_equal_intervals_have_equal_slots(self, session: AsyncSession) -> None:
-        """Whatever it takes to make the rows: beat wakes once for both."""
+        """So that beat wakes once for both."""
         await merge(session, {"one": entry(schedule=2), "other": entry(schedule=2)}, "UTC")
         await session.flush()
         one, other = (await session.exec(select(Schedule))).all()
@@ -56,7 +56,7 @@ class TestConfiguredEntries:
         await merge(session, entries, "UTC")
         assert row.next_run_at == row.create_time
 
-    async def test_a_changed_entry_is_planned_anew(self, session: AsyncSession) -> None:
+    async def test_a_changed_entry_is_planned_again(self, session: AsyncSession) -> None:
         await merge(session, {"interval": entry(schedule=10)}, "UTC")
         await session.flush()
         row = (await session.exec(select(Schedule))).one()
@@ -64,21 +64,21 @@ class TestConfiguredEntries:
         await merge(session, {"interval": entry(schedule=20)}, "UTC")
         assert (row.every, row.next_run_at) == (20, None)
 
-    async def test_an_entry_that_is_gone_takes_its_row_along(self, session: AsyncSession) -> None:
-        await store(session, Queue().every_second(name="people's own"))
+    async def test_the_row_of_a_removed_entry_is_deleted(self, session: AsyncSession) -> None:
+        await store(session, Queue().every_second(name="a user's"))
         await merge(session, {"interval": entry(schedule=10)}, "UTC")
         await session.flush()
         await merge(session, {}, "UTC")
         await session.flush()
-        assert (await session.exec(select(col(Schedule.name)))).all() == ["people's own"]
+        assert (await session.exec(select(col(Schedule.name)))).all() == ["a user's"]
 
-    async def test_a_name_that_people_use_is_theirs(self, session: AsyncSession) -> None:
+    async def test_a_users_schedule_keeps_its_name(self, session: AsyncSession) -> None:
         mine = Queue().every_second(name="same")
         await store(session, mine)
         await merge(session, {"same": entry(schedule=10)}, "UTC")
         assert (mine.origin, mine.every) == (ScheduleOrigin.USER, 1)
 
-    async def test_what_cannot_be_stored_is_left_out(self, session: AsyncSession) -> None:
+    async def test_unsupported_entries_are_skipped(self, session: AsyncSession) -> None:
         entries = {"often": entry(schedule=0.5), "linked": entry(schedule=10, options={"link": "x"})}
         await merge(session, entries, "UTC")
         await session.flush()

@@ -1,4 +1,4 @@
-"""What beat decides about one schedule."""
+"""Planning and advancing one schedule."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,12 +37,12 @@ class TestPlanning:
         plan(schedule, NOW)
         assert schedule.next_run_at == NOW + timedelta(days=1)
 
-    def test_a_schedule_past_its_end_is_switched_off(self) -> None:
+    def test_a_schedule_past_its_end_is_disabled(self) -> None:
         schedule = every_minute(next_run_at=None, end_time=NOW)
         plan(schedule, NOW)
         assert (schedule.enabled, schedule.next_run_at) == (False, None)
 
-    def test_a_one_off_that_beat_missed_is_late_and_not_void(self) -> None:
+    def test_a_one_off_that_beat_missed_runs_late(self) -> None:
         schedule = once(NOW - MINUTE)
         plan(schedule, NOW)
         assert schedule.next_run_at == NOW - MINUTE
@@ -52,21 +52,21 @@ class TestPlanning:
         plan(schedule, NOW)
         assert schedule.enabled is False
 
-    def test_one_that_has_had_all_its_runs_is_switched_off(self) -> None:
+    def test_a_schedule_that_reached_max_runs_is_disabled(self) -> None:
         schedule = every_minute(next_run_at=None, total_run_count=3, max_runs=3)
         plan(schedule, NOW)
         assert (schedule.enabled, schedule.next_run_at) == (False, None)
 
-    def test_what_ran_before_the_clock_was_set_back_is_not_planned_again(self) -> None:
+    def test_a_slot_that_ran_before_the_clock_was_set_back_is_not_planned_again(self) -> None:
         schedule = every_minute(next_run_at=None, last_run_at=NOW + 10 * MINUTE)
         plan(schedule, NOW)
         assert schedule.next_run_at == NOW + 11 * MINUTE
 
-    def test_an_interval_that_leaves_the_calendar_ends(self) -> None:
+    def test_an_interval_ends_with_the_calendar(self) -> None:
         schedule = every_minute(next_run_at=None, start_time=datetime.max.replace(tzinfo=UTC) - MINUTE / 2)
         assert schedule.next_run(datetime.max.replace(tzinfo=UTC) - MINUTE / 4) is None
 
-    def test_a_rule_without_sense_is_named(self) -> None:
+    def test_inconsistent_columns_are_an_error(self) -> None:
         with pytest.raises(ValueError, match="lacks its timing"):
             plan(Schedule(name="s", task="t", kind=ScheduleKind.SOLAR), NOW)
 
@@ -82,18 +82,18 @@ class TestAdvancing:
         advance(schedule, NOW)
         assert (schedule.total_run_count, schedule.last_run_at) == (3, NOW)
 
-    def test_the_last_run_switches_off(self) -> None:
+    def test_the_last_run_disables_the_schedule(self) -> None:
         schedule = every_minute(total_run_count=2, max_runs=3)
         assert advance(schedule, NOW) == [NOW]
         assert (schedule.enabled, schedule.next_run_at) == (False, None)
 
-    def test_more_runs_than_allowed_leave_none_to_catch_up(self) -> None:
+    def test_runs_beyond_max_runs_are_not_caught_up(self) -> None:
         schedule = every_minute(total_run_count=5, max_runs=3, misfire_policy=MisfirePolicy.CATCH_UP)
         assert advance(schedule, NOW + 5 * MINUTE) == []
         assert (schedule.enabled, schedule.total_run_count) == (False, 5)
 
     @pytest.mark.parametrize(("late", "slots"), [(4, [NOW]), (6, [])])
-    def test_how_late_is_missed_can_be_set(self, late: int, slots: list[datetime]) -> None:
+    def test_the_misfire_grace_is_configurable(self, late: int, slots: list[datetime]) -> None:
         schedule = every_minute(misfire_policy=MisfirePolicy.SKIP)
         assert advance(schedule, NOW + timedelta(seconds=late), grace=timedelta(seconds=5)) == slots
 
@@ -114,7 +114,7 @@ class TestAdvancing:
         schedule = every_minute(misfire_policy=MisfirePolicy.CATCH_UP)
         assert len(advance(schedule, NOW + timedelta(days=1))) == CATCH_UP_LIMIT
 
-    def test_a_clock_set_back_fires_nothing_twice(self) -> None:
+    def test_a_slot_is_not_sent_again_after_the_clock_was_set_back(self) -> None:
         schedule = every_minute()
         advance(schedule, NOW)
         following = schedule.next_run_at
@@ -127,21 +127,21 @@ class TestMessages:
         schedule = every_minute()
         assert message(schedule, NOW)["task_id"] == message(schedule, NOW)["task_id"]
 
-    def test_slots_have_ids_of_their_own(self) -> None:
+    def test_different_slots_have_different_ids(self) -> None:
         schedule = every_minute()
         assert message(schedule, NOW)["task_id"] != message(schedule, NOW + MINUTE)["task_id"]
 
-    def test_the_options_of_the_row_are_sent_along(self) -> None:
+    def test_the_options_of_the_row_are_sent(self) -> None:
         sent = message(every_minute(queue="q", priority=3, expires_seconds=9, headers={"a": "b"}), NOW)
         assert (sent["queue"], sent["priority"], sent["expires"], sent["headers"]["a"]) == ("q", 3, 9, "b")
 
-    def test_headers_cannot_pass_for_ours(self) -> None:
+    def test_reserved_headers_are_dropped(self) -> None:
         forged = dict.fromkeys(("id", "task", "requested_by", "queued_at", "schedule_id", "_protected"), "forged")
         schedule = every_minute(headers={**forged, "tenant": "x"})
         sent = message(schedule, NOW)["headers"]
         assert sent == {"tenant": "x", "schedule_id": str(schedule.id), "scheduled_for": NOW.isoformat()}
 
-    def test_a_run_that_is_spread_expires_as_much_later(self) -> None:
+    def test_jitter_delays_the_expiry_as_well(self) -> None:
         sent = message(every_minute(jitter_seconds=600, expires_seconds=5), NOW)
         assert sent["expires"] == 5 + sent["countdown"]
 

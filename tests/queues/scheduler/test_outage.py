@@ -1,4 +1,4 @@
-"""Beat outlives its database, and does about what it missed as each schedule says."""
+"""Beat survives an outage of its database, then handles missed slots by each schedule's policy."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ async def session() -> AsyncIterator[AsyncSession]:
 
 
 class Proxy:
-    """A way to PostgreSQL that can be closed."""
+    """A TCP proxy to PostgreSQL that can be closed."""
 
     def __init__(self) -> None:
         self.target = make_url(settings.SQL_DATABASE_URL)
@@ -60,13 +60,17 @@ SECOND = timedelta(seconds=1)
 
 
 class Sent:
-    """For which slots, and how late, a queue's messages were sent."""
+    """The slots that a queue's messages were sent for, and those that were sent late."""
 
     def __init__(self, queue: Queue) -> None:
-        found = {datetime.fromisoformat(headers["scheduled_for"]): headers["queued_at"] for headers in queue.headers()}
-        assert len(found) == len(queue)
-        self.slots = sorted(found)
-        self.late = [slot for slot in self.slots if datetime.fromisoformat(found[slot]) - slot > GRACE_SECONDS * SECOND]
+        sent_at = {
+            datetime.fromisoformat(headers["scheduled_for"]): headers["queued_at"] for headers in queue.headers()
+        }
+        assert len(sent_at) == len(queue)
+        self.slots = sorted(sent_at)
+        self.late = [
+            slot for slot in self.slots if datetime.fromisoformat(sent_at[slot]) - slot > GRACE_SECONDS * SECOND
+        ]
 
     @property
     def gaps(self) -> list[timedelta]:
@@ -75,7 +79,7 @@ class Sent:
 
 
 class TestOutages:
-    async def test_what_was_missed_follows_the_policy(self, session: AsyncSession, run: Run) -> None:
+    async def test_missed_slots_follow_the_policy(self, session: AsyncSession, run: Run) -> None:
         queues = {policy: Queue() for policy in MisfirePolicy}
         schedules = [queue.every_second(misfire_policy=policy) for policy, queue in queues.items()]
         await store(session, *schedules)
@@ -83,7 +87,7 @@ class TestOutages:
         url = proxy.target.set(host="127.0.0.1", port=(port := await proxy.open())).render_as_string(False)
         beat = run(*BEAT, SQL_DATABASE_URL=url, SAMPLE_MISFIRE_GRACE_SECONDS=str(GRACE_SECONDS))
         await eventually(lambda: all(queues.values()))
-        # A cut between publishing and committing would repeat slots.
+        # Cut the connection after a commit: between publishing and committing, slots would be sent again.
         while not all(schedule.total_run_count for schedule in schedules):
             for schedule in schedules:
                 await session.refresh(schedule)

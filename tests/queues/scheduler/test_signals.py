@@ -1,4 +1,4 @@
-"""A signal that ends the process waits until an event loop has been left."""
+"""Signals that end the process are deferred until the event loop has been left."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ def received() -> Iterator[list[int]]:
     signal.signal(signal.SIGTERM, before)
 
 
-def test_it_comes_when_what_runs_has_been_left(received: list[int]) -> None:
+def test_a_signal_is_raised_when_the_block_has_ended(received: list[int]) -> None:
     seen: list[str] = []
 
     def interrupt() -> None:
@@ -42,7 +42,7 @@ def test_it_comes_when_what_runs_has_been_left(received: list[int]) -> None:
     assert received == [signal.SIGTERM]
 
 
-def test_without_one_nothing_comes(received: list[int]) -> None:
+def test_without_a_signal_nothing_is_raised(received: list[int]) -> None:
     with signals_deferred(lambda: None):
         pass
     assert received == []
@@ -50,7 +50,7 @@ def test_without_one_nothing_comes(received: list[int]) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-async def test_another_thread_holds_nothing_and_may_run(received: list[int]) -> None:
+async def test_other_threads_defer_nothing(received: list[int]) -> None:
     def run() -> str:
         with signals_deferred(lambda: None):
             return "done"

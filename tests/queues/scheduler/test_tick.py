@@ -1,4 +1,4 @@
-"""What a tick of beat asks of the database."""
+"""The statements of one tick."""
 
 from collections.abc import Iterator
 
@@ -28,8 +28,8 @@ def statements(beat: AsyncDatabaseScheduler) -> Statements:
     return statements
 
 
-def test_one_question_while_nothing_is_due(beat: AsyncDatabaseScheduler, statements: Statements) -> None:
-    beat.schedule.clear()  # of the configuration nothing is due either
+def test_an_idle_tick_is_one_statement(beat: AsyncDatabaseScheduler, statements: Statements) -> None:
+    beat.schedule.clear()  # so that no configured schedule is due
     beat.tick()
     statements.clear()
     beat.tick()

@@ -1,0 +1,19 @@
+"""The garbage collector of a web process.
+
+Importing this module disables the collector: importing and composing the application creates hardly any garbage, and
+searching for it takes 12 % of the start. `resume` enables it again.
+"""
+
+import gc
+
+gc.disable()
+
+
+def resume() -> None:
+    """Enable the collector, without the objects that exist now and live as long as the process.
+
+    Collecting every 700 objects, the default, costs 3 % of a quick request.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, *gc.get_threshold()[1:])
+    gc.enable()
