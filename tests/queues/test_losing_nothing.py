@@ -12,7 +12,7 @@ from tests.queues import sample
 from tests.queues.conftest import Run
 from tests.queues.restartable import RestartableRedis
 from tests.support.pools import ASYNCIO, POOLS, Pool
-from tests.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import PATIENCE_SECONDS, patience, wait_until
 
 pytestmark = pytest.mark.worker
 
@@ -71,7 +71,7 @@ def test_a_cold_shutdown_requeues_its_tasks_at_once(run: Run, redis: Redis, key:
     wait_until(lambda: worker.code is not None)
     successor = ASYNCIO.start(run, key, "-n", "successor@test")
     successor.wait_for("ready.")
-    wait_until(lambda: redis.llen(f"{key}:started") == 2, 3)
+    wait_until(lambda: redis.llen(f"{key}:started") == 2, 3 * patience())
     redis.rpush(f"{key}:go", "by the successor")
     assert result.get(timeout=PATIENCE_SECONDS) == "by the successor"
 

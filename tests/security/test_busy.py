@@ -11,6 +11,7 @@ from src.core.resources import Resources
 from src.core.security.hashing import HashPool
 from tests.support.login import log_in
 from tests.support.people import People, Person
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ class TestRow27BusyPool:
     async def test_one_more_login_is_503(
         self, client: httpx.AsyncClient, people: People, busy: threading.Event
     ) -> None:
-        response = await asyncio.wait_for(log_in(client, (await people.user()).username), 10)
+        response = await asyncio.wait_for(log_in(client, (await people.user()).username), PATIENCE_SECONDS)
         assert (response.status_code, response.json()["error"], response.headers["Retry-After"]) == (
             503,
             "auth.busy",

@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from src.core.resources import Resources
 from tests.support.people import PASSWORD, Person
-from tests.support.served import Served, serve
+from tests.support.served import IMPATIENT, Served, serve
+from tests.support.waiting import patience
 
 pytestmark = pytest.mark.process
 
@@ -23,7 +24,7 @@ SECONDS = {"redis": 1.0, "postgres": 3.0}
 @pytest.fixture(scope="module")
 async def served_process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """A process only for these tests, so that its state does not affect others."""
-    async with serve(tmp_path_factory.mktemp("outages") / "output") as served:
+    async with serve(tmp_path_factory.mktemp("outages") / "output", **IMPATIENT) as served:
         yield served
 
 
@@ -48,7 +49,7 @@ class TestRow43StoreIsDown:
         started = time.monotonic()
         response = await get(served, warm)
         assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-        assert time.monotonic() - started < SECONDS[store]
+        assert time.monotonic() - started < SECONDS[store] * patience()
 
     async def test_everything_works_once_it_is_up_again(
         self, served: Served, warm: Person, store: str, fault: str
@@ -167,7 +168,7 @@ class TestRow43Postgres:
             responses = await asyncio.gather(*(get(served, warm) for _ in range(8)))
             seconds = time.monotonic() - started
         assert {response.status_code for response in responses} == {503}
-        assert seconds < 2
+        assert seconds < 2 * patience()
 
     async def test_a_locked_table_delays_no_other_request(
         self, served: Served, warm: Person, resources: Resources
@@ -179,7 +180,7 @@ class TestRow43Postgres:
             response = await get(served, warm, "/api/v1/auth/user/info")
             seconds = time.monotonic() - started
             await asyncio.gather(*waiting)
-        assert (response.status_code, seconds < 0.5) == (200, True)
+        assert (response.status_code, seconds < 0.5 * patience()) == (200, True)
 
 
 class TestHealth:
@@ -199,7 +200,7 @@ class TestHealth:
         served.stores[store].hang()
         started = time.monotonic()
         assert (await served.client.get("/readyz")).status_code == 503
-        assert time.monotonic() - started < 3.5
+        assert time.monotonic() - started < 3.5 * patience()
 
     async def test_the_process_is_alive_without_any_store(self, served: Served) -> None:
         for store in served.stores.values():

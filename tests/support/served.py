@@ -31,6 +31,7 @@ IMPATIENT = {
     "SQL_COMMAND_TIMEOUT_SECONDS": "0.8",
     "SQL_CONNECT_TIMEOUT_SECONDS": "0.4",
     "SQL_LOCK_TIMEOUT_SECONDS": "0.4",
+    "REDIS_TIMEOUT_SECONDS": "0.5",
     "MONGO_TIMEOUT_SECONDS": "1.5",
     "MINIO_TIMEOUT_SECONDS": "0.4",
 }
@@ -56,12 +57,12 @@ async def process(output: Path, *, app: str = "src.main:app", **environment: str
 
 
 @asynccontextmanager
-async def serve(output: Path) -> AsyncIterator[Served]:
+async def serve(output: Path, **environment: str) -> AsyncIterator[Served]:
     """Run the application behind proxies."""
     async with AsyncExitStack() as stack:
         stores = {name: await stack.enter_async_context(proxied(os.environ[url])) for name, url in URLS.items()}
         ways = {URLS[name]: url for name, (url, _) in stores.items()}
-        address = await stack.enter_async_context(process(output, **IMPATIENT, **ways))
+        address = await stack.enter_async_context(process(output, **environment, **ways))
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30))
         yield Served(client, output, {name: proxy for name, (_, proxy) in stores.items()})
 

@@ -37,12 +37,14 @@ SCHEMA = "schema_"
 TEMPORARY = PREFIX, "scratch_"
 
 
+# A store may be slow for seconds, when others use the machine. Tests of a silent store bring limits of their own.
+PATIENT = dict.fromkeys(("MONGO_TIMEOUT_SECONDS", "REDIS_TIMEOUT_SECONDS", "SQL_CONNECT_TIMEOUT_SECONDS"), "10")
+
+
 def settings_of_tests() -> dict[str, str]:
     """The environment, over `.env.pytest`."""
     shared = {name: value for name, value in dotenv_values(ROOT / ".env.pytest").items() if value is not None}
-    # The embedded MongoDB waits for the disk at each commit, and a disk may be slow for seconds; tests of a silent
-    # store bring limits of their own.
-    return {"MONGO_TIMEOUT_SECONDS": "10", **shared, **os.environ, "ENVIRONMENT": "TESTING"}
+    return {**PATIENT, **shared, **os.environ, "ENVIRONMENT": "TESTING"}
 
 
 class SessionStores:

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from tests.support.people import Person
-from tests.support.served import Served, serve
+from tests.support.served import IMPATIENT, Served, serve
 from tests.websockets.conftest import Peer
 
 pytestmark = pytest.mark.process
@@ -18,7 +18,7 @@ ROOM = f"room-{uuid4()}"
 @pytest.fixture(scope="module")
 async def served_process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """A process of its own: other tests must not see its state."""
-    async with serve(tmp_path_factory.mktemp("chat") / "output") as served:
+    async with serve(tmp_path_factory.mktemp("chat") / "output", **IMPATIENT) as served:
         yield served
 
 

@@ -13,12 +13,13 @@ from src.core.resources import Resources
 from src.core.security.token import AccessClaims
 from src.queues.emitter import RedisEmitter
 from tests.support.people import People, Person
+from tests.support.waiting import patience
 from tests.websockets.conftest import Join, Peer
 
 
 async def is_notified_and_disconnected(peer: Peer) -> bool:
     _, event, body = await peer.next()
-    await asyncio.wait_for(peer.client.wait(), 5)
+    await asyncio.wait_for(peer.client.wait(), 5 * patience())
     return event == "error" and body["code"] == 1008
 
 

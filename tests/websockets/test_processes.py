@@ -25,7 +25,7 @@ from tests.support.login import encrypted
 from tests.support.people import PASSWORD, USER_AGENT, People, Person
 from tests.support.proxy import proxied
 from tests.support.served import Served, process
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS, patience
 from tests.websockets.conftest import Peer
 
 pytestmark = pytest.mark.process
@@ -135,7 +135,7 @@ async def join(http: aiohttp.ClientSession, url: str, token: str) -> Peer:
 
 
 async def is_notified_and_disconnected(peer: Peer) -> bool:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(5 * patience()):
         _, event, body = await peer.received.get()
         await peer.client.wait()
     return event == "error" and body["error"] == "auth.session_ended"

@@ -6,6 +6,7 @@ import pytest
 
 from src.core.exceptions import ServiceUnavailableError
 from src.core.security.hashing import HashPool
+from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.unit
 
@@ -48,7 +49,7 @@ class TestRow27HashPool:
     async def test_a_full_queue_is_refused_with_503(self, pool: HashPool, release: threading.Event) -> None:
         tasks = await fill(pool, release)
         with pytest.raises(ServiceUnavailableError) as refusal:
-            await asyncio.wait_for(pool.run(pow, 2, 2), 10)
+            await asyncio.wait_for(pool.run(pow, 2, 2), PATIENCE_SECONDS)
         assert refusal.value.headers["Retry-After"] == "1"
         release.set()
         await asyncio.gather(*tasks)
@@ -75,6 +76,6 @@ class TestRow27HashPool:
         waiting = asyncio.create_task(pool.run(release.wait))
         await asyncio.sleep(0.01)
         with pytest.raises(ServiceUnavailableError):
-            await asyncio.wait_for(pool.run(pow, 2, 2), 10)
+            await asyncio.wait_for(pool.run(pow, 2, 2), PATIENCE_SECONDS)
         release.set()
         await waiting

@@ -8,6 +8,7 @@ from redis.exceptions import DataError, ResponseError, WatchError
 from src.core.resources import Resources
 from src.core.stores.redis_client import RedisClient, create_redis
 from tests.core.stores.test_sql import redis_by_proxy
+from tests.support.waiting import patience
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ class TestCancelling:
                 await asyncio.sleep(0)
             (task,) = redis._sending
             task.cancel()
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(1 * patience()):
                 await asyncio.wait([waiting])
             assert waiting.cancelled() or waiting.exception()
 

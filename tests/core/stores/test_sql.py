@@ -21,6 +21,7 @@ from src.core.stores.redis_client import RedisClient, create_redis
 from src.core.stores.sql import create_engine
 from tests.support.proxy import Proxy, proxied
 from tests.support.stores import ROOT
+from tests.support.waiting import PATIENCE_SECONDS, patience
 
 FAULTS = ["hang", "refuse", "reset"]
 
@@ -51,7 +52,7 @@ def run(inside: str = "pass", **environment: str) -> str:
     command = [sys.executable, "-W", "error", "-c", LIFECYCLE.replace("{inside}", inside)]
     variables = os.environ | environment
     return subprocess.run(  # noqa: S603 - our own
-        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True, timeout=20
+        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
     ).stdout.strip()
 
 
@@ -88,7 +89,8 @@ async def engine_by_proxy(resources: Resources, **settings: Any) -> AsyncIterato
 @asynccontextmanager
 async def redis_by_proxy(resources: Resources) -> AsyncIterator[tuple[RedisClient, Proxy]]:
     async with proxied(os.environ["REDIS_DATABASE_URL"]) as (url, proxy):
-        redis = create_redis(resources.settings.redis.model_copy(update={"database_url": SecretStr(url)}))
+        changes = {"database_url": SecretStr(url), "timeout_seconds": 0.5}
+        redis = create_redis(resources.settings.redis.model_copy(update=changes))
         yield redis, proxy
         await redis.aclose()
 
@@ -165,7 +167,7 @@ class TestPostgres:
         async with engine_by_proxy(resources, pool_timeout_seconds=0.2) as (engine, _), engine.connect():
             error, seconds = await failure(lambda: select_one(engine))
         assert as_unavailable(error)
-        assert seconds < 1
+        assert seconds < 1 * patience()
 
     async def test_a_lock_that_others_hold_means_unavailable(self, resources: Resources) -> None:
         async with (
@@ -176,7 +178,7 @@ class TestPostgres:
             await holder.execute(text("LOCK TABLE notices"))
             error, seconds = await failure(lambda: connection.execute(text("SELECT 1 FROM notices")))
         assert as_unavailable(error)
-        assert seconds < 2
+        assert seconds < 2 * patience()
 
     async def test_a_violated_constraint_is_no_outage(self, resources: Resources) -> None:
         async with resources.engine.connect() as connection:
@@ -197,7 +199,7 @@ class TestRedis:
             getattr(proxy, fault)()
             error, seconds = await failure(redis.ping)
         assert as_unavailable(error)
-        assert seconds < 1
+        assert seconds < 1 * patience()
 
     @pytest.mark.parametrize("fault", FAULTS)
     async def test_it_serves_again_after_a_fault(self, resources: Resources, fault: str) -> None:
@@ -228,7 +230,7 @@ class TestMongo:
             error, seconds = await failure(lambda: mongo.admin.command("ping"))
             await mongo.close()
         assert as_unavailable(error)
-        assert seconds < 2
+        assert seconds < 2 * patience()
 
 
 class TestS3:
@@ -241,4 +243,4 @@ class TestS3:
             error, seconds = await failure(storage.check)
             storage.close()
         assert as_unavailable(error)
-        assert seconds < 3
+        assert seconds < 3 * patience()

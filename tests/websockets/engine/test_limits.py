@@ -68,22 +68,25 @@ class TestFlood:
     async def test_events_run_a_few_at_a_time_and_a_client_that_continues_is_dropped(
         self, sio: AsyncServer, host: Host
     ) -> None:
-        running = most = 0
+        running = 0
+        go_on = asyncio.Event()
 
         @sio.on("slow")
         async def handler() -> None:
-            nonlocal running, most
+            nonlocal running
             running += 1
-            most = max(most, running)
-            await asyncio.sleep(0.01)
-            running -= 1
+            await go_on.wait()
 
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             await websocket.send_str("40")
-            for _ in range(200):
+            for _ in range(8):
+                await websocket.send_str('42["slow"]')
+            await eventually(lambda: running >= 4)
+            for _ in range(192):
                 await websocket.send_str('42["slow"]')
             assert await closed(websocket)
-        assert most == 4
+        assert running == 4
+        go_on.set()
 
     async def test_leaves_few_tasks(self, host: Host, app: FastAPI) -> None:
         server = AsyncServer()

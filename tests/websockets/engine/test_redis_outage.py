@@ -24,7 +24,7 @@ from tests.support.login import log_in
 from tests.support.people import People
 from tests.support.proxy import proxied
 from tests.support.served import process
-from tests.support.waiting import eventually, wait_until
+from tests.support.waiting import PATIENCE_SECONDS, eventually, patience, wait_until
 from tests.websockets.conftest import Peer
 
 pytestmark = pytest.mark.process
@@ -79,8 +79,8 @@ class Traffic:
         """Send an event, wait for its ack and its local delivery; returns its number."""
         self._number += 1
         started = time.monotonic()
-        assert await self._sender.client.call("relay", self._number, timeout=5) == self._number
-        assert (await asyncio.wait_for(self.local.get(), 5))[2] == self._number
+        assert await self._sender.client.call("relay", self._number, timeout=PATIENCE_SECONDS) == self._number
+        assert (await asyncio.wait_for(self.local.get(), PATIENCE_SECONDS))[2] == self._number
         self.slowest = max(self.slowest, time.monotonic() - started)
         return self._number
 
@@ -123,7 +123,9 @@ async def clients(here: str, there: str, token: str) -> AsyncIterator[list[Peer]
     async with aiohttp.ClientSession() as http:
         peers = [Peer(http) for _ in range(3)]
         for peer, url in zip(peers, (here, here, there), strict=True):
-            await peer.client.connect(url, auth={"token": token}, transports=["websocket"], wait_timeout=5)
+            await peer.client.connect(
+                url, auth={"token": token}, transports=["websocket"], wait_timeout=PATIENCE_SECONDS
+            )
         yield peers
         for peer in peers:
             await peer.client.disconnect()
@@ -138,11 +140,11 @@ class TestRedis:
     async def test_outage_delays_no_local_event_and_remote_ones_resume(
         self, redis_server: RedisServer, user: User, tmp_path: Path
     ) -> None:
-        url = {"REDIS_DATABASE_URL": redis_server.url}
+        url = {"REDIS_DATABASE_URL": redis_server.url, "REDIS_TIMEOUT_SECONDS": "0.5"}
         async with (
             process(tmp_path / "here.log", app=APP, **url) as here,
             process(tmp_path / "there.log", app=APP, **url) as there,
-            httpx.AsyncClient(base_url=here, timeout=10) as client,
+            httpx.AsyncClient(base_url=here, timeout=PATIENCE_SECONDS) as client,
         ):
             token = (await log_in(client, user.username)).json()["data"]["accessToken"]
             async with clients(here, there, token) as (sender, neighbour, distant):
@@ -155,13 +157,13 @@ class TestRedis:
                 await traffic.send_for(1)
                 assert await readiness(client) == (503, False)
                 redis_server.start()
-                assert await traffic.until_remote_receives() < 15
-                assert traffic.slowest < ATTEMPT_SECONDS + NOISE_SECONDS
+                assert await traffic.until_remote_receives() < 15 * patience()
+                assert traffic.slowest < (ATTEMPT_SECONDS + NOISE_SECONDS) * patience()
 
                 async def is_ready() -> bool:
                     return await readiness(client) == (200, True)
 
-                await eventually(is_ready, seconds=15)
+                await eventually(is_ready, seconds=15 * patience())
                 assert sender.client.connected
 
 
@@ -180,5 +182,5 @@ class TestWorker:
             started = time.monotonic()
             await act(emitter)
             await act(emitter)
-            assert time.monotonic() - started < ATTEMPT_SECONDS + NOISE_SECONDS
+            assert time.monotonic() - started < (ATTEMPT_SECONDS + NOISE_SECONDS) * patience()
             await emitter.aclose()

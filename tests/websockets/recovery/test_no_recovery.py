@@ -11,6 +11,7 @@ from src.core.realtime.event_bus import STREAM, ReplaySettings
 from src.websockets.params import SID, Server
 from src.websockets.server import AsyncServer
 from tests.support.proxy import proxied
+from tests.support.waiting import patience
 from tests.websockets.conftest import serve
 from tests.websockets.recovery.conftest import Open, Wire, create, cut
 
@@ -107,7 +108,7 @@ class TestNoRecovery:
                 back = await cut(client, server)
                 proxy.refuse()
                 again = Wire(await http.ws_connect(f"{address}/socket.io/?EIO=4&transport=websocket"))
-                async with asyncio.timeout(2.5):
+                async with asyncio.timeout(2.5 * patience()):
                     await again.open(**back)
                 assert again.pid != client.pid
                 await server.emit("news", 1, to=again.sid)
