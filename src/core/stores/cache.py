@@ -1,7 +1,8 @@
-"""What is slow to find out and rarely changes, kept in Redis for all processes.
+"""A shared cache in Redis, with invalidation by tag and stampede protection.
 
-An entry carries the stamps that its tags had when it was begun; giving a tag another stamp outdates every entry that
-carries the old one, those that are being made at this moment too. So nothing stale is kept beyond an `invalidate`.
+An entry is stored with the versions that its tags had when its value began to load. A new version of a tag invalidates
+every entry with the old one, entries that are still being loaded included: no value that is older than `invalidate` is
+ever stored or returned.
 """
 
 import hashlib
@@ -27,132 +28,129 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 P = ParamSpec("P")
 
-# One process makes an entry while the others wait this long for it; then they make it themselves.
+# One process loads a value; the others wait for it this long, then load it themselves.
 WAIT_SECONDS = 2.0
-# When the one that makes it died, the next may start after this.
-LEASE_SECONDS = 10.0
-# A tag's stamp may be forgotten, for that outdates its entries: so long it is kept at least.
-STAMP_SECONDS = 7 * 24 * 3600
+# The lock of a process that died while it loaded expires after this time.
+LOCK_SECONDS = 10.0
+# The minimum lifetime of a tag's version. When a version expires, its entries are invalid.
+VERSION_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Generic[T]):
-    """What is kept: under which key, of which type, for how long, and outdated by which tags."""
+class CacheKey(Generic[T]):
+    """The key of an entry, the type of its value, its lifetime, and the tags that invalidate it."""
 
-    key: str
-    kind: TypeAdapter[T]
+    name: str
+    adapter: TypeAdapter[T]
     seconds: float
     tags: Sequence[str] = ()
 
     @property
-    def keys(self) -> list[str]:
-        """Those of the entry and of its tags' stamps."""
-        return [f"cache:{self.key}", *(f"cache-tag:{tag}" for tag in self.tags)]
+    def redis_keys(self) -> list[str]:
+        """The Redis keys of the entry and of its tags' versions."""
+        return [f"cache:{self.name}", *(f"cache-tag:{tag}" for tag in self.tags)]
 
 
 class Cache:
-    """Entries in Redis; while Redis is away everything is made anew, once at a time in each process."""
+    """The cache of a process; while Redis is down, each value is loaded anew, but once at a time per process."""
 
     def __init__(self, redis: RedisClient) -> None:
         self.redis = redis
-        self._flights = SingleFlight()
+        self._single_flight = SingleFlight()
 
-    async def get(self, entry: Entry[T], make: Callable[[], Awaitable[T]]) -> T:
-        """What is kept, or what `make` makes: of all processes that miss it at the same moment, one does.
+    async def get(self, key: CacheKey[T], load: Callable[[], Awaitable[T]]) -> T:
+        """The cached value, or what `load` returns; of all processes that miss at the same moment, one loads it.
 
         Args:
-            entry: Which.
-            make: Its work is shared by callers, whose results are the same object: it must not use what belongs to one
-                of them, such as the session of a request. What it raises they all get, and nothing is kept.
+            key: The entry.
+            load: Its result is shared: concurrent callers get the same object. So it must not use anything that belongs
+                to one of them, such as the session of a request. If it raises, all of them get the error, and nothing
+                is cached.
         """
         try:
-            kept = _decode(entry, await self.redis.mget(entry.keys))
-            if not kept.values:
-                kept = await self._read_stamped(entry)
+            found = _decode(key, await self.redis.mget(key.redis_keys))
+            if not found.values:
+                found = await self._read_with_versions(key)
         except RedisError as error:
-            _note(entry, error)
-            return await self._flights.do(entry.key, make)
-        if kept.values:
-            return kept.values[0]
-        # Under the stamps, too: who asks after an `invalidate` must not get what was begun before it.
-        return await self._flights.do((entry.key, kept.stamps), lambda: self._make_in_turn(entry, make))
+            _log_unavailable(key, error)
+            return await self._single_flight.do(key.name, load)
+        if found.values:
+            return found.values[0]
+        # By versions as well: a caller after an `invalidate` must not get a value whose load began before it.
+        return await self._single_flight.do((key.name, found.versions), lambda: self._load_under_lock(key, load))
 
     async def invalidate(self, *tags: str) -> None:
-        """Forget all entries with any of these tags; call it after the commit of what they are made of."""
-        async with self.redis.pipeline(transaction=True) as pipe:
+        """Invalidate all entries with any of these tags; call it after the commit of the data that they come from."""
+        async with self.redis.atomic() as transaction:
             for tag in tags:
-                await pipe.set(f"cache-tag:{tag}", _stamp(), ex=STAMP_SECONDS)
-            await pipe.execute()
+                await transaction.set(f"cache-tag:{tag}", _new_version(), ex=VERSION_SECONDS)
 
-    async def _make_in_turn(self, entry: Entry[T], make: Callable[[], Awaitable[T]]) -> T:
+    async def _load_under_lock(self, key: CacheKey[T], load: Callable[[], Awaitable[T]]) -> T:
         async with AsyncExitStack() as stack:
             try:
-                await self._wait_for_turn(entry, stack)
-                kept = await self._read_stamped(entry)
+                lock = self.redis.exclusive(f"cache:{key.name}", seconds=LOCK_SECONDS, wait_seconds=WAIT_SECONDS)
+                with suppress(ConflictError):  # the process that holds the lock is too slow
+                    await stack.enter_async_context(lock)
+                found = await self._read_with_versions(key)
             except RedisError as error:
-                _note(entry, error)
-                return await make()
-            if kept.values:
-                return kept.values[0]
-            value = await make()
-            await self._keep(entry, value, kept.stamps)
+                _log_unavailable(key, error)
+                return await load()
+            if found.values:
+                return found.values[0]
+            value = await load()
+            await self._store(key, value, found.versions)
             return value
 
-    async def _wait_for_turn(self, entry: Entry[T], stack: AsyncExitStack) -> None:
-        turn = self.redis.exclusive(f"cache:{entry.key}", seconds=LEASE_SECONDS, wait_seconds=WAIT_SECONDS)
-        with suppress(ConflictError):  # whoever has it takes too long
-            await stack.enter_async_context(turn)
-
-    async def _read_stamped(self, entry: Entry[T]) -> "_Kept[T]":
-        """The same once more, after giving a stamp to tags that have none."""
+    async def _read_with_versions(self, key: CacheKey[T]) -> "_Found[T]":
+        """Read the entry, after giving a version to tags that have none."""
         async with self.redis.pipeline(transaction=True) as pipe:
-            for key in entry.keys[1:]:
-                await pipe.set(key, _stamp(), nx=True, ex=max(STAMP_SECONDS, ceil(entry.seconds)))
-            await pipe.mget(entry.keys)
-            return _decode(entry, (await pipe.execute())[-1])
+            for tag_key in key.redis_keys[1:]:
+                await pipe.set(tag_key, _new_version(), nx=True, ex=max(VERSION_SECONDS, ceil(key.seconds)))
+            await pipe.mget(key.redis_keys)
+            return _decode(key, (await pipe.execute())[-1])
 
-    async def _keep(self, entry: Entry[T], value: T, stamps: str) -> None:
-        text = f"{stamps}\n{entry.kind.dump_json(value).decode()}"
+    async def _store(self, key: CacheKey[T], value: T, versions: str) -> None:
+        text = f"{versions}\n{key.adapter.dump_json(value).decode()}"
         try:
-            await self.redis.set(entry.keys[0], text, px=max(1, round(entry.seconds * 1000)))
+            await self.redis.set(key.redis_keys[0], text, px=max(1, round(key.seconds * 1000)))
         except RedisError as error:
-            _note(entry, error)
+            _log_unavailable(key, error)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept(Generic[T]):
-    """The tags' stamps as they are now, and the value in a list, which is empty when it has to be made."""
+class _Found(Generic[T]):
+    """The present versions of the tags, and the valid value in a list, which is empty on a miss."""
 
-    stamps: str
+    versions: str
     values: Sequence[T] = ()
 
 
-def _decode(entry: Entry[T], found: Sequence[Any]) -> _Kept[T]:
-    text, *stamps = found
-    present = " ".join(stamp or "?" for stamp in stamps)
-    seen, _, body = (text or "").partition("\n")
-    if text is None or seen != present or None in stamps:
-        return _Kept(present)
+def _decode(key: CacheKey[T], replies: Sequence[Any]) -> _Found[T]:
+    text, *versions = replies
+    present = " ".join(version or "?" for version in versions)
+    stored, _, body = (text or "").partition("\n")
+    if text is None or stored != present or None in versions:
+        return _Found(present)
     try:
-        return _Kept(present, [entry.kind.validate_json(body)])
-    except ValidationError:  # of an older release
-        return _Kept(present)
+        return _Found(present, [key.adapter.validate_json(body)])
+    except ValidationError:  # stored by an older release
+        return _Found(present)
 
 
-def _stamp() -> str:
+def _new_version() -> str:
     return secrets.token_hex(8)
 
 
-def _note(entry: Entry[Any], error: RedisError) -> None:
-    log.warning("cache_unavailable", key=entry.key, reason=type(error).__name__)
+def _log_unavailable(key: CacheKey[Any], error: RedisError) -> None:
+    log.warning("cache_unavailable", key=key.name, reason=type(error).__name__)
 
 
 class HasCache(Protocol):
-    """Whoever has methods that are cached."""
+    """An object whose methods can be `cached`."""
 
     @property
     def cache(self) -> Cache:
-        """Where they are."""
+        """The cache that they use."""
 
 
 OwnerT = TypeVar("OwnerT", bound=HasCache)
@@ -160,23 +158,25 @@ Method = Callable[Concatenate[OwnerT, P], Coroutine[Any, Any, T]]
 
 
 def cached(
-    name: str, kind: TypeAdapter[T], *, seconds: float, tags: Sequence[str] = ()
+    name: str, adapter: TypeAdapter[T], *, seconds: float, tags: Sequence[str] = ()
 ) -> Callable[[Method[OwnerT, P, T]], Method[OwnerT, P, T]]:
-    """Keep what a method answers, by its arguments, which must be JSON; `Cache.get` says what the method must not use.
+    """Cache the result of a method by its arguments, which must be JSON.
+
+    The method must not use anything that belongs to one caller; see `Cache.get`.
 
     Args:
-        name: Of the entries, in Redis; the arguments' digest follows it.
-        kind: What the method answers.
-        seconds: How long an entry is kept at most.
-        tags: What outdates it before.
+        name: The name of the entries; a digest of the arguments is appended.
+        adapter: The type of the result.
+        seconds: The lifetime of an entry.
+        tags: The tags that invalidate entries before.
     """
 
     def decorate(method: Method[OwnerT, P, T]) -> Method[OwnerT, P, T]:
         @wraps(method)
         async def get(owner: OwnerT, /, *args: P.args, **kwargs: P.kwargs) -> T:
             digest = hashlib.sha256(to_json([args, sorted(kwargs.items())])).hexdigest()[:32]
-            entry = Entry(f"{name}:{digest}" if args or kwargs else name, kind, seconds, tags)
-            return await owner.cache.get(entry, lambda: method(owner, *args, **kwargs))
+            key = CacheKey(f"{name}:{digest}" if args or kwargs else name, adapter, seconds, tags)
+            return await owner.cache.get(key, lambda: method(owner, *args, **kwargs))
 
         return cast(Method[OwnerT, P, T], get)
 
