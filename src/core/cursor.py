@@ -1,4 +1,4 @@
-"""Cursors: where a list goes on, opaque to clients and signed, so that a made-up one never reaches a store."""
+"""Cursors of keyset pagination: opaque to clients, and signed, so that a forged one never reaches a store."""
 
 import base64
 import binascii
@@ -18,21 +18,21 @@ _SIGNATURE_BYTES = 16
 
 @cache
 def _key() -> bytes:
-    """A key of the cursors' own, which lasts as long as that of the access tokens."""
+    """A key derived from `ACCESS_TOKEN_KEY`: rotating that key invalidates all cursors."""
     return hmac.digest(settings.auth.access_token_key.get_secret_value().encode(), b"cursor", hashlib.sha256)
 
 
 def seal(position: list[Any], scope: object) -> str:
-    """The position as a cursor that serves in this scope alone: the same resource, filters and order."""
+    """Encode a position. The cursor is only valid for the same scope: the same resource, filters and order."""
     payload = to_json(position)
     return base64.urlsafe_b64encode(_sign(payload, scope) + payload).rstrip(b"=").decode()
 
 
 def unseal(cursor: str, scope: object, types: Any) -> tuple[Any, ...]:
-    """The position in a cursor, its values of the given tuple type.
+    """Decode a position; `types` is the tuple type of its values.
 
     Raises:
-        InvalidInputError: It was not made here, or for another list.
+        InvalidInputError: The cursor is forged, or belongs to another scope.
     """
     try:
         sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
@@ -41,7 +41,7 @@ def unseal(cursor: str, scope: object, types: Any) -> tuple[Any, ...]:
             position: tuple[Any, ...] = TypeAdapter(types).validate_json(payload)
             return position
     except (binascii.Error, ValueError, ValidationError):
-        pass  # as wrong as a wrong signature
+        pass  # treated like a wrong signature
     raise InvalidInputError("cursor", "This cursor does not belong to this list.")
 
 

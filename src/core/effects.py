@@ -1,4 +1,7 @@
-"""What leaves the process after a commit: the two sinks that a composition root plugs in."""
+"""Interfaces for side effects that run after commit: sending tasks and emitting events.
+
+The composition roots (`src/main.py`, `src/queues/app.py`) provide the implementations.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,27 +19,27 @@ from src.utils.uuid7 import uuid7
 
 
 def user_room(user_id: UUID) -> str:
-    """The room of all of a user's connections."""
+    """The Socket.IO room of all connections of a user."""
     return f"user:{user_id}"
 
 
 def session_room(session_id: str) -> str:
-    """The room of a login session's connections."""
+    """The Socket.IO room of all connections of a login session."""
     return f"session:{session_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class TaskCall:
-    """A task to be sent.
+    """A task to send.
 
     Attributes:
-        id: Of the run; whoever receives the same call twice can tell by it.
-        key: Calls of one key arrive in the order in which they were recorded.
-        requested_by: The user in whose name it is sent, if there is one.
-        request_id: Of the request that it comes from, for the logs.
+        id: The id of the run; a call that is delivered twice has the same id.
+        key: Calls with the same key are sent in the order in which they were recorded.
+        requested_by: The user on whose behalf the task runs, if any.
+        request_id: The request that sends the task, for the logs.
         retry_of: The run that this one repeats.
-        queue: Another than the task's own; `priority` likewise.
-        schedule_id: The schedule that it is sent for.
+        queue: Overrides the task's own queue; `priority` likewise.
+        schedule_id: The schedule that the task runs for.
     """
 
     name: str
@@ -55,55 +58,59 @@ class TaskCall:
 
 
 class TaskPublisher(Protocol):
-    """The way to the broker."""
+    """Sends tasks to the broker."""
 
     async def catalog(self) -> Mapping[str, TaskInfo]:
         """The registered tasks, by name."""
 
     async def send(self, call: TaskCall) -> None:
-        """Hand a call to the broker without blocking the loop.
+        """Publish a call without blocking the event loop.
 
         Raises:
-            ServiceUnavailableError: The broker did not take it in time.
+            ServiceUnavailableError: The broker did not confirm it in time.
         """
 
     async def revoke(self, task_id: UUID) -> None:
-        """Tell all workers not to start a run, and to end it where it has begun.
+        """Tell all workers not to start a run, and to terminate it if it is running.
 
         Raises:
-            ServiceUnavailableError: The broker did not take it in time.
+            ServiceUnavailableError: The broker did not confirm it in time.
         """
 
 
 class TaskOutbox(Protocol):
-    """Sends tasks so that none is lost, and none leaves for a transaction that was rolled back."""
+    """Sends the tasks of committed transactions at least once, and none of a transaction that was rolled back."""
 
     @property
     def publisher(self) -> TaskPublisher:
-        """What it sends through."""
+        """The publisher that it uses."""
 
     async def store(self, session: AsyncSession, calls: Sequence[TaskCall]) -> None:
-        """Keep the calls as rows of the transaction that they belong to."""
+        """Store the calls as rows of their transaction."""
 
     async def deliver(self, session: AsyncSession, calls: Sequence[TaskCall]) -> None:
-        """Send the calls of a transaction that has committed; what fails is left to the relay."""
+        """Send the calls of a committed transaction; `relay` retries those that fail."""
 
     async def relay(self, session: AsyncSession) -> int:
-        """Send what was left behind, oldest first; returns how many. What fails stays for the next time."""
+        """Send the stored calls that are still unsent, oldest first, and return how many were sent."""
 
 
 class EventEmitter(Protocol):
-    """Sends a Socket.IO event to browsers."""
+    """Emits Socket.IO events to clients."""
 
     def check(self, event: str, data: object) -> None:
-        """Do nothing, or in debug environments raise `UndeclaredEventError` for what clients were not promised."""
+        """Compare an event with its declaration, in debug environments.
+
+        Raises:
+            UndeclaredEventError: It is not declared, or has another payload type.
+        """
 
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
-        """Emit to everyone in `room`, or to everyone in the namespace."""
+        """Emit to the clients in `room`, or to all clients in the namespace."""
 
     async def disconnect(self, room: str | Sequence[str], *, spare: str | None = None) -> None:
-        """End the connections of everyone in `room` (or rooms), but for those who are in `spare` as well."""
+        """Disconnect the clients in a room, or in several, except those that are also in the room `spare`."""
 
     @property
     def is_listening(self) -> bool:
-        """Whether events of other processes arrive in this one, if it has anyone to hand them to."""
+        """Whether this process receives the events of other processes; True if it has no clients."""

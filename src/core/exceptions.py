@@ -1,17 +1,17 @@
-"""Errors of the domain: each knows its HTTP status and a stable dotted name; the doors render them."""
+"""Domain errors, each with its HTTP status and a stable dotted name; REST, Socket.IO and tasks render them."""
 
 from typing import Any, ClassVar
 
 
 class AppError(Exception):
-    """Base of every error that a caller may be told about.
+    """Base of all errors whose message is shown to callers.
 
     Attributes:
         status: The HTTP status that the error is rendered with.
-        error: A stable dotted name that clients may switch on.
-        message: One sentence for people, safe to show.
-        data: Anything JSON that helps the caller, such as the fields at fault.
-        headers: HTTP headers that belong to the answer, such as `Retry-After`.
+        error: A stable dotted name for clients to switch on.
+        message: One sentence that is safe to show.
+        data: JSON details, such as the invalid fields.
+        headers: HTTP headers of the response, such as `Retry-After`.
     """
 
     status: ClassVar[int] = 500
@@ -34,7 +34,7 @@ class AppError(Exception):
 
 
 class BadRequestError(AppError):
-    """The request makes no sense as it stands."""
+    """The request is malformed or contradicts itself."""
 
     status = 400
     error = "request.invalid"
@@ -42,7 +42,7 @@ class BadRequestError(AppError):
 
 
 class UnauthorizedError(AppError):
-    """Nobody valid is behind the request; every cause looks the same from outside."""
+    """The request is unauthenticated. All causes give the same response."""
 
     status = 401
     error = "auth.unauthorized"
@@ -53,7 +53,7 @@ class UnauthorizedError(AppError):
 
 
 class PermissionDeniedError(AppError):
-    """The caller is known and may not do this."""
+    """The caller lacks the permission."""
 
     status = 403
     error = "auth.permission_denied"
@@ -61,7 +61,7 @@ class PermissionDeniedError(AppError):
 
 
 class NotFoundError(AppError):
-    """The thing named in the request does not exist, or not for this caller."""
+    """The resource does not exist, or the caller may not see it."""
 
     status = 404
     error = "resource.not_found"
@@ -69,7 +69,7 @@ class NotFoundError(AppError):
 
 
 class ConflictError(AppError):
-    """The request contradicts the present state."""
+    """The request conflicts with the state of the resource."""
 
     status = 409
     error = "resource.conflict"
@@ -77,7 +77,7 @@ class ConflictError(AppError):
 
 
 class PreconditionFailedError(AppError):
-    """The caller wants to change a state that is no longer the present one."""
+    """The resource has changed since the caller read it (`If-Match`)."""
 
     status = 412
     error = "resource.changed"
@@ -85,10 +85,10 @@ class PreconditionFailedError(AppError):
 
 
 class RangeNotSatisfiableError(AppError):
-    """The part that is asked for lies beyond the end.
+    """The requested range begins after the end of the content.
 
     Args:
-        size: Of the whole, in bytes.
+        size: The size of the content in bytes.
     """
 
     status = 416
@@ -100,10 +100,10 @@ class RangeNotSatisfiableError(AppError):
 
 
 class InvalidInputError(AppError):
-    """Well-formed input that a rule refuses.
+    """Well-formed input that violates a rule.
 
     Args:
-        field: The input's name, dotted when nested, as the client wrote it.
+        field: The input's name as the client wrote it, dotted when nested.
         message: What is wrong with it.
     """
 
@@ -116,10 +116,10 @@ class InvalidInputError(AppError):
 
 
 class TooManyRequestsError(AppError):
-    """The caller is being throttled.
+    """The caller has reached a rate limit.
 
     Args:
-        retry_after_seconds: When the next try may succeed.
+        retry_after_seconds: When the next attempt may succeed.
     """
 
     status = 429
@@ -131,7 +131,7 @@ class TooManyRequestsError(AppError):
 
 
 class ServiceUnavailableError(AppError):
-    """A store or a bounded queue cannot serve now; nothing was granted and nothing was changed."""
+    """A store is down or a queue is full. Nothing was changed, so the request can be repeated."""
 
     status = 503
     error = "service.unavailable"

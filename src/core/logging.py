@@ -1,7 +1,7 @@
-"""Structured logs: readable in LOCAL, one JSON object a line elsewhere, and nothing secret in them.
+"""Structured logs: readable in `LOCAL`, one JSON object per line elsewhere, with secrets masked.
 
-Our own loggers write straight to the output, which costs a fraction of the way through the standard library; the
-loggers of libraries get the same form from a formatter.
+Our own loggers (structlog) write to standard output directly, which is much cheaper than the standard library's
+logging. Loggers of libraries get the same format from a formatter.
 """
 
 import logging
@@ -21,12 +21,12 @@ from src.utils.masking import MASK, is_secret
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
-# Whether lines of level INFO are wanted, and as JSON; `configure_logging` says.
-_writes_json = False
+# Whether INFO lines are written, and as JSON; set by `configure_logging`.
+_writes_json_info = False
 
 
 class NamedLogger(structlog.WriteLogger):
-    """Writes finished lines to standard output, and knows whose they are."""
+    """Writes rendered lines to standard output; its name is added to them."""
 
     def __init__(self, name: str) -> None:
         super().__init__(sys.stdout)
@@ -34,10 +34,10 @@ class NamedLogger(structlog.WriteLogger):
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send everybody's logs to standard output, in one form."""
-    global _writes_json
+    """Write the logs of this project and of libraries to standard output, in one format."""
+    global _writes_json_info
     level = logging.getLevelNamesMapping()[settings.app.log_level.upper()]
-    _writes_json = level <= logging.INFO and settings.ENVIRONMENT is not Environment.LOCAL
+    _writes_json_info = level <= logging.INFO and settings.ENVIRONMENT is not Environment.LOCAL
     shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -64,16 +64,16 @@ def configure_logging(settings: Settings) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
-    # The access log of our own middleware says more, in one line a request.
+    # Our own access log (`src/middlewares/logger.py`) replaces it.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
 
 
 def write_info(logger: str, event: str, entry: dict[str, Any]) -> None:
-    """Log without a way through any processors, for what every request does; `entry` must hold no secret.
+    """Log a line of every request without structlog's processors, which take 26 us; `entry` must hold no secrets.
 
-    The line is as `structlog.get_logger(logger).info(event, **entry)` makes it. Over HTTP that took 26 us of a request.
+    The line is the same as that of `structlog.get_logger(logger).info(event, **entry)`.
     """
-    if not _writes_json:
+    if not _writes_json_info:
         structlog.get_logger(logger).info(event, **entry)
         return
     entry |= {"event": event, "level": "info", "logger": logger, "timestamp": _now()}
@@ -85,7 +85,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
-# Without local variables: passwords are among them.
+# Without local variables, which may hold passwords.
 _tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
@@ -102,7 +102,7 @@ def _serialize(entry: Any, **_options: Any) -> str:
 
 
 def add_request_id(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Name the request that the line belongs to, if there is one."""
+    """Add the id of the current request, if there is one."""
     name = request_id.get()
     if name:
         entry["request_id"] = name
@@ -110,8 +110,8 @@ def add_request_id(_logger: Any, _method: str, entry: MutableMapping[str, Any]) 
 
 
 def mask_secrets(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace the value of every key that sounds like a credential."""
-    entry.pop("color_message", None)  # uvicorn's second copy of the message, for terminals
+    """Mask the values of keys that look like credentials."""
+    entry.pop("color_message", None)  # uvicorn's copy of the message with colors
     for key in entry:
         if is_secret(key):
             entry[key] = MASK

@@ -1,7 +1,7 @@
-"""What a caller wants to see of a resource, in words that every store understands.
+"""Filters, sort orders and pagination, independent of the store.
 
-A filter is `field` (equal) or `field__operator`, an order is `field` or `-field`; the same names serve the declaration
-of a resource's query (`src/schemas/query.py`) and the verbs of the CRUD classes.
+A filter is `field` (equal) or `field__operator`; an order is `field` or `-field`. The declarations of queries
+(`src/schemas/query.py`) and the CRUD classes use the same names.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-# `contains` ignores case; `contains` and `starts` take their text as it stands. `null` takes a bool.
-# `ne` and `not_in` hold for a missing value as well.
+# `contains` ignores case; `contains` and `starts` take literal text, without wildcards. `null` takes a bool.
+# `ne` and `not_in` match missing values as well.
 OPERATORS = frozenset({"eq", "ne", "in", "not_in", "lt", "lte", "gt", "gte", "contains", "starts", "null"})
 
-# Where a capped total stops: a reader who is told 10,001 knows "more than 10,000".
+# The limit of a capped total: 10,001 means "more than 10,000".
 COUNT_CAP = 10_000
 
 Where = Mapping[str, Any]
 
 
 class Total(StrEnum):
-    """Whether matches are counted: all, up to 10,001, or not at all."""
+    """How matches are counted: all of them, up to 10,001, or not at all."""
 
     EXACT = "exact"
     CAPPED = "capped"
@@ -29,7 +29,7 @@ class Total(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QuerySpec:
-    """Which rows, in which order; `keyword` has to be in one of the `searched` fields."""
+    """Filters and order of a list; `keyword` must occur in one of the `searched` fields."""
 
     where: Where = field(default_factory=dict)
     order: tuple[str, ...] = ()
@@ -38,63 +38,63 @@ class QuerySpec:
 
 
 class PageRequest(Protocol):
-    """One page, by its number."""
+    """A request for one page, by number."""
 
     @property
     def page(self) -> int:
-        """From 1."""
+        """The page number, from 1."""
 
     @property
     def page_size(self) -> int:
-        """How many rows."""
+        """The number of rows on a page."""
 
     @property
     def total(self) -> Total:
-        """Whether to count."""
+        """How to count the matches."""
 
     def spec(self) -> QuerySpec:
-        """Which rows."""
+        """The filters and the order."""
 
 
 class CursorRequest(Protocol):
-    """Some rows after a position."""
+    """A request for the rows after a cursor."""
 
     @property
     def cursor(self) -> str:
-        """What the part before handed on; empty for the first."""
+        """The cursor of the previous page; empty for the first page."""
 
     @property
     def limit(self) -> int:
-        """How many rows."""
+        """The maximum number of rows."""
 
     def spec(self) -> QuerySpec:
-        """Which rows."""
+        """The filters and the order."""
 
 
 def split_filter(name: str) -> tuple[str, str]:
-    """The field and the operator of a filter.
+    """Split the name of a filter into field and operator.
 
     Raises:
-        ValueError: There is no such operator.
+        ValueError: The operator does not exist.
     """
     name, _, operator = name.partition("__")
     if (operator or "eq") not in OPERATORS:
-        raise ValueError(f"There is no filter operator {operator!r}.")
+        raise ValueError(f"Unknown filter operator {operator!r}.")
     return name, operator or "eq"
 
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """One field of an order."""
+    """A field to sort by."""
 
     name: str
     descending: bool
 
 
 def unique_order(order: Sequence[str]) -> tuple[SortKey, ...]:
-    """The keys of an order, with the id at its end: no two rows are equal, so pages neither repeat nor skip one.
+    """Parse an order, and append the id: the order is total, so pages neither repeat nor skip rows.
 
-    The id follows the direction of the key before it, which lets one index, and one comparison of tuples, serve both.
+    The id has the direction of the key before it, so that one index and one comparison of tuples cover both.
     """
     keys = [SortKey(name.removeprefix("-"), name.startswith("-")) for name in order]
     if all(key.name != "id" for key in keys):
@@ -103,15 +103,15 @@ def unique_order(order: Sequence[str]) -> tuple[SortKey, ...]:
 
 
 def keyset_ranges(keys: Sequence[SortKey], position: Sequence[Any], nullable: Collection[str]) -> Iterator[Where]:
-    """Filters that select, one after the other, the rows after a position: the nearest stretch first.
+    """Filters that together select the rows after a position; query them in turn, nearest rows first.
 
-    Each is a range of one index on the keys, in whatever directions they run, which no single condition would be.
-    Missing values come before all others.
+    Each filter is a range scan of an index on the keys, whatever their directions; a single condition would not be.
+    Missing values sort before all others.
 
     Args:
         keys: The order.
-        position: The values of a row, by key.
-        nullable: The fields that may lack a value.
+        position: The values of the last row, one for each key.
+        nullable: The fields that may be null.
     """
     for length in range(len(keys) - 1, -1, -1):
         same = {key.name: value for key, value in zip(keys[:length], position[:length], strict=True)}

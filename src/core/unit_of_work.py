@@ -13,9 +13,9 @@ Hook = Callable[[], Awaitable[object]]
 
 
 class UnitOfWork:
-    """One request, event or task: one transaction, and the effects that leave after it.
+    """The transaction of one request, event or task, and its effects: tasks and events that are sent after the commit.
 
-    Only the unit of work commits. A rollback sends nothing.
+    Only the unit of work commits; CRUD classes and services never do. A rollback sends nothing.
     """
 
     def __init__(self, session: AsyncSession, tasks: TaskOutbox, events: EventEmitter) -> None:
@@ -27,45 +27,45 @@ class UnitOfWork:
         self._after_commit: list[tuple[str, Hook]] = []
 
     def enqueue(self, task: str, /, **kwargs: Any) -> UUID:
-        """Send a task by name once the transaction has committed; `kwargs` must be JSON.
+        """Send a task by name after the commit; `kwargs` must be JSON.
 
-        The call is a row of the transaction, so it leaves at least once, whatever happens to this process.
+        The call is stored in the transaction, so it is sent at least once, even if this process dies.
 
         Returns:
-            The id of its run.
+            The id of the run.
         """
         return self.enqueue_call(TaskCall(task, kwargs=kwargs))
 
     def enqueue_call(self, call: TaskCall) -> UUID:
-        """`enqueue` with all its choices, such as the order among calls of one key."""
+        """`enqueue` with all options of a call, such as its ordering key."""
         self._calls.append(call)
         return call.id
 
     def emit(self, event: str, data: object, *, room: str | None = None) -> None:
-        """Send a Socket.IO event once the transaction has committed, to `room` or to everyone.
+        """Emit a Socket.IO event after the commit, to `room` or to all clients.
 
         Raises:
-            UndeclaredEventError: In debug environments, when `src/schemas/events.py` does not declare the event, or
+            UndeclaredEventError: In debug environments, if `src/schemas/events.py` does not declare the event, or
                 declares another payload.
         """
         self._events.check(event, data)
         self.after_commit(f"event {event}", lambda: self._events.emit(event, data, room=room))
 
     def disconnect(self, *rooms: str) -> None:
-        """End the Socket.IO connections in these rooms once the transaction has committed."""
+        """Disconnect the Socket.IO clients in these rooms after the commit."""
         if rooms:
             self.after_commit("disconnect", lambda: self._events.disconnect(rooms))
 
     def before_commit(self, hook: Hook) -> None:
-        """Run `hook` just before the commit; if it raises, everything is rolled back."""
+        """Run `hook` before the commit; if it raises, the transaction is rolled back."""
         self._before_commit.append(hook)
 
     def after_commit(self, name: str, effect: Hook) -> None:
-        """Run `effect` after the commit; `name` stands in the log if it fails."""
+        """Run `effect` after the commit; if it fails, `name` is logged."""
         self._after_commit.append((name, effect))
 
     async def commit(self) -> None:
-        """Commit, then let the tasks out, and the other effects, in the order in which they were recorded."""
+        """Run the hooks, commit, send the tasks, then run the other effects in the order of their calls."""
         hooks, self._before_commit = self._before_commit, []
         for hook in hooks:
             await hook()
@@ -80,11 +80,11 @@ class UnitOfWork:
             try:
                 await effect()
             except Exception:
-                # The data is committed: telling the caller that it failed would make them do it twice.
+                # The data is committed: an error would make the caller repeat the request.
                 log.exception("effect_failed", effect=name)
 
     async def rollback(self) -> None:
-        """Undo everything and forget the effects."""
+        """Roll the transaction back and drop the effects."""
         self._calls.clear()
         self._before_commit.clear()
         self._after_commit.clear()

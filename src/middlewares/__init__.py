@@ -1,0 +1,5 @@
+"""Pure ASGI middlewares, which `src/main.py` installs.
+
+From the outside in: `RequestMiddleware` (request id, security headers, access log), CORS, `UnexpectedErrorMiddleware`,
+`BodyLimitMiddleware`. Errors of routes are rendered by the handlers in `errors.py`.
+"""

@@ -3,9 +3,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class BodyLimitMiddleware:
-    """Refuses a body that is too large: by its stated length before anything runs, else while it is read.
+    """Rejects request bodies that are too large with 413: by `Content-Length` at once, otherwise while they are read.
 
-    It stands where its 413 becomes an answer like any other error.
+    It must run inside `UnexpectedErrorMiddleware`, which renders the 413.
     """
 
     def __init__(self, app: ASGIApp, *, maximum_bytes: int) -> None:
@@ -16,7 +16,7 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if _stated_length(scope) > self._maximum:
+        if _content_length(scope) > self._maximum:
             raise HTTPException(413)
         received = 0
 
@@ -31,7 +31,7 @@ class BodyLimitMiddleware:
         await self.app(scope, receive_and_count, send)
 
 
-def _stated_length(scope: Scope) -> int:
+def _content_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
             return int(value)

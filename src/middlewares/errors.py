@@ -1,4 +1,4 @@
-"""Every failure in one envelope: errors of the domain, of validation, of HTTP, and those that nobody expected."""
+"""Renders every error as the JSON envelope: domain, validation, HTTP and unexpected errors."""
 
 from collections.abc import Awaitable
 from http import HTTPStatus
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class UnexpectedErrorMiddleware:
-    """Answers what no handler knows: 503 when a store is away, else 500, and the reason in the log alone."""
+    """Renders errors without a handler: 503 if a store is unavailable, else 500. The reason is only logged."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -31,14 +31,14 @@ class UnexpectedErrorMiddleware:
             return
         started = False
 
-        def send_and_note(message: Message) -> Awaitable[None]:
+        def send_and_track(message: Message) -> Awaitable[None]:
             nonlocal started
             started = started or message["type"] == "http.response.start"
             return send(message)
 
         try:
-            await self.app(scope, receive, send_and_note)
-        except HTTPException as error:  # from a middleware behind this one
+            await self.app(scope, receive, send_and_track)
+        except HTTPException as error:  # of an inner middleware
             await (await on_http_error(Request(scope), error))(scope, receive, send)
         except Exception as error:
             unavailable = as_unavailable(error)
@@ -47,27 +47,27 @@ class UnexpectedErrorMiddleware:
             else:
                 log.warning("store_unavailable", reason=f"{type(error).__name__}: {error}")
             if started:
-                raise  # half an answer is out: only closing the connection tells the client
+                raise  # a part of the response is sent: only closing the connection tells the client
             await _render(scope, unavailable or AppError())(scope, receive, send)
 
 
 async def on_app_error(request: Request, error: Exception) -> Response:
-    """Render an error of the domain."""
-    assert isinstance(error, AppError)  # noqa: S101 - registered for this class alone
+    """Render a domain error."""
+    assert isinstance(error, AppError)  # noqa: S101 - registered for this class only
     return _render(request.scope, error)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
-    """Render what the framework refuses: unknown paths, wrong methods, bodies that are too large."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+    """Render an error of the framework: unknown path, wrong method, body too large."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
     phrase = HTTPStatus(error.status_code).phrase
     name = "http." + phrase.lower().replace(" ", "_").replace("-", "_")
     return _envelope(request.scope, error.status_code, name, f"{phrase}.", None, dict(error.headers or {}))
 
 
 async def on_validation_error(request: Request, error: Exception) -> Response:
-    """Render input that does not fit its declaration, one entry a field; what was sent is not repeated."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
+    """Render a validation error, one entry per field; the input itself is not repeated."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
     fields = [
         FieldError(field=_field(item["loc"]), message=_printable(item["msg"]), type=item["type"]).model_dump()
         for item in error.errors()
@@ -76,7 +76,7 @@ async def on_validation_error(request: Request, error: Exception) -> Response:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Make every failure of the application speak the envelope."""
+    """Render all errors of the application as the envelope."""
     app.add_exception_handler(AppError, on_app_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
@@ -93,7 +93,7 @@ def _envelope(scope: Scope, status: int, name: str, message: str, data: Any, hea
 
 
 def _field(location: tuple[int | str, ...]) -> str:
-    """The field as the client wrote it, without the part of the request that it stood in."""
+    """The field as the client wrote it, without its part of the request (body, query, …)."""
     names = location[1:] if location[1:] and not isinstance(location[1], int) else location[:1]
     return _printable(".".join(map(str, names)))
 

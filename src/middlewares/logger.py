@@ -1,7 +1,7 @@
-"""One log line and one measurement a request, when it is over.
+"""The access log and the duration metric of HTTP requests.
 
-The line shows neither query nor headers; the measurement goes by route template, so that the number of series does not
-grow with the traffic.
+The log has no query strings and no headers, which may be secret. The metric has route templates instead of paths as
+labels, so that the number of time series is bounded.
 """
 
 from functools import lru_cache
@@ -15,14 +15,14 @@ from src.core.routing.registry import RouteRegistry
 
 log = structlog.get_logger("access")
 
-# Asked every few seconds by whoever watches the process.
+# Polled every few seconds by monitoring: logged at DEBUG.
 PROBES = {"/livez", "/readyz", "/metrics"}
 
 DURATION = Histogram("http_request_seconds", "Duration of HTTP requests.", ["route", "status"])
 
 
 def record(scope: Scope, status: int, seconds: float) -> None:
-    """Log and measure a request that is over; `status` is 0 for one without an answer."""
+    """Log and measure a finished request; `status` is 0 if the client left before the response."""
     _duration(_route(scope), status).observe(seconds)
     entry = {"method": scope["method"], "path": scope["path"], "status": status, "ms": round(seconds * 1000, 1)}
     actor = scope.get("state", {}).get("actor_id")
@@ -39,7 +39,7 @@ def _route(scope: Scope) -> str:
     return registry.find_code(scope) or "other"
 
 
-# Finding a series by its labels costs four times as much as observing it.
+# Looking a series up by its labels takes four times as long as observing it.
 @lru_cache(maxsize=10_000)
 def _duration(route: str, status: int) -> Histogram:
     series: Histogram = DURATION.labels(route, status)

@@ -5,16 +5,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.core.logging import request_id
 from src.middlewares.logger import record
-from src.middlewares.request_id import HEADER, name_of
+from src.middlewares.request_id import HEADER, get_request_id
 from src.middlewares.security_headers import SecurityHeaders
 
 _HEADER = HEADER.lower().encode()
 
 
 class RequestMiddleware:
-    """What every request has around it: its name, careful headers on its answer, and a log line when it is over.
+    """Request id, security headers and access log.
 
-    One class for the three: each layer of its own would cost every request a call and two more for its messages.
+    One middleware for the three, since each layer costs every request three calls.
     """
 
     def __init__(self, app: ASGIApp, *, deployed: bool) -> None:
@@ -26,8 +26,8 @@ class RequestMiddleware:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        status = 0  # stays when the client leaves before an answer
-        name = name_of(scope)
+        status = 0  # if the client leaves before the response
+        name = get_request_id(scope)
         scope["request_id"] = name
 
         def send_with_headers(message: Message) -> Awaitable[None]:

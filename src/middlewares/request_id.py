@@ -1,4 +1,4 @@
-"""Every request has a name: in the logs, in errors and in the answer; a valid name that the client sent is kept."""
+"""The request id: in the logs, in errors and in the `X-Request-ID` header of the response."""
 
 import re
 
@@ -10,12 +10,12 @@ HEADER = "X-Request-ID"
 
 _HEADER = HEADER.lower().encode()
 
-# What is safe to repeat in logs and headers.
+# Safe to repeat in logs and headers.
 _VALID = re.compile(rb"[A-Za-z0-9._\-]{8,128}")
 
 
-def name_of(scope: Scope) -> str:
-    """The name that the client gave the request, else a new one."""
+def get_request_id(scope: Scope) -> str:
+    """The id that the client sent, if it is valid, else a new one."""
     for name, value in scope["headers"]:
         if name == _HEADER and _VALID.fullmatch(value):
             return bytes(value).decode()

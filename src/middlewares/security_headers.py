@@ -2,7 +2,7 @@ DEFAULTS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    # An API's answers are no pages: nothing in them may run, load or be framed.
+    # Responses of an API are not pages: nothing in them may run, load or be framed.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 DEPLOYED = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
@@ -12,7 +12,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 
 class SecurityHeaders:
-    """Tells browsers to be careful, and everybody not to keep answers of the API; a route's own header wins."""
+    """Adds security headers to responses, and `no-store` to those of the API; headers of a route take precedence."""
 
     def __init__(self, *, deployed: bool) -> None:
         everywhere = DEFAULTS | DEPLOYED if deployed else DEFAULTS
@@ -20,17 +20,17 @@ class SecurityHeaders:
         self._api = _raw(everywhere | PRIVATE)
 
     def add(self, path: str, headers: RawHeaders) -> None:
-        """Add what is missing to the headers of an answer from there."""
-        wanted = self._api if path.startswith("/api/") else self._everywhere
+        """Add the missing headers to the response of a path."""
+        required = self._api if path.startswith("/api/") else self._everywhere
         present = {name for name, _ in headers}
-        headers += wanted.values() if present.isdisjoint(wanted) else _without(wanted, present)
+        headers += required.values() if present.isdisjoint(required) else _without(required, present)
 
 
-def _without(wanted: dict[bytes, tuple[bytes, bytes]], present: set[bytes]) -> RawHeaders:
-    return [header for name, header in wanted.items() if name not in present]
+def _without(required: dict[bytes, tuple[bytes, bytes]], present: set[bytes]) -> RawHeaders:
+    return [header for name, header in required.items() if name not in present]
 
 
 def _raw(headers: dict[str, str]) -> dict[bytes, tuple[bytes, bytes]]:
-    """By name, as ASGI wants them."""
+    """The headers as ASGI needs them, by name."""
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     return {header[0]: header for header in encoded}

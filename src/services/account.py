@@ -76,7 +76,7 @@ class AccountService:
     async def unlock(self, username: str) -> tuple[User, bool]:
         """Reset the account's failed logins; returns the user, and whether there were any."""
         user = await self._get(username)
-        return user, await self.throttle.unlock(username)
+        return user, await self.throttle.reset(username)
 
     async def _get(self, username: str) -> User:
         users = await self.users.list({"username": username})

@@ -95,7 +95,7 @@ class AuthService:
         log.info("login", user_id=str(account.id), address=self.client.address)
         # Concurrently, so that both are sent to Redis in one round trip.
         _, pair = await asyncio.gather(
-            self.resources.throttle.succeeded(username), self.sessions.start(account.id, self.client)
+            self.resources.throttle.reset(username), self.sessions.start(account.id, self.client)
         )
         return pair
 
@@ -111,7 +111,7 @@ class AuthService:
         await self.resources.throttle.admit(user.username, self.client.address)
         if await self.passwords.verify(old, kid, user.password_hash) is None:
             raise BadRequestError("The old password is wrong.", error="auth.wrong_password")
-        await self.resources.throttle.succeeded(user.username)
+        await self.resources.throttle.reset(user.username)
         user.password_hash = await self.passwords.hash_new("newPassword", new, kid)
         user.must_change_password = False
         self.sessions.end_on_commit(self.uow, user.id, spare=claims.session_id)

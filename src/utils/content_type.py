@@ -1,4 +1,4 @@
-"""What a content can be, by its first bytes, and which types are safe to name to a browser."""
+"""Checks declared content types against the first bytes, and says which types are safe in a browser."""
 
 import re
 
@@ -9,10 +9,10 @@ _OLE = rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OGG = rb"OggS"
 _MATROSKA = rb"\x1a\x45\xdf\xa3"
 _MEDIA = rb".{4}(ftyp|moov|mdat|wide|free|skip)"
-# Possessive (*+): whoever sends "<!---->" a hundred times must not make the search start over at each.
+# Possessive (*+), without backtracking: input such as "<!---->" a hundred times must not take exponential time.
 _PROLOGUE = rb"(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE[^>\[]*(\[[^\]]*\])?\s*>)*+"
 
-# How contents of these types begin.
+# How contents of these types begin; types that are not listed are not checked.
 _SIGNATURES = {
     "image/png": rb"\x89PNG\r\n\x1a\n",
     "image/jpeg": rb"\xff\xd8\xff",
@@ -52,7 +52,7 @@ _SIGNATURES = {
 }
 _FAMILIES = {"application/vnd.openxmlformats-": _ZIP, "application/vnd.oasis.opendocument.": _ZIP}
 
-# What runs when it is opened, and the types that say so. The start of the page is where browsers look for it.
+# Content that is executed when it is opened, and the types that declare it. Browsers sniff the start of a page.
 _MARKUP = {"text/html", "application/xhtml+xml", "application/xml", "text/xml"}
 _PROGRAMS = {"application/vnd.microsoft.portable-executable", "application/x-msdownload", "application/x-executable"}
 _ACTIVE = (
@@ -74,12 +74,12 @@ _active = [(re.compile(form, re.DOTALL | re.IGNORECASE), kinds) for form, kinds 
 
 
 def contradicts(content_type: str, head: bytes) -> bool:
-    """Whether a content that begins like this is certainly not of this type.
+    """Whether content that begins with `head` is certainly not of this type.
 
-    A type that is not in the table is believed, unless the content would run when it is opened.
+    A type that is not in the table is trusted, unless the content would be executed when it is opened.
     """
     if content_type == UNKNOWN:
-        return False  # claims nothing
+        return False  # declares nothing
     head = _plain(head[:_SEEN_BYTES])
     if any(form.match(head) and content_type not in kinds for form, kinds in _active):
         return True
@@ -92,12 +92,12 @@ def contradicts(content_type: str, head: bytes) -> bool:
 
 
 def harmless(content_type: str) -> str:
-    """The type itself, if browsers run nothing in it; else that of mere bytes."""
+    """The type itself, if browsers execute nothing in it, else `application/octet-stream`."""
     return content_type if _HARMLESS.fullmatch(content_type) else UNKNOWN
 
 
 def _plain(head: bytes) -> bytes:
-    """Text in UTF-16 as ASCII, which is how the patterns are written."""
+    """Convert UTF-16 text to ASCII, for the patterns."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return head.decode("utf-16", "ignore").encode("ascii", "ignore")
     return head

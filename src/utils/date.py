@@ -2,5 +2,5 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """The present moment, aware and in UTC."""
+    """The present time, timezone-aware, in UTC."""
     return datetime.now(UTC)

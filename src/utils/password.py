@@ -1,4 +1,4 @@
-"""Password hashes: argon2id for new ones, bcrypt still verified; both are slow on purpose, so call them in threads."""
+"""Password hashes: argon2id; bcrypt is still verified. Both are slow by design, so call them in threads."""
 
 from functools import cache
 
@@ -23,17 +23,17 @@ def hash_password(password: str) -> str:
 
 @cache
 def dummy_hash() -> str:
-    """A hash to verify against when there is none, so that every failure takes equally long."""
-    return hash_password("nobody's password")
+    """A hash to verify against if the user does not exist, so that every failure takes equally long."""
+    return hash_password("dummy password")
 
 
 def verify_password(password: str, hashed: str) -> tuple[bool, str | None]:
-    """Whether the password fits, and a stronger hash to store when the old one is outdated.
+    """Whether the password matches, and a new hash to store if the old one is deprecated.
 
-    Never raises: what no scheme can handle (NUL, lone surrogates, 5,000 characters, a foreign hash) does not fit.
+    Never raises: input that no scheme accepts (NUL, lone surrogates, 5,000 characters, an unknown hash) does not match.
     """
     try:
-        fits, replacement = _context.verify_and_update(password, hashed)
+        matches, replacement = _context.verify_and_update(password, hashed)
     except (ValueError, TypeError, UnknownHashError):
         return False, None
-    return bool(fits), replacement
+    return bool(matches), replacement

@@ -1,4 +1,4 @@
-"""Which new passwords are accepted: long enough, storable, and not among those that everybody tries first."""
+"""The policy for new passwords: minimum and maximum length, and not among the most common passwords."""
 
 from functools import cache
 
@@ -8,7 +8,7 @@ MAXIMUM_BYTES = 256
 
 
 def weakness(password: str) -> str | None:
-    """Why the password is refused, or None. No rules of composition: length is what counts (ASVS 6.2)."""
+    """Why the password is too weak, or None. There are no composition rules, as ASVS 6.2 recommends."""
     if len(password) < MINIMUM_LENGTH:
         return f"must have at least {MINIMUM_LENGTH} characters"
     if len(password) > MAXIMUM_LENGTH or len(password.encode(errors="surrogatepass")) > MAXIMUM_BYTES:
@@ -22,7 +22,7 @@ def weakness(password: str) -> str | None:
 
 @cache
 def _common_passwords() -> frozenset[str]:
-    # Imported when first needed: the lists are large, and most processes never set a password.
+    # Imported at the first use: the lists are large, and most processes never set a password.
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     return frozenset(FREQUENCY_LISTS["passwords"])

@@ -5,10 +5,10 @@ from uuid_utils.compat import uuid7 as _uuid7
 
 
 def uuid7() -> UUID:
-    """A time-ordered UUID (RFC 9562): keys made later sort later, so indexes grow at their end."""
+    """A time-ordered UUID (RFC 9562): later ids sort later, so that indexes grow at their end."""
     return _uuid7()
 
 
 def uuid7_text() -> str:
-    """The same as text, at an eighth of the price."""
+    """The same as text, eight times as fast."""
     return str(uuid_utils.uuid7())

@@ -1,4 +1,4 @@
-"""What the audit log is told of a request, collected while it runs."""
+"""The audit entry of a request, filled in while the request runs."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,11 +7,11 @@ from uuid import UUID
 
 @dataclass(slots=True)
 class AuditEntry:
-    """One entry in the making; whoever learns a fact fills it in. No secrets, no bodies.
+    """An entry of the audit log. Dependencies and services fill it in; it must hold no secrets and no bodies.
 
     Attributes:
-        actor_id: Who is calling, once that is proven.
-        details: Facts that the route's code and path do not tell, such as the name that a login tried.
+        actor_id: The user, once authenticated.
+        details: What the permission code and the path parameters do not say, such as the username of a login.
         record_anonymous: Record a failure even without an actor. Set by logins; other unauthenticated requests are only
             in the access log, so that they cannot flood the audit log.
     """
@@ -26,7 +26,7 @@ class AuditEntry:
     record_anonymous: bool = False
 
     def outcome(self, status: int, error: str | None = None) -> dict[str, Any]:
-        """The entry with its end, ready for the outbox."""
+        """The entry with its result, as the payload of the task that stores it."""
         return {
             "action": self.action,
             "actor_id": str(self.actor_id) if self.actor_id else None,

@@ -1,5 +1,5 @@
 from contextvars import ContextVar
 from uuid import UUID
 
-# Who is behind the present request or event, once that is proven: tasks are sent in their name.
+# The authenticated user of the current request or event; tasks are sent on their behalf.
 caller_id: ContextVar[UUID | None] = ContextVar("caller_id", default=None)

@@ -10,14 +10,14 @@ from src.utils import rsa
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What an encrypted password turns out to hold."""
+    """The contents of an encrypted password."""
 
     password: str
     challenge: str
 
 
 class CredentialBox:
-    """The login's RSA keys: the present one, and the one before it while it is rotated out."""
+    """Decrypts passwords with the RSA keys of the login: the current key, and the previous one during a rotation."""
 
     def __init__(self, settings: AuthSettings) -> None:
         self._settings = settings
@@ -33,17 +33,17 @@ class CredentialBox:
 
     @cached_property
     def kid(self) -> str:
-        """The name of the key that clients should use."""
+        """The id of the current key, which clients should use."""
         return rsa.key_id(self._current)
 
     @cached_property
     def public_pem(self) -> str:
-        """The key that clients should use, as PEM."""
+        """The public half of the current key, as PEM."""
         return rsa.public_pem(self._current)
 
     def open(self, ciphertext: str, kid: str) -> Credential | None:
-        """Decrypt and parse; None for anything that is not well formed. Slow: call it in a thread."""
-        # An unknown kid is tried with the present key, so that it costs what a known one does.
+        """Decrypt and parse; None if anything is malformed. Slow, so call it in `HashPool`."""
+        # An unknown kid is decrypted with the current key, so that it takes as long as a known one.
         plaintext = rsa.decrypt(self._keys.get(kid, self._current), ciphertext)
         if plaintext is None or kid not in self._keys:
             return None

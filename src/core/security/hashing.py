@@ -15,19 +15,19 @@ _NICENESS = 10
 
 
 class HashPool:
-    """Threads for password hashes and RSA, so that logins neither block the loop nor pile up without bound.
+    """A thread pool with a bounded queue for password hashes and RSA, which would block the event loop.
 
-    argon2, bcrypt and RSA release the GIL: the loop goes on meanwhile, and on a busy machine it goes first. Four logins
-    in flight left a public route on two cores half of its rate without that.
+    argon2, bcrypt and RSA release the GIL, and the threads have a lower priority than the event loop: without it, four
+    concurrent logins halved the rate of a public route on two cores.
     """
 
     def __init__(self, threads: int, queue: int) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hash", initializer=_step_back)
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hash", initializer=_lower_priority)
         self._limit = threads + queue
         self._pending = 0
 
     async def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run `function` in a thread of the pool.
+        """Run a function in a thread of the pool, and return its result.
 
         Raises:
             ServiceUnavailableError: The queue is full.
@@ -37,7 +37,7 @@ class HashPool:
         self._pending += 1
         future = self._executor.submit(function, *args, **kwargs)
         loop = asyncio.get_running_loop()
-        # Counted down when the work ends, not when its caller gives up: cancelled callers leave work behind.
+        # Released when the work ends, since it goes on when its caller is cancelled.
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release))
         return await asyncio.wrap_future(future)
 
@@ -45,12 +45,12 @@ class HashPool:
         self._pending -= 1
 
     def close(self) -> None:
-        """Finish what runs and let the threads go."""
+        """Wait for running work, drop what is queued, and end the threads."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _step_back() -> None:
-    """Give this thread the processor time that nobody else wants."""
-    # On Linux threads have a niceness each; elsewhere it is the process's, which is not to be touched.
+def _lower_priority() -> None:
+    """Lower the priority of this thread."""
+    # On Linux each thread has a niceness; elsewhere it belongs to the whole process.
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -3,16 +3,16 @@ from src.core.exceptions import TooManyRequestsError
 from src.core.stores.redis_client import RedisClient
 from src.core.stores.redis_script import RedisScript
 
-# Both windows are fixed: they end so long after their first count. The braces are literal: one slot in Redis Cluster.
+# Fixed windows, which begin with their first count. The braces are literal: one slot in Redis Cluster.
 _ACCOUNT = "auth:failures:{login}:account:"
 _ADDRESS = "auth:failures:{login}:address:"
 
-# KEYS: account, address. ARGV: how often each may fail, seconds of the window. Answers for how long it is refused.
+# KEYS: account, address. ARGV: the limit of each, seconds of the window. Returns the seconds to wait, or nil.
 _ADMIT = RedisScript("""
 if tonumber(redis.call('GET', KEYS[2]) or 0) >= tonumber(ARGV[2]) then return redis.call('TTL', KEYS[2]) end
-local tries = redis.call('INCR', KEYS[1])
-if tries == 1 then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
-if tries > tonumber(ARGV[1]) then return redis.call('TTL', KEYS[1]) end
+local attempts = redis.call('INCR', KEYS[1])
+if attempts == 1 then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
+if attempts > tonumber(ARGV[1]) then return redis.call('TTL', KEYS[1]) end
 return false
 """)
 
@@ -23,10 +23,10 @@ if redis.call('INCR', KEYS[1]) == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) 
 
 
 class LoginThrottle:
-    """Counts failed logins per account and per address.
+    """Rate limits of failed logins, per account and per IP address.
 
-    A try counts against the account before it is made, so that parallel guesses cannot slip through, and a success
-    clears the count. An address counts failures alone: many people may share it.
+    An attempt counts against the account before its password is checked, so that parallel guesses do not get through; a
+    success resets the count. An address only counts failures, since many users may share it.
     """
 
     def __init__(self, redis: RedisClient, settings: AuthSettings) -> None:
@@ -35,10 +35,10 @@ class LoginThrottle:
         self._window_seconds = settings.login_window_seconds
 
     async def admit(self, account: str, address: str) -> None:
-        """Let a try be made.
+        """Count an attempt.
 
         Raises:
-            TooManyRequestsError: The account or the address has used up its failures.
+            TooManyRequestsError: The account or the address has reached its limit.
         """
         keys = [_ACCOUNT + account, _ADDRESS + address]
         seconds = await _ADMIT.run(self._redis, keys, [*self._limits, self._window_seconds])
@@ -49,10 +49,6 @@ class LoginThrottle:
         """Count a failure against the address."""
         await _COUNT.run(self._redis, [_ADDRESS + address], [self._window_seconds])
 
-    async def succeeded(self, account: str) -> None:
-        """Forget the account's failures."""
-        await self._redis.delete(_ACCOUNT + account)
-
-    async def unlock(self, account: str) -> bool:
-        """Forget the account's failures, so that it may log in at once; returns whether there were any."""
+    async def reset(self, account: str) -> bool:
+        """Reset the account's count, after a success or to unlock it; returns whether there was one."""
         return bool(await self._redis.delete(_ACCOUNT + account))

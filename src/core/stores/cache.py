@@ -20,8 +20,8 @@ from pydantic_core import to_json
 from redis.exceptions import RedisError
 
 from src.core.exceptions import ConflictError
+from src.core.single_flight import SingleFlight
 from src.core.stores.redis_client import RedisClient
-from src.utils.single_flight import SingleFlight
 
 log = structlog.get_logger(__name__)
 

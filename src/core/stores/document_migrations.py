@@ -1,4 +1,4 @@
-"""Changes of documents that are already stored, each made once; a part of the deployment, as those of tables."""
+"""Migrations of stored documents; each runs once, as part of the deployment (`scripts/initdb.sh`)."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ Database = AsyncDatabase[dict[str, Any]]
 
 COLLECTION = "migrations"
 
-# An arbitrary number, and this lock's alone.
+# An arbitrary number that no other advisory lock uses.
 _LOCK = 7_283_064_521
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentMigration:
-    """One change.
+    """One migration.
 
     Attributes:
-        name: Under which it is recorded; never changed once it is released.
-        apply: Makes it. A process that dies in it runs it again: it has to find its own half-done work in order.
+        name: The name under which it is recorded; do not change it once it is released.
+        apply: Migrates the documents. It must be idempotent: if a process dies while it runs, it runs again.
     """
 
     name: str
@@ -39,23 +39,23 @@ class DocumentMigration:
 async def migrate_documents(
     settings: SQLSettings, database: Database, migrations: Sequence[DocumentMigration]
 ) -> Sequence[str]:
-    """Make, in order, what has not been made yet; returns the names.
+    """Run, in order, the migrations that have not run yet, and return their names.
 
-    Two deployments at once take turns by a lock in PostgreSQL, which goes with the process that holds it.
+    An advisory lock in PostgreSQL keeps concurrent deployments apart; it is released if its process dies.
     """
     engine = create_async_engine(settings.url, poolclass=NullPool)  # without the time limits of requests
     try:
         async with engine.begin() as connection:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            return await _make(database, migrations)
+            return await _run(database, migrations)
     finally:
         await engine.dispose()
 
 
-async def _make(database: Database, migrations: Sequence[DocumentMigration]) -> Sequence[str]:
+async def _run(database: Database, migrations: Sequence[DocumentMigration]) -> Sequence[str]:
     records = database[COLLECTION]
-    made = {record["_id"] async for record in records.find()}
-    new = [migration for migration in migrations if migration.name not in made]
+    done = {record["_id"] async for record in records.find()}
+    new = [migration for migration in migrations if migration.name not in done]
     for migration in new:
         await migration.apply(database)
         await records.insert_one({"_id": migration.name, "time": utc_now()})

@@ -1,21 +1,28 @@
+"""MongoDB: the client, and Beanie's document classes on it."""
+
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from beanie import Document, init_beanie
+from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
+from src.core.config.stores import MongoSettings
+
+MongoClient = AsyncMongoClient[dict[str, Any]]
+
 
 class TransactionsUnsupportedError(RuntimeError):
-    """The MongoDB server is a single one without a replica set: it has no transactions."""
+    """The MongoDB server is not part of a replica set, so it has no transactions."""
 
 
 class Documents:
-    """Binds Beanie's document classes to this process's database, each when it is first needed.
+    """Binds Beanie's document classes to this process's database, each at its first use.
 
-    Beanie asks the server while it binds: doing so at start would keep a process down for as long as MongoDB is.
+    Beanie queries the server to bind a class: at start, that would keep the process down while MongoDB is.
     """
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
@@ -26,14 +33,14 @@ class Documents:
 
     @property
     def database(self) -> AsyncDatabase[dict[str, Any]]:
-        """PyMongo's database beneath."""
+        """The PyMongo database."""
         return self._database
 
     async def bind(self, model: type[Document]) -> None:
-        """Make the class usable; indexes are left to `create_indexes`.
+        """Make a document class usable; `create_indexes` creates its indexes.
 
         Raises:
-            PyMongoError: No server answers.
+            PyMongoError: No server responds.
         """
         if model in self._bound:
             return
@@ -43,22 +50,36 @@ class Documents:
                 self._bound.add(model)
 
     async def create_indexes(self, *models: type[Document]) -> None:
-        """Create the indexes that the classes declare; part of a deployment, not of every start."""
+        """Create the indexes that the classes declare; part of the deployment, not of every start."""
         await init_beanie(self._database, document_models=list(models))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncClientSession]:
-        """Several changes, all or none; hand the session to the CRUD classes: `AuditCRUD(documents, session)`.
+        """A MongoDB transaction; pass the session to CRUD classes: `AuditCRUD(documents, session)`.
 
-        It has no part in the SQL transaction. Changes of the same document by somebody else end it with a 503.
+        It is independent of the SQL transaction. A write conflict with another transaction ends it with a 503. For the
+        features that you add: nothing here uses it.
 
         Raises:
-            TransactionsUnsupportedError: The server is no replica set; nothing has been changed.
+            TransactionsUnsupportedError: The server is not part of a replica set; nothing was changed.
         """
         if not self._has_transactions:
             hello = await self._database.client.admin.command("hello")
             if "setName" not in hello and hello.get("msg") != "isdbgrid":
-                raise TransactionsUnsupportedError("Transactions need a MongoDB replica set, if of one server.")
+                raise TransactionsUnsupportedError("MongoDB transactions need a replica set; one member is enough.")
             self._has_transactions = True
         async with self._database.client.start_session() as session, await session.start_transaction():
             yield session
+
+
+def create_mongo(settings: MongoSettings) -> MongoClient:
+    """A client whose calls fail within `MONGO_TIMEOUT_SECONDS` while no server answers."""
+    milliseconds = int(settings.timeout_seconds * 1000)
+    return AsyncMongoClient(
+        settings.url,
+        tz_aware=True,
+        uuidRepresentation="standard",
+        serverSelectionTimeoutMS=milliseconds,
+        connectTimeoutMS=milliseconds,
+        timeoutMS=milliseconds,
+    )

@@ -1,4 +1,4 @@
-"""What the stores' clients raise when their server is away, slow or overloaded."""
+"""Which errors of the stores' clients mean that a store is unavailable (503), and which a conflict (409)."""
 
 import errno
 import socket
@@ -28,12 +28,12 @@ _UNAVAILABLE = (
 
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
 
-# PostgreSQL's SQLSTATE: lost connection, too many of them, shutting down, deadlock, lock and statement timeouts.
+# PostgreSQL's SQLSTATEs: connection lost, too many connections, shutdown, deadlock, lock and statement timeouts.
 _TRANSIENT_STATES = ("08", "53", "57P", "40001", "40P01", "55P03", "57014")
 
 
 def as_unavailable(error: BaseException) -> ServiceUnavailableError | None:
-    """The 503 that this error means, or None when it means something else."""
+    """The 503 to render this error as; None if it is not about an unavailable store."""
     if isinstance(error, ServiceUnavailableError):
         return error
     transient = (isinstance(error, DBAPIError) and _is_transient(error)) or (
@@ -44,7 +44,7 @@ def as_unavailable(error: BaseException) -> ServiceUnavailableError | None:
     return ServiceUnavailableError() if transient or unreachable or isinstance(error, _UNAVAILABLE) else None
 
 
-# MySQL's numbers for the same.
+# The same as error numbers of MySQL.
 _TRANSIENT_CODES = (1040, 1053, 1205, 1213, 1969, 2002, 2003, 2006, 2013, 3024)
 
 
@@ -54,12 +54,12 @@ def _is_transient(error: DBAPIError) -> bool:
     return known or error.connection_invalidated
 
 
-# Unique and foreign keys: PostgreSQL's SQLSTATE, MySQL's error numbers.
+# Violations of unique and foreign keys: PostgreSQL's SQLSTATEs, MySQL's error numbers.
 _CONFLICTS = frozenset({"23505", "23503", 1062, 1451, 1452})
 
 
 def as_conflict(error: BaseException) -> ConflictError | None:
-    """The 409 that this error means, or None when it means something else."""
+    """The 409 to render this error as; None if it is not a conflict."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, DuplicateKeyError):
         return ConflictError()
@@ -67,5 +67,5 @@ def as_conflict(error: BaseException) -> ConflictError | None:
 
 
 def _number(error: object) -> object:
-    """MySQL's number of an error, which stands before its text."""
+    """The number of a MySQL error, its first argument."""
     return next(iter(getattr(error, "args", ())), None)

@@ -14,7 +14,7 @@ _TIMEOUT_SECONDS = 2.5
 
 
 async def check_stores(resources: Resources) -> dict[str, bool]:
-    """Ask every store for a sign of life; a store that does not answer in time counts as down."""
+    """Ping every store, and return which of them respond within 2.5 seconds."""
 
     def sql(sessions: async_sessionmaker[AsyncSession]) -> Callable[[], Awaitable[None]]:
         async def check() -> None:
@@ -26,7 +26,7 @@ async def check_stores(resources: Resources) -> dict[str, bool]:
     async def redis() -> None:
         await resources.redis.ping()
         if not resources.events.is_listening:
-            raise ConnectionError("No events of other processes arrive.")
+            raise ConnectionError("Not subscribed to the events of other processes.")
 
     async def mongo() -> None:
         await resources.mongo.command("ping")
@@ -38,11 +38,11 @@ async def check_stores(resources: Resources) -> dict[str, bool]:
     if resources.settings.sql.replica_url is not None:
         named["sql:replica"] = sql(resources.read_sessions)
     checks = {"postgres": sql(resources.sessions), **named, "redis": redis, "mongo": mongo, "s3": s3}
-    alive = await asyncio.gather(*(_answers(name, check) for name, check in checks.items()))
+    alive = await asyncio.gather(*(_responds(name, check) for name, check in checks.items()))
     return dict(zip(checks, alive, strict=True))
 
 
-async def _answers(name: str, check: Callable[[], Awaitable[None]]) -> bool:
+async def _responds(name: str, check: Callable[[], Awaitable[None]]) -> bool:
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             await check()

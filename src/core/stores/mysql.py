@@ -1,4 +1,4 @@
-"""What MySQL and MariaDB need to be told, so that the same models and verbs serve there as well."""
+"""Adapts models and CRUD classes to MySQL and MariaDB."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,30 +12,30 @@ from src.core.config.sql import SQLSettings
 
 @compiles(DateTime, "mysql", "mariadb")
 def _with_microseconds(*_: Any, **__: Any) -> str:
-    """Without a precision, times would lose what orders them."""
+    """Store microseconds, by which rows are ordered."""
     return "DATETIME(6)"
 
 
 @compiles(UnaryExpression, "mysql", "mariadb")
 def _in_native_order(element: UnaryExpression[Any], compiler: Any, **options: Any) -> str:
-    """The servers know no NULLS FIRST, and put missing values before all others by themselves, as we want them."""
+    """Omit NULLS FIRST and NULLS LAST, which these servers lack: they sort NULL first, as we do."""
     if element.modifier in (nulls_first_op, nulls_last_op):
         return str(compiler.process(element.element, **options))
     return str(compiler.visit_unary(element, **options))
 
 
 def mysql_options(settings: SQLSettings, read_only: bool) -> dict[str, Any]:
-    """Arguments of asyncmy: the same patience as with PostgreSQL, and times in UTC."""
-    # Imported where it is needed: `pip install asyncmy` is for those who have such a database.
+    """Connection arguments of asyncmy: the same timeouts as with PostgreSQL, and times in UTC."""
+    # Imported here: asyncmy is only installed where such a database is used.
     from asyncmy.constants.FIELD_TYPE import DATETIME
     from asyncmy.converters import conversions
 
     convert: Any = conversions[DATETIME]
 
     def aware(value: Any) -> Any:
-        """The server keeps no zone: what is in it is UTC."""
-        found = convert(value)
-        return found.replace(tzinfo=UTC) if isinstance(found, datetime) else found
+        """The server stores no time zone; all times are UTC."""
+        converted = convert(value)
+        return converted.replace(tzinfo=UTC) if isinstance(converted, datetime) else converted
 
     commands = [
         "time_zone = '+00:00'",

@@ -1,4 +1,4 @@
-"""Typed values in Redis, kept as JSON.
+"""Typed values in Redis, stored as JSON. For the features that you add: nothing here uses them.
 
 A `TypeAdapter` gives the type; build it once, at import:
 

@@ -1,4 +1,4 @@
-"""SQL databases: how each is connected to, and the sessions on it."""
+"""Engines and sessions of the SQL databases."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from src.core.config.sql import SQLSettings
 from src.core.stores.mysql import mysql_options
 
-# What a reader needs no transaction for: each statement sees what is committed when it starts.
+# Without a transaction, each statement sees what is committed when it starts.
 _AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
 
 
 class SQLDatabase:
-    """One database: its pool, and sessions on it.
+    """A database: its connection pool, and sessions on it.
 
     Args:
-        settings: Of all databases.
-        url: Where it is.
-        read_only: The server refuses to change anything, and statements need no transaction around them.
+        settings: Pool sizes and timeouts, the same for all databases.
+        url: The URL of the database.
+        read_only: The server rejects writes, and statements run without a transaction.
     """
 
     def __init__(self, settings: SQLSettings, url: URL, *, read_only: bool = False) -> None:
@@ -30,12 +30,12 @@ class SQLDatabase:
 
 
 def create_engine(settings: SQLSettings, url: URL | None = None, *, read_only: bool = False) -> AsyncEngine:
-    """An engine that gives up in time: on connecting, on the pool, on a lock and on a silent server."""
+    """An engine with timeouts for connecting, for the pool, for locks and for statements."""
     url = url or settings.url
     postgresql = url.get_backend_name() == "postgresql"
     engine = create_async_engine(
         url,
-        hide_parameters=True,  # they would stand in the log with every error
+        hide_parameters=True,  # errors are logged, and parameters may be secret
         pool_size=settings.pool_size,
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout_seconds,
@@ -61,6 +61,6 @@ def _postgresql_options(settings: SQLSettings, read_only: bool) -> dict[str, Any
 
 
 def _replace_closed(connection: Any, _record: object, _proxy: object) -> None:
-    """After a restart of the server the pool connects anew; asyncpg knows that, so no ping is needed."""
+    """Make the pool reconnect after a server restart; asyncpg knows that a connection is closed, without a ping."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, field_validator
 
 from src.utils.date import utc_now
-from src.utils.storable import storable
+from src.utils.text import to_storable
 
 STREAM = "tasks:runs"
 # How many events the stream keeps while they cannot be written: an hour at 25 per second, about 50 MB.
@@ -46,7 +46,7 @@ class RunEvent(BaseModel):
     @classmethod
     def _make_storable(cls, value: Any) -> Any:
         # An event that PostgreSQL rejects would block all later ones.
-        return storable(value)
+        return to_storable(value)
 
     def to_json(self) -> str:
         """The value of the field `event` in a stream entry."""

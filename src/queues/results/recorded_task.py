@@ -18,7 +18,7 @@ from src.queues.results.run_history import run_history, run_id
 from src.queues.task import AsyncTask
 from src.utils.date import utc_now
 from src.utils.masking import MASK, is_secret, masked
-from src.utils.storable import storable
+from src.utils.text import to_storable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -73,8 +73,8 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
     def _shown_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         named = zip_longest(args, _parameters(self.run)[: len(args)], fillvalue="")
         shown = {
-            "args": storable([MASK if is_secret(name) else masked(value) for value, name in named]),
-            "kwargs": storable(masked(kwargs)),
+            "args": to_storable([MASK if is_secret(name) else masked(value) for value, name in named]),
+            "kwargs": to_storable(masked(kwargs)),
         }
         is_complete = shown == {"args": list(args), "kwargs": dict(kwargs)}
         if len(to_json(shown, fallback=repr)) > MAXIMUM_BYTES:
@@ -166,7 +166,7 @@ def _error(error: BaseException, info: Any) -> dict[str, str]:
 
 
 def _shown(result: Any) -> Any:
-    shown = storable(masked(result))
+    shown = to_storable(masked(result))
     size = len(to_json(shown, fallback=repr))
     return f"({size} bytes)" if size > MAXIMUM_BYTES else shown
 

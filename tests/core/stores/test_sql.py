@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from src.core.resources import Resources, current_resources
 from src.core.storage.minio_storage import MinioStorage
+from src.core.stores.documents import create_mongo
 from src.core.stores.errors import as_unavailable
-from src.core.stores.mongo import create_mongo
 from src.core.stores.redis_client import RedisClient, create_redis
 from src.core.stores.sql import create_engine
 from tests.support.proxy import Proxy, proxied

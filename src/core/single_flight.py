@@ -6,18 +6,18 @@ T = TypeVar("T")
 
 
 class SingleFlight:
-    """Lets concurrent callers that want the same thing share one piece of work."""
+    """Lets concurrent callers with the same key share one execution."""
 
     def __init__(self) -> None:
         self._running: dict[Hashable, asyncio.Task[Any]] = {}
 
     async def do(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of `work`, or of the one that is already under way for `key`."""
+        """Run `work`, or wait for the execution of this key that is already running, and return its result."""
         task = self._running.get(key)
         if task is None:
             task = self._running[key] = asyncio.ensure_future(_await(work))
             task.add_done_callback(lambda _: self._running.pop(key, None))
-        # A caller that gives up must not take the others' result with it.
+        # Shielded: a caller that is cancelled must not cancel the work of the others.
         result: T = await asyncio.shield(task)
         return result
 
