@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.support.process import forget_closed, outputs
+from tests.support.process import forget_closed, measure_only_processes, outputs
 from tests.support.stores import SessionStores
 
 LONG = {"worker", "process", "slow"}
@@ -45,6 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start the stores before the first test, if one needs them."""
+    measure_only_processes()
     needed = any(item.get_closest_marker("unit") is None for item in session.items)
     if needed and not session.config.option.collectonly:
         _stores.start()

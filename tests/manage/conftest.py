@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.process import measured
 from tests.support.stores import ROOT
 
 Manage = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -15,7 +16,7 @@ def run(*arguments: str, stdin: str = "", **environment: str) -> "subprocess.Com
     return subprocess.run(  # noqa: S603 - our own
         [sys.executable, "-m", "src.manage", *arguments],
         cwd=ROOT,
-        env=os.environ | environment,
+        env=os.environ | measured | environment,
         input=stdin,
         capture_output=True,
         text=True,

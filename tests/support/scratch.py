@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import URL, make_url
 
 from tests.support.databases import query, sql_server
+from tests.support.process import measured
 from tests.support.stores import ROOT
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -30,6 +31,8 @@ class Scratch:
 
     def start(self, *module: str, **environment: str) -> "subprocess.Popen[str]":
         variables = os.environ | {"SQL_DATABASE_URL": self.url.render_as_string(hide_password=False)} | environment
+        if module[0].startswith("src."):
+            variables |= measured
         command = [sys.executable, "-m", *module]
         return subprocess.Popen(  # noqa: S603 - our own
             command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
