@@ -1,4 +1,4 @@
-"""Write a feature from its table to its tests, and register it: ./scripts/new-feature.sh NAME [--plural NAMES]."""
+"""Write a feature, from its table to its tests, and register it, or remove it: ./scripts/new-feature.sh --help."""
 
 import argparse
 import ast
@@ -44,19 +44,43 @@ def _model_of(noun: Noun) -> Path | None:
 
 
 def main() -> str | None:
-    """Do what the command line says; returns what is wrong with it, for `sys.exit`."""
+    """Do what the command line says; returns an error message for `sys.exit`, or None."""
     parser = argparse.ArgumentParser(prog="new-feature.sh", description="Write a feature, from its table to its tests.")
     parser.add_argument("name", help="its noun, in the singular: invoice, purchase_order")
-    parser.add_argument("--plural", help="where English has a word of its own: --plural people")
+    parser.add_argument("--plural", help="an irregular plural: --plural people")
+    parser.add_argument("--remove", action="store_true", help="remove the feature, with its table and its data")
     arguments = parser.parse_args()
     try:
-        made, changed = write(parse(arguments.name, arguments.plural))
+        noun = parse(arguments.name, arguments.plural)
+        if arguments.remove:
+            show_removal(noun)
+        else:
+            show_feature(noun)
     except RefusedError as refusal:
-        return f"{refusal} Nothing was written."
+        return f"{refusal} Nothing was changed." if arguments.remove else f"{refusal} Nothing was written."
+    return None
+
+
+def show_feature(noun: Noun) -> None:
+    """Write the feature, and print what was done."""
+    made, changed = write(noun)
     print("Written:", *made, sep="\n  ")
     print("Changed:", *changed, *SNAPSHOTS, sep="\n  ")
-    print("Next: its own fields, as docs/new-feature.md tells; then ./scripts/alembic/migrate.sh")
-    return None
+    print("Next: add its own fields, see docs/new-feature.md; then run ./scripts/alembic/migrate.sh")
+
+
+def show_removal(noun: Noun) -> None:
+    """Remove the feature, and print what was done."""
+    from scripts.new_feature.removal import remove  # it reads the settings, which writing a feature does not need
+
+    removal = remove(ROOT, noun)
+    print("Deleted:", *removal.deleted, sep="\n  ")
+    print("Changed:", *removal.changed, *SNAPSHOTS, sep="\n  ")
+    if removal.written:
+        print("Written:", *removal.written, sep="\n  ")
+        print("Next: read the migration, then run ./scripts/alembic/migrate.sh")
+    else:
+        print(f"Removed from all roles: {', '.join(removal.codes)}.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""The lists by which the project knows its features."""
+"""The lists in which features are registered."""
 
 import ast
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -36,7 +37,7 @@ ENTRIES = (
 )
 
 EVENTS_PAGE = "docs/sockets.md"
-# The last row of the page's table of events, which the feature's rows come before.
+# The last row of the page's table of events; the rows of a feature are inserted before it.
 LAST_EVENT = "| `error` | server |"
 EVENTS = """\
 | `$noun.get` | client | `{id}` | one of the $many |
@@ -47,7 +48,7 @@ EVENTS = """\
 
 
 def register(root: Path, noun: Noun) -> dict[str, str]:
-    """The lists with the feature in them, by their path in the project."""
+    """The text of each list with the feature in it, by path."""
     lists = {entry.file: _add((root / entry.file).read_text(), entry, noun.spellings()) for entry in ENTRIES}
     rows = Template(EVENTS).substitute(noun.spellings())
     return {**lists, EVENTS_PAGE: (root / EVENTS_PAGE).read_text().replace(LAST_EVENT, rows + LAST_EVENT)}
@@ -77,3 +78,69 @@ def _last_element(body: list[ast.stmt], collection: str) -> ast.expr:
                     ) if name == collection:
                         return last
     raise LookupError(f"There is no {collection} with an element in it.")
+
+
+def unregister(root: Path, noun: Noun) -> dict[str, str]:
+    """The text of each list without the feature, by path."""
+    lists = {entry.file: _without((root / entry.file).read_text(), entry, noun.spellings()) for entry in ENTRIES}
+    lines = (root / EVENTS_PAGE).read_text().splitlines(keepends=True)
+    page = "".join(line for line in lines if not line.startswith(f"| `{noun.singular}."))
+    return {**lists, EVENTS_PAGE: page}
+
+
+def _without(text: str, entry: Entry, spellings: dict[str, str]) -> str:
+    added = _elements(ast.parse(f"_ = {{{Template(entry.element).substitute(spellings)}}}").body[0])
+    names = {ast.unparse(key) for key, _ in added}
+    body = ast.parse(text).body
+    collection = next(node for node in body if _assigned_name(node) == entry.collection)
+    for key, value in reversed(_elements(collection)):
+        if ast.unparse(key) in names:
+            text = _cut(text, key, value)
+    return _without_import(text, Template(entry.imports).substitute(spellings)) if entry.imports else text
+
+
+def _assigned_name(node: ast.stmt) -> str | None:
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name
+    return None
+
+
+def _elements(node: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
+    """The elements of the collection that is assigned; of a dict its keys and values, else each element twice."""
+    match node:
+        case ast.Assign(value=value) | ast.AnnAssign(value=value):
+            match value:
+                case ast.Dict(keys=keys, values=values):
+                    return [(key, value) for key, value in zip(keys, values, strict=True) if key is not None]
+                case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
+                    return [(element, element) for element in elements]
+    return []
+
+
+def _cut(text: str, first: ast.expr, last: ast.expr) -> str:
+    """The text without an element of a collection, its comma, and its line if nothing else is on it."""
+    lines = text.encode().splitlines(keepends=True)  # Python's positions count bytes
+    start = sum(map(len, lines[: first.lineno - 1])) + first.col_offset
+    end = sum(map(len, lines[: (last.end_lineno or 0) - 1])) + (last.end_col_offset or 0)
+    before, after = text.encode()[:start].decode(), text.encode()[end:].decode()
+    if found := re.match(r"\s*,[ \t]*", after):
+        after = after[found.end() :]
+        if re.search(r"\n[ \t]*$", before) and after.startswith("\n"):
+            return before.rstrip(" \t") + after[1:]
+        return before + after
+    return re.sub(r",\s*$", "", before) + after
+
+
+def _without_import(text: str, statement: str) -> str:
+    """The text without one imported name; the rest of its statement is written on one line."""
+    (removed,) = ast.parse(statement).body
+    assert isinstance(removed, ast.ImportFrom)  # noqa: S101 - all entries import in this form
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ImportFrom) and node.module == removed.module:
+            rest = [alias for alias in node.names if alias.name != removed.names[0].name]
+            if len(rest) < len(node.names):
+                lines = text.splitlines(keepends=True)
+                kept = [ast.unparse(ast.ImportFrom(node.module, rest, 0)) + "\n"] if rest else []
+                return "".join([*lines[: node.lineno - 1], *kept, *lines[node.end_lineno :]])
+    return text

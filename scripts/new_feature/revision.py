@@ -1,4 +1,4 @@
-"""The place of a feature's migration among the others; no database is asked."""
+"""A feature's migration among the others; no database is asked."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,13 +9,18 @@ from alembic.util import rev_id
 
 
 def next_revision(root: Path) -> dict[str, str]:
-    """What the template of the migration has to know: it follows whatever stands last, be it several branches."""
-    config = Config(root / "alembic.ini")
-    config.set_main_option("script_location", str(root / "alembic"))
-    heads = ScriptDirectory.from_config(config).get_heads()
+    """The template variables of a new migration: it follows the last one, or joins the last ones of all branches."""
+    heads = scripts(root).get_heads()
     return {
         "revision": rev_id(),
         "moment": f"{datetime.now(UTC):%Y%m%d_%H%M}",
         "follows": ", ".join(heads),
         "down_revision": repr(heads[0] if len(heads) == 1 else tuple(heads)),
     }
+
+
+def scripts(root: Path) -> ScriptDirectory:
+    """The migrations of a project."""
+    config = Config(root / "alembic.ini")
+    config.set_main_option("script_location", str(root / "alembic"))
+    return ScriptDirectory.from_config(config)

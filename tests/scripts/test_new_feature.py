@@ -4,12 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from scripts.new_feature.noun import RefusedError, parse
 from scripts.new_feature.revision import next_revision
+from tests.support.scratch import Scratch, scratch_database
 
 pytestmark = pytest.mark.process
 
@@ -136,3 +138,99 @@ class TestAPlural:
 
     def test_may_be_given(self) -> None:
         assert parse("lens", "lenses").spellings()["path"] == "lenses"
+
+
+def everything(project: Path) -> dict[str, bytes]:
+    """What a feature may change."""
+    folders = ("alembic", "docs", "src", "tests")
+    files = [file for folder in folders for file in (project / folder).rglob("*") if file.is_file()]
+    return {str(file.relative_to(project)): file.read_bytes() for file in files if "__pycache__" not in file.parts}
+
+
+class TestARemoval:
+    """On a copy of its own, and on a database that has run the feature's migration; in this order."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def copy(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        copy = tmp_path_factory.mktemp("removal") / "project"
+        shutil.copytree(ROOT, copy, ignore=LEFT_OUT, symlinks=True)
+        return copy
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def database(cls) -> Iterator[Scratch]:
+        with scratch_database() as database:
+            yield database
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def in_copy(cls, copy: Path, database: Scratch) -> Callable[..., str]:
+        """Runs a command there; it must succeed."""
+        variables = {**environment(), "SQL_DATABASE_URL": database.url.render_as_string(hide_password=False)}
+
+        def run_in_copy(*command: str) -> str:
+            done = subprocess.run(command, cwd=copy, env=variables, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+            assert done.returncode == 0, done.stdout + done.stderr
+            return done.stdout
+
+        return run_in_copy
+
+    def test_leaves_the_tree_as_it_was(self, copy: Path, database: Scratch, in_copy: Callable[..., str]) -> None:
+        for document in ("openapi", "asyncapi"):  # descriptions may have changed since the snapshots
+            in_copy("scripts/manage.sh", document)
+        before = everything(copy)
+        in_copy("scripts/new-feature.sh", "blimp")
+        in_copy("scripts/alembic/migrate.sh")
+        database.rows(
+            "INSERT INTO roles (id, create_time, update_time, name, code, description, status, version,"
+            " interface_permissions, button_permissions, router_permissions) VALUES"
+            " (gen_random_uuid(), now(), now(), 'Pilot', 'pilot', '', true, 1,"
+            " ARRAY['GET:/api/v1/notices', 'GET:/api/v1/blimps', 'SOCKET:blimp.get'], '{}', '{}')"
+        )
+        output = in_copy("scripts/new-feature.sh", "--remove", "blimp")
+        assert "SOCKET:blimp.get" in output
+        assert everything(copy) == before
+
+    def test_undoes_its_migration(self, database: Scratch, in_copy: Callable[..., str]) -> None:
+        assert database.rows("SELECT to_regclass('blimps')") == [(None,)]
+        assert in_copy("scripts/alembic/migrate.sh").startswith("The database is at revision")
+
+    def test_takes_its_codes_out_of_roles(self, database: Scratch) -> None:
+        assert database.rows("SELECT interface_permissions FROM roles") == [(["GET:/api/v1/notices"],)]
+
+    def test_of_a_released_feature_writes_a_migration(
+        self, copy: Path, database: Scratch, in_copy: Callable[..., str]
+    ) -> None:
+        in_copy("scripts/new-feature.sh", "blimp")
+        in_copy("scripts/alembic/migrate.sh")
+        database.rows("UPDATE roles SET interface_permissions = ARRAY['POST:/api/v1/blimps', 'SOCKET:chat.send']")
+        in_copy("git", "init", "--quiet")
+        in_copy("git", "add", "alembic")
+        in_copy("scripts/new-feature.sh", "--remove", "blimp")
+        assert in_copy("scripts/alembic/migrate.sh").splitlines()[0].endswith("remove blimps")
+        assert database.rows("SELECT to_regclass('blimps')") == [(None,)]
+        assert database.rows("SELECT interface_permissions FROM roles") == [(["SOCKET:chat.send"],)]
+
+    def test_can_be_undone(self, database: Scratch, in_copy: Callable[..., str]) -> None:
+        in_copy("scripts/alembic/downgrade.sh", "-1")
+        assert database.rows("SELECT to_regclass('blimps')::text") == [("blimps",)]
+        in_copy("scripts/alembic/migrate.sh")
+
+    def test_passes_the_checks(self, copy: Path, in_copy: Callable[..., str]) -> None:
+        in_copy("ruff", "check", ".")
+        in_copy("ruff", "format", "--check", ".")
+
+    def test_of_nothing_is_refused(self, project: Path) -> None:
+        done = run(project, "scripts/new-feature.sh", "--remove", "nothing_of_the_kind")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == "There is no feature 'nothing_of_the_kind'. Nothing was changed.\n"
+
+    def test_of_what_others_import_is_refused(self, project: Path) -> None:
+        (project / "src/utils/importer.py").write_text("from src.models.zeppelin import Zeppelin\n")
+        done = run(project, "scripts/new-feature.sh", "--remove", "zeppelin")
+        (project / "src/utils/importer.py").unlink()
+        assert done.stderr == (
+            "src/utils/importer.py imports src.models.zeppelin: take that out first. Nothing was changed.\n"
+        )
+        assert (project / "src/models/zeppelin.py").exists()
