@@ -1,5 +1,5 @@
 from src.core.effects import user_room
-from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError
+from src.core.exceptions import ConflictError, NotFoundError
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.role import RoleCRUD
@@ -34,10 +34,7 @@ class AccountService:
             ConflictError: The username or the email address is taken.
             InvalidInputError: The password is too weak, or a role does not exist.
         """
-        roles = await self.roles.by_codes(data.roles)
-        unknown = set(data.roles) - {role.code for role in roles}
-        if unknown:
-            raise InvalidInputError("roles", f"Unknown roles: {', '.join(sorted(unknown))}.")
+        roles = await self.roles.require_codes(data.roles)
         hashed = await self.passwords.hash_plain("password", password)
         secret = {"password_hash": hashed, "must_change_password": must_change_password}
         user = await self.users.create(data.model_dump(exclude={"roles"}) | secret)

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from src.core.effects import user_room
-from src.core.exceptions import ConflictError, InvalidInputError, PermissionDeniedError
+from src.core.exceptions import ConflictError, PermissionDeniedError
 from src.core.unit_of_work import UnitOfWork
 from src.crud.role import RoleCRUD
 from src.crud.user import UserCRUD
@@ -116,10 +116,7 @@ class UserAdminService:
         return user
 
     async def _get_grantable(self, codes: Sequence[str], actor: Actor) -> Sequence[Role]:
-        roles = await self.roles.by_codes(codes)
-        unknown = set(codes) - {role.code for role in roles}
-        if unknown:
-            raise InvalidInputError("roles", f"Unknown roles: {', '.join(sorted(unknown))}.")
+        roles = await self.roles.require_codes(codes)
         actor.require_all(_grants(roles))
         return roles
 
