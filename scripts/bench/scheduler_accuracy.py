@@ -1,8 +1,8 @@
-"""How late a real beat sends when a hundred schedules are due in every second.
+"""How late a real beat sends when a hundred schedules are due per second.
 
 python -m scripts.bench.scheduler_accuracy [--seconds 20] [--beats 1]
 
-Every schedule has its own place within the second. Lateness is from the slot to the moment that beat stamps on the
+The schedules are spread over the second. Lateness is measured from the slot to the time that beat writes into the
 message.
 """
 
@@ -42,7 +42,7 @@ FROM generate_series(1, $2::int) AS n
 
 
 async def fill(url: str) -> None:
-    """Nothing but the schedules to be measured."""
+    """Leave only the measured schedules enabled."""
     connection = await asyncpg.connect(url)
     await connection.execute("UPDATE schedules SET enabled = false")
     await connection.execute(FILL, QUEUE, SCHEDULES)
@@ -50,18 +50,18 @@ async def fill(url: str) -> None:
 
 
 def lateness(headers: dict[str, str]) -> float:
-    """Of one message, in milliseconds."""
+    """The lateness of a message, in milliseconds."""
     late = datetime.fromisoformat(headers["queued_at"]) - datetime.fromisoformat(headers["scheduled_for"])
     return late.total_seconds() * 1000
 
 
 def measure(environment: dict[str, str], seconds: int, beats: int) -> None:
-    """Run beats, and print how late they were and what they cost."""
+    """Run beats, and print their lateness and CPU."""
     redis: Redis = Redis.from_url(environment["CELERY_REDIS_URL"], decode_responses=True)
     url = make_url(environment["SQL_DATABASE_URL"]).set(drivername="postgresql")
     command = [sys.executable, "-m", *BEAT]
     processes = [psutil.Popen(command, cwd=ROOT, env=environment) for _ in range(beats)]
-    time.sleep(5)  # they have merged the configuration, whose rows would be in the way
+    time.sleep(5)  # until they have merged the configuration, whose rows are disabled next
     asyncio.run(fill(url.render_as_string(hide_password=False)))
     time.sleep(3)
     before = [sum(process.cpu_times()[:2]) for process in processes]
@@ -73,7 +73,7 @@ def measure(environment: dict[str, str], seconds: int, beats: int) -> None:
         process.terminate()
         process.wait(20)
     late = sorted(map(lateness, messages))
-    print(f"{beats} beats, {len(late) / seconds:.0f} messages a second, {100 * cores / seconds:.1f} % of a core")
+    print(f"{beats} beats, {len(late) / seconds:.0f} messages per second, {100 * cores / seconds:.1f} % of a core")
     print(", ".join(f"{name} {late[int(part * (len(late) - 1))]:.1f} ms" for name, part in PARTS.items()))
     print(f"sent twice: {len(messages) - len({headers['id'] for headers in messages})}")
 

@@ -1,4 +1,4 @@
-"""How each of the schedulers of `scripts/bench/scheduler.py` is measured; needs nothing but Celery and psutil."""
+"""Measures one scheduler for `scripts/bench/scheduler.py`; imports only Celery and psutil."""
 
 import gc
 import json
@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
-import kombu.transport.redis  # noqa: F401 - imported by whichever beat, so it is no part of any scheduler's load
+import kombu.transport.redis  # noqa: F401 - every beat imports it, so it must not count as load
 import psutil
 
 DUE = 50
@@ -15,13 +15,13 @@ TICKS = 5
 
 
 def milliseconds(call: Callable[[], object], times: int = TICKS) -> float:
-    """The median of some calls."""
-    found = []
+    """The median duration of a call."""
+    durations = []
     for _ in range(times):
         before = time.perf_counter()
         call()
-        found.append((time.perf_counter() - before) * 1000)
-    return statistics.median(found)
+        durations.append((time.perf_counter() - before) * 1000)
+    return statistics.median(durations)
 
 
 def report(
@@ -33,10 +33,10 @@ def report(
     """Print the figures as one line of JSON.
 
     Args:
-        load: Makes the scheduler, and lets it tick once.
-        tick: Lets it tick.
-        change_one: Changes a row, so that the next tick has to notice.
-        make_due: Makes some rows due at once.
+        load: Creates the scheduler and runs one tick.
+        tick: Runs one tick.
+        change_one: Changes a row, which the next tick must notice.
+        make_due: Makes this many rows due.
     """
     gc.collect()
     process = psutil.Process()

@@ -1,4 +1,4 @@
-"""django-celery-beat, to be measured; run by an interpreter that has it."""
+"""Measures django-celery-beat; run it with an interpreter that has it."""
 
 import os
 import sys
@@ -35,7 +35,7 @@ from django_celery_beat.schedulers import DatabaseScheduler  # noqa: E402
 
 
 def main(count: int) -> None:
-    """Fill the table, and measure."""
+    """Fill the table and measure."""
     call_command("migrate", verbosity=0)
     PeriodicTask.objects.all().delete()
     hour, _ = IntervalSchedule.objects.get_or_create(every=1, period="hours")
@@ -52,7 +52,7 @@ def main(count: int) -> None:
 
     def tick() -> None:
         delay = 0.0
-        while delay == 0:  # Celery's heap sends one entry a tick
+        while delay == 0:  # Celery sends one entry per tick
             delay = schedulers[0].tick()
 
     def load() -> None:

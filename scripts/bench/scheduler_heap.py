@@ -1,4 +1,4 @@
-"""A scheduler that keeps all rows in memory and reads each by itself: how such schedulers are often written."""
+"""A common way to write such schedulers: all rows are in memory, and each is read by a query of its own."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ SELECT n, 'bench ' || n, 'bench.task', 3600, now() FROM generate_series(1, $1::i
 
 
 class HeapScheduler(Scheduler):
-    """Celery's own heap, filled from a table."""
+    """Celery's own scheduler, with entries from a table."""
 
     def __init__(self, app: "Celery[Any]", *args: Any, **kwargs: Any) -> None:
         self.runner = asyncio.Runner()
@@ -29,10 +29,10 @@ class HeapScheduler(Scheduler):
         super().__init__(app, *args, **kwargs)
 
     def setup_schedule(self) -> None:
-        """Nothing: the first tick reads."""
+        """Do nothing: the first tick reads the table."""
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """Read everything again if anything changed, then do as Celery does."""
+        """Read all rows again after a change, then tick as Celery does."""
         if self.changed:
             self.data = self.runner.run(self.read())
             self._heap = None
@@ -57,7 +57,7 @@ class HeapScheduler(Scheduler):
 
 
 def main(count: int) -> None:
-    """Fill the table, and measure."""
+    """Fill the table and measure."""
     app = Celery("bench", broker=os.environ["BENCH_BROKER"])
     schedulers: list[HeapScheduler] = []
 
@@ -79,7 +79,7 @@ def main(count: int) -> None:
 
     def tick() -> None:
         delay = 0.0
-        while delay == 0:  # Celery's heap sends one entry a tick
+        while delay == 0:  # Celery sends one entry per tick
             delay = schedulers[0].tick()
 
     def load() -> None:

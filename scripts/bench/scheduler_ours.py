@@ -1,4 +1,4 @@
-"""The product's scheduler, to be measured."""
+"""Measures the product's scheduler."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ MAKE_DUE = "UPDATE schedules SET next_run_at = now() WHERE name = ANY($1::text[]
 
 
 def execute(statement: str, *arguments: Any) -> None:
-    """Run a statement from outside."""
+    """Run a statement on a connection of its own."""
 
     async def run() -> None:
         connection = await asyncpg.connect(os.environ["BENCH_DATABASE"])
@@ -36,7 +36,7 @@ def execute(statement: str, *arguments: Any) -> None:
 
 
 def main(count: int) -> None:
-    """Fill the table, and measure."""
+    """Fill the table and measure."""
     execute("TRUNCATE schedules")
     execute(FILL, count)
     execute("VACUUM ANALYZE schedules")
@@ -49,7 +49,7 @@ def main(count: int) -> None:
 
     def load() -> None:
         schedulers.append(AsyncDatabaseScheduler(app))
-        schedulers[0].max_interval = 0  # looks, and does not wait
+        schedulers[0].max_interval = 0  # ticks do not wait
         tick()
 
     report(

@@ -21,12 +21,12 @@ async def noop(_context: dict[str, Any]) -> None:
 
 
 async def sleep(_context: dict[str, Any]) -> None:
-    """Wait."""
+    """Sleep."""
     await asyncio.sleep(0.1)
 
 
 async def send(name: str, count: int) -> None:
-    """Enqueue."""
+    """Enqueue a task this many times."""
     pool = await create_pool(REDIS)
     for _ in range(count):
         await pool.enqueue_job(name)

@@ -1,4 +1,4 @@
-"""Celery as it comes: coroutines by `asyncio.run` in each task, and synchronous tasks for a pool of threads.
+"""Stock Celery: `asyncio.run` in each task, and synchronous tasks for the thread pool.
 
 celery -A scripts.bench.tasks_stock worker · python -m scripts.bench.tasks_stock noop 5000
 """
@@ -22,7 +22,7 @@ def noop() -> None:
 
 @app.task(name="bench.sleep")
 def sleep() -> None:
-    """Wait, in a coroutine."""
+    """Sleep, in a coroutine."""
     asyncio.run(asyncio.sleep(0.1))
 
 
@@ -33,7 +33,7 @@ def sync_noop() -> None:
 
 @app.task(name="bench.sync_sleep")
 def sync_sleep() -> None:
-    """Wait."""
+    """Sleep."""
     time.sleep(0.1)
 
 

@@ -9,7 +9,7 @@ import sys
 
 from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend
 
-# Its BRPOP waits for as long as it takes, which redis-py's own timeout would end.
+# No timeout in redis-py: the broker's BRPOP waits without a limit.
 broker = ListQueueBroker(os.environ["BENCH_BROKER"], socket_timeout=None).with_result_backend(
     RedisAsyncResultBackend(os.environ["BENCH_RESULTS"], result_ex_time=3600)
 )
@@ -22,12 +22,12 @@ async def noop() -> None:
 
 @broker.task(task_name="sleep")  # type: ignore[untyped-decorator]  # the same
 async def sleep() -> None:
-    """Wait."""
+    """Sleep."""
     await asyncio.sleep(0.1)
 
 
 async def send(name: str, count: int) -> None:
-    """Enqueue."""
+    """Enqueue a task this many times."""
     await broker.startup()
     for _ in range(count):
         await {"noop": noop, "sleep": sleep}[name].kiq()

@@ -19,13 +19,13 @@ RECORD_LOCK = 2_026_112_402
 def queued_run(call: TaskCall) -> TaskRun:
     """The run of a call that is about to be sent, without secrets."""
     args, kwargs = list(call.args), dict(call.kwargs)
-    shown_args, shown_kwargs = masked(args), masked(kwargs)
+    masked_args, masked_kwargs = masked(args), masked(kwargs)
     return TaskRun(
         id=call.id,
         name=call.name,
-        args=shown_args,
-        kwargs=shown_kwargs,
-        is_complete=(shown_args, shown_kwargs) == (args, kwargs),
+        args=masked_args,
+        kwargs=masked_kwargs,
+        is_complete=(masked_args, masked_kwargs) == (args, kwargs),
         queued_at=call.queued_at,
         requested_by=call.requested_by,
         request_id=call.request_id or None,

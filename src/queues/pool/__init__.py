@@ -9,7 +9,7 @@
     acknowledge ← request callbacks ←──mailbox── success, failure or timeout
 
 Calls cross threads in order. Synchronous tasks run on a thread pool, and a watchdog thread reports a blocked loop.
-Other pools use the event loop alone: their processes wait for each coroutine (`process_loop.run`).
+Other pools use only the event loop: their processes wait for each coroutine (`process_loop.run`).
 Public: `AsyncIOPool`, for `CELERY_CUSTOM_WORKER_POOL=src.queues.pool:AsyncIOPool celery worker -P custom`.
 """
 

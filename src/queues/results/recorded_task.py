@@ -61,7 +61,7 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         request_id.set(getattr(request, "request_id", None) or "")
         if run is None or not self.tracked or request.is_eager:
             return
-        event = RunEvent(id=run, state=states.STARTED, **origin(request), **self._shown_arguments(args, kwargs))
+        event = RunEvent(id=run, state=states.STARTED, **origin(request), **self._masked_arguments(args, kwargs))
         is_redelivered = bool((request.delivery_info or {}).get("redelivered"))
         start = run_history(self.app.conf.run_history_url).start(event, is_redelivered=is_redelivered)
         if start.is_revoked:
@@ -70,16 +70,16 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         if start.redeliveries > self.max_redeliveries:
             raise PoisonedTaskError(f"{start.redeliveries} workers were lost while they ran it")
 
-    def _shown_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def _masked_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         named = zip_longest(args, _parameters(self.run)[: len(args)], fillvalue="")
-        shown = {
+        stored = {
             "args": to_storable([MASK if is_secret(name) else masked(value) for value, name in named]),
             "kwargs": to_storable(masked(kwargs)),
         }
-        is_complete = shown == {"args": list(args), "kwargs": dict(kwargs)}
-        if len(to_json(shown, fallback=repr)) > MAXIMUM_BYTES:
+        is_complete = stored == {"args": list(args), "kwargs": dict(kwargs)}
+        if len(to_json(stored, fallback=repr)) > MAXIMUM_BYTES:
             return {"args": [], "kwargs": {}, "is_complete": False}
-        return {**shown, "is_complete": is_complete}
+        return {**stored, "is_complete": is_complete}
 
 
 def origin(request: Any) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _add_origin_headers(headers: dict[str, Any], **_signal: object) -> None:
 
 @signals.task_success.connect
 def _record_success(sender: Any, result: Any, **_signal: object) -> None:
-    _record(sender, sender.request.id, sender.request, {"state": states.SUCCESS, "result": _shown(result)})
+    _record(sender, sender.request.id, sender.request, {"state": states.SUCCESS, "result": _masked_result(result)})
 
 
 @signals.task_failure.connect
@@ -165,10 +165,10 @@ def _error(error: BaseException, info: Any) -> dict[str, str]:
     return {"error": f"{type(error).__name__}: {error}"[:MAXIMUM_BYTES], "traceback": traceback[-MAXIMUM_BYTES:]}
 
 
-def _shown(result: Any) -> Any:
-    shown = to_storable(masked(result))
-    size = len(to_json(shown, fallback=repr))
-    return f"({size} bytes)" if size > MAXIMUM_BYTES else shown
+def _masked_result(result: Any) -> Any:
+    stored = to_storable(masked(result))
+    size = len(to_json(stored, fallback=repr))
+    return f"({size} bytes)" if size > MAXIMUM_BYTES else stored
 
 
 @cache
