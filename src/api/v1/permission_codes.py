@@ -10,5 +10,5 @@ router = APIRouter(prefix="/router", tags=["Router"], dependencies=[Depends(requ
 
 @router.get("/backend")
 async def list_permission_codes(codes: PermissionCodeServiceDep) -> Response[list[PermissionCodeResponse]]:
-    """List the permission codes of all routes and events."""
+    """List the permission codes that roles can grant."""
     return ok(await codes.all())
