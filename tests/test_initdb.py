@@ -24,8 +24,7 @@ def contents(database: Scratch) -> dict[str, list[tuple[Any, ...]]]:
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Scratch]:
-    with scratch_database() as database:
-        database.run("alembic", "upgrade", "head")
+    with scratch_database(migrated=True) as database:
         yield database
 
 
@@ -67,8 +66,7 @@ class TestSecondRun:
 @pytest.fixture(scope="module")
 def output(deployed_environment: dict[str, str]) -> Iterator[tuple[Scratch, list[str]]]:
     """A fresh database, and what two runs on it print."""
-    with scratch_database() as database:
-        database.run("alembic", "upgrade", "head")
+    with scratch_database(migrated=True) as database:
         yield database, [database.run("src.initdb", **deployed_environment).stdout for _ in range(2)]
 
 

@@ -39,9 +39,8 @@ def environment() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module")
 def database(environment: dict[str, str]) -> Iterator[Scratch]:
     """With the schema and the initial data."""
-    with scratch_database() as database:
+    with scratch_database(migrated=True) as database:
         environment["SQL_DATABASE_URL"] = database.url.render_as_string(hide_password=False)
-        database.run("alembic", "upgrade", "head")
         database.run("src.initdb", **environment)
         yield database
 

@@ -233,8 +233,7 @@ class TestOrigins:
 @pytest.mark.process
 class TestInitdb:
     def test_two_at_once_both_succeed(self) -> None:
-        with scratch_database() as database:
-            database.run("alembic", "upgrade", "head")
+        with scratch_database(migrated=True) as database:
             both = [database.start("src.initdb") for _ in range(2)]
             outputs = [process.communicate(timeout=60)[0] for process in both]
             assert [process.returncode for process in both] == [0, 0], outputs[0][-800:] + outputs[1][-800:]

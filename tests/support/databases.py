@@ -1,6 +1,7 @@
 """A SQL database, a Mongo database and a bucket of one test session: nothing that was there before is touched."""
 
 import asyncio
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,11 @@ from minio import Minio
 from pymongo import MongoClient
 from sqlalchemy import make_url
 
+from scripts.local.process import PROJECT_ROOT
+
 PREFIX = "pytest_"
+TEMPORARY = PREFIX, "scratch_"
+TEMPLATE = "schema_"
 
 
 class Databases:
@@ -78,6 +83,12 @@ class Bucket:
         server = urlsplit(self._configured["MINIO_ENDPOINT"])
         keys = self._configured["MINIO_ROOT_USER"], self._configured["MINIO_ROOT_PASSWORD"]
         return Minio(server.netloc, *keys, secure=server.scheme == "https")
+
+
+def template_name() -> str:
+    """The database that holds the schema of these migrations, and no data, on an embedded server."""
+    migrations = b"".join(file.read_bytes() for file in sorted((PROJECT_ROOT / "alembic").rglob("*.py")))
+    return f"{TEMPLATE}{hashlib.sha256(migrations).hexdigest()[:12]}"
 
 
 def sql_server(url: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import URL, make_url
 
-from tests.support.databases import query, sql_server
+from tests.support.databases import query, sql_server, template_name
 from tests.support.process import measured
 from tests.support.stores import ROOT
 from tests.support.waiting import PATIENCE_SECONDS
@@ -43,12 +43,18 @@ class Scratch:
 
 
 @contextmanager
-def scratch_database() -> Iterator[Scratch]:
+def scratch_database(*, migrated: bool = False) -> Iterator[Scratch]:
+    """A new database, with the current schema if that is asked for."""
     url = make_url(os.environ["SQL_DATABASE_URL"])
-    name = f"scratch_{secrets.token_hex(6)}"
-    query(_server(url), f'CREATE DATABASE "{name}"')
+    name, template = f"scratch_{secrets.token_hex(6)}", template_name()
+    has_template = query(_server(url), f"SELECT 1 FROM pg_database WHERE datname = '{template}'")  # noqa: S608 - a digest
+    copied = template if migrated and has_template else "template1"
+    query(_server(url), f'CREATE DATABASE "{name}" TEMPLATE "{copied}"')
     try:
-        yield Scratch(url.set(database=name))
+        scratch = Scratch(url.set(database=name))
+        if migrated and not has_template:
+            scratch.run("alembic", "upgrade", "head")
+        yield scratch
     finally:
         query(_server(url), f'DROP DATABASE "{name}" WITH (FORCE)')
 

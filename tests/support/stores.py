@@ -4,7 +4,6 @@ Embedded servers keep their data directory in `.local/test/N`, where N is the fi
 so the second run starts in a second. Databases and bucket are new in every run, and Redis is empty.
 """
 
-import hashlib
 import os
 import random
 import shutil
@@ -25,16 +24,15 @@ from scripts.local.errors import LocalError
 from scripts.local.mongodb import MongoDB
 from scripts.local.ports import LOOPBACK, Ports
 from scripts.local.postgresql import PostgreSQL
+from scripts.local.process import PROJECT_ROOT
 from scripts.local.redis import Redis
 from scripts.local.s3 import S3
 from scripts.local.store import Store
 from scripts.local.stores import STORES, needed_stores, start_stores, stores_environment
-from tests.support.databases import PREFIX, Bucket, Databases, query
+from tests.support.databases import TEMPLATE, TEMPORARY, Bucket, Databases, query, template_name
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = PROJECT_ROOT
 MAXIMUM_PROCESSES = 50
-SCHEMA = "schema_"
-TEMPORARY = PREFIX, "scratch_"
 
 
 # A store may be slow for seconds, when others use the machine. Tests of a silent store bring limits of their own.
@@ -103,10 +101,10 @@ class SessionStores:
 
     def _template(self) -> str:
         """A database with the current schema, made by the first run on these migrations."""
-        current = f"{SCHEMA}{_digest_of_migrations()}"
+        current = template_name()
         names = {name for (name,) in query(self._databases.server, "SELECT datname FROM pg_database")}
         for name in names - {current}:
-            if name.startswith((SCHEMA, *TEMPORARY)):
+            if name.startswith((TEMPLATE, *TEMPORARY)):
                 query(self._databases.server, f'DROP DATABASE "{name}" WITH (FORCE)')
         if current not in names:
             new = Databases(self._servers)
@@ -153,11 +151,6 @@ def _hold_ports(stack: ExitStack) -> Ports:
 def _remove_data(directory: Path, *stores: type[Store]) -> None:
     for store in stores:
         shutil.rmtree((directory / store.key).resolve(), ignore_errors=True)  # PostgreSQL's may be a link
-
-
-def _digest_of_migrations() -> str:
-    contents = b"".join(file.read_bytes() for file in sorted((ROOT / "alembic").rglob("*.py")))
-    return hashlib.sha256(contents).hexdigest()[:12]
 
 
 def _migrate(databases: Databases) -> None:
