@@ -1,4 +1,8 @@
-"""`python -m scripts.local [--no-reload]` runs everything; `… run -- COMMAND` runs one command on the stores."""
+"""Run everything, the stores only, or one command on the stores.
+
+python -m scripts.local [--no-reload | --stores]
+python -m scripts.local run -- COMMAND
+"""
 
 import os
 import sys
@@ -26,9 +30,13 @@ def main(
     try:
         port = parse_port(configured.get("PORT", DEFAULT_PORT))
         match arguments:
-            case [] | ["--no-reload"]:
+            case [] | ["--no-reload"] | ["--stores"]:
                 plan = make_plan(directory / "log", configured.get("HOST", LOOPBACK), port)
-                up(directory, replace(plan, watched=None) if arguments else plan, configured)
+                if "--no-reload" in arguments:
+                    plan = replace(plan, watched=None)
+                if "--stores" in arguments:
+                    plan = plan.stores_only()
+                up(directory, plan, configured)
             case ["run", "--", program, *rest]:
                 if configured["ENVIRONMENT"] != "LOCAL" or not needed_stores(configured) or is_locked(directory):
                     os.execvp(program, [program, *rest])  # noqa: S606 - becoming that program is the purpose

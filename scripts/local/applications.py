@@ -3,8 +3,9 @@
 import http.client
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from scripts.local.initialised import InitialisedMark
 from scripts.local.log import Log
@@ -48,7 +49,14 @@ class Plan:
     watched: Path | None = None
     """The directory whose changes restart the applications."""
 
+    def stores_only(self) -> Self:
+        """The same without the applications, for those who start them in a debugger."""
+        return replace(self, applications=(), watched=None, announcement=STORES_ONLY)
 
+
+STORES_ONLY = """
+The stores are ready, and every command of the project finds them. Ctrl-C stops them and keeps the data.
+"""
 ANNOUNCEMENT = """
 Ready.
   Swagger UI   {url}/docs

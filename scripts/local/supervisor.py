@@ -68,7 +68,7 @@ class Session:
         self._plan = plan
         self._children = children
         self._processes = [application.process for application in plan.applications]
-        self._names = enumeration([process.name for process in self._processes])
+        self._names = enumeration([process.name for process in self._processes]) if self._processes else ""
         self._has_reloaded = False
 
     def run(self) -> None:
@@ -100,6 +100,8 @@ class Session:
             mark.set()
 
     def _start(self) -> None:
+        if not self._processes:
+            return
         say(f"Starting {self._names} …")
         for application in self._plan.applications:
             self._children.start(application.process)

@@ -215,6 +215,15 @@ class TestReload:
         assert "Changed:" not in supervisor.output.read_text()
 
 
+class TestStoresOnly:
+    def test_starts_no_application(self, supervisor: Supervisor) -> None:
+        supervisor.close()
+        supervisor.start("--stores", until="The stores are ready")
+        assert "SQL_DATABASE_URL" in environment(supervisor)
+        assert not answers(LOOPBACK, supervisor.port, "/")
+        supervisor.close()
+
+
 class TestDeathOfAChild:
     def test_ends_everything_and_says_why(self, supervisor: Supervisor) -> None:
         code, output = supervisor.run(APPLICATION=DYING)
