@@ -32,3 +32,8 @@ class Limits:
     connect_seconds: float = 20
     unauthenticated_connections: int = 1000
     drain_seconds: float = 3
+
+    @property
+    def packets_per_request(self) -> int:
+        """Packets of one polling request: with more events, attachments included, the client would be dropped."""
+        return (self.burst + self.violations) * (1 + self.attachments)

@@ -18,6 +18,7 @@ from engineio.async_drivers import asgi
 from engineio.async_socket import AsyncSocket
 from engineio.exceptions import EngineIOError
 from engineio.packet import Packet
+from engineio.payload import Payload
 from socketio.async_pubsub_manager import AsyncPubSubManager
 from socketio.exceptions import ConnectionRefusedError as ConnectionRefused
 from socketio.packet import ACK, CONNECT, CONNECT_ERROR, EVENT
@@ -143,6 +144,18 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
             socket.ping = task
         return task
 
+    def watch_posts(self, sid: str) -> None:
+        """Engine.IO logs invalid POST requests, and answers them with 200: answer 400, and close the transport."""
+        socket = self.sockets[sid]
+        socket.handle_post_request = partial(self._handle_post_request, socket)
+
+    async def _handle_post_request(self, socket: Any, environ: dict[str, Any]) -> None:
+        try:
+            await AsyncSocket.handle_post_request(socket, environ)
+        except _PROTOCOL_ERRORS as error:
+            await self._abort(socket)
+            raise EngineIOError("invalid request") from error
+
     async def _trigger_event(self, event: str, *args: Any, run_async: bool = False) -> Any:
         """Engine.IO wraps each message in a closure and swallows errors; ours handles its own."""
         if event == "message" and not run_async:
@@ -179,21 +192,22 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
                 if not socket.queue.empty():
                     await self._abort(socket)
 
-    async def abort_transport(self, sid: str) -> bool:
-        """Close a transport without sending what is queued; returns whether it was open."""
+    async def abort_transport(self, sid: str, *, discard: bool = True) -> bool:
+        """Close a transport now; returns whether it was open. A waiting poll gets what is queued without `discard`."""
         socket = self.sockets.get(sid)
         if socket is None or socket.closed or socket.closing:
             return False
-        await self._abort(socket)
+        await self._abort(socket, discard=discard or socket.upgraded)
         return True
 
     async def _flush(self, socket: Any) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(socket.queue.join(), _FLUSH_SECONDS)
 
-    async def _abort(self, socket: Any) -> None:
+    async def _abort(self, socket: Any, *, discard: bool = True) -> None:
         await socket.close(wait=False, abort=True, reason=_reasons.SERVER_DISCONNECT)
-        socket.queue.discard_all()
+        if discard:
+            socket.queue.discard_all()
         await socket.queue.put(None)
         if (websocket := getattr(socket, "websocket", None)) is not None:
             websocket.abort()
@@ -370,6 +384,8 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         self.limits = limits or Limits()
         options.setdefault("max_http_buffer_size", self.limits.payload_bytes)
         options.setdefault("client_manager", LocalManager())
+        # Engine.IO's limit is one for the whole process.
+        Payload.max_decode_packets = max(Payload.max_decode_packets, self.limits.packets_per_request)
         super().__init__(async_mode="asgi", **options)
         self.recovery = recovery
         self._tasks = BackgroundTasks()
@@ -412,6 +428,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
             return False
         Client(self.limits, self._tasks).attach(environ)
         await super()._handle_eio_connect(eio_sid, environ)
+        self.eio.watch_posts(eio_sid)
         CLIENTS.inc()
         self._unauthenticated.add(eio_sid)
         return None

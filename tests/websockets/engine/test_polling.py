@@ -1,0 +1,88 @@
+"""Clients that poll: the limits are those of websocket clients."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+from src.websockets.limits import Limits
+from src.websockets.server import AsyncServer
+from tests.support.waiting import PATIENCE_SECONDS
+from tests.websockets.conftest import Host
+
+SEPARATOR = "\x1e"
+
+
+class Poller:
+    """The polling transport by hand."""
+
+    def __init__(self, http: httpx.AsyncClient, url: str) -> None:
+        self._http = http
+        self._url = url
+
+    async def send(self, *packets: str) -> httpx.Response:
+        return await self._http.post(self._url, content=SEPARATOR.join(packets))
+
+    async def poll(self) -> httpx.Response:
+        return await self._http.get(self._url)
+
+    async def receive(self, count: int) -> list[str]:
+        """Poll until `count` packets have arrived."""
+        packets: list[str] = []
+        while len(packets) < count:
+            packets += (await self.poll()).text.split(SEPARATOR)
+        return packets
+
+
+@pytest.fixture
+def sio(host: Host, app: FastAPI) -> AsyncServer:
+    server = AsyncServer(limits=Limits(events_per_second=1, burst=50, violations=10))
+    host.app = server.asgi(app)
+
+    @server.on("ping")
+    async def ping() -> str:
+        return "pong"
+
+    return server
+
+
+@pytest.fixture
+async def poller(host: Host, sio: AsyncServer) -> AsyncIterator[Poller]:
+    async with httpx.AsyncClient(base_url=host.url, timeout=PATIENCE_SECONDS) as http:
+        handshake = await http.get("/socket.io/?EIO=4&transport=polling")
+        poller = Poller(http, f"/socket.io/?EIO=4&transport=polling&sid={handshake.text.split(chr(34))[3]}")
+        await poller.send("40")
+        await poller.poll()
+        yield poller
+        await sio.shutdown()
+
+
+class TestBurst:
+    async def test_every_event_in_one_request_is_acknowledged(self, poller: Poller) -> None:
+        assert (await poller.send(*(f'42{number}["ping"]' for number in range(40)))).status_code == 200
+        assert sorted(await poller.receive(40)) == sorted(f'43{number}["pong"]' for number in range(40))
+
+    async def test_events_beyond_it_are_rejected_and_end_the_connection(self, poller: Poller, host: Host) -> None:
+        app, arrived = host.app, asyncio.Event()
+
+        async def watch(scope: Scope, receive: Receive, send: Send) -> None:
+            arrived.set()
+            await app(scope, receive, send)
+
+        host.app = watch
+        polling = asyncio.create_task(poller.poll())
+        await arrived.wait()
+        await poller.send(*(f'42{number}["ping"]' for number in range(100)))
+        packets = (await polling).text.split(SEPARATOR)
+        assert sum('"code":1013' in packet for packet in packets) == 10
+        assert (await poller.poll()).status_code == 400
+
+
+class TestInvalidRequest:
+    @pytest.mark.parametrize("content", ["9", "4" + "[" * 3000, SEPARATOR.join(["2"] * 10_000), "42[{}]"])
+    async def test_ends_the_connection(self, poller: Poller, content: str) -> None:
+        await poller.send(content)
+        assert (await poller.poll()).status_code == 400
