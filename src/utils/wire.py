@@ -1,5 +1,7 @@
 """Converts results and payloads of events to values that a Socket.IO packet can carry."""
 
+import json
+import math
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,6 +18,24 @@ def to_wire(value: Any) -> Any:
         PydanticSerializationError: A value has no JSON form.
     """
     return tuple(_convert(item) for item in value) if isinstance(value, tuple) else _convert(value)
+
+
+def dumps(value: Any, **options: Any) -> str:
+    """Encode as JSON as `json.dumps` does, but with null for NaN and infinities, which JSON does not have."""
+    try:
+        return json.dumps(value, allow_nan=False, **options)
+    except ValueError:
+        return json.dumps(_replace_non_finite(value), allow_nan=False, **options)
+
+
+def _replace_non_finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key) if isinstance(key, float) else key: _replace_non_finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_replace_non_finite(item) for item in value]
+    return value
 
 
 def _convert(value: Any) -> Any:

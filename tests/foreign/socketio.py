@@ -74,6 +74,7 @@ INTERNALS = [
     Internal(SERVER, "reserved_events", "Events that clients must not send.", OVERRIDES),
     Internal(SERVER, "packet_class", "Packets in the server's serialization.", OVERRIDES),
     Internal(SERVER, "eio", "Our engine.", OVERRIDES),
+    Internal("socketio.packet:Packet", "json", "Replaced: NaN and infinities become null.", OVERRIDES),
     Internal("socketio.packet:Packet", "attachment_count", "Limits the attachments of an event.", OVERRIDES),
     Internal(
         "socketio.packet:Packet",

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, Field
 from pydantic_core import PydanticSerializationError
 
-from src.utils.wire import to_wire
+from src.utils.wire import dumps, to_wire
 
 pytestmark = pytest.mark.unit
 
@@ -60,3 +60,21 @@ class TestToWire:
     def test_refuses_what_has_no_json_form(self) -> None:
         with pytest.raises(PydanticSerializationError):
             to_wire({"a": object()})
+
+
+class TestDumps:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            ({"a": [1, "b", None]}, '{"a":[1,"b",null]}'),
+            (float("nan"), "null"),
+            ([1.5, (float("inf"), {"a": -float("inf")})], '[1.5,[null,{"a":null}]]'),
+            ({float("nan"): 1}, '{"nan":1}'),
+        ],
+    )
+    def test_has_null_for_what_json_cannot_express(self, value: Any, text: str) -> None:
+        assert dumps(value, separators=(",", ":")) == text
+
+    def test_refuses_what_has_no_json_form(self) -> None:
+        with pytest.raises(TypeError):
+            dumps(object())

@@ -6,7 +6,6 @@ Messages are also appended to a Redis stream, from which clients whose network b
 import asyncio
 import base64
 import itertools
-import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -19,6 +18,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from socketio.packet import Packet
+
+from src.utils.wire import dumps
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +73,7 @@ class EventBus:
         Raises:
             EventBusError: They may not have received it.
         """
-        text = json.dumps(message)
+        text = dumps(message)
         published: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._publishing.add(published)
         try:

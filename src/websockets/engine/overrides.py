@@ -9,11 +9,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import engineio
 import socketio
 import structlog
+from engineio import json as engine_json
 from engineio.async_drivers import asgi
 from engineio.async_socket import AsyncSocket
 from engineio.exceptions import EngineIOError
@@ -22,8 +24,10 @@ from engineio.payload import Payload
 from socketio.async_pubsub_manager import AsyncPubSubManager
 from socketio.exceptions import ConnectionRefusedError as ConnectionRefused
 from socketio.packet import ACK, CONNECT, CONNECT_ERROR, EVENT
+from socketio.packet import Packet as SocketIOPacket
 
 from src.core.realtime.event_bus import CHANNEL, EventBus, EventBusError, event_data
+from src.utils.wire import dumps
 from src.websockets.engine.clients import Clients
 from src.websockets.engine.connection import Client, Connection
 from src.websockets.engine.delivery import Delivery, SendQueue, encode
@@ -50,6 +54,12 @@ _NETWORK_FAILURES = {_reasons.TRANSPORT_CLOSE, _reasons.TRANSPORT_ERROR, _reason
 
 class ProtocolError(Exception):
     """A client sent what no Socket.IO client sends."""
+
+
+class StrictPacket(SocketIOPacket):  # type: ignore[misc]  # its base is untyped
+    """python-socketio writes NaN and infinities, which are not JSON: clients cannot parse the packet."""
+
+    json = SimpleNamespace(dumps=dumps, loads=engine_json.loads)
 
 
 class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
@@ -384,6 +394,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         self.limits = limits or Limits()
         options.setdefault("max_http_buffer_size", self.limits.payload_bytes)
         options.setdefault("client_manager", LocalManager())
+        options.setdefault("serializer", StrictPacket)
         # Engine.IO's limit is one for the whole process.
         Payload.max_decode_packets = max(Payload.max_decode_packets, self.limits.packets_per_request)
         super().__init__(async_mode="asgi", **options)
