@@ -99,6 +99,8 @@ class Dispatch:
         except ConnectionRefused:
             raise
         except Exception as error:
+            if isinstance(error, ConnectionRefusedError) and self._server.explain(error) is None:
+                raise  # python-socketio takes the built-in error for a refusal; of a store it is explained
             _refuse(self._report(error, name), error)
         if accepted is False:
             _refuse(refused(name))

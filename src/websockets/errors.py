@@ -16,7 +16,8 @@ from http import HTTPStatus
 from http.client import responses
 from typing import Any, NotRequired, Protocol, runtime_checkable
 
-from starlette.exceptions import HTTPException
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from starlette.exceptions import HTTPException, WebSocketException
 from typing_extensions import TypedDict
 
 from src.core.injection import FieldError, PayloadError
@@ -71,6 +72,10 @@ def describe(error: Exception, event: str) -> ErrorBody:
         if isinstance(error.detail, str):
             return _by_status(error.status_code, event, error.detail, None)
         return _by_status(error.status_code, event, responses.get(error.status_code, "Error"), error.detail)
+    if isinstance(error, WebSocketException):
+        return ErrorBody(code=error.code, event=event, message=error.reason, data=None)
+    if isinstance(error, (RequestValidationError, WebSocketRequestValidationError)):
+        return _invalid(INVALID, event, [_field_error(item) for item in error.errors()])
     return ErrorBody(code=UNEXPECTED, event=event, message="Internal Server Error.", data=None)
 
 
@@ -87,6 +92,12 @@ def ended() -> ErrorBody:
 def throttled(event: str) -> ErrorBody:
     """Build the body for an event beyond the rate limit."""
     return ErrorBody(code=TOO_MANY, event=event, message="Too Many Events.", data=None, error="socket.throttled")
+
+
+def _field_error(item: dict[str, Any]) -> FieldError:
+    """Convert an error of FastAPI, whose location begins with `body`, `query` or the like."""
+    field = ".".join(map(str, item["loc"][1:])) or str(item["loc"][0])
+    return FieldError(field=field, message=item["msg"], type=item["type"])
 
 
 def _are_field_errors(data: Any) -> bool:

@@ -32,6 +32,7 @@ from src.websockets.engine.clients import Clients
 from src.websockets.engine.connection import Client, Connection
 from src.websockets.engine.delivery import Delivery, SendQueue, encode
 from src.websockets.engine.metrics import CLIENTS, PUBLISH_FAILURES, REFUSED
+from src.websockets.engine.options import check_options
 from src.websockets.engine.rate_limiter import Decision
 from src.websockets.engine.subscriber import Subscriber
 from src.websockets.engine.tasks import BackgroundTasks
@@ -382,7 +383,10 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
     Args:
         limits: Per client and per process.
         recovery: Where the sessions of broken connections are saved; None disables recovery.
-        options: Those of `socketio.AsyncServer`, except `always_connect`.
+        options: Those of `socketio.AsyncServer`.
+
+    Raises:
+        ValueError: An option is unknown or not supported.
 
     Attributes:
         clients: Finds and ends connections.
@@ -392,12 +396,16 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         self, *, limits: Limits | None = None, recovery: SessionRecovery | None = None, **options: Any
     ) -> None:
         self.limits = limits or Limits()
+        check_options(options, has_recovery=recovery is not None)
         options.setdefault("max_http_buffer_size", self.limits.payload_bytes)
         options.setdefault("client_manager", LocalManager())
-        options.setdefault("serializer", StrictPacket)
+        if options.get("serializer", "default") == "default":
+            options["serializer"] = StrictPacket
+        if not isinstance(options["client_manager"], LocalManager):
+            raise ValueError("client_manager must be a LocalManager, such as RedisManager.")
         # Engine.IO's limit is one for the whole process.
         Payload.max_decode_packets = max(Payload.max_decode_packets, self.limits.packets_per_request)
-        super().__init__(async_mode="asgi", **options)
+        super().__init__(**options | {"async_mode": "asgi"})
         self.recovery = recovery
         self._tasks = BackgroundTasks()
         self.clients = Clients(self, self._tasks)
@@ -479,7 +487,8 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
             return
         if self.manager.sid_from_eio_sid(eio_sid, namespace) is None:  # a second CONNECT must not change the identity
             client.connections[namespace] = Connection(environ["asgi.scope"], data, self.authorization)
-        await self._connect(eio_sid, namespace, data)
+        connect = super()._handle_connect if self.always_connect else self._connect
+        await connect(eio_sid, namespace, data)
         sid, dismissed = self.manager.sid_from_eio_sid(eio_sid, namespace), client.connections[namespace].dismissed
         if sid is not None and dismissed:  # after its connect handler, but before `dismiss` could reach it
             await self.clients.dismiss(sid, dismissed, namespace)
@@ -529,7 +538,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
             try:
                 accepted = await self._trigger_event("connect", namespace, sid, environ, auth)
             except TypeError:
-                if auth is not None:
+                if auth:
                     raise
                 accepted = await self._trigger_event("connect", namespace, sid, environ)  # it takes no `auth`
         except ConnectionRefused as error:

@@ -63,7 +63,7 @@ class TestRecheck:
     async def test_disconnects_a_client_that_is_denied_and_repeats_a_check_that_failed(
         self, sio: AsyncServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("src.websockets.engine.rechecks._RETRY_SECONDS", 0.01)
+        monkeypatch.setattr("src.websockets.engine.clients._RETRY_SECONDS", 0.01)
         peers = [await connect() for _ in range(2)]
         answers: list[Exception] = [OSError(), UnauthorizedError()]
 
