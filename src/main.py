@@ -42,14 +42,14 @@ log = structlog.get_logger(__name__)
 
 
 def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
-    """The REST half, with its lifespan; `server` is where its events go."""
+    """Create the REST application and its lifespan; `server` emits its Socket.IO events."""
     debug = settings.ENVIRONMENT.is_debug
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_resources(settings, create_outbox(load_app), SocketEmitter(server)) as resources:
             await asyncio.gather(
-                # What the first login would otherwise wait for.
+                # The first login would otherwise wait for these.
                 resources.hashing.run(lambda: (resources.credentials.kid, dummy_hash())),
                 try_to_register(resources, app.state.registry),
             )
@@ -65,11 +65,11 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # Without a collector, spans are 15 % of a small request for nothing.
+        # Spans take 15 % of a small request, and nothing collects them.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.include_router(health.router)
-    # Without a prefix here, FastAPI would lay out every route twice.
+    # The prefix is passed here: otherwise FastAPI would build every route twice.
     app.include_router(create_router(settings), prefix=PREFIX)
     if debug:
         docs.install_docs(app)
@@ -81,10 +81,10 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
 
 
 def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> RouteRegistry:
-    """Everything that can be granted, after checking that nothing is open by accident.
+    """Register the permission codes of routes and events, and check that each of them is guarded.
 
     Raises:
-        RuntimeError: Naming the route or event that is neither guarded nor listed in `src/api/access.py`.
+        RuntimeError: A route or event is neither guarded nor listed in `src/api/access.py`.
     """
     registry = RouteRegistry(app)
     for event in server.registered_events():
@@ -104,7 +104,7 @@ def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> Ro
 
 
 def install_middlewares(app: FastAPI, settings: Settings) -> None:
-    """Innermost first; CORS stands outside the errors, so that browsers may read those as well."""
+    """Install the middlewares, innermost first. CORS is outside of errors, so that browsers can read those as well."""
     app.add_middleware(BodyLimitMiddleware, maximum_bytes=settings.app.max_body_bytes)
     install_error_handlers(app)
     if settings.cors.origins or settings.cors.origins_regex:
@@ -121,7 +121,7 @@ def install_middlewares(app: FastAPI, settings: Settings) -> None:
 
 
 async def try_to_register(resources: Resources, registry: RouteRegistry) -> None:
-    """Register the routes; without PostgreSQL the process serves what it can, and the next start does it."""
+    """Register the routes. While PostgreSQL is down, the process starts without that, and the next start does it."""
     try:
         await register_routes(resources, registry)
     except Exception as error:
@@ -131,7 +131,7 @@ async def try_to_register(resources: Resources, registry: RouteRegistry) -> None
 
 
 async def register_routes(resources: Resources, registry: RouteRegistry) -> None:
-    """Make the table of routes equal to the code."""
+    """Write the permission codes of the code to their table."""
     async with resources.unit_of_work() as uow:
         await PermissionCodeService(resources).register(
             uow, [PermissionCode(**asdict(route)) for route in registry.grantable]
