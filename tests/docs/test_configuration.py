@@ -17,7 +17,7 @@ from src.core.config.renamed import RENAMED
 ROOT = Path(__file__).resolve().parents[2]
 OWN, FOREIGN = (
     dict(re.findall(r"^\| `([A-Z0-9_]+)` \| (.+?) \|", part, re.MULTILINE))
-    for part in (ROOT / "docs/configuration.md").read_text().split("## Not the application's own")
+    for part in (ROOT / "docs/configuration.md").read_text().split("## Variables of scripts and Docker Compose")
 )
 FIELDS: dict[str, FieldInfo] = {
     str(field.alias): field
