@@ -8,8 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.docs.readme import ROOT, blocks, section
 from tests.support.scratch import scratch_database
+
+pytestmark = pytest.mark.process
 
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", ".local", ".env", ".env.pytest", "__pycache__", ".coverage*", "htmlcov"
@@ -29,7 +33,7 @@ def insert(project: Path, block: str, below: str, *, times: int = 1) -> None:
 
 
 def run(project: Path, command: str, database: str) -> None:
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTHONPYCACHE"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{ours['PATH']}"
     environment = {**ours, "BOOTSTRAP": "0", "PATH": path, "SQL_DATABASE_URL": database}
     done = subprocess.run(shlex.split(command), cwd=project, env=environment, capture_output=True, text=True)  # noqa: S603 - a line of the README

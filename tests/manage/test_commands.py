@@ -20,6 +20,8 @@ from tests.core.conftest import pem
 from tests.manage.conftest import Manage
 from tests.support.stores import ROOT
 
+pytestmark = pytest.mark.process
+
 NO_STORE = dict.fromkeys(("SQL_DATABASE_URL", "REDIS_DATABASE_URL", "MONGO_DATABASE_URL", "MINIO_ENDPOINT"), "")
 DEPLOYED = {
     "ENVIRONMENT": "STAGING",

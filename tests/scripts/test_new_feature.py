@@ -35,7 +35,7 @@ print(*(route.code for route in rest.state.registry.routes), *rest.openapi()["pa
 
 def environment() -> dict[str, str]:
     """Ours, with the stores that run already; what the copy's tests cover is not the project's coverage."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTHONPYCACHE"))}
     return {**ours, "BOOTSTRAP": "0", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{ours['PATH']}"}
 
 

@@ -7,6 +7,8 @@ from scripts.local import initialised
 from scripts.local.initialised import InitialisedMark
 from tests.support.scratch import Scratch, scratch_database
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scratch]:
