@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Creates .venv in the project's root from requirements-dev.lock and puts it first on PATH; the other scripts source it.
-# BOOTSTRAP=0 changes nothing: images set it, since they have their environment.
+# Makes .venv in the project's root from requirements-dev.lock and puts it first on PATH. Sourced by the other scripts.
+# BOOTSTRAP=0 (set it in images, which bring their environment) leaves everything as it is.
 set -euo pipefail
 
 ROOT="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"
@@ -22,7 +22,7 @@ find_python() {
     fail "Python 3.11 or newer is needed, and none is on PATH."
 }
 
-# Identifies what the environment was made from. It contains absolute paths, so a clone that moved needs a new one.
+# What the environment was made from. It holds absolute paths, so a clone that moved needs a new one.
 fingerprint() {
     echo "$ROOT $(cksum <requirements-dev.lock)"
 }
@@ -43,7 +43,7 @@ make_venv() {
     fi
 }
 
-# uv takes seconds where pip takes a minute, but ignores pip's settings: pip is the fallback.
+# uv installs in seconds what takes pip a minute, but knows only its own settings: pip is there for the rest.
 install() {
     local lock=(--require-hashes -r requirements-dev.lock) uv
     export PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -52,7 +52,7 @@ install() {
     if [[ -z "$uv" ]] && .venv/bin/python -m pip install --quiet uv; then
         uv=.venv/bin/uv
     fi
-    # Without a writable home directory, uv has no place for a cache.
+    # Without a home that can be written to there is no place for a cache.
     if [[ -z "${UV_CACHE_DIR:-}" && ! -w "${HOME:-/nonexistent}" ]]; then
         export UV_NO_CACHE=1
     fi
@@ -64,11 +64,11 @@ install() {
 
 bootstrap() {
     local python
-    # A link leads to the environment of another tree, which manages it.
+    # A link leads to the environment of another tree, such as the one that this worktree belongs to: it is that tree's.
     [[ -L .venv ]] && return
     is_current && return
     python="$(find_python)" || exit 1
-    # The lock belongs to the open file: it outlives the process that takes it, and ends when this shell closes the file.
+    # The lock belongs to the open file, so it outlives the process that takes it, and ends with this shell's.
     exec 9<requirements-dev.lock
     "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
     if ! is_current; then
@@ -90,7 +90,7 @@ if [[ "${BOOTSTRAP:-1}" != 0 ]]; then
     fi
 fi
 
-# Runs a command on the stores that the settings name, or else on the embedded ones; images have none of those.
+# Runs a command on the stores that the settings name, or else on the embedded ones, which images do not have.
 with_stores() {
     if [[ -d scripts/local ]]; then
         exec python -m scripts.local run -- "$@"

@@ -7,7 +7,7 @@ from typing_extensions import override
 
 
 class Stream(StreamingResponse):
-    """Chunks on their way to a client; closes their source at once when the client goes away."""
+    """A streaming response that closes the source of its chunks at once when the client disconnects."""
 
     def __init__(self, chunks: AsyncGenerator[bytes, None], status: int, headers: Mapping[str, str]) -> None:
         super().__init__(chunks, status, headers)

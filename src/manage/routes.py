@@ -11,11 +11,11 @@ def show_routes() -> None:
 
     from src.api import access
     from src.core.config import settings
-    from src.core.routing.route_app import compile_route
+    from src.core.injection.http import engine_of
     from src.main import rest
 
     engines = {
-        f"{method}:{route.path_format}": "fastapi" if compile_route(route) is route.app else "compiled"
+        f"{method}:{route.path_format}": engine_of(route)
         for route in iter_route_contexts(rest.routes)
         if isinstance(route.original_route, APIRoute)
         for method in route.methods or ()

@@ -3,7 +3,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from fastapi.security import OAuth2PasswordRequestForm
 
-from src.api.route import AuditedRoute
+from src.api.audited_route import AuditedRoute
 from src.core.exceptions import NotFoundError
 from src.crud.user import UserCRUD
 from src.deps.audit import AuditEntryDep

@@ -3,7 +3,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Path, Query
 
-from src.api.route import AuditedRoute
+from src.api.audited_route import AuditedRoute
 from src.api.stream import Stream
 from src.core.exceptions import RangeNotSatisfiableError
 from src.deps.file import FileServiceDep, UploadServiceDep

@@ -4,8 +4,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path
 from fastapi import Response as HTTPResponse
 
+from src.api.audited_route import AuditedRoute
 from src.api.etag import CHECKS_ETAG, SENDS_ETAG, IfMatchDep, set_etag
-from src.api.route import AuditedRoute
 from src.deps.notice import NoticeReaderDep, NoticeServiceDep
 from src.deps.permission import VerifyPermissionDep, require_permission
 from src.schemas.notice import NoticeCreate, NoticeResponse, NoticeUpdate

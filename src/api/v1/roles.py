@@ -4,8 +4,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi import Response as HTTPResponse
 
+from src.api.audited_route import AuditedRoute
 from src.api.etag import CHECKS_ETAG, SENDS_ETAG, IfMatchDep, set_etag
-from src.api.route import AuditedRoute
 from src.deps.permission import ActorDep, VerifyPermissionDep, require_permission
 from src.deps.role import RoleReaderDep, RoleServiceDep
 from src.schemas.query import MAXIMUM_IDS

@@ -3,7 +3,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from src.api.route import AuditedRoute
+from src.api.audited_route import AuditedRoute
 from src.deps.permission import require_permission
 from src.deps.task import TaskRunServiceDep
 from src.schemas.response import CursorPage, Response, ok

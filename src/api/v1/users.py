@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from src.api.route import AuditedRoute
+from src.api.audited_route import AuditedRoute
 from src.deps.permission import ActorDep, require_permission
 from src.deps.user import UserAdminServiceDep, UserServiceDep
 from src.models.user import User

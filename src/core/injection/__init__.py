@@ -1,19 +1,16 @@
-"""Dependency injection that compiles a handler's signature once and then only runs the plan.
+"""Dependency injection: a handler is compiled once into a plan, which runs for every request, event or task.
 
-A *door* (the Socket.IO server, the Celery app) says what it can supply, compiles each handler when it is registered and
-runs the plan for every event or task. Handlers and dependencies are written as for FastAPI, and are the same objects:
+    signature → Dependency (tree) → Plan (list of calls) → values, one after the other → result
+         EntryPoint                     compile_plan            Plan.run
 
-    TASKS = EntryPoint()                                        # unmarked parameters are the task's own arguments
+An *entry point* says what it can supply and what happens to the result. Handlers and dependencies are written as for
+FastAPI and are the same objects everywhere; they run in FastAPI's order, `dependency_overrides` included.
+
+    TASKS = EntryPoint()                                  # unmarked parameters are the caller's arguments
     plan = compile_plan(function, TASKS)                  # at registration; raises UnresolvableParameterError
     result = await plan.run(args, kwargs)                 # each time; generators are closed when it returns
 
-    EVENTS = EntryPoint(specials=frozenset({"sid"}), connection=True, arguments=ValidatedArguments)
-    SID = Annotated[str, Special("sid")]
-    await compile_plan(handler, EVENTS).run(payload, specials={"sid": sid}, connection=make_request)
-
-`plan.signature` holds the unmarked parameters alone (what a caller passes), `plan.injects` tells whether anything else
-is there, and `plan.depends_on(call)` whether a callable is part of the tree. `@on_loop` keeps a quick synchronous
-dependency out of the thread pool.
+HTTP is in `http`: `compile_route` and `engine_of`. `@on_loop` keeps a quick synchronous dependency out of a thread.
 """
 
 from src.core.injection.arguments import NativeArguments, ValidatedArguments

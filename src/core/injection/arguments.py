@@ -1,4 +1,4 @@
-"""Bind what the caller sent to the unmarked parameters of a handler."""
+"""Bind the caller's arguments to the unmarked parameters of a handler."""
 
 import inspect
 from abc import ABC, abstractmethod
@@ -21,19 +21,10 @@ class Arguments(ABC):
     """
 
     def __init__(self, call: Callable[..., Any], parameters: Sequence[Parameter]) -> None:
-        self.signature = inspect.Signature(
-            [
-                inspect.Parameter(
-                    parameter.name,
-                    inspect.Parameter.KEYWORD_ONLY
-                    if parameter.keyword_only
-                    else inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                    default=parameter.default,
-                    annotation=parameter.annotation,
-                )
-                for parameter in parameters
-            ]
-        )
+        try:
+            self.signature = inspect.Signature([parameter.without_marker() for parameter in parameters])
+        except ValueError as error:
+            raise UnresolvableParameterError(call, ", ".join(p.name for p in parameters), str(error)) from error
 
     @abstractmethod
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
@@ -41,7 +32,7 @@ class Arguments(ABC):
 
 
 class NativeArguments(Arguments):
-    """The caller is Python: arguments arrive as they were passed, and a wrong call is a `TypeError`."""
+    """The caller is Python: arguments are passed on unvalidated, and a wrong call is a `TypeError`."""
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
         """Bind as a call of the handler would."""
@@ -58,10 +49,10 @@ class ValidatedArguments(Arguments):
         self._fields = [(parameter.name, _validator(call, parameter), parameter.default) for parameter in parameters]
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
-        """Validate all arguments and report every fault at once.
+        """Validate all arguments and report every error at once.
 
         Raises:
-            PayloadError: Too many or too few arguments, or one that its type refuses.
+            PayloadError: Too many or too few arguments, or one that is invalid.
         """
         fields = self._fields
         if len(args) > len(fields):
@@ -75,11 +66,10 @@ class ValidatedArguments(Arguments):
                     values.append(validate(args[index]))
                 except ValidationError as error:
                     # Paths start at the payload itself when it is the only argument.
-                    found = field_errors(error) if len(fields) == 1 else field_errors(error, name)
-                    errors += [{**fault, "field": fault["field"] or name} for fault in found]
-                    wrong_kind = wrong_kind or any(
-                        not fault["loc"] and fault["type"].endswith("_type") for fault in error.errors()
-                    )
+                    raw = error.errors(include_url=False, include_context=False, include_input=False)
+                    found = field_errors(raw) if len(fields) == 1 else field_errors(raw, name)
+                    errors += [{**item, "field": item["field"] or name} for item in found]
+                    wrong_kind = wrong_kind or any(not item["loc"] and item["type"].endswith("_type") for item in raw)
             elif default is EMPTY:
                 errors.append(FieldError(field=name, message="Field required", type="missing_argument"))
                 wrong_kind = True
@@ -98,7 +88,7 @@ def _validator(call: Callable[..., Any], parameter: Parameter) -> Callable[[Any]
         adapter: TypeAdapter[Any] = TypeAdapter(parameter.annotation)
         adapter.rebuild(raise_errors=True)
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
-        reason = f"no payload can be validated as {parameter.annotation!r}; mark who supplies it"
+        reason = f"no payload can be validated as {parameter.annotation!r}; mark what supplies it"
         raise UnresolvableParameterError(call, parameter.name, reason) from error
     return adapter.validate_python
 

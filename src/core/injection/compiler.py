@@ -1,143 +1,156 @@
 """Compile a handler and its dependencies into a plan."""
 
 from collections.abc import Callable, Hashable, Sequence
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from fastapi import params
 
-from src.core.injection.connection import Read, compile_read
+from src.core.injection.arguments import Arguments
+from src.core.injection.dependency import Argument, Dependency, Supplied
 from src.core.injection.entry_point import EntryPoint
 from src.core.injection.errors import UnresolvableParameterError
-from src.core.injection.invoke import compile_invoke, is_generator
-from src.core.injection.parameters import Parameter, Special, read_parameters
-from src.core.injection.plan import Call, Overrides, Plan, Step
+from src.core.injection.invoke import Invoke, compile_invoke, is_generator
+from src.core.injection.plan import Call, Overrides, Plan
+
+Callback = Callable[..., Any]
+
+
+class OverrideReader(Protocol):
+    """Reads what overrides put in the place of dependencies."""
+
+    @property
+    def arguments(self) -> type[Arguments]:
+        """How the unmarked parameters of a handler are bound."""
+
+    def read_override(self, original: Dependency, call: Callback) -> Dependency:
+        """Read a callable that runs in place of `original`."""
 
 
 def compile_plan(
-    handler: Call, door: EntryPoint, *, dependencies: Sequence[params.Depends] = (), overrides: Overrides | None = None
+    handler: Callback,
+    entry_point: EntryPoint,
+    *,
+    dependencies: Sequence[params.Depends] = (),
+    overrides: Overrides | None = None,
 ) -> Plan:
-    """Analyse a handler's signature, and those of its dependencies, once.
+    """Read a handler's signature, and those of its dependencies, once.
 
     Args:
-        handler: What the door will run: a function or bound method, synchronous (in a thread) or not.
-        door: What can be supplied.
-        dependencies: More dependencies, run before the handler's own, whose values nobody takes.
+        handler: What the entry point runs: a function or bound method, synchronous (in a thread) or not.
+        entry_point: What can be supplied.
+        dependencies: Run before the handler's own; nothing takes their values.
         overrides: Replacements for dependencies.
 
     Raises:
-        UnresolvableParameterError: Some parameter can be supplied by nobody.
+        UnresolvableParameterError: A parameter cannot be supplied.
     """
-    compiler = _Compiler(handler, door, overrides or {})
-    for dependency in dependencies:
-        compiler.dependency(handler, dependency)
-    return compiler.finish(partial(_recompile, handler, door, dependencies))
+    return compile_tree(entry_point.read_handler(handler, dependencies), entry_point, overrides or {})
 
 
-def _recompile(handler: Call, door: EntryPoint, dependencies: Sequence[params.Depends], overrides: Overrides) -> Plan:
-    return compile_plan(handler, door, dependencies=dependencies, overrides=overrides)
+def compile_tree(root: Dependency, reader: OverrideReader, overrides: Overrides) -> Plan:
+    """Compile a tree of dependencies; `reader` reads what overrides replace, for this plan and for later ones."""
+    compiler = _Compiler(reader, overrides)
+    last = compiler.draft(root)
+    last = last._replace(needs=[("call", number) for number in range(len(compiler.drafts))])
+    return compiler.finish(root, last)
 
 
 class _Draft(NamedTuple):
-    """A step whose arguments are named by what makes them, before places are known."""
+    """A call whose arguments are still named by what makes them."""
 
-    call: Call
-    positional: list[Hashable]
+    dependency: Dependency
+    invoke: Invoke | None
+    made: Hashable
     keywords: dict[str, Hashable]
+    needs: list[Hashable]
 
 
 class _Compiler:
-    def __init__(self, handler: Call, door: EntryPoint, overrides: Overrides) -> None:
-        self.handler = handler
-        self.door = door
-        self.overrides = overrides
-        self.unmarked: list[Parameter] = []
-        self.specials: list[str] = []
-        self.reads: list[Read] = []
-        self.drafts: list[_Draft] = []
-        self.cached: dict[Call, Hashable] = {}
-        self.calls: set[Call] = set()
+    """Lays out the calls in the order in which FastAPI resolves dependencies: depth first, shared values once."""
 
-    def finish(self, recompile: Callable[[Overrides], Plan]) -> Plan:
-        """Compile the handler itself, and give every value its place in the row."""
-        if is_generator(self.handler):
-            raise UnresolvableParameterError(self.handler, "return", "a handler returns; only dependencies may yield")
-        last = self.draft(self.handler)
-        keys: list[Hashable] = [("argument", parameter.name) for parameter in self.unmarked]
-        keys += [("special", name) for name in self.specials]
-        keys += [("read", number) for number in range(len(self.reads))]
-        keys += [("step", number) for number in range(len(self.drafts))]
-        places = {key: place for place, key in enumerate(keys)}
+    def __init__(self, reader: OverrideReader, overrides: Overrides) -> None:
+        self.reader = reader
+        self.overrides = overrides
+        self.specials: list[str] = []
+        self.security_scopes: list[tuple[str, ...]] = []
+        self.drafts: list[_Draft] = []
+        self.cached: dict[Hashable, Hashable] = {}
+        self.callables: set[Callback] = set()
+        self.path: list[Callback] = []
+
+    def finish(self, root: Dependency, last: _Draft) -> Plan:
+        """Give every value its index."""
+        drafts = [*self.drafts, last]
+        keys: list[Hashable] = [Argument(parameter.name) for parameter in root.arguments]
+        keys += [Supplied(name) for name in self.specials]
+        keys += [("security scopes", number) for number in range(len(self.security_scopes))]
+        keys += [("call", number) for number in range(len(drafts))]
+        indexes = {key: index for index, key in enumerate(keys)}
         return Plan(
-            handler=self.handler,
-            arguments=self.door.arguments(self.handler, self.unmarked),
+            handler=root.call,
+            arguments=self.reader.arguments(root.call, root.arguments),
             specials=tuple(self.specials),
-            reads=tuple(self.reads),
-            steps=tuple(_step(draft, places) for draft in self.drafts),
-            last=_step(last, places),
-            calls=frozenset(self.calls),
-            has_generators=any(is_generator(draft.call) for draft in self.drafts),
-            recompile=recompile,
+            security_scopes=tuple(self.security_scopes),
+            calls=tuple(_call(draft, indexes) for draft in drafts),
+            callables=frozenset(self.callables),
+            has_generators=any(is_generator(draft.dependency.call) for draft in self.drafts),
+            reads_connection=any(draft.dependency.fields for draft in drafts),
+            recompile=lambda overrides: compile_tree(root, self.reader, overrides),
         )
 
-    def draft(self, call: Call) -> _Draft:
-        draft = _Draft(call, [], {})
-        for parameter in read_parameters(call):
-            key = self.supply(call, parameter)
-            if parameter.keyword_only:
-                draft.keywords[parameter.name] = key
-            else:
-                draft.positional.append(key)
-        return draft
+    def draft(self, dependency: Dependency) -> _Draft:
+        """Lay out everything that a callable needs."""
+        if dependency.call in self.path:
+            raise UnresolvableParameterError(dependency.call, "*", "with these overrides it depends on itself")
+        self.path.append(dependency.call)
+        keywords: dict[str, Hashable] = {}
+        needs: list[Hashable] = []
+        for child in dependency.dependencies:
+            needs.append(self.lay_out(child))
+            if child.name is not None:
+                keywords[child.name] = needs[-1]
+        for name, source in dependency.inputs:
+            keywords[name] = self.supply(source)
+        if dependency.takes_scopes is not None:
+            keywords[dependency.takes_scopes] = "security scopes", len(self.security_scopes)
+            self.security_scopes.append(dependency.security_scopes)
+        self.path.pop()
+        invoke = compile_invoke(dependency.call, dependency.scope, dependency.positional)
+        return _Draft(dependency, invoke, None, keywords, needs)
 
-    def supply(self, call: Call, parameter: Parameter) -> Hashable:
-        """Name what makes the value of a parameter."""
-        if isinstance(parameter.marker, params.Depends):
-            return self.dependency(call, parameter.marker, parameter)
-        if isinstance(parameter.marker, Special):
-            return self.special(call, parameter, parameter.marker.name)
-        if read := compile_read(call, parameter):
-            if not self.door.connection:
-                raise UnresolvableParameterError(call, parameter.name, "there is no HTTP connection here")
-            self.reads.append(read)
-            return "read", len(self.reads) - 1
-        if call is not self.handler:
-            reason = "only the handler takes unmarked parameters; mark it (Depends, Query, Header, ...)"
-            raise UnresolvableParameterError(call, parameter.name, reason)
-        self.unmarked.append(parameter)
-        return "argument", parameter.name
+    def supply(self, source: Argument | Supplied) -> Hashable:
+        if isinstance(source, Supplied) and source.special not in self.specials:
+            self.specials.append(source.special)
+        return source
 
-    def special(self, call: Call, parameter: Parameter, name: str) -> Hashable:
-        if name not in self.door.specials:
-            raise UnresolvableParameterError(call, parameter.name, f"{name!r} is not known here")
-        if name not in self.specials:
-            self.specials.append(name)
-        return "special", name
+    def lay_out(self, original: Dependency) -> Hashable:
+        """Lay out a dependency, and name its value.
 
-    def dependency(self, owner: Call, depends: params.Depends, parameter: Parameter | None = None) -> Hashable:
-        """Compile a dependency, once for all who share its value."""
-        name = parameter.name if parameter else "dependencies"
-        call = depends.dependency or (parameter and parameter.type)
-        if not callable(call):
-            raise UnresolvableParameterError(owner, name, f"{call!r} is not callable")
-        if isinstance(depends, params.Security) and depends.scopes:
-            raise UnresolvableParameterError(owner, name, "security scopes are not supported")
-        if depends.max_concurrency is not None:
-            raise UnresolvableParameterError(owner, name, "max_concurrency is not supported")
-        self.calls.add(call)
-        call = self.overrides.get(call, call)
-        if depends.use_cache and call in self.cached:
-            return self.cached[call]
-        self.drafts.append(self.draft(call))
-        key = "step", len(self.drafts) - 1
-        if depends.use_cache:
-            self.cached[call] = key
-        return key
+        For one whose value is there already, FastAPI still reads the HTTP parameters again and calls what it needs
+        without the cache; so does the plan.
+        """
+        self.callables.add(original.call)
+        call = self.overrides.get(original.call, original.call)
+        used = original if call is original.call else self.reader.read_override(original, call)
+        before = len(self.drafts)
+        draft = self.draft(used)
+        key = original.cache_key()
+        made = self.cached.get(key) if original.use_cache else None
+        if made is not None:
+            if len(self.drafts) == before and not used.fields:
+                return made
+            draft = draft._replace(invoke=None, made=made)
+        self.drafts.append(draft)
+        value = "call", len(self.drafts) - 1
+        self.cached.setdefault(key, value)
+        return value
 
 
-def _step(draft: _Draft, places: dict[Hashable, int]) -> Step:
-    return Step(
-        invoke=compile_invoke(draft.call),
-        positional=tuple(places[key] for key in draft.positional),
-        keywords=tuple((name, places[key]) for name, key in draft.keywords.items()),
+def _call(draft: _Draft, indexes: dict[Hashable, int]) -> Call:
+    return Call(
+        invoke=draft.invoke,
+        made=indexes[draft.made] if draft.invoke is None else -1,
+        keywords=tuple((name, indexes[key]) for name, key in draft.keywords.items()),
+        needs=tuple(indexes[key] for key in draft.needs),
+        fields=draft.dependency.fields,
     )

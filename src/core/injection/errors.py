@@ -1,9 +1,8 @@
-"""What can go wrong: at registration the author is at fault, at run time only `PayloadError` blames the caller."""
+"""Errors of registration blame the handler's author; `PayloadError` is the only one that blames the caller."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
 
@@ -16,19 +15,22 @@ class FieldError(TypedDict):
 
 
 class UnresolvableParameterError(TypeError):
-    """A parameter that nothing can supply, found when its handler is registered."""
+    """Nothing can supply a parameter; raised when its handler is registered."""
 
     def __init__(self, call: Callable[..., Any], parameter: str, reason: str) -> None:
-        name = getattr(call, "__qualname__", None) or type(call).__qualname__
-        super().__init__(f"{call.__module__}.{name}, parameter {parameter!r}: {reason}")
+        super().__init__(f"{name_of(call)}, parameter {parameter!r}: {reason}")
+
+
+class UnsupportedDependencyError(Exception):
+    """A dependency uses a feature that only FastAPI's own engine implements; the message names the feature."""
 
 
 class PayloadError(ValueError):
     """The caller's input does not fit the parameters.
 
     Attributes:
-        errors: Every fault found.
-        wrong_kind: Something is of another kind altogether (text for an object, too many arguments).
+        errors: Every error found.
+        wrong_kind: A payload has another type altogether (text for an object), or there are too many arguments.
     """
 
     def __init__(self, errors: Iterable[FieldError], *, wrong_kind: bool = False) -> None:
@@ -37,9 +39,15 @@ class PayloadError(ValueError):
         super().__init__("; ".join(f"{error['field']}: {error['message']}" for error in self.errors))
 
 
-def field_errors(error: ValidationError, *prefix: str) -> list[FieldError]:
-    """List the faults of a validation error, without the values that the caller sent."""
+def field_errors(errors: Iterable[Mapping[str, Any]], *prefix: str) -> list[FieldError]:
+    """Convert pydantic's errors; the values that the caller sent are left out."""
     return [
-        FieldError(field=".".join(map(str, (*prefix, *fault["loc"]))), message=fault["msg"], type=fault["type"])
-        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+        FieldError(field=".".join(map(str, (*prefix, *error["loc"]))), message=error["msg"], type=error["type"])
+        for error in errors
     ]
+
+
+def name_of(call: Callable[..., Any]) -> str:
+    """The full name of a callable, for messages."""
+    name = getattr(call, "__qualname__", None) or type(call).__qualname__
+    return f"{call.__module__}.{name}"

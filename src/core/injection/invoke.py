@@ -1,19 +1,26 @@
-"""How a callable is run: awaited, in a thread, or entered as a generator."""
+"""How a callable is run: awaited, in a thread, or as a generator that is closed later."""
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 
-Invoke = Callable[[AsyncExitStack, Sequence[Any], Mapping[str, Any]], Awaitable[Any]]
-"""Start a callable with its arguments; what must be closed later goes on the stack."""
+from src.core.injection.scopes import Scope, Scopes
+
+Invoke = Callable[[Scopes, dict[str, Any]], Awaitable[Any]]
+"""Call with these keyword arguments; a generator is closed with one of the scopes."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ON_LOOP = "__runs_on_loop__"
+
+# Before 3.13, `inspect` misses coroutine functions that are only marked as such for asyncio.
+_is_coroutine_function = inspect.iscoroutinefunction if sys.version_info >= (3, 13) else asyncio.iscoroutinefunction
 
 
 def on_loop(call: F) -> F:
@@ -25,44 +32,82 @@ def on_loop(call: F) -> F:
     return call
 
 
+def is_coroutine(call: Callable[..., Any]) -> bool:
+    """Whether the callable is awaited."""
+    return _is(_is_coroutine_function, call)
+
+
+def is_async_generator(call: Callable[..., Any]) -> bool:
+    """Whether the callable is asynchronous and yields."""
+    return _is(inspect.isasyncgenfunction, call)
+
+
 def is_generator(call: Callable[..., Any]) -> bool:
-    """Tell whether the callable has a part after `yield` that runs when the handler is done."""
-    return _is(inspect.isasyncgenfunction, call) or _is(inspect.isgeneratorfunction, call)
+    """Whether the callable yields, and so has a part that runs when its scope ends."""
+    return is_async_generator(call) or _is(inspect.isgeneratorfunction, call)
 
 
-def compile_invoke(call: Callable[..., Any]) -> Invoke:
-    """Choose once how a callable is run."""
-    if _is(inspect.isasyncgenfunction, call):
-        open_async = asynccontextmanager(call)
-        return lambda stack, args, kwargs: stack.enter_async_context(open_async(*args, **kwargs))
-    if _is(inspect.iscoroutinefunction, call):
-        return lambda stack, args, kwargs: call(*args, **kwargs)
-    stays_on_loop = getattr(call, _ON_LOOP, False)
-    if _is(inspect.isgeneratorfunction, call):
-        open_sync = contextmanager(call)
-        if stays_on_loop:
-            return lambda stack, args, kwargs: _enter(stack, partial(open_sync, *args, **kwargs))
-        return lambda stack, args, kwargs: stack.enter_async_context(
-            contextmanager_in_threadpool(open_sync(*args, **kwargs))
-        )
-    if stays_on_loop:
-        return lambda stack, args, kwargs: _call(call, args, kwargs)
-    return lambda stack, args, kwargs: run_in_threadpool(call, *args, **kwargs)
+def runs_in_thread(call: Callable[..., Any]) -> bool:
+    """Whether the callable is synchronous, and not marked with `on_loop`."""
+    return not (is_coroutine(call) or is_async_generator(call) or getattr(call, _ON_LOOP, False))
 
 
-async def _enter(stack: AsyncExitStack, opened: Callable[[], Any]) -> Any:
-    return stack.enter_context(opened())
+def compile_invoke(call: Callable[..., Any], scope: Scope | None, positional: Sequence[str] = ()) -> Invoke:
+    """Choose once how a callable is run.
+
+    Args:
+        call: The callable.
+        scope: When a generator is closed.
+        positional: Names of its positional-only parameters, in order.
+    """
+    function = _by_name(call, positional) if positional else call
+    closed_with = scope or "request"
+    in_thread = runs_in_thread(call)
+    if is_async_generator(call):
+        open_async = asynccontextmanager(function)
+        return lambda scopes, values: scopes.enter_shielded(open_async(**values), closed_with)
+    if is_generator(call):
+        open_sync = contextmanager(function)
+        if in_thread:
+            return lambda scopes, values: scopes.enter(contextmanager_in_threadpool(open_sync(**values)), closed_with)
+        open_on_loop = asynccontextmanager(_as_async(open_sync))
+        return lambda scopes, values: scopes.enter(open_on_loop(**values), closed_with)
+    if is_coroutine(call):
+        return lambda scopes, values: function(**values)
+    if in_thread:
+        return lambda scopes, values: run_in_threadpool(function, **values)
+    return lambda scopes, values: _call(function, values)
 
 
-async def _call(call: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    return call(*args, **kwargs)
+def _as_async(open_sync: Callable[..., Any]) -> Callable[..., Any]:
+    async def opened(**values: Any) -> Any:
+        with open_sync(**values) as value:
+            yield value
+
+    return opened
 
 
-def _is(kind: Callable[[Any], bool], call: Callable[..., Any]) -> bool:
-    """Look through `partial`, decorators that use `wraps`, and objects with `__call__`."""
+async def _call(function: Callable[..., Any], values: dict[str, Any]) -> Any:
+    return function(**values)
+
+
+def _by_name(call: Callable[..., Any], positional: Sequence[str]) -> Callable[..., Any]:
+    return lambda **values: call(*[values.pop(name) for name in positional], **values)
+
+
+def _is(matches: Callable[[Any], bool], call: Callable[..., Any]) -> bool:
+    """Look through `partial`, decorators that use `wraps`, and objects with `__call__`, as FastAPI does."""
+    bare = without_partial(call)
+    unwrapped = inspect.unwrap(bare)
+    looks: list[Any] = [candidate for candidate in (bare, unwrapped) if inspect.isroutine(candidate)]
+    if not inspect.isclass(unwrapped):
+        methods = [without_partial(owner.__call__) for owner in (bare, unwrapped)]  # type: ignore[operator]  # an object
+        looks += [*methods, *map(inspect.unwrap, methods)]
+    return any(map(matches, looks))
+
+
+def without_partial(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The callable that a `partial` calls."""
     while isinstance(call, partial):
         call = call.func
-    call = inspect.unwrap(call)
-    if not inspect.isroutine(call) and not inspect.isclass(call):
-        call = type(call).__call__
-    return kind(call)
+    return call

@@ -1,1 +1,5 @@
-"""Routes as permission codes, and an index that finds a route by its path."""
+"""What requests are routed to.
+
+RouteRegistry   permission codes of routes and events, and the check that nothing is unguarded
+RouteIndex      finds the route of a path, and runs it on `core.injection.http`
+"""

@@ -1,74 +1,119 @@
+"""Finds the route of a request by its path, without asking every route in turn."""
+
 from collections import defaultdict
 from collections.abc import Iterable
 
-from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from fastapi.routing import APIRoute, APIRouter, RouteContext, iter_route_contexts
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, NoMatchFound, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import override
 
-from src.core.routing.route_app import compile_route
+from src.core.injection.http import compile_route
 
 
 class RouteIndex(BaseRoute):
-    """Finds a route by the fixed beginning of its path, where the tree of routers asks every route in turn.
+    """All of FastAPI's routes behind one: it finds the route by the fixed prefix of its path, and runs it compiled.
 
     It stands first among an application's routes; what it does not know is left to those behind it. Among routes that
-    fit, the one with the longer fixed beginning wins, for every method: `/roles/mine` before `/roles/{roleId}`.
+    match, the one with the longer fixed prefix wins, for every method: `/roles/mine` before `/roles/{roleId}`.
+
+    Raises:
+        ValueError: An included router has `form_limits`, or overrides how requests are routed: the index would skip it.
     """
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
-        self._by_beginning: dict[str, list[tuple[RouteContext, ASGIApp]]] = defaultdict(list)
         self._fixed: dict[tuple[str, str], Scope] = {}
-        self._longest = 0
-        for route in iter_route_contexts(list(routes)):
-            if isinstance(route.original_route, APIRoute):
+        self._by_prefix: dict[str, list[tuple[RouteContext, ASGIApp]]] = defaultdict(list)
+        self._longest_prefix = 0
+        self._left_to_others: set[str] = set()
+        routes = list(routes)
+        _check_routers(routes)
+        for route in iter_route_contexts(routes):
+            if _is_plain(route.original_route):
                 self._add(route, str(route.path_format))
+            elif isinstance(route.original_route, (APIRoute, Route)):
+                self._left_to_others.add(str(route.path))
 
     def _add(self, route: RouteContext, path: str) -> None:
         app = compile_route(route)
-        beginning = _fixed_beginning(path)
-        self._longest = max(self._longest, len(beginning))
-        self._by_beginning[beginning].append((route, app))
+        prefix = _fixed_prefix(path)
+        self._longest_prefix = max(self._longest_prefix, len(prefix))
+        self._by_prefix[prefix].append((route, app))
         if "{" not in path:
             for method in route.methods or ():
-                found = {"endpoint": route.endpoint, "route": route, "route_app": app}
+                found = {"endpoint": route.endpoint, "route": route.original_route, "route_app": app}
                 self._fixed.setdefault((method, path), found)
 
+    @override
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """The route itself goes into the scope, as `route`, and the way through it, as `route_app`."""
+        """Find the route; its application goes into the scope, as `route_app`."""
         if scope["type"] != "http":
             return Match.NONE, {}
-        fixed = self._fixed.get((scope["method"], scope["path"]))
-        if fixed is not None and not scope.get("root_path"):
-            return Match.FULL, {**fixed, "path_params": {}}
-        refused: set[str] = set()
-        beginning = scope["path"]
+        path = _route_path(scope)
+        fixed = self._fixed.get((scope["method"], path))
+        if fixed is not None:
+            return Match.FULL, {**fixed, "path_params": dict(scope.get("path_params", ()))}
+        return (Match.NONE, {}) if path in self._left_to_others else self._search(scope, path)
+
+    def _search(self, scope: Scope, path: str) -> tuple[Match, Scope]:
+        allowed: set[str] = set()
+        prefix = path
         while True:
-            for route, app in self._by_beginning.get(beginning, ()):
+            for route, app in self._by_prefix.get(prefix, ()):
                 match, child_scope = route.matches(scope)
                 if match is Match.FULL:
-                    child_scope["route"] = route
-                    child_scope["route_app"] = app
-                    return match, child_scope
+                    return match, {**child_scope, "route": route.original_route, "route_app": app}
                 if match is Match.PARTIAL:
-                    refused |= route.methods or set()
-            if refused or len(beginning) < 2:
+                    allowed |= route.methods or set()
+            if allowed or len(prefix) < 2:
                 break
-            # Not each slash of a path in turn: one of 64 KiB would hold the loop for a quarter of a second.
-            end = min(len(beginning) - 1, self._longest)
-            beginning = beginning[: beginning.rfind("/", 0, end) + 1]
-        return (Match.PARTIAL, {"allowed_methods": refused}) if refused else (Match.NONE, {})
+            # Skip what is longer than any prefix: a path of 64 KiB, slash by slash, would block the loop for 0.25 s.
+            end = min(len(prefix) - 1, self._longest_prefix)
+            prefix = prefix[: prefix.rfind("/", 0, end) + 1]
+        return (Match.PARTIAL, {"allowed_methods": allowed}) if allowed else (Match.NONE, {})
 
+    @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the route that was found."""
         if "allowed_methods" in scope:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(scope["allowed_methods"]))})
         await scope["route_app"](scope, receive, send)
 
+    @override
+    def url_path_for(self, name: str, /, **path_params: object) -> NoMatchFound:  # type: ignore[override]  # only raises
+        """The routes themselves stand behind the index, and know their URLs."""
+        raise NoMatchFound(name, path_params)
 
-def _fixed_beginning(path: str) -> str:
+
+def _route_path(scope: Scope) -> str:
+    """The path below the mount or proxy prefix, as Starlette sees it."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and (path == root or path.startswith(f"{root}/")) else path
+
+
+def _fixed_prefix(path: str) -> str:
     """The path up to its first template, ending at a slash; all of it when there is none."""
     if "{" not in path:
         return path
-    beginning = path[: path.index("{")]
-    return beginning[: beginning.rfind("/") + 1]
+    prefix = path[: path.index("{")]
+    return prefix[: prefix.rfind("/") + 1]
+
+
+def _is_plain(route: BaseRoute) -> bool:
+    """Whether FastAPI's own code routes requests to it."""
+    overridden = type(route).matches is not APIRoute.matches or type(route).handle is not APIRoute.handle
+    return isinstance(route, APIRoute) and not overridden
+
+
+def _check_routers(routes: Iterable[BaseRoute]) -> None:
+    for route in routes:
+        router = getattr(route, "original_router", None)
+        if not isinstance(router, APIRouter):
+            continue
+        if type(router).matches is not APIRouter.matches or type(router).handle is not APIRouter.handle:
+            raise ValueError(f"{type(router).__name__} overrides how requests are routed; RouteIndex would skip that")
+        if router.form_limits or route.include_context.form_limits:  # type: ignore[attr-defined]  # of included routers
+            raise ValueError("RouteIndex would skip form_limits of a router; set them on its routes")
+        _check_routers(router.routes)

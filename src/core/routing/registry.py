@@ -1,4 +1,4 @@
-"""The routes of an application as permission codes: `METHOD:/full/path/{template}`, one per method."""
+"""Permission codes of routes, `METHOD:/full/path/{template}`, and of Socket.IO events, `SOCKET:<event>`."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,16 @@ from src.core.security.access import Access
 
 @dataclass(frozen=True, slots=True)
 class RouteInfo:
-    """One row of the registry."""
+    """A route for one method, or an event.
+
+    Attributes:
+        code: The permission code that guards it.
+        name: The name of its function, or of the event.
+        description: The first line of its docstring.
+        path: The path template with every prefix.
+        methods: The method; a list, since `GET /router/backend` shows one.
+        tags: Its groups in the OpenAPI document.
+    """
 
     code: str
     name: str
@@ -25,7 +34,15 @@ class RouteInfo:
 
 
 class RouteRegistry:
-    """Which code a request needs, and what codes there are."""
+    """Finds the permission code of a request, and lists all codes.
+
+    Args:
+        app: Its routes get codes.
+        prefix: Only paths that start with it get one.
+
+    Raises:
+        RuntimeError: A function serves two paths, or a path has two functions.
+    """
 
     def __init__(self, app: FastAPI, prefix: str = "/api") -> None:
         self._codes: dict[tuple[Callable[..., Any] | None, str], str] = {}
@@ -58,7 +75,7 @@ class RouteRegistry:
             self.routes.append(RouteInfo(code, str(route.name), description, str(route.path), [method], tags))
 
     def find_code(self, scope: Scope) -> str | None:
-        """The code of a matched request or of a Socket.IO event; None for what lies outside the registry."""
+        """The code of a matched request or of a Socket.IO event; None when it has none."""
         event: str | None = scope.get("socket_event")
         if event is not None:
             return f"SOCKET:{event}"
@@ -93,15 +110,14 @@ class RouteRegistry:
 
         Args:
             permission: The dependency that demands the route's own code.
-            session: The dependency that demands a live login, which is all that self-service routes need.
+            session: The dependency that demands a live session, which is all that self-service routes need.
             audit: The dependency that records a request, which every route that changes something needs.
             public: Codes of routes for anybody.
             self_service: Codes of routes that concern the caller alone.
-            outside: Paths that no code can guard: mounts, pages, and whatever lies outside the prefix.
+            outside: Paths that no code can guard: mounts, pages, and everything outside the prefix.
 
         Raises:
-            RuntimeError: Naming the route that anybody could call or that leaves no trace, or the entry that names no
-                route.
+            RuntimeError: Naming the route that anybody could call or that is not audited, or the entry without a route.
         """
         for code, calls in self._calls.items():
             actual = Access.PERMISSION if permission in calls else Access.SESSION if session in calls else Access.PUBLIC
@@ -121,7 +137,7 @@ class RouteRegistry:
 
 
 def _calls(dependant: Dependant | None) -> Iterator[Callable[..., Any]]:
-    """Every callable that a route's dependencies run."""
+    """Every callable in a route's dependency tree."""
     for dependency in dependant.dependencies if dependant else ():
         if dependency.call is not None:
             yield dependency.call

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
-from src.core.injection import EntryPoint, PayloadError, ValidatedArguments, compile_plan
+from src.core.injection import EntryPoint, PayloadError, Special, ValidatedArguments, compile_plan
 
 pytestmark = pytest.mark.unit
 
@@ -33,6 +33,25 @@ class TestNativeArguments:
             return count
 
         assert await compile_plan(handler, EntryPoint()).run(("one",)) == "one"
+
+    async def test_a_field_as_default_means_its_default(self) -> None:
+        async def handler(count: int = Field(7, gt=0)) -> Any:
+            return count
+
+        assert await compile_plan(handler, EntryPoint()).run() == 7
+
+    async def test_may_be_named_like_a_special(self) -> None:
+        async def handler(sid: int, other: Annotated[str, Special("sid")]) -> list[Any]:
+            return [sid, other]
+
+        plan = compile_plan(handler, EntryPoint(specials=frozenset({"sid"})))
+        assert await plan.run((1,), specials={"sid": "s"}) == [1, "s"]
+
+    async def test_may_be_positional_only(self) -> None:
+        async def handler(count: int, /, other: int = 2, *, third: int = 3) -> list[int]:
+            return [count, other, third]
+
+        assert await compile_plan(handler, EntryPoint()).run((1,), {"third": 4}) == [1, 2, 4]
 
     async def test_a_wrong_call_is_the_callers_type_error(self) -> None:
         async def handler(count: int) -> None: ...
@@ -68,6 +87,14 @@ class TestValidatedArguments:
             return [message.text, count, note]
 
         assert await send(handler, {"text": "hi"}, 2) == ["hi", 2, "none"]
+
+    async def test_may_be_constrained_by_their_default(self) -> None:
+        async def handler(count: int = Field(gt=0), other: int = Field(7, gt=0)) -> list[int]:
+            return [count, other]
+
+        assert await send(handler, 1) == [1, 7]
+        assert [error["field"] for error in (await refuse(handler, 0, 0)).errors] == ["count", "other"]
+        assert (await refuse(handler)).wrong_kind
 
     async def test_a_missing_field_is_named(self) -> None:
         async def handler(message: Message) -> None: ...

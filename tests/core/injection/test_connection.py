@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Cookie, Depends, Header, Query, Request
-from fastapi.security import APIKeyHeader, HTTPBearer, OAuth2PasswordBearer
-from pydantic import AfterValidator
+from fastapi import Cookie, Depends, Header, Query, Request, Security
+from fastapi.security import APIKeyHeader, HTTPBearer, OAuth2PasswordBearer, SecurityScopes
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.requests import HTTPConnection
 
 from src.core.injection import EntryPoint, PayloadError, ValidatedArguments, compile_plan
@@ -72,6 +72,29 @@ class TestFields:
         assert refusal.value.errors[0]["field"] in ("absent", "tag")
 
 
+class Pages(BaseModel):
+    page: int = 1
+    tag: list[str] = []
+
+
+class TestModels:
+    async def test_take_all_of_a_source(self) -> None:
+        assert await run(handler_of(Annotated[Pages, Query()])) == Pages(page=2, tag=["a", "b"])
+
+    async def test_every_error_is_reported(self) -> None:
+        class Wrong(BaseModel):
+            page: list[str] = Field(max_length=0)
+            missing: int
+
+        async def other(x_count: Annotated[bool, Header()]) -> None: ...
+
+        async def handler(pages: Annotated[Wrong, Query()], more: Annotated[None, Depends(other)]) -> None: ...
+
+        with pytest.raises(PayloadError) as refusal:
+            await run(handler)
+        assert [error["field"] for error in refusal.value.errors] == ["x-count", "page", "missing"]
+
+
 class TestConnection:
     @pytest.mark.parametrize("annotation", [Request, HTTPConnection])
     async def test_is_given_itself(self, annotation: Any) -> None:
@@ -103,6 +126,17 @@ class TestSecuritySchemes:
     )
     async def test_read_the_connection(self, scheme: Any, value: str) -> None:
         assert await run(handler_of(Annotated[str, Depends(scheme)])) == value
+
+    async def test_scopes_add_up_on_the_way_to_a_dependency(self) -> None:
+        def scopes(security_scopes: SecurityScopes) -> str:
+            return security_scopes.scope_str
+
+        def middle(
+            own: Annotated[str, Security(scopes, scopes=["read"])], other: Annotated[str, Depends(scopes)]
+        ) -> list[str]:
+            return [own, other]
+
+        assert await run(handler_of(Annotated[Any, Security(middle, scopes=["admin"])])) == ["admin read", "admin"]
 
     async def test_bearer_credentials_are_split(self) -> None:
         assert (await run(handler_of(Annotated[Any, Depends(HTTPBearer())]))).credentials == "abc"

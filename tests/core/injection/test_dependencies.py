@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from functools import partial, wraps
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import pytest
 from fastapi import Depends
 from typing_extensions import TypeAliasType
 
-from src.core.injection import EntryPoint, Special, compile_plan, on_loop
+from src.core.injection import EntryPoint, Special, UnresolvableParameterError, compile_plan, on_loop
 
 pytestmark = pytest.mark.unit
 
@@ -86,6 +87,33 @@ class TestDeclaration:
             return value
 
         assert await run(handler) == 43
+
+    async def test_as_a_partial_function_with_a_keyword(self) -> None:
+        async def add(base: Answer, amount: int) -> int:
+            return base + amount
+
+        async def handler(value: Annotated[int, Depends(partial(add, amount=1))]) -> int:
+            return value
+
+        assert await run(handler) == 43
+
+    @pytest.mark.parametrize("wrapped_is_async", [True, False])
+    async def test_as_a_decorated_function_of_another_kind(self, wrapped_is_async: bool) -> None:
+        def synchronous() -> int:
+            return 42
+
+        def wrapper() -> Any:
+            return answer()
+
+        async def async_wrapper() -> int:
+            return synchronous()
+
+        function: Any = wraps(answer)(wrapper) if wrapped_is_async else wraps(synchronous)(async_wrapper)
+
+        async def handler(value: Annotated[int, Depends(function)]) -> int:
+            return value
+
+        assert await run(handler) == 42
 
     async def test_as_a_decorated_function(self) -> None:
         def loud(call: Any) -> Any:
@@ -292,6 +320,46 @@ class TestGenerators:
         with pytest.raises(RuntimeError, match="swallowed"):
             await run(handler)
 
+    async def test_of_scope_function_close_first(self) -> None:
+        log: list[str] = []
+
+        def closing(name: str) -> Any:
+            async def generator() -> AsyncIterator[None]:
+                yield
+                log.append(name)
+
+            return generator
+
+        async def handler(
+            one: Annotated[None, Depends(closing("function"), scope="function")],
+            two: Annotated[None, Depends(closing("request"), scope="request")],
+        ) -> None: ...
+
+        await run(handler)
+        assert log == ["function", "request"]
+
+    @pytest.mark.parametrize("scope", ["function", "request"])
+    async def test_one_that_swallows_shows_the_outer_ones_an_error(self, scope: Any) -> None:
+        seen: list[str] = []
+
+        async def outer() -> AsyncIterator[None]:
+            try:
+                yield
+            except RuntimeError as error:
+                seen.append(str(error))
+                raise
+
+        async def careless(value: Annotated[None, Depends(outer)]) -> AsyncIterator[None]:
+            with suppress(ValueError):
+                yield
+
+        async def handler(value: Annotated[None, Depends(careless, scope=scope)]) -> None:
+            raise ValueError
+
+        with pytest.raises(RuntimeError, match="swallowed"):
+            await run(handler)
+        assert len(seen) == (scope == "function")
+
     @pytest.mark.parametrize("scope", ["function", "request"])
     async def test_both_scopes_end_with_the_call(self, scope: Any) -> None:
         log: list[str] = []
@@ -339,6 +407,16 @@ class TestOverrides:
         assert await plan.run(overrides=overrides) == 0
         overrides.clear()
         assert await plan.run(overrides=overrides) == 42
+
+    async def test_that_need_what_they_replace_are_refused(self) -> None:
+        async def double(value: Answer) -> int:
+            return 2 * value
+
+        async def handler(value: Answer) -> int:
+            return value
+
+        with pytest.raises(UnresolvableParameterError, match="depends on itself"):
+            await run(handler, overrides={answer: double})
 
     async def test_of_others_change_nothing(self) -> None:
         async def handler(value: Answer) -> int:

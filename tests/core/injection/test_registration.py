@@ -14,11 +14,9 @@ from fastapi import (
     Path,
     Request,
     Response,
-    Security,
     WebSocket,
 )
-from fastapi.security import SecurityScopes
-from pydantic import BaseModel
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from src.core.injection import EntryPoint, Special, UnresolvableParameterError, ValidatedArguments, compile_plan
@@ -29,10 +27,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 CLIENT = EntryPoint(specials=frozenset({"sid"}), connection=True, arguments=ValidatedArguments)
-
-
-class Headers(BaseModel):
-    agent: str
 
 
 async def dependency(page: int = 1) -> int:
@@ -47,8 +41,6 @@ def path(text: Annotated[str, Path()]) -> None: ...
 def response(text: Response) -> None: ...
 def background(text: BackgroundTasks) -> None: ...
 def websocket(text: WebSocket) -> None: ...
-def security_scopes(text: SecurityScopes) -> None: ...
-def scoped(text: Annotated[int, Security(dependency, scopes=["admin"])]) -> None: ...
 def bounded(text: Annotated[int, Depends(dependency, max_concurrency=1)]) -> None: ...
 def variadic(*text: int) -> None: ...
 def keywords(**text: int) -> None: ...
@@ -56,13 +48,16 @@ def unannotated(text) -> None: ...  # type: ignore[no-untyped-def]  # the point 
 def unknown_special(text: Annotated[str, Special("reason")]) -> None: ...
 def not_validatable(text: AsyncSession) -> None: ...
 def postponed(text: "Decimal") -> None: ...
-def header_model(text: Annotated[Headers, Header()]) -> None: ...
+def header_with_two_defaults(text: Annotated[str, Header("a")] = "b") -> None: ...
+def required_after_optional(other: int = 1, text: int = Field(gt=0)) -> None: ...
+def default_factory(text: list[str] = Field(default_factory=list)) -> None: ...  # noqa: B008 - the point of the case
 def empty_depends(text: Annotated[str | None, Depends()]) -> None: ...
 
 
 REFUSED = [
-    form, body, body_default, file, path, response, background, websocket, security_scopes, scoped, bounded, variadic,
-    keywords, unannotated, unknown_special, not_validatable, postponed, header_model, empty_depends,
+    form, body, body_default, file, path, response, background, websocket, bounded, variadic, keywords, unannotated,
+    unknown_special, not_validatable, postponed, header_with_two_defaults, required_after_optional,
+    default_factory, empty_depends,
 ]  # fmt: skip
 
 
@@ -78,6 +73,35 @@ class TestRefusal:
         async def handler(text: Annotated[int, Depends(dependency)]) -> None: ...
 
         with pytest.raises(UnresolvableParameterError, match=r"dependency, parameter 'page'"):
+            compile_plan(handler, CLIENT)
+
+    @pytest.mark.parametrize(("entry_point", "marker"), [(CLIENT, "Query()"), (EntryPoint(), "Depends(...)")])
+    def test_says_what_to_write_instead(self, entry_point: EntryPoint, marker: str) -> None:
+        async def handler(text: Annotated[int, Depends(dependency)]) -> None: ...
+
+        with pytest.raises(UnresolvableParameterError) as refusal:
+            compile_plan(handler, entry_point)
+        assert marker in str(refusal.value)
+
+    def test_of_dependencies_that_need_each_other(self) -> None:
+        def one(value: Any) -> None: ...
+
+        def other(value: Annotated[Any, Depends(one)]) -> None: ...
+
+        one.__annotations__["value"] = Annotated[Any, Depends(other)]
+        with pytest.raises(UnresolvableParameterError, match=r"one, parameter '\*': it depends on itself"):
+            compile_plan(one, CLIENT)
+
+    def test_of_a_generator_that_outlives_what_it_needs(self) -> None:
+        async def short() -> AsyncIterator[int]:
+            yield 1
+
+        async def long(value: Annotated[int, Depends(short, scope="function")]) -> AsyncIterator[int]:
+            yield value
+
+        async def handler(value: Annotated[int, Depends(long)]) -> None: ...
+
+        with pytest.raises(UnresolvableParameterError, match=r"long, parameter 'value'"):
             compile_plan(handler, CLIENT)
 
     def test_of_a_dependency_without_a_signature(self) -> None:

@@ -6,11 +6,11 @@ from fastapi.routing import APIRoute
 
 from src.deps.audit import AUDIT_REQUEST
 
-READING = {"GET", "HEAD", "OPTIONS"}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 class AuditedRoute(APIRoute):
-    """A route that records every request which may change something, before its guards run: refusals count too."""
+    """A route that records every request which may change something, also when its guards refuse it."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class AuditedRoute(APIRoute):
         dependencies: Sequence[params.Depends] | None = None,
         **options: Any,
     ) -> None:
-        needed = list(dependencies or ())
-        if not READING.issuperset(methods or {"GET"}):
-            needed.insert(0, AUDIT_REQUEST)
-        super().__init__(path, endpoint, methods=methods, dependencies=needed, **options)
+        guards = list(dependencies or ())
+        if not SAFE_METHODS.issuperset(methods or {"GET"}):
+            guards.insert(0, AUDIT_REQUEST)
+        super().__init__(path, endpoint, methods=methods, dependencies=guards, **options)

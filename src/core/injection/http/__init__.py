@@ -1,0 +1,12 @@
+"""HTTP routes on the resolver: the same signatures, responses and errors as from FastAPI, with less work per request.
+
+    route's Dependant → Dependency tree → Plan          at start, by compile_route
+    request → body → Plan.call → result → response      for each request
+
+`compile_route(route)` returns the ASGI application of a route; `engine_of(route)` tells which engine runs it: this one,
+or FastAPI's, and why. Left to FastAPI are routes that stream what they yield, and what `unsupported_feature` lists.
+"""
+
+from src.core.injection.http.engine import compile_route, engine_of
+
+__all__ = ["compile_route", "engine_of"]

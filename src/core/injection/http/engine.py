@@ -1,0 +1,129 @@
+"""A route as an ASGI application: compiled to a plan, or FastAPI's own where a feature needs that."""
+
+import json
+from typing import Any
+
+from fastapi import BackgroundTasks
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute, RouteContext, request_response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from src.core.injection.compiler import compile_tree
+from src.core.injection.entry_point import CONNECTION
+from src.core.injection.errors import UnsupportedDependencyError
+from src.core.injection.fields import Errors
+from src.core.injection.http.body import ABSENT, ReadBody, compile_body
+from src.core.injection.http.dependant import BACKGROUND_TASKS, RESPONSE, DependantReader
+from src.core.injection.http.endpoint import Endpoint
+from src.core.injection.http.response import Renderer
+from src.core.injection.invoke import is_generator, runs_in_thread
+from src.core.injection.scopes import Scopes
+
+
+def compile_route(route: RouteContext) -> ASGIApp:
+    """The application that serves a route: status, headers, body and the order of calls are those of FastAPI's."""
+    try:
+        return request_response(_Route(route).respond)  # type: ignore[arg-type]  # what is sent need not be a Response
+    except UnsupportedDependencyError:
+        return route.app  # type: ignore[no-any-return]  # handed on by RouteContext
+
+
+def engine_of(route: RouteContext) -> str:
+    """Which engine runs a route: `compiled`, or `fastapi: ` and the feature that needs it.
+
+    Routes that are not FastAPI's (mounts, WebSockets) are `starlette`.
+    """
+    if not isinstance(route.original_route, APIRoute):
+        return "starlette"
+    try:
+        _Route(route)
+    except UnsupportedDependencyError as feature:
+        return f"fastapi: {feature}"
+    return "compiled"
+
+
+class _Route:
+    """Runs one route.
+
+    Raises:
+        UnsupportedDependencyError: The route uses a feature of FastAPI's engine.
+    """
+
+    def __init__(self, route: RouteContext) -> None:
+        if feature := _unsupported_feature(route):
+            raise UnsupportedDependencyError(feature)
+        assert route.dependant is not None  # noqa: S101 - an APIRoute has one
+        path = str(route.path_format)
+        reader = DependantReader(path, route._embed_body_fields)
+        self._plan = compile_tree(reader.read(route.dependant), reader, {})
+        self._read_body = compile_body(route)
+        self._endpoint = Endpoint(self._plan.handler, path)
+        self._renderer = Renderer(route, self._endpoint, in_thread=runs_in_thread(self._plan.handler))
+        # The application, and not its dictionary, which tests may replace.
+        self._provider = route.dependency_overrides_provider
+        self._fastapi: ASGIApp = route.app
+
+    async def respond(self, request: Request) -> ASGIApp:
+        """Run the plan and make the response; `request_response` sends it, and closes the generators."""
+        plan = self._plan
+        if self._provider and self._provider.dependency_overrides:
+            try:
+                plan = plan.with_overrides(self._provider.dependency_overrides)
+            except UnsupportedDependencyError:
+                return self._fastapi
+        body = ABSENT if self._read_body is None else await self._body(request, self._read_body)
+        response: Response | None = None
+        background: BackgroundTasks | None = None
+        values: list[Any] = []
+        for name in plan.specials:
+            if name == CONNECTION:
+                values.append(request)
+            elif name == RESPONSE:
+                values.append(response := _empty_response())
+            elif name == BACKGROUND_TASKS:
+                values.append(background := BackgroundTasks())
+        scopes = Scopes(request.scope["fastapi_function_astack"], request.scope["fastapi_inner_astack"])
+        errors: Errors = []
+        result = await plan.call(values, errors, scopes, request, body)
+        if errors:
+            raise self._invalid(request, errors, None if body is ABSENT else body)
+        return await self._renderer.render(result, request, response, background)
+
+    async def _body(self, request: Request, read: ReadBody) -> Any:
+        try:
+            return await read(request)
+        except json.JSONDecodeError as error:
+            wrong = {
+                "type": "json_invalid",
+                "loc": ("body", error.pos),
+                "msg": "JSON decode error",
+                "input": {},
+                "ctx": {"error": error.msg},
+            }
+            raise self._invalid(request, [wrong], error.doc) from error
+
+    def _invalid(self, request: Request, errors: Errors, body: Any) -> RequestValidationError:
+        return RequestValidationError(errors, body=body, endpoint_ctx=self._endpoint.context(request))
+
+
+def _unsupported_feature(route: RouteContext) -> str | None:
+    """What `Plan` does not do for HTTP, apart from what single dependencies ask for."""
+    if route.endpoint is None or is_generator(route.endpoint):
+        return "a streamed response"
+    if route.max_body_size is not None:
+        return "max_body_size"
+    route_class = type(route.original_route)
+    for method in ("get_route_handler", "matches", "handle"):
+        if getattr(route_class, method) is not getattr(APIRoute, method):
+            return f"{route_class.__name__}.{method}"
+    return None
+
+
+def _empty_response() -> Response:
+    """What dependencies and handler set headers and a status code on, which go into the response."""
+    response = Response()
+    del response.headers["content-length"]
+    response.status_code = None  # type: ignore[assignment]  # FastAPI's sign for: not set
+    return response
