@@ -99,10 +99,10 @@ class EventEmitter(Protocol):
     """Emits Socket.IO events to clients."""
 
     def check(self, event: str, data: object) -> None:
-        """Compare an event with its declaration, in debug environments.
+        """Compare a payload with the declaration of its event.
 
         Raises:
-            UndeclaredEventError: It is not declared, or has another payload type.
+            UndeclaredEventError: It does not match; in debug environments also if the event is undeclared.
         """
 
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:

@@ -45,8 +45,8 @@ class UnitOfWork:
         """Emit a Socket.IO event after the commit, to `room` or to all clients.
 
         Raises:
-            UndeclaredEventError: In debug environments, if `src/schemas/events.py` does not declare the event, or
-                declares another payload.
+            UndeclaredEventError: The payload does not match its type in `src/schemas/events.py`; in debug environments
+                also if the event is not declared there.
         """
         self._events.check(event, data)
         self.after_commit(f"event {event}", lambda: self._events.emit(event, data, room=room))

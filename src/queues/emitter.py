@@ -3,7 +3,6 @@ from contextlib import suppress
 
 from src.core.realtime.event_bus import EventBus, EventBusError, ReplaySettings
 from src.core.realtime.event_registry import EventRegistry
-from src.utils.wire import to_wire
 
 # Sent to clients before the servers disconnect them.
 SESSION_ENDED = {
@@ -23,22 +22,31 @@ class RedisEmitter:
     Args:
         url: The Redis database that the servers subscribe to.
         replay: How long events are kept for clients that reconnect; as the servers have it.
-        declared: Events that may be sent, with their payload types; None allows any.
+        declared: Declared events: only what their payload types declare is sent.
+        strict: Refuse undeclared events, and payloads whose JSON form differs from that of the declared type.
     """
 
-    def __init__(self, url: str, replay: ReplaySettings | None = None, declared: EventRegistry | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        replay: ReplaySettings | None = None,
+        declared: EventRegistry | None = None,
+        *,
+        strict: bool = False,
+    ) -> None:
         self._bus = EventBus(url, replay)
-        self._declared = declared
+        self._declared = declared or EventRegistry()
+        self._strict = strict
 
     def check(self, event: str, data: object) -> None:
-        """Raise `UndeclaredEventError` for an event that is undeclared, or whose payload does not match."""
-        if self._declared is not None:
-            self._declared.check(event, data)
+        """Raise `UndeclaredEventError` if the payload does not match its declaration."""
+        self._declared.convert(event, data, strict=self._strict)
 
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         """Emit to all clients in `room`, or in the namespace."""
+        payload = self._declared.convert(event, data, namespace)
         with suppress(EventBusError):
-            await self._bus.publish(self._bus.emit_message(event, to_wire(data), namespace, room))
+            await self._bus.publish(self._bus.emit_message(event, payload, namespace, room))
 
     async def disconnect(self, room: str | Sequence[str], *, spare: str | None = None) -> None:
         """Disconnect all clients in `room` (or rooms), except those that are in `spare` too."""

@@ -48,11 +48,11 @@ class HousekeepingLogFilter(logging.Filter):
 async def worker_lifespan(app: "Celery[Any]") -> AsyncIterator[Resources]:
     """The stores of one worker process, with an event emitter that needs no Socket.IO server."""
     replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
-    declared = EventRegistry(SERVICE_EVENTS) if settings.ENVIRONMENT.is_debug else None
+    declared, strict = EventRegistry(SERVICE_EVENTS), settings.ENVIRONMENT.is_debug
     worker_settings = copy(settings)
     worker_settings.sql = settings.sql.model_copy(update={"pool_timeout_seconds": POOL_TIMEOUT_SECONDS})
     async with (
-        aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, replay, declared)) as events,
+        aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, replay, declared, strict=strict)) as events,
         open_resources(worker_settings, create_outbox(lambda: app), events) as resources,
     ):
         yield resources

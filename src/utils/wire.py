@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_jsonable_python
 
 
@@ -18,6 +18,48 @@ def to_wire(value: Any) -> Any:
         PydanticSerializationError: A value has no JSON form.
     """
     return tuple(_convert(item) for item in value) if isinstance(value, tuple) else _convert(value)
+
+
+class WireType:
+    """Validates values of a declared type, and converts them like `to_wire`: only what the type declares is sent.
+
+    Raises:
+        PydanticSchemaGenerationError: pydantic has no schema for the type.
+    """
+
+    def __init__(self, type_: Any) -> None:
+        self._adapter: TypeAdapter[Any] = TypeAdapter(type_)
+        self._mode: Any = "python" if _has_raw_bytes(self._adapter.core_schema) else "json"
+
+    def validate(self, value: Any) -> Any:
+        """Convert a value to the declared type; instances of its models stay as they are.
+
+        Raises:
+            ValidationError: It has another type.
+        """
+        return self._adapter.validate_python(value, from_attributes=True)
+
+    def convert(self, value: Any) -> Any:
+        """Validate and convert a value.
+
+        Raises:
+            ValidationError: It has another type.
+            PydanticSerializationError: It has no JSON form.
+        """
+        valid = self.validate(value)
+        wire = self._adapter.dump_python(valid, mode=self._mode, by_alias=True)
+        if self._mode == "python":
+            wire = to_wire(wire)
+        return tuple(wire) if isinstance(valid, tuple) else wire
+
+
+def _has_raw_bytes(schema: Any) -> bool:
+    """Whether values may contain bytes outside of models: in JSON mode pydantic would decode them."""
+    if isinstance(schema, (list, tuple)):
+        return any(map(_has_raw_bytes, schema))
+    if not isinstance(schema, dict) or schema.get("type") in ("model", "dataclass"):
+        return False
+    return schema.get("type") in ("any", "bytes") or any(map(_has_raw_bytes, schema.values()))
 
 
 def dumps(value: Any, **options: Any) -> str:

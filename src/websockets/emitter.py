@@ -10,8 +10,8 @@ class SocketEmitter:
         self._server = server
 
     def check(self, event: str, data: object) -> None:
-        """Raise `UndeclaredEventError` if the server is strict and the event does not match its declaration."""
-        self._server.check_event(event, data)
+        """Raise `UndeclaredEventError` if the payload does not match its declaration."""
+        self._server.convert_event(event, data)
 
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         """Emit to everyone in `room` or in the namespace, in all processes."""

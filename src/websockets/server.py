@@ -23,8 +23,8 @@ class AsyncServer(SocketIOServer):
 
     Args:
         app: The application whose `dependency_overrides` and `state` the handlers share; `asgi` sets it as well.
-        strict: Raise `UndeclaredEventError` when an event is emitted that is not declared or does not match its
-            declaration: for debugging and tests.
+        strict: Raise `UndeclaredEventError` when an undeclared event is emitted, or one whose JSON form differs from
+            that of its declared type: for debugging and tests.
         explain: Maps an exception of a handler to the one to report, or to None to report it unchanged.
         options: `limits`, `recovery`, and those of `socketio.AsyncServer`.
 
@@ -196,19 +196,23 @@ class AsyncServer(SocketIOServer):
         """Emit as `socketio.AsyncServer` does; the data may contain models, dates and the like at any depth.
 
         Raises:
-            UndeclaredEventError: See `check_event`.
+            UndeclaredEventError: See `convert_event`.
         """
-        self.check_event(event, data, namespace or "/")
-        await super().emit(event, to_wire(data), to, room, skip_sid, namespace, **options)
+        payload = self.convert_event(event, data, namespace or "/")
+        await super().emit(event, payload, to, room, skip_sid, namespace, **options)
 
-    def check_event(self, event: str, data: object, namespace: str = "/") -> None:
-        """Compare a payload with its declaration, if the server is strict and the namespace has injected handlers.
+    def convert_event(self, event: str, data: object, namespace: str = "/") -> Any:
+        """Convert a payload for sending: of a declared event only what its type declares.
+
+        Namespaces without injected handlers may send anything.
 
         Raises:
-            UndeclaredEventError: The event is undeclared, or does not match its declaration.
+            UndeclaredEventError: The payload does not match the declared type; or the server is strict, and the event
+                is undeclared, or its JSON form differs from that of the declared type.
         """
-        if self.strict and any(namespace == known for known, _ in self._events):
-            self.declared_events.check(event, data, namespace)
+        if not any(namespace == known for known, _ in self._events):
+            return to_wire(data)
+        return self.declared_events.convert(event, data, namespace, strict=self.strict)
 
     @property
     def dependency_overrides(self) -> Mapping[Callable[..., Any], Callable[..., Any]]:

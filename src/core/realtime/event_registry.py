@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from src.utils.wire import to_wire
+from src.utils.wire import WireType, to_wire
 
 ANY_NAMESPACE = "*"
 
@@ -27,7 +27,7 @@ class EventSchema:
     namespace: str
     event: str
     payload_type: Any
-    adapter: TypeAdapter[Any]
+    wire_type: WireType
     senders: list[str] = field(default_factory=list)
 
 
@@ -54,26 +54,47 @@ class EventRegistry:
         for event, payload_type in payload_types.items():
             key = namespace, event
             if key not in self._schemas:
-                self._schemas[key] = EventSchema(namespace, event, payload_type, TypeAdapter(payload_type))
+                self._schemas[key] = EventSchema(namespace, event, payload_type, WireType(payload_type))
             elif (known := self._schemas[key].payload_type) != payload_type:
                 raise ValueError(f"{event!r} in {namespace!r} is declared as {known!r} and {payload_type!r}.")
             if sender is not None:
                 self._schemas[key].senders.append(sender)
 
+    def convert(self, event: str, data: object, namespace: str = "/", *, strict: bool = False) -> Any:
+        """Convert a payload for sending: of a declared event only what its type declares.
+
+        Raises:
+            UndeclaredEventError: The payload does not match the declared type, or does not pass `check` if `strict`.
+        """
+        if strict:
+            self.check(event, data, namespace)
+        schema = self._find(event, namespace)
+        if schema is None:
+            return to_wire(data)
+        try:
+            return schema.wire_type.convert(data)
+        except ValidationError as error:
+            raise UndeclaredEventError(f"{event!r} is declared as {schema.payload_type!r}: {error}") from error
+
     def check(self, event: str, data: object, namespace: str = "/") -> None:
-        """Compare the JSON form of a payload with that of its declared type.
+        """Require a payload to be declared, with the same JSON form as its declared type.
+
+        Fields that only a subclass of a declared model has are allowed: `convert` removes them.
 
         Raises:
             UndeclaredEventError: The event is undeclared, or the two forms differ.
         """
-        schema = self._schemas.get((namespace, event)) or self._schemas.get((ANY_NAMESPACE, event))
+        schema = self._find(event, namespace)
         if schema is None:
             raise UndeclaredEventError(f"{event!r} in {namespace!r} is not declared: add it to `emits`.")
         try:
-            declared = to_wire(schema.adapter.validate_python(data))
+            declared = to_wire(schema.wire_type.validate(data))
         except ValidationError as error:
             raise UndeclaredEventError(f"{event!r} is declared as {schema.payload_type!r}: {error}") from error
         if declared != (sent := to_wire(data)):
             raise UndeclaredEventError(
                 f"{event!r} is declared as {schema.payload_type!r}, which gives {declared!r} and not {sent!r}."
             )
+
+    def _find(self, event: str, namespace: str) -> EventSchema | None:
+        return self._schemas.get((namespace, event)) or self._schemas.get((ANY_NAMESPACE, event))
