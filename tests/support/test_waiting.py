@@ -1,12 +1,13 @@
 """What a wait that ends says."""
 
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.support.process import Process, forget_closed, outputs
-from tests.support.waiting import eventually, wait_until
+from tests.support.waiting import eventually, patience, wait_until
 
 pytestmark = pytest.mark.unit
 
@@ -34,6 +35,22 @@ class TestAWait:
     async def test_of_a_loop_names_the_condition_as_well(self) -> None:
         with pytest.raises(AssertionError, match=r"not happen within 0 s \(.*test_waiting\.py:\d+\)"):
             await eventually(lambda: False, seconds=0)
+
+
+class TestPatience:
+    def test_grows_with_what_others_compute(self) -> None:
+        done = threading.Event()
+        others = [threading.Thread(target=compute, args=(done,)) for _ in range(3)]
+        for other in others:
+            other.start()
+        busy = patience()
+        done.set()
+        assert busy > 1.5
+
+
+def compute(done: threading.Event) -> None:
+    while not done.is_set():
+        pass
 
 
 class TestAProcess:
