@@ -108,9 +108,9 @@ INTERNALS = [
     ),
     Internal(
         "kombu.transport.redis:QoS",
-        "restore_unacked",
-        "Overridden: sends acknowledgements before the rest goes back to its queue.",
+        "restore_unacked_once",
+        "Overridden: sends acknowledgements before the rest goes back to its queue, even if there is no rest.",
         QOS,
-        "(self, client=None)",
+        "(self, stderr=None)",
     ),
 ]

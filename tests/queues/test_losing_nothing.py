@@ -1,13 +1,16 @@
 """No task is lost when a worker is stopped, killed, or cut off from Redis, in each pool."""
 
+import json
 import os
 import signal
+from base64 import b64decode
 from collections.abc import Iterator
 
 import psutil
 import pytest
 from redis import Redis
 
+from src.queues.app import app
 from tests.queues import sample
 from tests.queues.conftest import Run
 from tests.queues.restartable import RestartableRedis
@@ -60,6 +63,32 @@ def test_a_stopping_worker_finishes_running_tasks(run: Run, pool: Pool, redis: R
     assert redis.lrange(key, 0, -1) == ["finished"]
     assert psutil.wait_procs(family, timeout=5)[1] == []
     assert "stores_closed" in worker.log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT], ids=lambda number: number.name)
+@pytest.mark.parametrize("transport", ["bulk", "stock"])
+def test_every_finished_task_is_acknowledged_when_the_worker_ends(
+    run: Run, pool: Pool, redis: Redis, key: str, number: signal.Signals, transport: str
+) -> None:
+    worker = pool.start(run, key, CELERY_BULK_TRANSPORT=str(transport == "bulk"))
+    worker.wait_for("ready.")
+    for name in range(8):
+        sample.work.apply_async((key, f"<{name}>"), queue=key)
+    wait_until(lambda: worker.output.count("received") >= 4 and redis.llen(f"{key}:started") >= 2)
+    os.kill(worker.psutil.pid, number)
+    wait_until(lambda: worker.code is not None)
+    finished = redis.lrange(key, 0, -1)
+    assert finished or number == signal.SIGQUIT
+    assert [name for name in finished if name in remaining_names(key)] == []
+
+
+def remaining_names(queue: str) -> list[str]:
+    """The second arguments of the messages in a queue, and of its unacknowledged messages."""
+    with Redis.from_url(str(app.conf.broker_url), decode_responses=True) as broker:
+        unacknowledged = (json.loads(record)[0] for record in broker.hvals("unacked"))
+        messages = [json.loads(message) for message in broker.lrange(queue, 0, -1)]
+        messages += [one for one in unacknowledged if one["properties"]["delivery_info"]["routing_key"] == queue]
+    return [json.loads(b64decode(message["body"]))[0][1] for message in messages]
 
 
 def test_a_cold_shutdown_requeues_its_tasks_at_once(run: Run, redis: Redis, key: str) -> None:

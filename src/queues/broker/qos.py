@@ -48,7 +48,10 @@ class QoS(stock.QoS):
         if expired:
             super().restore_visible(*args, **kwargs)
 
-    def restore_unacked(self, client: Any = None) -> None:
-        """Return unacknowledged messages to their queues."""
+    def restore_unacked_once(self, stderr: Any = None) -> None:
+        """Acknowledge what is finished, then return the other messages to their queues; called when a channel closes.
+
+        kombu restores only if messages are unacknowledged, so acknowledgements have to be sent before it decides.
+        """
         self.flush()
-        super().restore_unacked(client)
+        super().restore_unacked_once(stderr)
