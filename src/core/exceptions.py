@@ -131,11 +131,18 @@ class TooManyRequestsError(AppError):
 
 
 class ServiceUnavailableError(AppError):
-    """A store is down or a queue is full. Nothing was changed, so the request can be repeated."""
+    """A store is down or a queue is full. Nothing was changed, so the request can be repeated.
+
+    Args:
+        store: The store, for logs and metrics; it is not shown to callers.
+    """
 
     status = 503
     error = "service.unavailable"
     message = "Service Unavailable."
 
-    def __init__(self, message: str | None = None, *, error: str | None = None, retry_after_seconds: int = 1) -> None:
+    def __init__(
+        self, message: str | None = None, *, error: str | None = None, retry_after_seconds: int = 1, store: str = ""
+    ) -> None:
         super().__init__(message, error=error, headers={"Retry-After": str(retry_after_seconds)})
+        self.store = store

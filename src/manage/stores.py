@@ -55,9 +55,11 @@ def run(command: Coroutine[Any, Any, T]) -> T:
     except AppError as error:
         sys.exit(_line(error))
     except Exception as error:
-        if as_unavailable(error) is None:
+        unavailable = as_unavailable(error)
+        if unavailable is None:
             raise
-        sys.exit(f"A store stopped answering: {str(error) or type(error).__name__}. Try again once it is back.")
+        reason = str(error) or type(error).__name__
+        sys.exit(f"{unavailable.store or 'A store'} is unavailable: {reason}. Try again once it is back.")
 
 
 def _line(error: AppError) -> str:

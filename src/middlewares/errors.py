@@ -45,7 +45,7 @@ class UnexpectedErrorMiddleware:
             if unavailable is None:
                 log.exception("unexpected_error")
             else:
-                log.warning("store_unavailable", reason=f"{type(error).__name__}: {error}")
+                log.warning("store_unavailable", store=unavailable.store, reason=f"{type(error).__name__}: {error}")
             if started:
                 raise  # a part of the response is sent: only closing the connection tells the client
             await _render(scope, unavailable or AppError())(scope, receive, send)

@@ -65,7 +65,7 @@ def _explain_outage(error: Exception) -> Exception | None:
     """Report a store that is down as 4503, as REST does as 503."""
     unavailable = as_unavailable(error)
     if unavailable is not None:
-        log.warning("store_unavailable", reason=f"{type(error).__name__}: {error}")
+        log.warning("store_unavailable", store=unavailable.store, reason=f"{type(error).__name__}: {error}")
     return unavailable
 
 

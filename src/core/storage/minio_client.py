@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 _NOT_FOUND = {"NoSuchKey", "NoSuchUpload"}
 _WRONG_PARTS = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}
+# The server responds, but refuses our credentials or lacks the bucket.
+_UNUSABLE = {"AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "SignatureDoesNotMatch"}
 _THREADS = 8
 
 
@@ -46,8 +48,7 @@ class MinioClient:
         Raises:
             NotFoundError: There is no such object or upload.
             BadRequestError: The parts of an upload do not match.
-            ServiceUnavailableError: The server is down or failing.
-            TimeoutError: The server is slow.
+            ServiceUnavailableError: The server is down, slow, failing or misconfigured.
         """
         future = self._executor.submit(call, self)
         try:
@@ -78,12 +79,13 @@ class MinioClient:
 
 def _translated(error: Exception) -> Exception | None:
     """Our error for one of the SDK's, None if there is none."""
-    if isinstance(error, (HTTPError, ServerError)):
-        return ServiceUnavailableError()
+    if isinstance(error, (HTTPError, ServerError, TimeoutError)):
+        return ServiceUnavailableError(store="s3")
     if not isinstance(error, S3Error):
         return None
     if error.code in _NOT_FOUND:
         return NotFoundError()
     if error.code in _WRONG_PARTS:
         return BadRequestError("A part is missing or differs from the uploaded one.", error="file.wrong_parts")
-    return ServiceUnavailableError() if error.response.status >= 500 else None
+    unusable = error.response.status >= 500 or error.code in _UNUSABLE
+    return ServiceUnavailableError(store="s3") if unusable else None

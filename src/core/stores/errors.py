@@ -1,12 +1,17 @@
-"""Which errors of the stores' clients mean that a store is unavailable (503), and which a conflict (409)."""
+"""Which errors of the stores' clients mean that a store is unavailable (503), and which a conflict (409).
+
+A store is unavailable if it cannot be reached, does not reply in time, or replies that it cannot serve. The tables
+below list such replies.
+"""
 
 import errno
 import socket
+from traceback import walk_tb
 
 from asyncpg import PostgresError
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, PyMongoError
-from redis.exceptions import BusyLoadingError, ReadOnlyError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, OperationFailure, PyMongoError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -14,10 +19,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from src.core.exceptions import ConflictError, ServiceUnavailableError
 
 _UNAVAILABLE = (
-    RedisConnectionError,
+    RedisConnectionError,  # wrong password, loading and too many clients included
     RedisTimeoutError,
-    BusyLoadingError,
-    ReadOnlyError,
     PoolTimeoutError,
     ConnectionFailure,
     ExecutionTimeout,
@@ -25,36 +28,108 @@ _UNAVAILABLE = (
     TimeoutError,
     socket.gaierror,
 )
+_UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 
-_UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
+# The first word of an error reply.
+REDIS_CODES = {
+    "BUSY": "a script has been running for too long",
+    "CLUSTERDOWN": "the cluster has no primary for the key",
+    "MASTERDOWN": "a replica without its primary",
+    "MISCONF": "snapshots fail, so writes are refused",
+    "NOPERM": "the user lacks a permission",
+    "NOREPLICAS": "too few replicas, so writes are refused",
+    "OOM": "the memory limit is reached",
+    "READONLY": "a read-only replica",
+}
+# SQLSTATEs, or the beginning of several.
+POSTGRESQL_STATES = {
+    "08": "the connection is lost",
+    "25006": "the server is read-only",
+    "28": "wrong password, or a role that may not log in",
+    "3D000": "the database does not exist",
+    "40001": "the transaction conflicts with another one",
+    "40P01": "deadlock",
+    "53": "out of connections, memory or disk space",
+    "55P03": "lock timeout",
+    "57014": "statement timeout",
+    "57P": "the server is starting or shutting down",
+}
+# MySQL and MariaDB.
+MYSQL_CODES = {
+    1040: "too many connections",
+    1044: "the user may not use the database",
+    1045: "wrong password",
+    1049: "the database does not exist",
+    1053: "the server is shutting down",
+    1205: "lock timeout",
+    1213: "deadlock",
+    1290: "the server is read-only",
+    1969: "statement timeout",
+    2002: "the server cannot be reached",
+    2003: "the server cannot be reached",
+    2006: "the connection is lost",
+    2013: "the connection is lost",
+    3024: "statement timeout",
+}
+MONGODB_CODES = {
+    13: "the user lacks a permission",
+    18: "wrong password",
+}
 
-# PostgreSQL's SQLSTATEs: connection lost, too many connections, shutdown, deadlock, lock and statement timeouts.
-_TRANSIENT_STATES = ("08", "53", "57P", "40001", "40P01", "55P03", "57014")
+# The store that a client library belongs to. SQLAlchemy's own errors, such as a full pool, may be of any SQL database.
+_STORES = {"asyncpg": "postgresql", "asyncmy": "mysql", "redis": "redis", "pymongo": "mongodb", "sqlalchemy": "sql"}
 
 
 def as_unavailable(error: BaseException) -> ServiceUnavailableError | None:
-    """The 503 to render this error as; None if it is not about an unavailable store."""
+    """The 503 to render this error as, with the name of the store; None if it is not about an unavailable store."""
     if isinstance(error, ServiceUnavailableError):
         return error
-    transient = (isinstance(error, DBAPIError) and _is_transient(error)) or (
-        isinstance(error, PostgresError) and str(error.sqlstate or "").startswith(_TRANSIENT_STATES)
-    )
-    transient = transient or (isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError"))
-    unreachable = isinstance(error, OSError) and error.errno in _UNREACHABLE
-    return ServiceUnavailableError() if transient or unreachable or isinstance(error, _UNAVAILABLE) else None
+    return ServiceUnavailableError(store=_store_of(error)) if _is_unavailable(error) else None
 
 
-# The same as error numbers of MySQL.
-_TRANSIENT_CODES = (1040, 1053, 1205, 1213, 1969, 2002, 2003, 2006, 2013, 3024)
+def _is_unavailable(error: BaseException) -> bool:
+    match error:
+        case DBAPIError():
+            return error.connection_invalidated or _has_unavailable_state(error.orig)
+        case PostgresError():
+            return _has_unavailable_state(error)
+        case PyMongoError() if error.has_error_label("TransientTransactionError"):
+            return True
+        case OperationFailure() if error.code in MONGODB_CODES:
+            return True
+        case RedisError() if _redis_code(error) in REDIS_CODES:
+            return True
+        case RuntimeError():
+            # uvloop raises it for a write to a connection that was reset.
+            return "handler is closed" in str(error)
+        case OSError() if error.errno in _UNREACHABLE:
+            return True
+    return isinstance(error, _UNAVAILABLE)
 
 
-def _is_transient(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None) or ""
-    known = str(state).startswith(_TRANSIENT_STATES) or _number(error.orig) in _TRANSIENT_CODES
-    return known or error.connection_invalidated
+def _has_unavailable_state(error: object) -> bool:
+    state = str(getattr(error, "sqlstate", None) or "")
+    return state.startswith(tuple(POSTGRESQL_STATES)) or _mysql_code(error) in MYSQL_CODES
 
 
-# Violations of unique and foreign keys: PostgreSQL's SQLSTATEs, MySQL's error numbers.
+def _redis_code(error: RedisError) -> str:
+    # redis-py strips the code from the text if it has a class for it.
+    return error.status_code or str(error).partition(" ")[0]
+
+
+def _mysql_code(error: object) -> object:
+    """The number of a MySQL error, its first argument."""
+    return next(iter(getattr(error, "args", ())), None)
+
+
+def _store_of(error: BaseException) -> str:
+    """The name of the store, by the library that raised the error; empty if it is unknown."""
+    modules = [type(error).__module__, *(frame.f_globals["__name__"] for frame, _ in walk_tb(error.__traceback__))]
+    names = {name for module in modules for name in module.split(".")}
+    return next((store for library, store in _STORES.items() if library in names), "")
+
+
+# Violations of unique and foreign keys: SQLSTATEs of PostgreSQL, numbers of MySQL.
 _CONFLICTS = frozenset({"23505", "23503", 1062, 1451, 1452})
 
 
@@ -63,9 +138,4 @@ def as_conflict(error: BaseException) -> ConflictError | None:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, DuplicateKeyError):
         return ConflictError()
-    return ConflictError() if {getattr(cause, "sqlstate", None), _number(cause)} & _CONFLICTS else None
-
-
-def _number(error: object) -> object:
-    """The number of a MySQL error, its first argument."""
-    return next(iter(getattr(error, "args", ())), None)
+    return ConflictError() if {getattr(cause, "sqlstate", None), _mysql_code(cause)} & _CONFLICTS else None
