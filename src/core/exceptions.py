@@ -1,6 +1,6 @@
 """Domain errors, each with its HTTP status and a stable dotted name; REST, Socket.IO and tasks render them."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 
 class AppError(Exception):
@@ -14,7 +14,7 @@ class AppError(Exception):
         headers: HTTP headers of the response, such as `Retry-After`.
     """
 
-    status: ClassVar[int] = 500
+    status: int = 500
     error: str = "internal"
     message: str = "Internal Server Error."
 

@@ -4,6 +4,8 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from src.core.exceptions import AppError
+from src.core.http_errors import as_app_error
 from src.core.routing.registry import RouteRegistry
 from src.core.security.audit import AuditEntry
 from src.deps.auth import ClientDep
@@ -39,7 +41,7 @@ async def audit_request(
         yield entry
     except BaseException as error:
         entry.actor_id = entry.actor_id or getattr(connection.state, "actor_id", None)
-        await service.record_failure(entry, error)
+        await service.record_failure(entry, as_app_error(error) or AppError())
         raise
     entry.actor_id = entry.actor_id or getattr(connection.state, "actor_id", None)
 

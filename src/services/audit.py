@@ -40,19 +40,18 @@ class AuditService:
 
         uow.before_commit(write)
 
-    async def record_failure(self, entry: AuditEntry, error: BaseException) -> None:
+    async def record_failure(self, entry: AuditEntry, error: AppError) -> None:
         """Write the entry of a failed request, in a separate transaction."""
-        known = error if isinstance(error, AppError) else as_unavailable(error) or AppError()
         # Anybody can cause these without limit, so they are only in the access log.
-        if known.status == TooManyRequestsError.status or (entry.actor_id is None and not entry.record_anonymous):
+        if error.status == TooManyRequestsError.status or (entry.actor_id is None and not entry.record_anonymous):
             return
         try:
             async with self.resources.unit_of_work() as uow:
-                await OutboxCRUD(uow.session).put(TOPIC, entry.outcome(known.status, known.error))
+                await OutboxCRUD(uow.session).put(TOPIC, entry.outcome(error.status, error.error))
         except Exception as failure:
             if as_unavailable(failure) is None:
                 raise
-            log.warning("audit_lost", action=entry.action, actor_id=str(entry.actor_id), error=known.error)
+            log.warning("audit_lost", action=entry.action, actor_id=str(entry.actor_id), error=error.error)
 
     async def set_retention(self) -> None:
         """Have MongoDB delete entries after `AUDIT_RETENTION_DAYS`; called by `initdb`."""

@@ -1,16 +1,19 @@
 """The audit log: every change and every authentication event is recorded."""
 
 from typing import Any
+from unittest.mock import AsyncMock
 from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import HTTPException
 from sqlmodel import col, delete, select
 
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.models.outbox import OutboxMessage
 from src.services.audit import AuditService
+from src.services.session import SessionService
 from tests.support.login import encrypted, log_in
 from tests.support.people import PASSWORD, People, Person
 
@@ -52,6 +55,22 @@ class TestRecording:
             403,
             "auth.permission_denied",
         )
+
+    @pytest.mark.parametrize("body", [{}, None])
+    async def test_invalid_input_has_the_status_of_its_response(
+        self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork, body: object
+    ) -> None:
+        response = await client.post("/api/v1/roles", json=body, headers=admin.headers)
+        entry = (await recorded(uow))[-1]
+        assert (response.status_code, entry["status"], entry["error"]) == (422, 422, response.json()["error"])
+
+    async def test_an_error_of_the_framework_has_the_status_of_its_response(
+        self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(SessionService, "end_all", AsyncMock(side_effect=HTTPException(418)))
+        response = await client.post("/api/v1/auth/logout/all", headers=admin.headers)
+        entry = (await recorded(uow))[-1]
+        assert (response.status_code, entry["status"], entry["error"]) == (418, 418, response.json()["error"])
 
     async def test_a_login_and_its_failure(self, client: httpx.AsyncClient, people: People, uow: UnitOfWork) -> None:
         user = await people.user()

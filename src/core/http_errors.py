@@ -1,0 +1,50 @@
+"""Translates errors of FastAPI and of the stores' clients to the domain errors that they are rendered as."""
+
+from http import HTTPStatus
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from src.core.exceptions import AppError, InvalidInputError
+from src.core.stores.errors import as_unavailable
+
+
+class FrameworkError(AppError):
+    """An error of the framework: unknown path, wrong method, body too large."""
+
+    def __init__(self, error: HTTPException) -> None:
+        phrase = HTTPStatus(error.status_code).phrase
+        name = "http." + phrase.lower().replace(" ", "_").replace("-", "_")
+        super().__init__(f"{phrase}.", error=name, headers=dict(error.headers or {}))
+        self.status = error.status_code
+
+
+class InvalidRequestError(InvalidInputError):
+    """A request that does not match the declared parameters: one entry per field, without the input itself."""
+
+    def __init__(self, error: RequestValidationError) -> None:
+        fields = [(_field(item["loc"]), _printable(item["msg"]), item["type"]) for item in error.errors()]
+        AppError.__init__(
+            self, data=[{"field": field, "message": message, "type": type_} for field, message, type_ in fields]
+        )
+
+
+def as_app_error(error: BaseException) -> AppError | None:
+    """The domain error to render this error as; None if it is unexpected, which is rendered as `AppError()`."""
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, HTTPException):
+        return FrameworkError(error)
+    if isinstance(error, RequestValidationError):
+        return InvalidRequestError(error)
+    return as_unavailable(error)
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """The field as the client wrote it, without its part of the request (body, query, …)."""
+    names = location[1:] if location[1:] and not isinstance(location[1], int) else location[:1]
+    return _printable(".".join(map(str, names)))
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="replace").decode()
