@@ -30,6 +30,8 @@ class Application:
 
     process: Process
     is_up: Callable[[], bool] = _immediately
+    starts_last: bool = False
+    """Starts once the others are up, which have the processor to themselves until then."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Plan:
     mark: InitialisedMark | None = None
     """Tells whether `setup` can be left out."""
     applications: Sequence[Application] = field(default=())
-    """Started together, then waited for."""
+    """Started together and waited for, and then those that start last."""
     announcement: str = ""
     """Printed when all are up."""
     watched: Path | None = None
@@ -93,7 +95,7 @@ def default_plan(logs: Path, host: str, port: int) -> Plan:
         applications=[
             Application(api, lambda: answers(host, port, "/livez")),
             Application(worker, lambda: "ready." in worker.log.path.read_text(errors="replace")),
-            Application(beat),
+            Application(beat, starts_last=True),
         ],
         announcement=ANNOUNCEMENT.format(url=f"http://localhost:{port}"),
         watched=PROJECT_ROOT / "src",

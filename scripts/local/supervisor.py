@@ -103,10 +103,14 @@ class Session:
         if not self._processes:
             return
         say(f"Starting {self._names} …")
-        for application in self._plan.applications:
-            self._children.start(application.process)
-        for application in self._plan.applications:
-            wait_until(application.is_up, application.process, self._children)
+        for is_last in (False, True):
+            applications = [
+                application for application in self._plan.applications if application.starts_last is is_last
+            ]
+            for application in applications:
+                self._children.start(application.process)
+            for application in applications:
+                wait_until(application.is_up, application.process, self._children)
 
     def _serve(self, watcher: Watcher | None) -> None:
         while True:
