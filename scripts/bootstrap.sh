@@ -31,9 +31,18 @@ is_current() {
     [[ "$(cat .venv/.fingerprint 2>/dev/null)" == "$(fingerprint)" ]] && .venv/bin/python -c '' 2>/dev/null
 }
 
+# Leaves out ensurepip, which takes seconds: Python's own pip installs uv, and uv installs pip.
+make_venv_quickly() {
+    "$1" -m venv --clear --without-pip .venv &&
+        "$1" -m pip --python .venv/bin/python install --quiet uv &&
+        .venv/bin/uv pip install --quiet --python .venv/bin/python pip
+}
+
 make_venv() {
     local python="$1"
-    if "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    if "$python" -c 'import ensurepip, pip, venv' 2>/dev/null && make_venv_quickly "$python"; then
+        return
+    elif "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         "$python" -m venv --clear .venv
     elif command -v uv >/dev/null; then
         rm -rf .venv
@@ -46,15 +55,9 @@ make_venv() {
 # uv installs in seconds what takes pip a minute, but knows only its own settings: pip is there for the rest.
 install() {
     local lock=(--require-hashes -r requirements-dev.lock) uv
-    export PIP_DISABLE_PIP_VERSION_CHECK=1
-    export UV_SYSTEM_CERTS=1 # a company's proxy signs with a certificate of the system's store
-    uv="$(command -v uv || true)"
+    uv="$(command -v .venv/bin/uv || command -v uv || true)"
     if [[ -z "$uv" ]] && .venv/bin/python -m pip install --quiet uv; then
         uv=.venv/bin/uv
-    fi
-    # Without a home that can be written to there is no place for a cache.
-    if [[ -z "${UV_CACHE_DIR:-}" && ! -w "${HOME:-/nonexistent}" ]]; then
-        export UV_NO_CACHE=1
     fi
     if [[ -z "$uv" ]] || ! "$uv" pip install --quiet --python .venv/bin/python "${lock[@]}"; then
         echo "Installing with pip, which takes about a minute …" >&2
@@ -64,7 +67,13 @@ install() {
 
 bootstrap() {
     local python
-    # A link leads to the environment of another tree, such as the one that this worktree belongs to: it is that tree's.
+    export PIP_DISABLE_PIP_VERSION_CHECK=1
+    export UV_SYSTEM_CERTS=1 # a company's proxy signs with a certificate of the system's store
+    # Without a writable home directory, uv has no place for a cache.
+    if [[ -z "${UV_CACHE_DIR:-}" && ! -w "${HOME:-/nonexistent}" ]]; then
+        export UV_NO_CACHE=1
+    fi
+    # A link leads to the environment of another tree, which manages it.
     [[ -L .venv ]] && return
     is_current && return
     python="$(find_python)" || exit 1
