@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes .venv in the project's root from requirements-dev.lock and puts it first on PATH. Sourced by the other scripts.
-# BOOTSTRAP=0 (set it in images, which bring their environment) leaves everything as it is.
+# Creates .venv in the project's root from requirements-dev.lock and puts it first on PATH; the other scripts source it.
+# BOOTSTRAP=0 changes nothing: images set it, since they have their environment.
 set -euo pipefail
 
 ROOT="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"
@@ -22,7 +22,7 @@ find_python() {
     fail "Python 3.11 or newer is needed, and none is on PATH."
 }
 
-# What the environment was made from. It holds absolute paths, so a clone that moved needs a new one.
+# Identifies what the environment was made from. It contains absolute paths, so a clone that moved needs a new one.
 fingerprint() {
     echo "$ROOT $(cksum <requirements-dev.lock)"
 }
@@ -52,7 +52,7 @@ make_venv() {
     fi
 }
 
-# uv installs in seconds what takes pip a minute, but knows only its own settings: pip is there for the rest.
+# uv takes seconds where pip takes a minute, but ignores pip's settings: pip is the fallback.
 install() {
     local lock=(--require-hashes -r requirements-dev.lock) uv
     uv="$(command -v .venv/bin/uv || command -v uv || true)"
@@ -77,7 +77,7 @@ bootstrap() {
     [[ -L .venv ]] && return
     is_current && return
     python="$(find_python)" || exit 1
-    # The lock belongs to the open file, so it outlives the process that takes it, and ends with this shell's.
+    # The lock belongs to the open file: it outlives the process that takes it, and ends when this shell closes the file.
     exec 9<requirements-dev.lock
     "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
     if ! is_current; then
@@ -99,7 +99,7 @@ if [[ "${BOOTSTRAP:-1}" != 0 ]]; then
     fi
 fi
 
-# Runs a command on the stores that the settings name, or else on the embedded ones, which images do not have.
+# Runs a command on the stores that the settings name, or else on the embedded ones; images have none of those.
 with_stores() {
     if [[ -d scripts/local ]]; then
         exec python -m scripts.local run -- "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .env from .env.example, with a random secret in place of every change-me. An existing .env is left alone.
+# Writes .env from .env.example with a random secret for every change-me. An existing .env is kept.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 

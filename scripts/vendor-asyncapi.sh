@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings the scripts of /asyncapi from npm into src/api/vendor/asyncapi, in the versions named here.
+# Copies the scripts of the page /asyncapi from npm to src/api/vendor/asyncapi, in the versions below.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../src/api/vendor/asyncapi"
 
@@ -16,7 +16,7 @@ unpack() {
 unpack react-component "$COMPONENT"
 unpack parser "$PARSER"
 
-# Compressed as they are served: a fifth of the size, and no line of two megabytes in the way of a search.
+# Compressed as they are served: a fifth of the size, and searches skip lines of two megabytes.
 gzip -9nc "$unpacked/react-component/browser/standalone/without-parser.js" >react-component.js.gz
 gzip -9nc "$unpacked/parser/browser/index.js" >parser.js.gz
 cp "$unpacked/react-component/styles/default.min.css" react-component.css

@@ -1,4 +1,4 @@
-"""Attack a running instance as the security requirements describe it, and say what came of it; exits 1 on a breach.
+"""Attack a running instance as the security requirements describe, and print the results; exits 1 on a breach.
 
 python -m scripts.check.attack     starts its own stores and two API processes, and stops them
 """
@@ -32,7 +32,7 @@ OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256()
 AGENT = {"User-Agent": "attack"}
 NOTICES = "GET:/api/v1/notices"
 
-# Enough tries for a whole attack from one address; what the limits do has tests of its own.
+# Enough attempts for a whole attack from one address; the limits have tests of their own.
 UNTHROTTLED = {"LOGIN_FAILURES_PER_ACCOUNT": "1000000", "LOGIN_FAILURES_PER_ADDRESS": "1000000"}
 
 
@@ -54,17 +54,17 @@ class Attack:
         return {"password": base64.b64encode(public.encrypt(plaintext, OAEP)).decode(), "kid": key["kid"]}
 
     async def login(self, username: str, password: str) -> httpx.Response:
-        """The answer to a login."""
+        """The response to a login."""
         body = {"username": username, **await self.encrypted(password)}
         return await self.client.post("/api/v1/auth/login", json=body, headers=AGENT)
 
     async def tokens(self, username: str, password: str) -> dict[str, str]:
-        """A fresh token pair."""
+        """A new token pair."""
         data: dict[str, str] = (await self.login(username, password)).json()["data"]
         return data
 
     async def mutated_tokens(self, count: int) -> Counter[int]:
-        """Change, cut, swap and retype real tokens; every answer has to be 401."""
+        """Change, cut, swap and retype real tokens; every response has to be 401."""
         tokens = await self.tokens("admin", "123456")
         statuses: Counter[int] = Counter()
         for _ in range(count):
@@ -102,7 +102,7 @@ class Attack:
         return token[:position] + wrong + token[position + 1 :]
 
     async def random_ciphertexts(self, count: int) -> Counter[int]:
-        """Log in with noise; every answer has to be 401 or 422."""
+        """Log in with random ciphertexts; every response has to be 401 or 422."""
         kid = (await self.client.get("/api/v1/auth/keys/public")).json()["data"]["kid"]
         statuses: Counter[int] = Counter()
         for _ in range(count):
@@ -112,7 +112,7 @@ class Attack:
         return statuses
 
     async def hostile_bodies(self, count: int) -> Counter[int]:
-        """Send what no client means; every answer has to be a 4xx."""
+        """Send malformed input; every response has to be a 4xx."""
         makers: list[Callable[[], bytes]] = [
             lambda: b"{" * self.random.randrange(1, 5000),
             lambda: b"[" * 100_000,
@@ -134,7 +134,7 @@ class Attack:
         return statuses
 
     async def racing_refreshes(self, rounds: int, racers: int) -> Counter[int]:
-        """Show one refresh token many times at once; every round has to yield one successor."""
+        """Use one refresh token many times concurrently; every round has to yield one successor."""
         successors: Counter[int] = Counter()
         for _ in range(rounds):
             token = (await self.tokens("admin", "123456"))["refreshToken"]
@@ -149,7 +149,7 @@ class Attack:
         return successors
 
     async def stale_allows(self, revocations: int, readers: int) -> Counter[str]:
-        """Revoke and grant a permission while others read it in both processes; nobody may be let in after a 200."""
+        """Grant and revoke a permission under load on both processes; no request may pass after a revocation's 200."""
         admin = {"Authorization": f"Bearer {(await self.tokens('admin', '123456'))['accessToken']}"}
         role = {"name": "Reader", "code": "reader", "interfacePermissions": [NOTICES]}
         made = (await self.client.post("/api/v1/roles", json=role, headers=admin)).json()["data"]
@@ -174,7 +174,7 @@ class Attack:
         tasks = [asyncio.create_task(read(self.clients[n % len(self.clients)])) for n in range(readers)]
         for _ in range(revocations):
             for codes in ([], [NOTICES]):
-                changed_at = float("inf")  # from here until the answer, both verdicts are right
+                changed_at = float("inf")  # until the response arrives, both outcomes are right
                 body = {"interfacePermissions": codes}
                 await self.client.put(f"/api/v1/roles/{made['id']}", json=body, headers=admin)
                 granted, changed_at = bool(codes), time.perf_counter()
@@ -184,7 +184,7 @@ class Attack:
         return seen
 
     async def failing_logins(self, count: int) -> dict[str, float]:
-        """The median seconds of each kind of failed login, interleaved; all bodies have to be equal."""
+        """The median seconds of each kind of failed login, interleaved; all response bodies have to be equal."""
         admin = {"Authorization": f"Bearer {(await self.tokens('admin', '123456'))['accessToken']}"}
         user = {"name": "Off", "username": "off", "email": "off@example.com", "status": False}
         user |= await self.encrypted("a long enough password")
@@ -209,7 +209,7 @@ class Attack:
         return {name: statistics.median(values) for name, values in times.items()}
 
     async def login_flood(self, count: int, at_once: int) -> tuple[Counter[int], float]:
-        """Many logins; their statuses, and the 99th percentile of another route's seconds meanwhile."""
+        """Many concurrent logins: their statuses, and the 99th percentile of another route's seconds in that time."""
         bodies = [{"username": "admin", **await self.encrypted("123456")} for _ in range(count)]
         statuses: Counter[int] = Counter()
 
@@ -226,7 +226,7 @@ class Attack:
         return statuses, seconds[int(len(seconds) * 0.99)]
 
     async def large_bodies(self, megabytes: int) -> Counter[int]:
-        """A body that says how large it is, and one that does not; both have to be 413."""
+        """A body with a Content-Length and one without: both responses have to be 413."""
 
         async def chunks() -> AsyncIterator[bytes]:
             for _ in range(megabytes):
@@ -238,7 +238,7 @@ class Attack:
 
 
 def _probe(url: str, over: threading.Event) -> list[float]:
-    """How long each of many requests takes; in a thread, because the loop is busy with its own."""
+    """The seconds of each of many requests; run it in a thread, since the event loop is busy with the logins."""
     seconds: list[float] = []
     with httpx.Client() as client:
         while not over.is_set():
@@ -258,7 +258,7 @@ def _b64(content: Any) -> str:
 
 
 async def attack(servers: list[Server]) -> list[str]:
-    """Run everything; returns what went wrong."""
+    """Run all attacks; returns the breaches."""
     limits = httpx.Limits(max_connections=None)
     clients = [
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=30, limits=limits) for server in servers

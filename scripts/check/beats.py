@@ -1,4 +1,4 @@
-"""Kill beats at random while a thousand schedules fire, and count the slots; exits 1 when one is missing.
+"""Kill beats at random while a thousand schedules run, and count the runs; exits 1 if one is missing.
 
 python -m scripts.check.beats      starts its own stores and two beats, and stops them
 """
@@ -44,14 +44,14 @@ class Beats:
         return subprocess.Popen([sys.executable, "-m", *BEAT], cwd=ROOT, env=self.environment)  # noqa: S603 - ours
 
     def kill_one(self) -> None:
-        """`kill -9`, at any moment of its work, and start another."""
+        """Kill a beat with SIGKILL at a random moment, and start another."""
         index = self.random.randrange(2)
         self.processes[index].send_signal(signal.SIGKILL)
         self.processes[index].wait()
         self.processes[index] = self._start()
 
     def stop(self) -> None:
-        """End both."""
+        """Stop both."""
         for process in self.processes:
             process.terminate()
         for process in self.processes:
@@ -59,7 +59,7 @@ class Beats:
 
 
 async def insert_schedules(connection: "asyncpg.Connection[Any]", now: datetime) -> None:
-    """A thousand intervals that make up for what was missed, and nothing else in the table."""
+    """Fill the table with a thousand interval schedules that catch up on missed runs, and nothing else."""
     await connection.execute("UPDATE schedules SET enabled = false")
     await connection.execute(
         """
@@ -82,13 +82,13 @@ def sent(redis: Redis) -> list[dict[str, Any]]:
 
 
 async def check(environment: dict[str, str], seed: int) -> bool:
-    """Run the whole trial; True when every slot was sent."""
+    """Run the whole trial; returns whether every run was sent."""
     url = make_url(environment["SQL_DATABASE_URL"]).set(drivername="postgresql").render_as_string(hide_password=False)
     redis: Redis = Redis.from_url(environment["CELERY_REDIS_URL"], decode_responses=True)
     connection = await asyncpg.connect(url)
     start = (await connection.fetchval("SELECT now()")) + timedelta(seconds=10)
     beats = Beats(environment, seed)
-    await asyncio.sleep(5)  # both have merged their configuration, which would enable their own rows again
+    await asyncio.sleep(5)  # until both have merged their configuration, which would enable its rows again
     await insert_schedules(connection, start)
     await asyncio.sleep(6)
     for _ in range(KILLS):
@@ -113,12 +113,12 @@ async def check(environment: dict[str, str], seed: int) -> bool:
 
 
 def slots(messages: list[dict[str, Any]]) -> set[tuple[str, datetime]]:
-    """Which slot of which schedule each message is for."""
+    """The schedule and the due time of each message."""
     return {(headers["schedule_id"], datetime.fromisoformat(headers["scheduled_for"])) for headers in messages}
 
 
 def report(messages: list[dict[str, Any]], expected: set[Any], missing: set[Any]) -> None:
-    """Say what was sent, and how what was sent twice can be told."""
+    """Print what was sent, and whether duplicates can be recognised."""
     ids: dict[tuple[str, str], list[str]] = defaultdict(list)
     for headers in messages:
         ids[headers["schedule_id"], headers["scheduled_for"]].append(headers["id"])

@@ -1,4 +1,4 @@
-"""Refuse a commit message that is not a conventional commit: `commit_message.py FILE`. The rules: docs/GIT.md."""
+"""Refuse a commit message that is not a conventional commit: `commit_message.py FILE`. See docs/GIT.md."""
 
 import re
 import sys
@@ -9,7 +9,7 @@ FIRST_LINE = re.compile(rf"(?=.{{1,100}}$)(({TYPES})(\([\w.\-/]+\))?!?: \S.*[^.]
 
 
 def main(file: str) -> str | None:
-    """Read git's message file; returns what is wrong with it, for `sys.exit`."""
+    """Check git's message file; returns an error message for `sys.exit`, or None."""
     first = Path(file).read_text().partition("\n")[0]
     if FIRST_LINE.fullmatch(first):
         return None

@@ -1,4 +1,4 @@
-"""`pages.py [URL [DIRECTORY]]`: what pages.sh does, over the Chrome DevTools Protocol."""
+"""`pages.py [URL [DIRECTORY]]`: carries out pages.sh over the Chrome DevTools Protocol."""
 
 import base64
 import json
@@ -40,7 +40,7 @@ class Page:
             self.send(f"{domain}.enable")
 
     def send(self, method: str, **params: Any) -> dict[str, Any]:
-        """Call the browser, and note what it tells meanwhile."""
+        """Call the browser, and handle the events that arrive in the meantime."""
         number = next(self._ids)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
@@ -50,7 +50,7 @@ class Page:
                 return dict(message["result"])
 
     def _note(self, message: dict[str, Any]) -> None:
-        """Keep what was requested, unless the page's own policy held it back."""
+        """Record a requested URL, unless the page's content security policy blocked it."""
         match message:
             case {"method": "Network.requestWillBeSent", "params": {"requestId": request, "request": {"url": url}}}:
                 self.requested[request] = url
@@ -86,7 +86,7 @@ class Page:
 
 @contextmanager
 def browser(directory: Path) -> Iterator[Page]:
-    """A tab of a browser without a past."""
+    """A tab of a browser with a new profile."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None) or sys.exit("Chromium is not installed.")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [program, *OPTIONS, LOCALHOST_ALONE, f"--user-data-dir={profile}", "about:blank"]
@@ -105,7 +105,7 @@ def browser(directory: Path) -> Iterator[Page]:
 
 
 def visit(page: Page, url: str) -> None:
-    """Open the pages as a reader would."""
+    """Open each page, log in, and save screenshots."""
     page.send("Page.navigate", url=f"{url}/docs")
     page.wait("document.querySelectorAll('.opblock').length > 5")
     page.save("docs")
@@ -132,13 +132,13 @@ def visit(page: Page, url: str) -> None:
 
 
 def read(url: str) -> str:
-    """The answer to a GET."""
-    with urlopen(url) as answer:  # noqa: S310 - our own
-        return str(answer.read().decode())
+    """The response body of a GET."""
+    with urlopen(url) as response:  # noqa: S310 - our own
+        return str(response.read().decode())
 
 
 def main(url: str = "http://localhost:16000", directory: str = "") -> str | None:
-    """Visit the pages; returns whom they asked besides us, for `sys.exit`."""
+    """Visit the pages; returns the foreign hosts that they contacted, for `sys.exit`."""
     directory = directory or tempfile.mkdtemp(prefix="pages-")
     Path(directory).mkdir(parents=True, exist_ok=True)
     with browser(Path(directory)) as page:

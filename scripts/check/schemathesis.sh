@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzz the API by its OpenAPI document, about 10,000 cases. Arguments go to `schemathesis run`. Not part of test.sh.
+# Fuzzes the API from its OpenAPI document with about 10,000 cases; not part of test.sh. Arguments go to `schemathesis run`.
 source "$(dirname -- "${BASH_SOURCE[0]}")/../bootstrap.sh"
 tool=.local/schemathesis
 [[ -x $tool/bin/schemathesis ]] || { python -m venv "$tool" && "$tool/bin/pip" install --quiet schemathesis==4.32.5; }

@@ -1,4 +1,4 @@
-"""What upload.sh does: docs/client/roundtrip.mjs against stores and an API of its own, whose memory is watched.
+"""Carries out upload.sh: runs docs/client/roundtrip.mjs against its own stores and API, and measures the API's memory.
 
 python -m scripts.check.upload [MEGABYTES]
 """
@@ -21,7 +21,7 @@ SMALL_MB = 12
 
 
 def peak_mb(pid: int) -> float:
-    """The most memory that a process has had."""
+    """The peak memory of a process."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     if found is None:
         raise RuntimeError("This needs Linux: /proc tells how much memory a process had.")
@@ -38,9 +38,9 @@ def roundtrip(port: int, megabytes: int) -> float:
 
 
 def main(megabytes: int) -> None:
-    """A small file first, for what a process allocates once; then the large one."""
+    """Transfer a small file first, for one-time allocations, then the large one."""
     with tempfile.TemporaryDirectory(prefix="upload-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)  # PostgreSQL drops root's rights, and still has to get there
+        Path(name).chmod(0o755)  # PostgreSQL runs as another user, and has to reach it
         with embedded_stores(Path(name) / "stores") as stores:
             environment = os.environ | stores | {"ENVIRONMENT": "TESTING", "LOG_LEVEL": "WARNING"}
             for module in (["alembic", "upgrade", "head"], ["src.initdb"]):

@@ -1,4 +1,4 @@
-"""Who runs PostgreSQL, which refuses root, and where that user can reach it."""
+"""The user that PostgreSQL runs as, since it refuses root, and a directory that this user can reach."""
 
 import os
 import pwd
@@ -11,7 +11,7 @@ from scripts.local.errors import LocalError
 from src import NAME
 
 OUTSIDE = Path("/var/lib") / NAME.lower()
-"""Root's place for what an unprivileged user cannot reach inside a closed clone, such as one below /root."""
+"""Where root keeps the database of a clone that other users cannot enter, such as one below /root."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Account:
     gid: int
 
     def reaches(self, path: Path) -> bool:
-        """Whether it may pass all directories above an absolute path."""
+        """Whether the user may enter all directories above an absolute path."""
         return all(self._may_pass(parent) for parent in path.parents)
 
     def _may_pass(self, directory: Path) -> bool:
@@ -32,13 +32,13 @@ class Account:
         return bool(status.st_mode & (0o010 if status.st_gid == self.gid else 0o001))
 
     def own(self, path: Path) -> None:
-        """Give it a file, or a directory with all that is in it."""
+        """Make the user the owner of a file, or of a directory and everything in it."""
         for item in (path, *path.rglob("*")):
             os.chown(item, self.uid, self.gid, follow_symlinks=False)
 
 
 def unprivileged_account() -> Account | None:
-    """Nobody when we are root, None when we are an ordinary user already."""
+    """The user `nobody` if the current user is root, else None."""
     if os.geteuid() != 0:
         return None
     try:
@@ -49,9 +49,12 @@ def unprivileged_account() -> Account | None:
 
 
 def make_home(directory: Path, account: Account | None) -> Path:
-    """A directory that the account (None: we) owns and reaches: this one, or one outside that it then links to."""
+    """Create a directory that the account (None: the current user) owns and can reach.
+
+    It is `directory` itself, or a link to a directory below `OUTSIDE` where the account cannot reach that.
+    """
     if not directory.exists():
-        directory.unlink(missing_ok=True)  # a link to a place that was removed
+        directory.unlink(missing_ok=True)  # a link to a directory that was removed
         if account is None or account.reaches(directory):
             directory.mkdir(mode=0o700)
         else:
@@ -60,13 +63,15 @@ def make_home(directory: Path, account: Account | None) -> Path:
     home = directory.resolve()
     if account:
         if not account.reaches(home):
-            raise LocalError(f"{home} is below a directory that only root may enter; move it to where others may pass.")
+            raise LocalError(
+                f"{home} is below a directory that only root may enter; move it where other users may enter."
+            )
         os.chown(home, account.uid, account.gid)
     return home
 
 
 def copy_for(account: Account, sources: list[Path], target: Path) -> None:
-    """Copy directories of programs into one that the account can reach; an existing target is kept."""
+    """Copy directories of programs to a target that the account can reach; an existing target is kept."""
     if target.exists():
         return
     incomplete = target.with_suffix(".incomplete")

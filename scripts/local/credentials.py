@@ -1,4 +1,4 @@
-"""Passwords and keys of the embedded stores, made up at the first start and kept in the data directory."""
+"""Passwords and keys of the embedded stores, generated at the first start and kept in the data directory."""
 
 import json
 import secrets
@@ -29,7 +29,7 @@ class Credentials:
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Read them, after making those that are missing."""
+        """Read the secrets, and generate missing ones."""
         file = directory / "secrets.json"
         kept = json.loads(file.read_text()) if file.exists() else {}
         credentials = cls(**kept)
@@ -39,7 +39,7 @@ class Credentials:
 
 
 def rsa_private_key(directory: Path) -> Path:
-    """The PEM file of the login's RSA-3072 key, made if it is missing."""
+    """The PEM file of the RSA-3072 key for logins; generated if it is missing."""
     file = directory / "rsa_private_key.pem"
     if not file.exists():
         key = rsa.generate_private_key(public_exponent=65537, key_size=3072)

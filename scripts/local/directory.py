@@ -1,4 +1,4 @@
-"""The data directory: everything that the embedded stores keep, for one supervisor at a time."""
+"""The data directory of the embedded stores; a lock admits one supervisor at a time."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ from scripts.local.errors import LocalError
 
 @contextmanager
 def locked(directory: Path, owner: str) -> Iterator[None]:
-    """Create the directory if need be and hold its lock, which the kernel drops with the process.
+    """Create the directory if it is missing, and hold its lock; the kernel releases it when the process ends.
 
     Args:
         directory: Closed to others; as root, PostgreSQL's user may pass through it.
@@ -40,7 +40,7 @@ def locked(directory: Path, owner: str) -> Iterator[None]:
 
 
 def is_locked(directory: Path) -> bool:
-    """Whether somebody runs on the directory now."""
+    """Whether a supervisor is running on the directory."""
     try:
         with (directory / "lock").open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -52,7 +52,7 @@ def is_locked(directory: Path) -> bool:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that we alone may read, whole or not at all."""
+    """Write a file atomically; only its owner may read it."""
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     with open(new, "w", opener=_private) as file:

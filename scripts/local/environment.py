@@ -1,4 +1,4 @@
-"""What the user configured, and what we add to it."""
+"""The user's settings, and those that lead to the embedded stores."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from scripts.local.directory import write_private
 
 
 def configured_environment(root: Path) -> dict[str, str]:
-    """What the application would read without us: the environment over `.env.<environment>` over `.env`."""
+    """The settings as the application reads them: the environment, then `.env.<environment>`, then `.env`."""
     shared = dotenv_values(root / ".env")
     environment = os.environ.get("ENVIRONMENT") or shared.get("ENVIRONMENT") or "LOCAL"
     layers = (shared, dotenv_values(root / f".env.{environment.lower()}"), os.environ)
@@ -19,6 +19,6 @@ def configured_environment(root: Path) -> dict[str, str]:
 
 
 def write_environment(file: Path, variables: Mapping[str, str]) -> None:
-    """Write them as a dotenv file that we alone may read."""
+    """Write a dotenv file that only its owner may read."""
     quoted = {name: value.replace("\\", "\\\\").replace("'", "\\'") for name, value in variables.items()}
     write_private(file, "".join(f"{name}='{value}'\n" for name, value in quoted.items()))

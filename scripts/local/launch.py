@@ -1,7 +1,7 @@
-"""Becomes another program whose life hangs on its starter's: `python -I -S launch.py PARENT SIGNAL UID GID COMMAND…`.
+"""Becomes another program that ends when its parent ends: `python -I -S launch.py PARENT SIGNAL UID GID COMMAND…`.
 
-A script of its own, because code between fork and exec is unsafe in a process with threads, and because a change of
-user clears the parent-death signal, so the order matters. Only Linux has that signal; elsewhere the records serve.
+A separate script, since code between fork and exec is unsafe in a process with threads. The user is changed first, as
+that clears the parent-death signal. Only Linux has this signal; elsewhere `leftovers.py` ends the processes.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ PR_SET_PDEATHSIG = 1
 def main(  # pragma: no cover - runs isolated, without the coverage hook
     parent: int, death_signal: int, uid: int, gid: int, command: list[str]
 ) -> None:
-    """Drop to the user unless it is -1, ask for the signal, and become the command."""
+    """Change to the user unless it is -1, request the parent-death signal, and become the command."""
     if uid >= 0:
         os.setgroups([])
         os.setgid(gid)

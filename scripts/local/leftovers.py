@@ -1,4 +1,4 @@
-"""Children of a supervisor that was killed: found by record, told from strangers by their time of birth."""
+"""Ends the children of a supervisor that was killed: they are recorded with their ids and start times."""
 
 import json
 import os
@@ -13,13 +13,13 @@ PROC = Path("/proc")
 
 
 def record(file: Path, processes: list[Process]) -> None:
-    """Write down which processes are ours."""
+    """Write the ids, start times and stop signals of processes to a file."""
     rows = [[process.pid, birth(process.pid), int(process.stop_signal)] for process in processes]
     write_private(file, json.dumps(rows))
 
 
 def end_leftovers(file: Path, patience_seconds: float = 5) -> None:
-    """End the recorded processes that still live, gently first: a store may be writing its last pages."""
+    """Stop the recorded processes that still run, and kill those that do not stop in time."""
     rows = json.loads(file.read_text()) if file.exists() else []
     ours = [(pid, born) for pid, born, _ in rows if is_alive(pid, born)]
     for pid, born, stop_signal in rows:
@@ -36,12 +36,12 @@ def end_leftovers(file: Path, patience_seconds: float = 5) -> None:
 
 
 def is_alive(pid: int, born: str) -> bool:
-    """Whether the process runs, and is the one that was born then, not a later one with its number."""
+    """Whether the process runs that started at that time, not a later one with the same id."""
     return bool(born) and birth(pid) == born
 
 
 def birth(pid: int) -> str:
-    """When a process began, in whatever unit the system tells; empty when it does not run."""
+    """When a process started, in a unit of the system's; empty if it does not run."""
     if not PROC.joinpath("self", "stat").exists():
         command = ["ps", "-o", "lstart=", "-p", str(pid)]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - fixed

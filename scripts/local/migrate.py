@@ -1,4 +1,4 @@
-"""Migrations and then the first data, in one process: most of the time of either goes into the same imports."""
+"""Runs migrations and initdb in one process: both spend most of their time on the same imports."""
 
 import runpy
 

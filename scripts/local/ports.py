@@ -1,4 +1,4 @@
-"""Which port serves what: the API's own, and the four after it.
+"""The ports: the API's, and the four after it for the stores.
 
 PORT      API                PORT + 1  PostgreSQL        PORT + 2  Redis
                              PORT + 3  MongoDB           PORT + 4  S3
@@ -26,12 +26,12 @@ class Ports:
 
     @classmethod
     def after(cls, port: int) -> Self:
-        """Those that follow the API's."""
+        """The four ports after the API's."""
         return cls(*range(port + 1, port + 5))
 
     @classmethod
     def free(cls) -> Self:
-        """Free ones below 32768, where the kernel gives none to outgoing connections."""
+        """Free ports below 32768: the kernel uses those above for outgoing connections."""
         candidates = random.sample(range(20_000, 32_768), k=200)
         return cls(*[port for port in candidates if not is_busy(LOOPBACK, port)][:4])
 
@@ -48,10 +48,10 @@ def parse_port(text: str) -> int:
 
 
 def is_busy(host: str, port: int) -> bool:
-    """Whether somebody listens there."""
+    """Whether the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ended connections do not count
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignore connections that have ended
         try:
             probe.bind((host, port))
         except OSError:
@@ -60,7 +60,7 @@ def is_busy(host: str, port: int) -> bool:
 
 
 def require_free(host: str, port: int, name: str) -> None:
-    """Refuse to start on a port that somebody else uses.
+    """Check that a port is free.
 
     Raises:
         LocalError: Naming the port and the setting that moves it.

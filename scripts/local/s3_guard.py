@@ -1,8 +1,8 @@
-"""Refuses what nanio would misread.
+"""Refuses S3 requests that nanio would misinterpret.
 
 nanio ignores every sub-resource and header that it does not know and performs the plain operation instead:
-`PUT ?tagging` overwrites the object, `DELETE ?policy` removes the bucket. So whatever is not listed here gets S3's own
-501.
+`PUT ?tagging` overwrites the object, `DELETE ?policy` removes the bucket. So everything that is not listed here is
+answered with S3's 501.
 """
 
 from collections.abc import Set
@@ -31,7 +31,7 @@ HEADER_FAMILIES = ("x-amz-meta-", "x-amz-checksum-")
 
 
 class Operation(NamedTuple):
-    """An S3 operation, told apart from the others on its path by its query."""
+    """An S3 operation, identified by its path and query."""
 
     level: str
     methods: str
@@ -56,7 +56,7 @@ OPERATIONS = (
 
 
 def build_app() -> ASGIApp:
-    """nanio, configured by its `NANIO_*` variables, behind the guard; pages of any origin may use signed URLs."""
+    """nanio, configured by its `NANIO_*` variables, behind the guard; signed URLs work from any origin."""
     return CORSMiddleware(
         S3Guard(build_nanio()),
         allow_origins=["*"],
@@ -67,13 +67,13 @@ def build_app() -> ASGIApp:
 
 
 class S3Guard:
-    """ASGI middleware; also adds the `response-*` overrides of a presigned download, which nanio leaves out."""
+    """ASGI middleware; also adds the `response-*` overrides of presigned downloads, which nanio ignores."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what nanio does right."""
+        """Forward a request that nanio handles correctly; respond 501 to any other."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         request = Request(scope)
@@ -109,7 +109,7 @@ def _has_known_headers(request: Request, query: dict[str, str]) -> bool:
     unknown = {name for name in names if name.startswith("x-amz-") and not name.startswith(HEADER_FAMILIES)}
     unknown -= {f"x-amz-{name}" for name in HEADERS}
     if request.method == "PUT" and "uploadId" not in query:
-        unknown.discard("x-amz-copy-source")  # elsewhere nanio stores the empty body instead of the source
+        unknown.discard("x-amz-copy-source")  # without uploadId, nanio would store the empty body
     is_conditional_write = request.method not in ("GET", "HEAD") and any(name.startswith("if-") for name in names)
     return not unknown and not is_conditional_write
 

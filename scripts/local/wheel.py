@@ -6,7 +6,7 @@ from scripts.local.errors import LocalError
 
 
 def locate(package: str, pattern: str, store: str) -> Path:
-    """The one file in an installed package that the pattern names; the package itself is not imported.
+    """The file in an installed package that the pattern matches; the package is not imported.
 
     Raises:
         LocalError: The package is not installed, or without that file: it has no build for this platform.

@@ -11,18 +11,18 @@ ENDINGS = (r"([^aeiou])y$", r"\1ies"), (r"is$", "es"), (r"(s|x|z|ch|sh)$", r"\1e
 
 
 class RefusedError(Exception):
-    """The feature cannot be written; the message says why, in one line."""
+    """The feature cannot be written or removed; the message says why, in one line."""
 
 
 @dataclass(frozen=True)
 class Noun:
-    """What a feature is called, as `purchase_order` and `purchase_orders`."""
+    """The name of a feature in singular and plural, such as `purchase_order` and `purchase_orders`."""
 
     singular: str
     plural: str
 
     def spellings(self) -> dict[str, str]:
-        """What the templates' placeholders stand for."""
+        """The values of the templates' placeholders."""
         words = self.singular.replace("_", " ")
         return {
             "noun": self.singular,
@@ -37,25 +37,25 @@ class Noun:
 
 
 def parse(name: str, plural: str | None = None) -> Noun:
-    """A noun from what was typed; its plural is guessed by the rules of English, unless it is given.
+    """Check a noun; its plural follows the rules of English unless it is given.
 
     Raises:
-        RefusedError: It is no name, it is Python's, or it looks like a plural.
+        RefusedError: It is not a valid name, is a Python keyword or builtin, or looks like a plural.
     """
     if plural is None:
         _check(name)
         if re.search(r"[^sui]s$", name):
-            raise RefusedError(f"{name!r} looks like a plural: name one, or give --plural if it is none.")
+            raise RefusedError(f"{name!r} looks like a plural: give the singular, or --plural if it is one.")
         plural = next(re.sub(end, more, name, count=1) for end, more in ENDINGS if re.search(end, name))
     for word in (name, plural):
         _check(word)
     if plural == name:
-        raise RefusedError(f"{name!r} needs another word as its plural, for its routes and its table.")
+        raise RefusedError(f"{name!r} needs a different plural, for its routes and its table: give --plural.")
     return Noun(name, plural)
 
 
 def _check(word: str) -> None:
     if not NAME.fullmatch(word) or len(word) > LONGEST:
-        raise RefusedError(f"{word!r} is no name such as invoice or purchase_order, of {LONGEST} characters at most.")
+        raise RefusedError(f"{word!r} is not a name such as invoice or purchase_order, up to {LONGEST} characters.")
     if keyword.iskeyword(word) or keyword.issoftkeyword(word) or hasattr(builtins, word):
-        raise RefusedError(f"{word!r} is a word of Python.")
+        raise RefusedError(f"{word!r} is a Python keyword or builtin.")

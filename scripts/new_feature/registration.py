@@ -11,7 +11,7 @@ from scripts.new_feature.noun import Noun
 
 @dataclass(frozen=True)
 class Entry:
-    """What a feature adds to the tuple, list or dict that a module assigns to `collection`."""
+    """An element that a feature adds to the tuple, list or dict that a module assigns to `collection`."""
 
     file: str
     collection: str
@@ -58,7 +58,7 @@ def _add(text: str, entry: Entry, spellings: dict[str, str]) -> str:
     body = ast.parse(text).body
     last = _last_element(body, entry.collection)
     lines = text.encode().splitlines(keepends=True)  # Python's positions count bytes
-    # From the end to the start, so that what comes first is still where it was found.
+    # The element first, then the import: inserting the import moves everything below it.
     line, column = last.end_lineno or 0, last.end_col_offset or 0
     element = Template(entry.element).substitute(spellings).encode()
     lines[line - 1] = lines[line - 1][:column] + b", " + element + lines[line - 1][column:]

@@ -1,4 +1,4 @@
-"""The files of a feature, made of the templates."""
+"""Renders the files of a feature from the templates."""
 
 import ast
 import subprocess
@@ -10,15 +10,15 @@ from string import Template
 from scripts.new_feature.noun import Noun, RefusedError
 
 TEMPLATES = Path(__file__).parent / "templates"
-# A noun that means nothing else anywhere.
+# A noun that collides with no other name.
 UNHEARD = Noun("unheard_of", "unheard_ofs")
 
 
 def render(noun: Noun, revision: Mapping[str, str]) -> dict[str, str]:
-    """Texts by their path in the project; templates lie where the files will, as `NOUN.py.txt` or `NOUNS.py.txt`.
+    """The text of each file by its path; a template has the path of its file, as `NOUN.py.txt` or `NOUNS.py.txt`.
 
     Raises:
-        RefusedError: The noun would mean two things in one file.
+        RefusedError: The noun collides with another name of a file.
     """
     texts: dict[str, str] = {}
     for file in sorted(TEMPLATES.rglob("*.txt")):
@@ -28,13 +28,13 @@ def render(noun: Noun, revision: Mapping[str, str]) -> dict[str, str]:
         text, other = (template.substitute({**word.spellings(), **revision}) for word in (noun, UNHEARD))
         names, distinct = set(_names(text)), set(_names(other))
         if len(names) < len(distinct):
-            raise RefusedError(f"{noun.singular!r} would mean two things in {path}: take another name.")
+            raise RefusedError(f"{noun.singular!r} collides with another name in {path}: choose another one.")
         texts[path] = text
     return texts
 
 
 def tidy(root: Path, paths: Sequence[str]) -> None:
-    """Sort imports and wrap lines by the project's own rules, as the noun needs it; then describe the events anew."""
+    """Sort imports and format the files, then write the snapshots of the OpenAPI and AsyncAPI documents."""
     modules = [path for path in paths if path.endswith(".py")]
     for command in (["check", "--select", "I,RUF022", "--fix"], ["format"]):
         subprocess.run([sys.executable, "-m", "ruff", *command, "--quiet", *modules], cwd=root, check=True)  # noqa: S603 - our own
@@ -44,7 +44,7 @@ def tidy(root: Path, paths: Sequence[str]) -> None:
 
 
 def _names(source: str) -> Iterator[str]:
-    """Every name that a module gives or uses; attributes and keywords belong to something else."""
+    """Every name that a module defines or uses, without attributes and keyword arguments."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Name(id=name) | ast.arg(arg=name) | ast.alias(name=name):

@@ -77,7 +77,7 @@ class TestAFeature:
 class TestARefusal:
     @pytest.mark.parametrize("word", ["Invoice-1", "invoice order", "1st", "in__voice", "class", "list", "x" * 31, ""])
     def test_of_what_is_no_name(self, word: str) -> None:
-        with pytest.raises(RefusedError, match=r"is no name such as|is a word of Python"):
+        with pytest.raises(RefusedError, match=r"is not a name such as|is a Python keyword or builtin"):
             parse(word)
 
     def test_of_a_plural(self) -> None:
@@ -85,7 +85,7 @@ class TestARefusal:
             parse("invoices")
 
     def test_of_a_plural_that_is_the_singular(self) -> None:
-        with pytest.raises(RefusedError, match="needs another word"):
+        with pytest.raises(RefusedError, match="needs a different plural"):
             parse("series", "series")
 
     @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ class TestARefusal:
             ("notice", "src/api/v1/notices.py exists already."),
             ("dragonfly", "src/api/v1/dragonflies.py exists already."),
             ("outbox_message", "OutboxMessage or its table exists already, in src/models/outbox.py."),
-            ("page", "'page' would mean two things in src/schemas/page.py: take another name."),
-            ("Invoice-1", "'Invoice-1' is no name"),
+            ("page", "'page' collides with another name in src/schemas/page.py: choose another one."),
+            ("Invoice-1", "'Invoice-1' is not a name"),
         ],
     )
     def test_is_one_line_and_writes_nothing(self, project: Path, noun: str, reason: str) -> None:
