@@ -1,4 +1,4 @@
-"""Ten thousand tasks that use the database session, in one worker of the asyncio pool: none fails, the pool holds.
+"""Ten thousand tasks that use the database session, in one worker: none fails, and the connection pool suffices.
 
 python -m scripts.bench.sessions [--count 10000]
 """
@@ -20,7 +20,7 @@ from src.core.config.sql import SQLSettings
 
 
 async def most_connections(url: str, done: asyncio.Event) -> int:
-    """The most connections that the database had of others while this ran."""
+    """The highest number of connections that the database had, except this one, until `done`."""
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     most = 0
     while not done.is_set():
@@ -32,17 +32,17 @@ async def most_connections(url: str, done: asyncio.Event) -> int:
 
 
 async def measure(count: int, redis_url: str, sql_url: str) -> None:
-    """Print what became of the tasks."""
+    """Print the states of the tasks, and the number of connections."""
     settings = SQLSettings()
     allowed = settings.pool_size + settings.max_overflow
     done = asyncio.Event()
     watch = asyncio.create_task(most_connections(sql_url, done))
-    with running(SYSTEMS["ours, bulk"], sys.executable, redis_url) as worker:
+    with running(SYSTEMS["bulk"], sys.executable, redis_url) as worker:
         figures = await asyncio.to_thread(worker.run, "query", count)
         keys = list(worker.broker.scan_iter("celery-task-meta-*", 10_000))
         states = Counter(json.loads(value)["status"] for value in worker.broker.mget(keys) if value)
     done.set()
-    print(f"{count} tasks: {figures.rate:.0f} a second, states {dict(states)}")
+    print(f"{count} tasks: {figures.rate:.0f} per second, states {dict(states)}")
     print(f"at most {await watch} connections, of {allowed} allowed")
 
 
