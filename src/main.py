@@ -21,7 +21,7 @@ from src.core.logging import configure_logging
 from src.core.resources import Resources, open_resources
 from src.core.routing.index import RouteIndex
 from src.core.routing.registry import RouteRegistry
-from src.core.stores.errors import as_unavailable
+from src.core.stores.errors import as_unavailable, summary
 from src.deps.audit import audit_request
 from src.deps.auth import require_session
 from src.deps.permission import require_permission
@@ -125,9 +125,10 @@ async def try_to_register(resources: Resources, registry: RouteRegistry) -> None
     try:
         await register_routes(resources, registry)
     except Exception as error:
-        if as_unavailable(error) is None:
+        unavailable = as_unavailable(error)
+        if unavailable is None:
             raise
-        log.warning("routes_not_registered", reason=type(error).__name__)
+        log.warning("routes_not_registered", store=unavailable.store, reason=summary(error))
 
 
 async def register_routes(resources: Resources, registry: RouteRegistry) -> None:

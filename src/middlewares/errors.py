@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.core.exceptions import AppError, ServiceUnavailableError
 from src.core.http_errors import as_app_error
+from src.core.stores.errors import summary
 from src.schemas.response import ErrorResponse
 
 log = structlog.get_logger(__name__)
@@ -41,7 +42,7 @@ class UnexpectedErrorMiddleware:
             if known is None:
                 log.exception("unexpected_error")
             elif isinstance(known, ServiceUnavailableError):
-                log.warning("store_unavailable", store=known.store, reason=f"{type(error).__name__}: {error}")
+                log.warning("store_unavailable", store=known.store, reason=summary(error))
             if started:
                 raise  # a part of the response is sent: only closing the connection tells the client
             await _render(scope, known or AppError())(scope, receive, send)

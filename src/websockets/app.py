@@ -8,7 +8,7 @@ import structlog
 from src.core.config import Settings
 from src.core.realtime.event_bus import EventBus, ReplaySettings
 from src.core.security.token import TokenIssuer
-from src.core.stores.errors import as_unavailable
+from src.core.stores.errors import as_unavailable, summary
 from src.deps.permission import require_permission
 from src.schemas.events import SERVICE_EVENTS
 from src.websockets.asyncapi.document import create_document
@@ -65,7 +65,7 @@ def _explain_outage(error: Exception) -> Exception | None:
     """Report a store that is down as 4503, as REST does as 503."""
     unavailable = as_unavailable(error)
     if unavailable is not None:
-        log.warning("store_unavailable", store=unavailable.store, reason=f"{type(error).__name__}: {error}")
+        log.warning("store_unavailable", store=unavailable.store, reason=summary(error))
     return unavailable
 
 

@@ -87,6 +87,11 @@ def as_unavailable(error: BaseException) -> ServiceUnavailableError | None:
     return ServiceUnavailableError(store=_store_of(error)) if _is_unavailable(error) else None
 
 
+def summary(error: BaseException) -> str:
+    """The type and the first line of an error, for the log."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
 def _is_unavailable(error: BaseException) -> bool:
     match error:
         case DBAPIError():

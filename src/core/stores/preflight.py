@@ -21,11 +21,11 @@ _REMEDY = "Start it (./scripts/dev.sh starts embedded stores), or correct"
 
 
 class PreflightError(SystemExit):
-    """A store does not answer, or has another schema: the process ends with this line instead of a traceback."""
+    """A store does not respond, or has another schema: the process exits with this line instead of a traceback."""
 
 
 async def require_stores(resources: Resources, *, schema: bool = True) -> None:
-    """Check that every store answers, and that the SQL schema is the one of this code.
+    """Check that every store responds, and that the SQL schema is the one of this code.
 
     Args:
         resources: The clients of the stores.
@@ -58,7 +58,7 @@ def require_schema(connection: Connection) -> None:
     Raises:
         PreflightError: It has no schema, or is behind or ahead.
     """
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells at INFO that it has looked
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs at INFO that it was configured
     script = ScriptDirectory(str(ROOT / "alembic"))
     current = MigrationContext.configure(connection).get_current_heads()
     require_known(script, current)
@@ -83,7 +83,7 @@ def require_known(script: ScriptDirectory, current: Collection[str]) -> None:
 
 
 def unreachable(url: URL, error: Exception) -> PreflightError:
-    """What to end with when PostgreSQL refuses the connection or does not answer."""
+    """The error for a PostgreSQL server that refuses the connection or does not respond."""
     address = f"{url.host}:{url.port}/{url.database}"
     return PreflightError(f"Cannot use PostgreSQL at {address}: {_reason(error)}. {_REMEDY} SQL_DATABASE_URL.")
 
