@@ -11,18 +11,18 @@ from tests.support.stores import SessionStores
 
 LONG = {"worker", "process", "slow"}
 
-# At import, not in a hook: the settings are read when the first test module or conftest below imports the application.
+# At import, not in a hook: other conftest files import the application, which reads the settings.
 _stores = SessionStores()
 atexit.register(_stores.close)
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Tests wait as often as they compute. They flush Redis and listen to its channels: each worker needs its own."""
+    """Two workers per core, for tests mostly wait; one process when all tests would share one Redis."""
     return min(2 * (os.cpu_count() or 1), 8) if _stores.has_own_redis else 0
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the fixtures known to a process that is going to run tests."""
+    """Register the fixtures in a process that runs tests."""
     if config.getoption("dist", "no") != "no" and config.getoption("tx"):
         if not _stores.has_own_redis:
             raise pytest.UsageError("One Redis cannot serve tests side by side: leave -n out, or its settings.")
@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what talks to the application in a process of its own; side by side, long files begin."""
+    """Mark tests of the application in another process; put long files first when tests run side by side."""
     for item in items:
         if "served_process" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.process)
@@ -53,7 +53,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure shows the last lines of each process that ran."""
+    """Add the output of the test's processes to a failure."""
     report = yield
     if report.failed:
         report.sections += [(f"output of {command}", lines) for command, lines in outputs()]
@@ -61,7 +61,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 def pytest_runtest_logfinish() -> None:
-    """The next test shows its own."""
+    """Show the next test's processes only."""
     forget_closed()
 
 

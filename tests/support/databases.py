@@ -1,4 +1,4 @@
-"""A SQL database, a Mongo database and a bucket of one test session: nothing that was there before is touched."""
+"""The SQL database, MongoDB database and bucket of one test session. Existing data is never touched."""
 
 import asyncio
 import hashlib
@@ -22,10 +22,10 @@ TEMPLATE = "schema_"
 
 
 class Databases:
-    """The names are chosen at once; `create` and `drop` need running servers.
+    """New databases on the configured servers: named at once, created by `create`, dropped by `drop`.
 
     Attributes:
-        environment: The variables that lead the application to them.
+        environment: The environment variables that name them.
     """
 
     def __init__(self, configured: Mapping[str, str]) -> None:
@@ -50,7 +50,7 @@ class Databases:
 
 @contextmanager
 def own_databases() -> Iterator[dict[str, str]]:
-    """Fresh databases on the configured servers, dropped at the end; yields the variables that lead to them."""
+    """Fresh databases on the configured servers, dropped at the end; yields the variables that name them."""
     databases = Databases(os.environ)
     databases.create()
     try:
@@ -71,7 +71,7 @@ class Bucket:
         self._client().make_bucket(self._name)
 
     def drop(self) -> None:
-        """Remove it with everything in it, unfinished uploads too."""
+        """Remove it with its objects and unfinished uploads."""
         s3 = self._client()
         for item in s3.list_objects(self._name, recursive=True):
             s3.remove_object(self._name, str(item.object_name))
@@ -86,13 +86,13 @@ class Bucket:
 
 
 def template_name() -> str:
-    """The database that holds the schema of these migrations, and no data, on an embedded server."""
+    """Name of the template database with the schema of the current migrations, on embedded servers."""
     migrations = b"".join(file.read_bytes() for file in sorted((PROJECT_ROOT / "alembic").rglob("*.py")))
     return f"{TEMPLATE}{hashlib.sha256(migrations).hexdigest()[:12]}"
 
 
 def sql_server(url: str) -> str:
-    """The address for asyncpg."""
+    """The URL for asyncpg."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 

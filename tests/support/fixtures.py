@@ -1,4 +1,4 @@
-"""What most tests need: the application on real stores, a transaction that is undone, and people to call it."""
+"""Fixtures of most tests: the application on real stores, a transaction that is rolled back, users who call it."""
 
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
@@ -16,14 +16,14 @@ from tests.support.people import People, Person
 
 @pytest.fixture(scope="session")
 async def resources() -> AsyncIterator[Resources]:
-    """The application's own lifespan, for the whole session."""
+    """Resources of the application, whose lifespan lasts for the session."""
     async with rest.router.lifespan_context(rest):
         yield current_resources()
 
 
 @pytest.fixture
 async def uow(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[UnitOfWork]:
-    """A unit of work on a transaction that everything in the test shares, the application too; all is rolled back."""
+    """A unit of work on the test's one transaction, which the application shares and which is rolled back."""
     async with resources.engine.connect() as connection:
         outer = await connection.begin()
         sessions = async_sessionmaker(
@@ -39,18 +39,18 @@ async def uow(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 @pytest.fixture
 async def client(uow: UnitOfWork) -> AsyncIterator[httpx.AsyncClient]:
-    """Calls the application, Socket.IO in front of it included, without a network."""
+    """HTTP client of the application, Socket.IO included, without a network."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         yield client
 
 
 @pytest.fixture
 async def people(uow: UnitOfWork, resources: Resources) -> People:
-    """Makes users, with the permissions that a test grants them."""
+    """Creates users with the permissions that a test grants."""
     return People(uow, resources)
 
 
 @pytest.fixture
 async def admin(people: People) -> Person:
-    """Somebody who may do everything, logged in."""
+    """An administrator, logged in."""
     return await people.create(is_admin=True)

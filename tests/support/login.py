@@ -1,4 +1,4 @@
-"""The login as a browser does it."""
+"""Log in as a browser does."""
 
 import base64
 import json
@@ -35,6 +35,6 @@ async def encrypted(client: httpx.AsyncClient, password: str = PASSWORD) -> dict
 
 
 async def log_in(client: httpx.AsyncClient, username: str, password: str = PASSWORD) -> httpx.Response:
-    """The answer to a login."""
+    """The response to a login."""
     body = {"username": username, **await encrypted(client, password)}
     return await client.post("/api/v1/auth/login", json=body, headers={"User-Agent": USER_AGENT})

@@ -1,4 +1,4 @@
-"""Users for tests: created with just the permissions that the test is about."""
+"""Users for tests, with exactly the permissions that a test is about."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -31,7 +31,7 @@ class Person:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request by this user carries."""
+        """Headers of a request by this user."""
         return {"Authorization": f"Bearer {self.tokens.access_token}", "User-Agent": USER_AGENT}
 
 
@@ -43,7 +43,7 @@ class People:
         self.resources = resources
 
     async def create(self, *codes: str, **fields: Any) -> Person:
-        """A logged-in user; with codes, through one role that holds exactly these."""
+        """A logged-in user, with a role that grants exactly these codes."""
         user = await self.user(**fields)
         if codes:
             role = Role(name="Role", code=uuid4().hex, interface_permissions=list(codes))
@@ -63,5 +63,5 @@ class People:
         return user
 
     async def login(self, user: User) -> Person:
-        """One more session of a user."""
+        """Start another session of a user."""
         return Person(user, await SessionService(self.resources).start(user.id, Client(USER_AGENT, "127.0.0.1")))

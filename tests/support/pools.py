@@ -1,4 +1,4 @@
-"""The pools that every check of a worker's behaviour runs on."""
+"""The two worker pools that tests of workers run on."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,7 @@ from tests.queues.conftest import WORKER, CeleryProcess, Run
 
 @dataclass(frozen=True)
 class Pool:
-    """A kind of worker, which listens to the queue of its name.
-
-    Attributes:
-        processes: How many there are to kill.
-    """
+    """How to start a worker with this pool."""
 
     name: str
     arguments: tuple[str, ...]

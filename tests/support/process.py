@@ -1,4 +1,4 @@
-"""Programs that tests run. A test that fails shows the last lines of each that was running."""
+"""Programs that tests run. A failing test shows the last lines of their output."""
 
 import os
 import signal
@@ -16,11 +16,11 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 _shown: list["Process"] = []
 
 measured: dict[str, str] = {}
-"""Variables for a process whose coverage counts. Others do without: a program starts twice as fast then."""
+"""Environment variables that measure a process's coverage. Without them a program starts twice as fast."""
 
 
 class Process:
-    """A program that runs until its block ends, if not before; its output goes to a file."""
+    """A program in its own session that is killed when its block ends; its output goes to a file."""
 
     def __init__(self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str]) -> None:
         self.log = log
@@ -52,7 +52,7 @@ class Process:
         self.wait_until(lambda: text in self.output)
 
     def wait_until(self, condition: Callable[[], object]) -> None:
-        """Return once a condition holds; fail at once when the process has ended without."""
+        """Return once a condition holds; fail when the process ends before."""
         wait_until(lambda: condition() or self.code is not None)
         assert condition(), f"{self.command} ended with exit code {self.code}."
 
@@ -66,7 +66,7 @@ class Process:
         return self._popen.wait(seconds)
 
     def kill(self) -> None:
-        """End it and its descendants, if there are any left."""
+        """Kill it and its descendants."""
         if self.code is None:
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
@@ -80,7 +80,7 @@ class Process:
 
 
 def measure_only_processes() -> None:
-    """Take coverage's variable from the environment, for `Process` and whoever asks for `measured`."""
+    """Measure the coverage of `Process`, and of commands that get `measured`, but of no other command."""
     if (configuration := os.environ.pop("COVERAGE_PROCESS_CONFIG", None)) is not None:
         measured["COVERAGE_PROCESS_CONFIG"] = configuration
 
@@ -93,5 +93,5 @@ def outputs(lines: int = 40) -> Iterator[tuple[str, str]]:
 
 
 def forget_closed() -> None:
-    """Show those no more whose block has ended."""
+    """Forget the processes whose block has ended."""
     _shown[:] = [process for process in _shown if not process._is_closed]

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a store, which can fail in the ways that networks do."""
+"""A TCP proxy in front of a store that fails as networks do."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ HOST = "127.0.0.1"
 
 
 class Proxy:
-    """Forwards to one server; `hang`, `refuse` and `reset` concern open and new connections until `heal`."""
+    """Forwards to one server. `hang`, `refuse` and `reset` affect open and new connections until `heal`."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = host, port
@@ -37,25 +37,25 @@ class Proxy:
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """Number of open connections."""
         return len(self._serving)
 
     def hang(self) -> None:
-        """Connections are accepted, and nothing moves on any of them."""
+        """Accept connections, and forward nothing."""
         self._flowing.clear()
 
     def reset(self) -> None:
-        """Connections are accepted and dropped."""
+        """Accept and drop connections."""
         self._resetting = True
         self._drop()
 
     def answer(self, greeting: bytes) -> None:
-        """New connections get these bytes from a server that then hangs up; open ones are dropped."""
+        """Answer new connections with these bytes and close them; drop open ones."""
         self._greeting = greeting
         self._drop()
 
     def refuse(self) -> None:
-        """Nobody listens."""
+        """Refuse connections."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -88,7 +88,7 @@ class Proxy:
                 source, upstream = await asyncio.open_connection(*self._target)
                 await _first(self._pipe(reader, upstream), self._pipe(source, writer))
         except OSError:
-            return  # either side has gone, which is what the other is told below
+            return  # one side has gone; the other is closed below
         finally:
             writer.transport.abort()
             if upstream is not None:
@@ -113,7 +113,7 @@ async def _first(*work: Any) -> None:
 
 @asynccontextmanager
 async def proxied(url: str) -> AsyncIterator[tuple[str, Proxy]]:
-    """The same URL by way of a proxy, and the proxy."""
+    """A URL that leads through a proxy, and the proxy."""
     parts = urlsplit(url)
     assert parts.hostname
     assert parts.port

@@ -1,4 +1,4 @@
-"""A database of a test's own, for what cannot be rolled back."""
+"""A database for one test, where a rollback is not enough."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 class Scratch:
-    """An empty database, and programs that run on it."""
+    """A database, and programs that run on it."""
 
     def __init__(self, url: URL) -> None:
         self.url = url
@@ -44,7 +44,7 @@ class Scratch:
 
 @contextmanager
 def scratch_database(*, migrated: bool = False) -> Iterator[Scratch]:
-    """A new database, with the current schema if that is asked for."""
+    """A new database, dropped at the end; with the current schema if `migrated`."""
     url = make_url(os.environ["SQL_DATABASE_URL"])
     name, template = f"scratch_{secrets.token_hex(6)}", template_name()
     has_template = query(_server(url), f"SELECT 1 FROM pg_database WHERE datname = '{template}'")  # noqa: S608 - a digest

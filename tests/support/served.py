@@ -1,4 +1,4 @@
-"""The application as a process of its own, with a proxy in front of each store."""
+"""The application in another process, with a proxy in front of each store."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ URLS = {
     "s3": "MINIO_ENDPOINT",
 }
 
-# Silent stores are given up on after up to ten seconds by default, which is long for a test.
+# Timeouts for tests of stores that do not answer.
 IMPATIENT = {
     "SQL_COMMAND_TIMEOUT_SECONDS": "0.8",
     "SQL_CONNECT_TIMEOUT_SECONDS": "0.4",
@@ -39,7 +39,7 @@ IMPATIENT = {
 
 @dataclass
 class Served:
-    """The running process: how to call it, what it has printed, and the way to its stores."""
+    """The process: its client, its output file, and the proxies of its stores by name."""
 
     client: httpx.AsyncClient
     output: Path
@@ -48,7 +48,7 @@ class Served:
 
 @asynccontextmanager
 async def process(output: Path, *, app: str = "src.main:app", **environment: str) -> AsyncIterator[str]:
-    """Run an application, give its address, and stop it at the end."""
+    """Run an application, yield its URL, and stop it at the end."""
     command = sys.executable, "-m", "uvicorn", app, "--port", "0"
     with Process(command, output, os.environ | environment) as running:
         await asyncio.to_thread(running.wait_for, "running on")
@@ -75,7 +75,7 @@ async def served_process(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 
 @pytest.fixture
 async def served(served_process: Served) -> AsyncIterator[Served]:
-    """The process; whatever a test does to its stores is undone."""
+    """The process; its stores work again after each test."""
     yield served_process
     for proxy in served_process.stores.values():
         await proxy.heal()
@@ -83,7 +83,7 @@ async def served(served_process: Served) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def served_admin(resources: Resources) -> AsyncIterator[Person]:
-    """An administrator whom the other process can see as well."""
+    """An administrator, committed, so that the other process can see them."""
     async with resources.unit_of_work() as uow:
         person = await People(uow, resources).create(is_admin=True)
     yield person
@@ -93,13 +93,13 @@ async def served_admin(resources: Resources) -> AsyncIterator[Person]:
 
 @pytest.fixture
 def served_client(served: Served) -> httpx.AsyncClient:
-    """Calls the process."""
+    """HTTP client of the process."""
     return served.client
 
 
 @pytest.fixture
 async def served_login(served: Served, served_admin: Person) -> Callable[[], Awaitable[dict[str, str]]]:
-    """The body of a login that the process accepts once."""
+    """Makes request bodies for logins to the process."""
 
     async def make() -> dict[str, str]:
         return {"username": served_admin.user.username, **await encrypted(served.client)}

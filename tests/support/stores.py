@@ -1,7 +1,7 @@
-"""The stores of one process that runs tests: settings first, servers once tests run.
+"""Stores of one process that runs tests: its settings exist at once, its servers start when tests run.
 
-Embedded servers keep their data directory in `.local/test/N`, where N is the first number that no other process uses,
-so the second run starts in a second. Databases and bucket are new in every run, and Redis is empty.
+Embedded servers keep their data directory in `.local/test/N`, with the first N that no other process uses, so that they
+start in a second from the second run on. Each run has new databases, a new bucket and an empty Redis.
 """
 
 import os
@@ -35,7 +35,7 @@ ROOT = PROJECT_ROOT
 MAXIMUM_PROCESSES = 50
 
 
-# A store may be slow for seconds, when others use the machine. Tests of a silent store bring limits of their own.
+# On a busy machine a store may take seconds. Tests of stores that do not answer set timeouts themselves.
 PATIENT = dict.fromkeys(("MONGO_TIMEOUT_SECONDS", "REDIS_TIMEOUT_SECONDS", "SQL_CONNECT_TIMEOUT_SECONDS"), "10")
 
 
@@ -46,7 +46,7 @@ def settings_of_tests() -> dict[str, str]:
 
 
 class SessionStores:
-    """Changes the environment until it is closed. `start` may come in between: no setting changes then."""
+    """Puts the settings of its stores into the environment until it is closed. `start` changes no setting."""
 
     def __init__(self, parent: Path | None = None) -> None:
         """Choose a data directory in the parent, by default in `.local/test`, and lock it."""
@@ -63,11 +63,11 @@ class SessionStores:
 
     @property
     def has_own_redis(self) -> bool:
-        """Whether the environment names none."""
+        """Whether no setting names another Redis."""
         return Redis in self._embedded
 
     def start(self) -> None:
-        """Start the servers, and make databases, schema and bucket."""
+        """Start the servers, and create databases, schema and bucket."""
         self._held_ports.close()
         self._start_servers()
         self._exit.callback(self._databases.drop)
@@ -80,7 +80,7 @@ class SessionStores:
         self._exit.callback(self._bucket.drop)
 
     def close(self) -> None:
-        """Drop what `start` made, stop the servers, and give the environment back."""
+        """Drop what `start` created, stop the servers, and restore the environment."""
         self._exit.close()
 
     def _start_servers(self) -> None:
@@ -89,7 +89,7 @@ class SessionStores:
         _remove_data(self._directory, Redis, S3)
         try:
             start_stores(self._directory, self._ports, self._configured, children)
-        except LocalError:  # its data are from another version, or damaged; nobody needs them
+        except LocalError:  # the data is damaged or of another version; it is disposable
             children.stop()
             _remove_data(self._directory, *STORES)
             start_stores(self._directory, self._ports, self._configured, children)
@@ -100,7 +100,7 @@ class SessionStores:
                         mongo.drop_database(name)
 
     def _template(self) -> str:
-        """A database with the current schema, made by the first run on these migrations."""
+        """The template database with the current schema, created once for these migrations."""
         current = template_name()
         names = {name for (name,) in query(self._databases.server, "SELECT datname FROM pg_database")}
         for name in names - {current}:
@@ -133,7 +133,7 @@ def _lock_data_directory(parent: Path, stack: ExitStack) -> Path:
 
 
 def _hold_ports(stack: ExitStack) -> Ports:
-    """Free ports that nobody else takes before the stack closes: we listen on them."""
+    """Free ports, reserved until the stack closes: we listen on them."""
     held: list[int] = []
     for port in random.sample(range(20_000, 32_768), k=200):  # the kernel gives none of these to outgoing connections
         if len(held) == len(STORES):

@@ -28,13 +28,13 @@ Parts = list[dict[str, Any]]
 
 
 async def begin(client: httpx.AsyncClient, person: Person, content: bytes = CONTENT, **fields: Any) -> httpx.Response:
-    """The answer to the announcement of an upload."""
+    """The response to `POST /files`."""
     body = {"filename": "a.bin", "contentType": "application/octet-stream", "sizeBytes": len(content), **fields}
     return await client.post(FILES, json=body, headers=person.headers)
 
 
 async def send(plan: dict[str, Any], content: bytes) -> Parts:
-    """PUT the parts, and return what to complete the upload with."""
+    """PUT the parts, and return them for the completion."""
     size, parts = plan["partSizeBytes"], []
     async with httpx.AsyncClient() as browser:
         for part in plan["parts"]:
@@ -47,18 +47,18 @@ async def send(plan: dict[str, Any], content: bytes) -> Parts:
 async def complete(
     client: httpx.AsyncClient, person: Person, file_id: str, parts: Sequence[dict[str, Any]]
 ) -> httpx.Response:
-    """The answer to the completion of an upload."""
+    """The response to `POST /files/{fileId}/complete`."""
     return await client.post(f"{FILES}/{file_id}/complete", json={"parts": parts}, headers=person.headers)
 
 
 async def upload(client: httpx.AsyncClient, person: Person, content: bytes = CONTENT, **fields: Any) -> httpx.Response:
-    """All three; returns the answer to the completion."""
+    """Begin, send and complete; returns the last response."""
     plan = (await begin(client, person, content, **fields)).json()["data"]
     return await complete(client, person, plan["id"], await send(plan, content))
 
 
 async def uploaded(client: httpx.AsyncClient, person: Person, content: bytes, **fields: Any) -> dict[str, Any]:
-    """A file that is there."""
+    """A completed file, as in the response."""
     answer = await upload(client, person, content, **fields)
     file: dict[str, Any] = answer.raise_for_status().json()["data"]
     return file
@@ -69,7 +69,7 @@ ADMIN = Actor(uuid4(), frozenset({ALL_CODES}))
 
 @asynccontextmanager
 async def announced(resources: Resources, content: bytes) -> AsyncIterator[tuple[File, list[UploadedPart]]]:
-    """A committed upload without an owner, whose parts were all sent; removed at the end, if it is still there."""
+    """A committed upload without an owner, with all parts sent; removed at the end."""
     async with resources.unit_of_work() as uow:
         data = FileCreate(filename="a.bin", content_type="application/octet-stream", size_bytes=len(content))
         plan = await UploadService(uow, resources).begin(data, owner_id=None)
@@ -86,6 +86,6 @@ async def announced(resources: Resources, content: bytes) -> AsyncIterator[tuple
 
 @asynccontextmanager
 async def committed(resources: Resources, content: bytes) -> AsyncIterator[File]:
-    """A complete file that other processes see as well."""
+    """A completed file, committed, so that other processes can see it."""
     async with announced(resources, content) as (file, parts), resources.unit_of_work() as uow:
         yield await UploadService(uow, resources).complete(file.id, parts, ADMIN)

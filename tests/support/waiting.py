@@ -1,4 +1,4 @@
-"""Waits that end as soon as what they wait for is there, and fail long after a slow machine would have it."""
+"""Waiting for a condition, on slow machines too."""
 
 import asyncio
 import inspect
@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
 PATIENCE_SECONDS = 60.0
-"""For whatever has to happen, sooner or later. A bound that a test claims is a number of its own."""
+"""Deadline of waits whose duration is not what the test claims."""
 
 T = TypeVar("T")
 
 
 def wait_until(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
-    """Ask again and again; returns the first true answer.
+    """Poll until the condition is true, and return its value.
 
     Raises:
-        AssertionError: There was none in time. The report shows the output of all processes of the test.
+        AssertionError: The time is over. The report shows the output of the test's processes.
     """
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -30,7 +30,7 @@ async def eventually(condition: Callable[[], Awaitable[T | None]], seconds: floa
 @overload
 async def eventually(condition: Callable[[], T], seconds: float = ...) -> T: ...
 async def eventually(condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
-    """The same for an event loop that goes on meanwhile; the condition may be a coroutine function."""
+    """`wait_until` without blocking the event loop; the condition may be a coroutine function."""
     deadline = time.monotonic() + seconds
     while True:
         answer = condition()
@@ -42,7 +42,7 @@ async def eventually(condition: Callable[[], Any], seconds: float = PATIENCE_SEC
 
 
 def patience() -> float:
-    """How many times longer than on an idle machine computing takes now: the factor for bounds that tests claim."""
+    """Factor for time bounds: 1 on an idle machine, 3 where we get a third of the processor time that we want."""
     wall, processor = time.perf_counter(), time.thread_time()
     while (spent := time.thread_time() - processor) < 0.03:
         pass
