@@ -1,8 +1,11 @@
 import time
 from typing import Any
 
+from kombu.log import get_logger
 from kombu.transport import redis as stock
 from kombu.transport.virtual import QoS as VirtualQoS
+
+logger = get_logger(__name__)
 
 # Acknowledgements are sent at every turn of the hub, or by the next `ack` when the last turn is this long ago.
 FLUSH_SECONDS = 0.05
@@ -33,7 +36,8 @@ class QoS(stock.QoS):
 
     def flush(self) -> None:
         """Send the collected acknowledgements; on an error they are kept for the next flush, on any connection."""
-        if not _acknowledged or self.channel.connection is None:
+        transport = self.channel.connection
+        if not _acknowledged or transport is None or transport.client is None:  # the connection was given up
             return
         tags = _acknowledged.copy()
         with self.pipe_or_acquire() as pipe:
@@ -53,5 +57,8 @@ class QoS(stock.QoS):
 
         kombu restores only if messages are unacknowledged, so acknowledgements have to be sent before it decides.
         """
-        self.flush()
+        try:
+            self.flush()
+        except self.channel.connection_errors as error:
+            logger.warning("acknowledgements are kept for the next connection: %s", error)
         super().restore_unacked_once(stderr)
