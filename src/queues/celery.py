@@ -2,6 +2,7 @@
 
 import pkgutil
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from functools import cached_property
 from importlib import import_module
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
@@ -53,6 +54,11 @@ class Celery(celery.Celery):
     def task(self, *args: Any, **options: Any) -> Any:
         """Create a task from a function."""
         return super().task(*args, **options)
+
+    @cached_property
+    def Worker(self) -> Any:  # noqa: N802 - Celery's name
+        """The class of `celery worker`."""
+        return self.subclass_with_self("src.queues.worker_class:Worker")  # type: ignore[arg-type]  # it accepts a path
 
     def send_task(self, *args: Any, **kwargs: Any) -> Any:
         """Send a task by name. In the asyncio pool, Celery's own messages (retries, chains) leave from a thread."""

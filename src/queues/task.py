@@ -87,6 +87,15 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
         cls.run = run  # type: ignore[method-assign,assignment]  # what Celery's tracer calls
 
     @classmethod
+    def bind(cls, app: Any) -> Any:
+        """Take defaults from the configuration; a task that sets one time limit gets no global value for the other."""
+        limits = cls.time_limit, cls.soft_time_limit
+        bound = super().bind(app)
+        if limits != (None, None):
+            cls.time_limit, cls.soft_time_limit = limits
+        return bound
+
+    @classmethod
     def on_bound(cls, app: Any) -> None:
         """Let each coroutine see its own request."""
         cls.request_stack.__ident_func__ = stack_identity  # type: ignore[misc]  # missing from the stubs

@@ -25,6 +25,8 @@ app.conf.broker_transport_options = {
     "unacked_restore_interval": 1,
 }
 app.conf.misfire_grace_seconds = float(os.environ.get("SAMPLE_MISFIRE_GRACE_SECONDS", "60"))
+if limit := os.environ.get("SAMPLE_TIME_LIMIT"):
+    app.conf.task_time_limit = app.conf.task_soft_time_limit = float(limit)
 # The queue of tasks that name none; a worker's own, so that it gets their retries and chains.
 default_queue = os.environ.get("SAMPLE_QUEUE")
 
@@ -132,6 +134,17 @@ async def overrun() -> None:
             await asyncio.sleep(15)
         except SoftTimeLimitExceeded:
             continue
+
+
+@app.task(name="sample.hard_limited", time_limit=2)
+async def hard_limited() -> None:
+    await asyncio.sleep(30)
+
+
+@app.task(name="sample.soft_limited", soft_time_limit=30)
+async def soft_limited(seconds: float) -> str:
+    await asyncio.sleep(seconds)
+    return "finished"
 
 
 @app.task(name="sample.identities", bind=True)

@@ -1,0 +1,52 @@
+"""The time limits of a task replace the global ones as a pair, in each pool."""
+
+import pytest
+from celery.exceptions import TimeLimitExceeded
+
+from src.queues.celery import Celery
+from tests.queues import sample
+from tests.queues.conftest import Run
+from tests.support.pools import POOLS, Pool
+from tests.support.waiting import PATIENCE_SECONDS
+
+
+@pytest.mark.worker
+@pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
+def test_a_tasks_own_limit_replaces_both_global_ones(run: Run, pool: Pool, key: str) -> None:
+    worker = pool.start(run, key, SAMPLE_TIME_LIMIT="1")
+    worker.wait_for("ready.")
+    patient = sample.soft_limited.apply_async((2.5,), queue=key)
+    endless = sample.hard_limited.apply_async(queue=key)
+    assert patient.get(timeout=PATIENCE_SECONDS) == "finished"
+    with pytest.raises(TimeLimitExceeded, match="2"):
+        endless.get(timeout=PATIENCE_SECONDS)
+    assert worker.stop() == 0
+
+
+class TestOptions:
+    @pytest.fixture
+    def app(self) -> Celery:
+        app = Celery("limited", broker="memory://", set_as_current=False)
+        app.conf.update(task_time_limit=600, task_soft_time_limit=570)
+        return app
+
+    def test_a_hard_limit_below_the_global_soft_limit_can_be_sent(self, app: Celery) -> None:
+        @app.task(name="limited.short", time_limit=60, shared=False)
+        async def short() -> None: ...
+
+        assert short.delay().id
+        assert (short.time_limit, short.soft_time_limit) == (60, None)
+
+    def test_a_soft_limit_above_the_global_hard_limit_can_be_sent(self, app: Celery) -> None:
+        @app.task(name="limited.long", soft_time_limit=3600, shared=False)
+        async def long() -> None: ...
+
+        assert long.delay().id
+        assert (long.time_limit, long.soft_time_limit) == (None, 3600)
+
+    def test_a_task_without_limits_has_the_global_ones(self, app: Celery) -> None:
+        @app.task(name="limited.usual", shared=False)
+        async def usual() -> None: ...
+
+        assert usual.delay().id
+        assert (usual.time_limit, usual.soft_time_limit) == (600, 570)
