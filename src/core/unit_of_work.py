@@ -4,6 +4,7 @@ from uuid import UUID
 
 import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
+from typing_extensions import override
 
 from src.core.effects import EventEmitter, TaskCall, TaskOutbox
 
@@ -15,7 +16,8 @@ Hook = Callable[[], Awaitable[object]]
 class UnitOfWork:
     """The transaction of one request, event or task, and its effects: tasks and events that are sent after the commit.
 
-    Only the unit of work commits; CRUD classes and services never do. A rollback sends nothing.
+    A rollback sends nothing. Handlers, services and CRUD classes do not commit. The exceptions are `TaskOutbox.deliver`,
+    which notes what it sent, the task `outbox.relay`, and beat.
     """
 
     def __init__(self, session: AsyncSession, tasks: TaskOutbox, events: EventEmitter) -> None:
@@ -89,3 +91,26 @@ class UnitOfWork:
         self._before_commit.clear()
         self._after_commit.clear()
         await self.session.rollback()
+
+
+class ReadUnitOfWork(UnitOfWork):
+    """A unit of work for services that only read: it is never committed, so an effect raises instead of being lost."""
+
+    @override
+    def enqueue_call(self, call: TaskCall) -> UUID:
+        raise self._read_only()
+
+    @override
+    def before_commit(self, hook: Hook) -> None:
+        raise self._read_only()
+
+    @override
+    def after_commit(self, name: str, effect: Hook) -> None:
+        raise self._read_only()
+
+    @override
+    async def commit(self) -> None:
+        raise self._read_only()
+
+    def _read_only(self) -> RuntimeError:
+        return RuntimeError("This unit of work only reads: depend on UnitOfWorkDep to change something.")

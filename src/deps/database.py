@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.resources import Resources, current_resources
 from src.core.stores.redis_client import RedisClient
-from src.core.unit_of_work import UnitOfWork
+from src.core.unit_of_work import ReadUnitOfWork, UnitOfWork
 
 
 async def get_resources() -> Resources:
@@ -42,13 +42,13 @@ def unit_of_work_on(database: str) -> Callable[[ResourcesDep], AsyncIterator[Uni
     return get_named_uow
 
 
-async def get_read_uow(resources: ResourcesDep) -> AsyncIterator[UnitOfWork]:
-    """A unit of work for services that only read: on the replica if there is one, and never committed."""
+async def get_read_uow(resources: ResourcesDep) -> AsyncIterator[ReadUnitOfWork]:
+    """A unit of work for services that only read, on the replica if there is one."""
     async with resources.read_sessions() as session:
-        yield UnitOfWork(session, resources.tasks, resources.events)
+        yield ReadUnitOfWork(session, resources.tasks, resources.events)
 
 
-ReadUnitOfWorkDep = Annotated[UnitOfWork, Depends(get_read_uow, scope="function")]
+ReadUnitOfWorkDep = Annotated[ReadUnitOfWork, Depends(get_read_uow, scope="function")]
 
 
 async def get_read_session(uow: ReadUnitOfWorkDep) -> AsyncSession:

@@ -1,5 +1,5 @@
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from src.core.effects import TaskCall
 from src.core.exceptions import ConflictError
 from src.core.realtime.event_registry import UndeclaredEventError
 from src.core.resources import Resources
-from src.core.unit_of_work import UnitOfWork
+from src.core.unit_of_work import ReadUnitOfWork, UnitOfWork
 from src.deps.database import UnitOfWorkDep
 from src.middlewares.errors import install_error_handlers
 from src.models.notice import Notice
@@ -231,3 +231,22 @@ class TestRequest:
     async def test_it_sends_nothing(self, client: httpx.AsyncClient, sinks: Sinks) -> None:
         await client.post("/late")
         assert sinks.sent == []
+
+
+class TestReadUnitOfWork:
+    @pytest.mark.parametrize(
+        "effect",
+        [
+            lambda uow: uow.enqueue("some.task"),
+            lambda uow: uow.emit("some.event", {}),
+            lambda uow: uow.disconnect("room"),
+            lambda uow: uow.before_commit(uow.session.flush),
+        ],
+        ids=["enqueue", "emit", "disconnect", "before_commit"],
+    )
+    async def test_effects_raise_instead_of_being_lost(
+        self, resources: Resources, sinks: Sinks, effect: Callable[[UnitOfWork], object]
+    ) -> None:
+        async with resources.read_sessions() as session:
+            with pytest.raises(RuntimeError, match="only reads"):
+                effect(ReadUnitOfWork(session, resources.tasks, resources.events))
