@@ -16,8 +16,8 @@ Hook = Callable[[], Awaitable[object]]
 class UnitOfWork:
     """The transaction of one request, event or task, and its effects: tasks and events that are sent after the commit.
 
-    A rollback sends nothing. Handlers, services and CRUD classes do not commit. The exceptions are `TaskOutbox.deliver`,
-    which notes what it sent, the task `outbox.relay`, and beat.
+    A rollback sends nothing. Handlers, services and CRUD classes do not commit. Exceptions: `TaskOutbox.deliver`, the
+    task `outbox.relay`, and beat.
     """
 
     def __init__(self, session: AsyncSession, tasks: TaskOutbox, events: EventEmitter) -> None:

@@ -10,6 +10,7 @@ the process dies at that point, the mark expires and the next reader creates a n
 
 import secrets
 from collections.abc import Collection
+from dataclasses import dataclass
 from enum import Enum
 from uuid import UUID
 
@@ -26,43 +27,52 @@ _GLOBAL_VERSION = "auth:epoch"
 # Longer than the transaction of any request.
 INVALIDATION_SECONDS = 60
 
-# KEYS: session, codes, user version, global version. ARGV: code, a new version for each that is missing.
-# Returns 'ended', 'granted', 'denied', or the version to store the codes under.
-_CHECK = RedisScript("""
-if redis.call('EXISTS', KEYS[1]) == 0 then return 'ended' end
-local versions = redis.call('MGET', KEYS[4], KEYS[3])
-for index, key in ipairs({KEYS[4], KEYS[3]}) do
+# Returns 'ended', 'granted', 'denied', or the version to store the codes under. Missing versions are created.
+_CHECK = RedisScript(
+    """
+if redis.call('EXISTS', session) == 0 then return 'ended' end
+local versions = redis.call('MGET', global_version, user_version)
+for index, key in ipairs({global_version, user_version}) do
   if not versions[index] then
-    redis.call('SET', key, ARGV[2])
-    versions[index] = ARGV[2]
+    redis.call('SET', key, new_version)
+    versions[index] = new_version
   end
 end
 local version = '@' .. versions[1] .. ':' .. versions[2]
-local members = redis.call('SMISMEMBER', KEYS[2], version, ARGV[1], '*')
+local members = redis.call('SMISMEMBER', codes, version, code, '*')
 if members[1] == 0 then return version end
 if members[2] == 1 or members[3] == 1 then return 'granted' end
 return 'denied'
-""")
+""",
+    keys="session codes user_version global_version",
+    args="code new_version",
+)
 
-# KEYS: codes, user version, global version. ARGV: seconds to keep them, version, codes.
-_STORE = RedisScript("""
-local version = '@' .. (redis.call('GET', KEYS[3]) or '') .. ':' .. (redis.call('GET', KEYS[2]) or '')
-if version ~= ARGV[2] or string.find(version, '!', 1, true) then return 0 end
-redis.call('DEL', KEYS[1])
+# The codes follow the named arguments; the version is stored as a member of the set.
+_STORE = RedisScript(
+    """
+local current = '@' .. (redis.call('GET', global_version) or '') .. ':' .. (redis.call('GET', user_version) or '')
+if current ~= version or string.find(current, '!', 1, true) then return 0 end
+redis.call('DEL', codes)
 for first = 2, #ARGV, 1000 do
-  redis.call('SADD', KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
+  redis.call('SADD', codes, unpack(ARGV, first, math.min(first + 999, #ARGV)))
 end
-redis.call('EXPIRE', KEYS[1], ARGV[1])
+redis.call('EXPIRE', codes, seconds)
 return 1
-""")
+""",
+    keys="codes user_version global_version",
+    args="seconds version",
+)
 
-
-# KEYS: version. ARGV: mark of the change, new version.
-_COMMIT_INVALIDATION = RedisScript("""
-local version = redis.call('GET', KEYS[1])
-if version and version ~= ARGV[1] and string.sub(version, 1, 1) == '!' then return end
-redis.call('SET', KEYS[1], ARGV[2])
-""")
+_COMMIT_INVALIDATION = RedisScript(
+    """
+local current = redis.call('GET', version)
+if current and current ~= mark and string.sub(current, 1, 1) == '!' then return end
+redis.call('SET', version, new_version)
+""",
+    keys="version",
+    args="mark new_version",
+)
 
 
 class Verdict(Enum):
@@ -71,6 +81,14 @@ class Verdict(Enum):
     ENDED = "ended"
     GRANTED = "granted"
     DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The verdict; if it is None, the codes are not cached: `store` them under `version`."""
+
+    verdict: Verdict | None
+    version: str = ""
 
 
 def _codes_key(user_id: UUID) -> str:
@@ -87,20 +105,33 @@ class PermissionCRUD:
     def __init__(self, redis: RedisClient) -> None:
         self.redis = redis
 
-    async def check(self, user_id: UUID, session_id: str, code: str) -> Verdict | str:
-        """Check in one round trip that the session is alive and the code is granted.
-
-        Returns:
-            The verdict; or, if the codes are not cached, the version to `store` them under.
-        """
-        keys = [session_key(user_id, session_id), _codes_key(user_id), _user_version_key(user_id), _GLOBAL_VERSION]
-        result: str = await _CHECK.run(self.redis, keys, [code, _new_version()])
-        return result if result.startswith("@") else Verdict(result)
+    async def check(self, user_id: UUID, session_id: str, code: str) -> CheckResult:
+        """Check in one round trip that the session is alive and the code is granted."""
+        result: str = await _CHECK.run(
+            self.redis,
+            session=session_key(user_id, session_id),
+            codes=_codes_key(user_id),
+            user_version=_user_version_key(user_id),
+            global_version=_GLOBAL_VERSION,
+            code=code,
+            new_version=_new_version(),
+        )
+        if result.startswith("@"):
+            return CheckResult(None, result)
+        return CheckResult(Verdict(result))
 
     async def store(self, user_id: UUID, version: str, codes: Collection[str], seconds: int) -> bool:
         """Cache the codes; does nothing and returns False if the version has changed since `check` returned it."""
-        keys = [_codes_key(user_id), _user_version_key(user_id), _GLOBAL_VERSION]
-        return bool(await _STORE.run(self.redis, keys, [seconds, version, *codes]))
+        stored = await _STORE.run(
+            self.redis,
+            *codes,
+            codes=_codes_key(user_id),
+            user_version=_user_version_key(user_id),
+            global_version=_GLOBAL_VERSION,
+            seconds=seconds,
+            version=version,
+        )
+        return bool(stored)
 
     async def begin_invalidation(self, user_id: UUID | None = None) -> str:
         """Call before committing a change of the user's permissions, or of everybody's (None).
@@ -117,7 +148,7 @@ class PermissionCRUD:
 
         If another change is being committed at the same time, its mark is kept.
         """
-        await _COMMIT_INVALIDATION.run(self.redis, [_version_key(user_id)], [mark, _new_version()])
+        await _COMMIT_INVALIDATION.run(self.redis, version=_version_key(user_id), mark=mark, new_version=_new_version())
 
 
 def _version_key(user_id: UUID | None) -> str:

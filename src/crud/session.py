@@ -61,18 +61,20 @@ class SessionCRUD:
         self, user_id: UUID, session_id: str, token: RefreshToken, *, user_agent: str, address: str
     ) -> None:
         """Store a session and its first refresh token; both expire with the token."""
-        keys = [session_key(user_id, session_id), _refresh_key(user_id, token.jti), _index_key(user_id)]
-        arguments = [
-            token.jti,
-            token.hash,
-            digest(user_agent),
-            token.issued_at,
-            token.expires_at,
-            session_id,
-            user_agent[:256],
-            address,
-        ]
-        await START.run(self.redis, keys, arguments)
+        await START.run(
+            self.redis,
+            session=session_key(user_id, session_id),
+            token=_refresh_key(user_id, token.jti),
+            index=_index_key(user_id),
+            session_id=session_id,
+            jti=token.jti,
+            token_hash=token.hash,
+            issued_at=token.issued_at,
+            expires_at=token.expires_at,
+            user_agent_hash=digest(user_agent),
+            user_agent=user_agent[:256],
+            address=address,
+        )
 
     async def rotate(
         self,
@@ -92,25 +94,23 @@ class SessionCRUD:
             previous token is presented again within the grace period. `REUSED` if the token was used before: the
             session has been ended. `REFUSED` for anything else.
         """
-        keys = [
-            session_key(user_id, session_id),
-            _refresh_key(user_id, presented.jti),
-            _refresh_key(user_id, successor.jti),
-            _index_key(user_id),
-        ]
-        arguments = [
-            presented.jti,
-            presented.hash,
-            digest(user_agent),
-            now,
-            grace_seconds,
-            successor.jti,
-            successor.hash,
-            successor.issued_at,
-            successor.expires_at,
-            session_id,
-        ]
-        outcome, *rest = await ROTATE.run(self.redis, keys, arguments)
+        outcome, *rest = await ROTATE.run(
+            self.redis,
+            session=session_key(user_id, session_id),
+            presented=_refresh_key(user_id, presented.jti),
+            successor=_refresh_key(user_id, successor.jti),
+            index=_index_key(user_id),
+            session_id=session_id,
+            user_agent_hash=digest(user_agent),
+            now=now,
+            grace_seconds=grace_seconds,
+            jti=presented.jti,
+            token_hash=presented.hash,
+            new_jti=successor.jti,
+            new_hash=successor.hash,
+            new_issued_at=successor.issued_at,
+            new_expires_at=successor.expires_at,
+        )
         rotation = Rotation(outcome)
         if rotation is Rotation.REPEATED:
             return rotation, RefreshToken(rest[0], "", int(rest[1]), int(rest[2]))
@@ -135,6 +135,21 @@ class SessionCRUD:
                 sessions.append({"id": session_id, **fields})
         return sorted(sessions, key=lambda session: int(session["created_at"]), reverse=True)
 
-    async def end(self, user_id: UUID, session_id: str = "", *, spare: str = "") -> int:
-        """End one session, or all of the user's sessions except `spare`; returns how many ended."""
-        return int(await END.run(self.redis, [_index_key(user_id)], ["auth:", session_id, spare, f"{{{user_id}}}"]))
+    async def end_one(self, user_id: UUID, session_id: str) -> bool:
+        """End one session; returns whether it was alive."""
+        return await self._end(user_id, "only", session_id) > 0
+
+    async def end_all(self, user_id: UUID, except_session: str | None = None) -> int:
+        """End the user's sessions, and return how many were alive."""
+        return await self._end(user_id, "except", except_session or "")
+
+    async def _end(self, user_id: UUID, mode: str, session_id: str) -> int:
+        ended = await END.run(
+            self.redis,
+            index=_index_key(user_id),
+            mode=mode,
+            session_id=session_id,
+            session_prefix=session_key(user_id, ""),
+            token_prefix=_refresh_key(user_id, ""),
+        )
+        return int(ended)

@@ -2,61 +2,66 @@
 
 from src.core.stores.redis_script import RedisScript
 
-# KEYS: session, refresh token, index of the user's sessions
-# ARGV: jti, its hash, hash of the User-Agent, issued_at, expires_at, session id, User-Agent, address
-START = RedisScript("""
-redis.call('HSET', KEYS[1], 'jti', ARGV[1], 'created_at', ARGV[4], 'issued_at', ARGV[4], 'expires_at', ARGV[5],
-           'user_agent_hash', ARGV[3], 'user_agent', ARGV[7], 'address', ARGV[8])
-redis.call('HSET', KEYS[2], 'created_at', ARGV[4], 'token_hash', ARGV[2], 'user_agent_hash', ARGV[3],
-           'family', ARGV[6])
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[4])
-redis.call('ZADD', KEYS[3], ARGV[5], ARGV[6])
-for _, key in ipairs(KEYS) do redis.call('EXPIREAT', key, ARGV[5]) end
-""")
+START = RedisScript(
+    """
+redis.call('HSET', session, 'jti', jti, 'created_at', issued_at, 'issued_at', issued_at, 'expires_at', expires_at,
+           'user_agent_hash', user_agent_hash, 'user_agent', user_agent, 'address', address)
+redis.call('HSET', token, 'created_at', issued_at, 'token_hash', token_hash, 'user_agent_hash', user_agent_hash,
+           'family', session_id)
+redis.call('ZREMRANGEBYSCORE', index, '-inf', issued_at)
+redis.call('ZADD', index, expires_at, session_id)
+for _, key in ipairs(KEYS) do redis.call('EXPIREAT', key, expires_at) end
+""",
+    keys="session token index",
+    args="session_id jti token_hash issued_at expires_at user_agent_hash user_agent address",
+)
 
-# KEYS: session, presented token, successor, index of the user's sessions
-# ARGV: presented jti, its hash, hash of the User-Agent, now, grace seconds, successor's jti, hash, issued_at,
-#       expires_at, session id
-ROTATE = RedisScript("""
-local session = redis.call('HMGET', KEYS[1], 'jti', 'previous_jti', 'user_agent_hash', 'issued_at', 'expires_at')
-if not session[1] or session[3] ~= ARGV[3] then return {'refused'} end
-local now = tonumber(ARGV[4])
-if session[1] == ARGV[1] then
-  if redis.call('HGET', KEYS[2], 'token_hash') ~= ARGV[2] then return {'refused'} end
-  redis.call('DEL', KEYS[2])
-  redis.call('HSET', KEYS[1], 'jti', ARGV[6], 'previous_jti', ARGV[1], 'issued_at', ARGV[8], 'expires_at', ARGV[9])
-  redis.call('EXPIREAT', KEYS[1], ARGV[9])
-  redis.call('HSET', KEYS[3], 'created_at', ARGV[8], 'token_hash', ARGV[7], 'user_agent_hash', ARGV[3],
-             'family', ARGV[10])
-  redis.call('EXPIREAT', KEYS[3], ARGV[9])
-  redis.call('ZADD', KEYS[4], ARGV[9], ARGV[10])
-  redis.call('EXPIREAT', KEYS[4], ARGV[9], 'GT')
+ROTATE = RedisScript(
+    """
+local stored = redis.call('HMGET', session, 'jti', 'previous_jti', 'user_agent_hash', 'issued_at', 'expires_at')
+local current_jti, previous_jti, owner_hash, rotated_at = stored[1], stored[2], stored[3], stored[4]
+if not current_jti or owner_hash ~= user_agent_hash then return {'refused'} end
+if current_jti == jti then
+  if redis.call('HGET', presented, 'token_hash') ~= token_hash then return {'refused'} end
+  redis.call('DEL', presented)
+  redis.call('HSET', session, 'jti', new_jti, 'previous_jti', jti, 'issued_at', new_issued_at,
+             'expires_at', new_expires_at)
+  redis.call('EXPIREAT', session, new_expires_at)
+  redis.call('HSET', successor, 'created_at', new_issued_at, 'token_hash', new_hash,
+             'user_agent_hash', user_agent_hash, 'family', session_id)
+  redis.call('EXPIREAT', successor, new_expires_at)
+  redis.call('ZADD', index, new_expires_at, session_id)
+  redis.call('EXPIREAT', index, new_expires_at, 'GT')
   return {'rotated'}
 end
-if session[2] == ARGV[1] and now <= tonumber(session[4]) + tonumber(ARGV[5]) then
-  return {'repeated', session[1], session[4], session[5]}
+if previous_jti == jti and tonumber(now) <= tonumber(rotated_at) + tonumber(grace_seconds) then
+  return {'repeated', current_jti, rotated_at, stored[5]}
 end
-redis.call('DEL', KEYS[1], (string.gsub(KEYS[2], '[^:]+$', '')) .. session[1])
-redis.call('ZREM', KEYS[4], ARGV[10])
+redis.call('DEL', session, (string.gsub(presented, '[^:]+$', '')) .. current_jti)
+redis.call('ZREM', index, session_id)
 return {'reused'}
-""")
+""",
+    keys="session presented successor index",
+    args="session_id user_agent_hash now grace_seconds jti token_hash new_jti new_hash new_issued_at new_expires_at",
+)
 
-# KEYS: index of the user's sessions. ARGV: prefix of keys, session to end (empty for all), session to spare, hash tag.
-END = RedisScript("""
-local prefix = ARGV[1]
+# Ends `session_id` if the mode is `only`, and all other sessions if it is `except`.
+END = RedisScript(
+    """
 local ended = 0
-local ids = redis.call('ZRANGE', KEYS[1], 0, -1)
-for _, id in ipairs(ids) do
-  local named = ARGV[2] == '' or ARGV[2] == id
-  if named and ARGV[3] ~= id then
-    local session = prefix .. 'session:' .. ARGV[4] .. ':' .. id
+for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+  if (mode == 'only') == (id == session_id) then
+    local session = session_prefix .. id
     local jti = redis.call('HGET', session, 'jti')
     if jti then
-      redis.call('DEL', session, prefix .. 'refresh:' .. ARGV[4] .. ':' .. jti)
+      redis.call('DEL', session, token_prefix .. jti)
       ended = ended + 1
     end
-    redis.call('ZREM', KEYS[1], id)
+    redis.call('ZREM', index, id)
   end
 end
 return ended
-""")
+""",
+    keys="index",
+    args="mode session_id session_prefix token_prefix",
+)

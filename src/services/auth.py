@@ -114,6 +114,6 @@ class AuthService:
         await self.resources.throttle.reset(user.username)
         user.password_hash = await self.passwords.hash_new("newPassword", new, kid)
         user.must_change_password = False
-        self.sessions.end_on_commit(self.uow, user.id, spare=claims.session_id)
+        self.sessions.end_on_commit(self.uow, user.id, except_session=claims.session_id)
         PermissionService(self.resources).invalidate_user(self.uow, user.id)
         log.info("password_changed", user_id=str(user.id), address=self.client.address)

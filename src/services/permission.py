@@ -23,9 +23,10 @@ class PermissionService:
             UnauthorizedError: The session has ended.
             PermissionDeniedError: The user does not hold the code.
         """
-        verdict = await self.cache.check(user_id, session_id, code)
-        if isinstance(verdict, str):
-            codes = await self._fill_cache(user_id, version=verdict)
+        result = await self.cache.check(user_id, session_id, code)
+        verdict = result.verdict
+        if verdict is None:
+            codes = await self._fill_cache(user_id, result.version)
             verdict = Verdict.GRANTED if code in codes or ALL_CODES in codes else Verdict.DENIED
         if verdict is Verdict.ENDED:
             raise UnauthorizedError

@@ -103,26 +103,27 @@ class SessionService:
         """The user's sessions that are alive, newest first."""
         return await self.sessions.list(user_id, self.tokens.now())
 
-    async def end(self, user_id: UUID, session_id: str) -> bool:
+    async def end_one(self, user_id: UUID, session_id: str) -> bool:
         """End one session, which invalidates its access and refresh tokens; False if it did not exist."""
-        ended = await self.sessions.end(user_id, session_id)
+        ended = await self.sessions.end_one(user_id, session_id)
         if ended:
             await self.events.disconnect(session_room(session_id))
         log.info("session_ended", user_id=str(user_id))
-        return ended > 0
+        return ended
 
-    async def end_all(self, user_id: UUID, *, spare: str = "") -> int:
-        """End all of the user's sessions except `spare`, and return their number."""
-        ended = await self.sessions.end(user_id, spare=spare)
-        await self.events.disconnect(user_room(user_id), spare=session_room(spare) if spare else None)
+    async def end_all(self, user_id: UUID, *, except_session: str | None = None) -> int:
+        """End the user's sessions, and return their number."""
+        ended = await self.sessions.end_all(user_id, except_session)
+        spare = session_room(except_session) if except_session else None
+        await self.events.disconnect(user_room(user_id), spare=spare)
         log.info("sessions_ended", user_id=str(user_id), count=ended)
         return ended
 
-    def end_on_commit(self, uow: UnitOfWork, user_id: UUID, *, spare: str = "") -> None:
+    def end_on_commit(self, uow: UnitOfWork, user_id: UUID, *, except_session: str | None = None) -> None:
         """End the user's sessions before the transaction commits, and after it those started in between."""
 
         async def end() -> None:
-            await self.end_all(user_id, spare=spare)
+            await self.end_all(user_id, except_session=except_session)
 
         uow.before_commit(end)
         uow.after_commit("end sessions", end)

@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from src.core.resources import Resources
+from src.services.session import SessionService
 from tests.support.login import log_in
 from tests.support.people import USER_AGENT, People, Person
 
@@ -52,6 +53,12 @@ class TestRow14Everywhere:
         sessions = [person, await people.login(person.user), await people.login(person.user)]
         await client.post("/api/v1/auth/logout/all", headers=person.headers)
         assert [await is_alive(client, session) for session in sessions] == [False] * 3
+
+    async def test_an_empty_session_id_ends_no_session(
+        self, client: httpx.AsyncClient, person: Person, resources: Resources
+    ) -> None:
+        ended = await SessionService(resources).end_one(person.user.id, "")
+        assert (ended, await is_alive(client, person)) == (False, True)
 
     async def test_everywhere_does_not_affect_other_users(
         self, client: httpx.AsyncClient, people: People, person: Person

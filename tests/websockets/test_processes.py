@@ -179,7 +179,7 @@ class TestRecheck:
             peers = [await join(http, str(served.client.base_url), who.tokens.access_token) for who in (gone, stays)]
             served.stores["redis"].refuse()
             claims = resources.tokens.read_access(gone.tokens.access_token)
-            await SessionService(resources).end(claims.user_id, claims.session_id)
+            await SessionService(resources).end_one(claims.user_id, claims.session_id)
             await asyncio.sleep(0.1)
             assert peers[0].client.connected
             await served.stores["redis"].heal()

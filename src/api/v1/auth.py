@@ -85,7 +85,7 @@ async def refresh(
 @router.post("/logout")
 async def logout(claims: UserAccessJWTDep, sessions: SessionServiceDep) -> Response[None]:
     """Log out: end the current session."""
-    await sessions.end(claims.user_id, claims.session_id)
+    await sessions.end_one(claims.user_id, claims.session_id)
     return ok(None)
 
 
@@ -110,7 +110,7 @@ async def end_session(
     sessions: SessionServiceDep,
 ) -> Response[None]:
     """End one of the current user's sessions."""
-    if not await sessions.end(claims.user_id, session_id):
+    if not await sessions.end_one(claims.user_id, session_id):
         raise NotFoundError("Session not found.")
     return ok(None)
 

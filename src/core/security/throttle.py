@@ -7,19 +7,24 @@ from src.core.stores.redis_script import RedisScript
 _ACCOUNT = "auth:failures:{login}:account:"
 _ADDRESS = "auth:failures:{login}:address:"
 
-# KEYS: account, address. ARGV: the limit of each, seconds of the window. Returns the seconds to wait, or nil.
-_ADMIT = RedisScript("""
-if tonumber(redis.call('GET', KEYS[2]) or 0) >= tonumber(ARGV[2]) then return redis.call('TTL', KEYS[2]) end
-local attempts = redis.call('INCR', KEYS[1])
-if attempts == 1 then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
-if attempts > tonumber(ARGV[1]) then return redis.call('TTL', KEYS[1]) end
+# Returns the seconds to wait, or nil.
+_ADMIT = RedisScript(
+    """
+if tonumber(redis.call('GET', address) or 0) >= tonumber(address_limit) then return redis.call('TTL', address) end
+local attempts = redis.call('INCR', account)
+if attempts == 1 then redis.call('EXPIRE', account, window_seconds) end
+if attempts > tonumber(account_limit) then return redis.call('TTL', account) end
 return false
-""")
+""",
+    keys="account address",
+    args="account_limit address_limit window_seconds",
+)
 
-# KEYS: address. ARGV: seconds of the window.
-_COUNT = RedisScript("""
-if redis.call('INCR', KEYS[1]) == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
-""")
+_COUNT = RedisScript(
+    "if redis.call('INCR', address) == 1 then redis.call('EXPIRE', address, window_seconds) end",
+    keys="address",
+    args="window_seconds",
+)
 
 
 class LoginThrottle:
@@ -31,7 +36,8 @@ class LoginThrottle:
 
     def __init__(self, redis: RedisClient, settings: AuthSettings) -> None:
         self._redis = redis
-        self._limits = (settings.login_failures_per_account, settings.login_failures_per_address)
+        self._account_limit = settings.login_failures_per_account
+        self._address_limit = settings.login_failures_per_address
         self._window_seconds = settings.login_window_seconds
 
     async def admit(self, account: str, address: str) -> None:
@@ -40,14 +46,20 @@ class LoginThrottle:
         Raises:
             TooManyRequestsError: The account or the address has reached its limit.
         """
-        keys = [_ACCOUNT + account, _ADDRESS + address]
-        seconds = await _ADMIT.run(self._redis, keys, [*self._limits, self._window_seconds])
+        seconds = await _ADMIT.run(
+            self._redis,
+            account=_ACCOUNT + account,
+            address=_ADDRESS + address,
+            account_limit=self._account_limit,
+            address_limit=self._address_limit,
+            window_seconds=self._window_seconds,
+        )
         if seconds is not None:
             raise TooManyRequestsError(int(seconds) + 1, error="auth.throttled")
 
     async def failed(self, address: str) -> None:
         """Count a failure against the address."""
-        await _COUNT.run(self._redis, [_ADDRESS + address], [self._window_seconds])
+        await _COUNT.run(self._redis, address=_ADDRESS + address, window_seconds=self._window_seconds)
 
     async def reset(self, account: str) -> bool:
         """Reset the account's count, after a success or to unlock it; returns whether there was one."""

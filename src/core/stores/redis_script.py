@@ -1,5 +1,4 @@
 import hashlib
-from collections.abc import Sequence
 from typing import Any
 
 from redis.exceptions import NoScriptError
@@ -8,15 +7,34 @@ from src.core.stores.redis_client import RedisClient
 
 
 class RedisScript:
-    """A Lua script whose hash is computed once; redis-py's `Script` is built, and hashed, for each client."""
+    """A Lua script whose hash is computed once; redis-py's `Script` is built, and hashed, for each client.
 
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+    Args:
+        source: The script. It has a local variable for each name in `keys` and `args`.
+        keys: Names of the keys, separated by spaces, in the order of `KEYS`.
+        args: Names of the arguments, likewise, in the order of `ARGV`; further ones may follow them.
+    """
 
-    async def run(self, redis: RedisClient, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run the script in one round trip, or in two if the server does not have it yet."""
+    def __init__(self, source: str, *, keys: str, args: str) -> None:
+        self._key_count = len(keys.split())
+        self._names = [*keys.split(), *args.split()]
+        values = [f"KEYS[{number}]" for number in range(1, self._key_count + 1)]
+        values += [f"ARGV[{number}]" for number in range(1, len(args.split()) + 1)]
+        self._source = f"local {', '.join(self._names)} = {', '.join(values)}\n{source}"
+        self._sha = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, redis: RedisClient, *further: Any, **values: Any) -> Any:
+        """Run the script in one round trip, or in two if the server does not have it yet.
+
+        Args:
+            redis: The client.
+            further: Arguments after the named ones.
+            values: A value for each name.
+        """
+        if values.keys() != set(self._names):
+            raise TypeError(f"The script takes exactly {', '.join(self._names)}.")
+        arguments = (self._key_count, *[values[name] for name in self._names], *further)
         try:
-            return await redis.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)
+            return await redis.execute_command("EVALSHA", self._sha, *arguments)
         except NoScriptError:
-            return await redis.execute_command("EVAL", self.source, len(keys), *keys, *args)
+            return await redis.execute_command("EVAL", self._source, *arguments)
