@@ -1,22 +1,62 @@
 """The HTTP parameters of one callable, read and validated by FastAPI's own functions."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+from uuid import UUID
 
 from fastapi import params
 from fastapi.dependencies.utils import analyze_param, request_body_to_args, request_params_to_args
 from fastapi.exceptions import FastAPIError
-from pydantic import PydanticUserError
+from pydantic import Json, PydanticUserError
 from starlette.requests import HTTPConnection
 
 from src.core.injection.errors import UnresolvableParameterError
 from src.core.injection.parameters import Parameter
+
+_PLAIN = (str, int, float, Decimal, UUID, date, time, timedelta, Enum, NoneType)
+_UNKNOWN: Any = object()
 
 ModelField = Any
 """FastAPI's; it exports no name for it."""
 
 Errors = list[dict[str, Any]]
 """Pydantic's errors, with a `loc` that starts at the source: `("query", "page")`."""
+
+
+class _Source:
+    """The parameters that one callable takes from one part of the request.
+
+    FastAPI's function finds out anew for each request what a parameter is. A parameter with one name and a plain value,
+    as most are, is looked up and validated here; one that is missing or takes another form is left to the function.
+    """
+
+    __slots__ = ("_name", "_parameters")
+
+    def __init__(self, name: str, fields: Sequence[ModelField]) -> None:
+        self._name = name
+        self._parameters = [(field, _plain_key(field), _plain_default(field)) for field in fields]
+
+    def __bool__(self) -> bool:
+        return bool(self._parameters)
+
+    def read(self, received: Mapping[str, Any], values: dict[str, Any], errors: Errors) -> None:
+        for field, key, default in self._parameters:
+            value = None if key is None else received.get(key)
+            if value is not None:
+                validated, wrong = field.validate(value, values, loc=(self._name, key))
+                if wrong:
+                    errors += wrong
+                else:
+                    values[field.name] = validated
+            elif default is _UNKNOWN:
+                _add(request_params_to_args([field], received), values, errors)
+            else:
+                values[field.name] = default
 
 
 class Fields:
@@ -43,10 +83,10 @@ class Fields:
         body: Sequence[ModelField] = (),
         embed_body: bool = False,
     ) -> None:
-        self._path = path
-        self._query = query
-        self._header = header
-        self._cookie = cookie
+        self._path = _Source("path", path)
+        self._query = _Source("query", query)
+        self._header = _Source("header", header)
+        self._cookie = _Source("cookie", cookie)
         self.body = list(body)
         self._embed_body = embed_body
 
@@ -57,13 +97,13 @@ class Fields:
         """Add every parameter but those of the body to `values`; return what is wrong with the request."""
         errors: Errors = []
         if self._path:
-            _add(request_params_to_args(self._path, connection.path_params), values, errors)
+            self._path.read(connection.path_params, values, errors)
         if self._query:
-            _add(request_params_to_args(self._query, connection.query_params), values, errors)
+            self._query.read(connection.query_params, values, errors)
         if self._header:
-            _add(request_params_to_args(self._header, connection.headers), values, errors)
+            self._header.read(connection.headers, values, errors)
         if self._cookie:
-            _add(request_params_to_args(self._cookie, connection.cookies), values, errors)
+            self._cookie.read(connection.cookies, values, errors)
         return errors
 
     async def read_body(self, body: Any, values: dict[str, Any]) -> Errors:
@@ -106,3 +146,21 @@ def group_fields(fields: Sequence[ModelField]) -> Fields | None:
 def _add(read: tuple[dict[str, Any], Errors], values: dict[str, Any], errors: Errors) -> None:
     values.update(read[0])
     errors += read[1]
+
+
+def _plain_key(field: ModelField) -> str | None:
+    """The only name of a parameter whose value is one string; None for lists, models, JSON and several names."""
+    info = field.field_info
+    optional = get_origin(info.annotation) in (Union, UnionType)
+    types: list[Any] = list(get_args(info.annotation)) if optional else [info.annotation]
+    is_plain = all(inspect.isclass(type_) and issubclass(type_, _PLAIN) for type_ in types)
+    has_one_name = isinstance(info.validation_alias, str | None) and not field.config
+    is_json = any(type(item) is Json for item in info.metadata)
+    return (field.validation_alias or field.alias) if is_plain and has_one_name and not is_json else None
+
+
+def _plain_default(field: ModelField) -> Any:
+    """The default of a parameter that is absent, if it need be neither copied nor validated."""
+    info = field.field_info
+    is_plain = _plain_key(field) is not None and info.default_factory is None and not info.validate_default
+    return info.default if is_plain and isinstance(info.default, _PLAIN) else _UNKNOWN

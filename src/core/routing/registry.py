@@ -70,6 +70,7 @@ class RouteRegistry:
                 raise RuntimeError(f"{code} is served by two functions.")
             self._codes[endpoint, method] = code
             self._calls[code] = calls
+            self._access[code] = Access.PERMISSION  # until `check_guards` has looked
             description = (endpoint.__doc__ or "").strip().partition("\n")[0]
             tags = [str(tag) for tag in route.tags]
             self.routes.append(RouteInfo(code, str(route.name), description, str(route.path), [method], tags))
@@ -85,6 +86,7 @@ class RouteRegistry:
         """Add a Socket.IO event; `guarded_by` are the callables of its dependency tree."""
         code = f"SOCKET:{event}"
         self._calls[code] = set(guarded_by)
+        self._access[code] = Access.PERMISSION
         self.routes.append(RouteInfo(code, event, description, event, ["SOCKET"], ["Socket.IO"]))
 
     def access_to(self, code: str) -> Access | None:

@@ -1,6 +1,10 @@
 """Parameters, bodies and forms are read the same on both engines, and refused with the same errors."""
 
-from typing import Annotated, Any
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import pytest
 from fastapi import (
@@ -20,12 +24,17 @@ from fastapi import (
 )
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBasic, HTTPBasicCredentials, OAuth2PasswordRequestForm
-from pydantic import BaseModel, Json
+from pydantic import AliasChoices, BaseModel, Json
 from starlette.responses import (
     JSONResponse,
 )
 
 from tests.core.injection.differential.exchange import compare, get, post
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
 
 
 class Item(BaseModel):
@@ -69,6 +78,22 @@ class TestParameters:
         async def shared(a: Annotated[int, Depends(page)], b: Annotated[str, Depends(both)]) -> str:
             return f"{a} {b}"
 
+        @app.get("/kinds/{path}")
+        async def kinds(
+            path: Literal["a", "b"],
+            colour: Colour = Colour.RED,
+            identity: UUID | None = None,
+            day: date = date(2020, 1, 1),
+            flag: bool = False,
+            either: int | str = 1,
+            amount: Annotated[Decimal, Query(gt=0)] = Decimal(1),
+            named: Annotated[int, Query(validation_alias="by-name")] = 0,
+            choice: Annotated[int, Query(validation_alias=AliasChoices("one", "two"))] = 0,
+            checked: Annotated[int, Query(gt=5, validate_default=True)] = 6,
+            unchecked: int = "text",  # type: ignore[assignment]  # FastAPI does not validate it
+        ) -> list[Any]:
+            return [path, colour, identity, day, flag, either, amount, named, choice, checked, unchecked]
+
         @app.get("/odd")
         async def odd(
             document: Annotated[Json[list[int]], Query()],
@@ -92,6 +117,10 @@ class TestParameters:
             ("/all?page=0&page=7", {"User-Agent": "far too long a name", "Cookie": "cookie=x"}),
             ("/all?wanted=1&refuse", {"User-Agent": "far too long a name"}),
             ("/shared?page=0", {"User-Agent": "far too long a name"}),
+            ("/kinds/a", {}),
+            ("/kinds/c?colour=green&identity=1&day=x&flag=maybe&amount=0&by-name=x&two=x&checked=1", {}),
+            ("/kinds/b?colour=blue&identity=12345678-1234-5678-1234-567812345678&day=2024-02-29&flag=yes", {}),
+            ("/kinds/b?either=x&amount=1.50&named=1&by-name=2&two=3&one=4&checked=7&unchecked=8&flag=", {}),
             ("/odd?document=[1]", {"X_Plain": "t"}),
             ("/odd?document=x&made=a&made=b", {}),
         ],
