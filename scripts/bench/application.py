@@ -9,11 +9,13 @@ import os
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Depends
+from fastapi.routing import APIRoute
 
+from src.api import access
+from src.core.config import settings
 from src.core.routing.index import RouteIndex
-from src.core.routing.registry import RouteRegistry
 from src.deps.permission import require_permission
-from src.main import app, rest
+from src.main import app, create_registry, rest, server
 from src.schemas.response import Response, ok
 
 __all__ = ["app"]
@@ -46,5 +48,8 @@ for number in range(int(os.environ.get("BENCH_ROUTES", "0"))):
     router.add_api_route(f"/others-{number}/{{item}}", another(), methods=["GET"])
 
 rest.include_router(router)
-rest.state.registry = RouteRegistry(rest)
+access.PUBLIC |= {
+    f"GET:{route.path}" for route in router.routes if isinstance(route, APIRoute) and not route.dependencies
+}
+rest.state.registry = create_registry(rest, server, settings)
 rest.router.routes[0] = RouteIndex(rest.routes[1:])

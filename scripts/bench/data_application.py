@@ -8,10 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from scripts.bench.items import ItemCRUD, ItemPage, ItemResponse
+from src.api import access
+from src.core.config import settings
 from src.core.routing.index import RouteIndex
-from src.core.routing.registry import RouteRegistry
 from src.deps.database import ReadUnitOfWorkDep
-from src.main import app, rest
+from src.main import app, create_registry, rest, server
 from src.schemas.response import Page, Response, paged
 
 __all__ = ["app"]
@@ -26,5 +27,6 @@ async def list_items(query: Annotated[ItemPage, Query()], uow: ReadUnitOfWorkDep
 
 
 rest.include_router(router)
-rest.state.registry = RouteRegistry(rest)
+access.PUBLIC.add("GET:/api/v1/bench/items")
+rest.state.registry = create_registry(rest, server, settings)
 rest.router.routes[0] = RouteIndex(rest.routes[1:])
