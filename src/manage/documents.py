@@ -73,6 +73,8 @@ def handle(document: dict[str, Any], snapshot: Path, command: str, *, check: boo
 def compare(document: dict[str, Any], snapshot: Path, command: str) -> None:
     """Print the first differences to the snapshot, and fail if there are any; descriptions are not compared."""
     name = snapshot.relative_to(ROOT)
+    if not snapshot.exists():
+        sys.exit(f"There is no {name} here. In a clone, write it with scripts/manage.sh {command}.")
     kept, text = (as_text(without_prose(each)) for each in (json.loads(snapshot.read_text()), document))
     if kept == text:
         print(f"{name} is up to date.")

@@ -26,9 +26,9 @@ def create(
     must_change: MustChange = False,
 ) -> None:
     """Create a user."""
+    password = read_password(from_stdin=from_stdin, generate=generate)
     from src.manage import accounts
 
-    password = read_password(from_stdin=from_stdin, generate=generate)
     fields = {"username": username, "email": email, "name": name or username, "roles": role or [], "is_admin": admin}
     print(accounts.create(fields, password, must_change_password=must_change))
     show_generated(password, generate)
@@ -47,9 +47,9 @@ def password(
     username: Username, from_stdin: FromStdin = False, generate: Generate = False, must_change: MustChange = False
 ) -> None:
     """Set a user's password, and end all of their sessions."""
+    new = read_password(from_stdin=from_stdin, generate=generate)
     from src.manage import accounts
 
-    new = read_password(from_stdin=from_stdin, generate=generate)
     print(accounts.set_password(username, new, must_change_password=must_change))
     show_generated(new, generate)
 

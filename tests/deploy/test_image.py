@@ -1,8 +1,12 @@
 """The Dockerfile, and what reaches the image."""
 
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -71,6 +75,33 @@ class TestTheLock:
         pattern = re.compile(rf"^{package}==", re.MULTILINE)
         assert not pattern.search((ROOT / "requirements.lock").read_text())
         assert pattern.search((ROOT / "requirements-dev.lock").read_text())
+
+
+class TestTheScripts:
+    """In a directory with what the image has."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def image(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        image = tmp_path_factory.mktemp("image") / "app"
+        for source in set(copied()) - {"requirements.lock"}:
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, image / source, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / source, image)
+        for line in (ROOT / ".dockerignore").read_text().splitlines():
+            if line.startswith("scripts/"):
+                shutil.rmtree(image / line)
+        return image
+
+    @pytest.mark.process
+    @pytest.mark.parametrize("command", ["--help", "settings", "routes"])
+    def test_of_management_run(self, image: Path, command: str) -> None:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        variables = {**os.environ, "BOOTSTRAP": "0", "PATH": path}
+        script = [str(image / "scripts/manage.sh"), command]
+        done = subprocess.run(script, env=variables, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+        assert done.returncode == 0, done.stderr
 
 
 class TestTheBuildContext:
