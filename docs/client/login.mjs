@@ -1,5 +1,5 @@
-// Log in with only fetch and WebCrypto. Runs in browsers, too.
-const api = process.env.API ?? "http://localhost:16000/api/v1";
+// Log in with only fetch and WebCrypto, in Node or a browser.
+const api = globalThis.process?.env.API ?? "http://localhost:16000/api/v1";
 const call = async (path, options) => (await (await fetch(api + path, options)).json()).data;
 
 const { kid, publicKey, challenge } = await call("/auth/keys/public");

@@ -90,3 +90,9 @@ class TestTheDecisions:
         headings = re.findall(r"^#+ (.+)", path.read_text(), re.MULTILINE)
         assert headings[0].startswith(f"{int(path.name[:4])}. ")
         assert headings[1:] == ["Context", "Decision", "Consequences"]
+
+    def test_are_listed(self) -> None:
+        index = (ROOT / "docs/adr/README.md").read_text()
+        for path in (ROOT / "docs/adr").glob("[0-9]*.md"):
+            title = path.read_text().splitlines()[0].removeprefix("# ")
+            assert f"- [{title}]({path.name})" in index

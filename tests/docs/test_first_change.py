@@ -54,3 +54,7 @@ class TestTheFirstChange:
             run(project, "./scripts/alembic/migrate.sh", url)
             for command in (*MIGRATION, *CHECKS):
                 run(project, command, url)
+            # Other tests that a change of a notice concerns.
+            run(project, "python -m pytest -q tests/docs/test_new_feature.py tests/models", url)
+            for document in ("openapi", "asyncapi"):
+                run(project, f"./scripts/manage.sh {document} --check", url)
