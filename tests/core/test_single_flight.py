@@ -8,7 +8,7 @@ pytestmark = pytest.mark.unit
 
 
 class Work:
-    """Counts its runs; each waits until it is let go."""
+    """Counts its runs; each waits for an event."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.runs = 0
@@ -43,7 +43,7 @@ class TestSingleFlight:
         await asyncio.gather(*tasks)
         assert work.runs == 2
 
-    async def test_a_later_caller_starts_anew(self) -> None:
+    async def test_a_later_caller_starts_another_run(self) -> None:
         single_flight, work = SingleFlight(), Work()
         work.go.set()
         assert [await single_flight.do("key", work), await single_flight.do("key", work)] == [1, 2]
@@ -62,7 +62,7 @@ class TestSingleFlight:
         work.error = None
         assert await single_flight.do("key", work) == 2
 
-    async def test_a_caller_that_gives_up_leaves_the_others_their_result(self) -> None:
+    async def test_a_cancelled_caller_leaves_the_result_to_the_others(self) -> None:
         work = Work()
         first, second = await start(SingleFlight(), work, 2)
         first.cancel()

@@ -24,7 +24,7 @@ from src.utils.date import utc_now
 
 
 class Sinks:
-    """What would leave the process, in order."""
+    """Records tasks and events in the order in which they are sent."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any]] = []
@@ -56,7 +56,7 @@ def sinks(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Sinks:
 
 @pytest.fixture
 async def notice(resources: Resources) -> AsyncIterator[Notice]:
-    """A row that no transaction has stored yet; whoever commits it need not clean up."""
+    """An unstored row; it is deleted after the test."""
     notice = Notice(title="t", body="b", expires_at=utc_now() + timedelta(days=1))
     yield notice
     async with resources.engine.begin() as connection:
@@ -64,7 +64,7 @@ async def notice(resources: Resources) -> AsyncIterator[Notice]:
 
 
 async def is_stored(resources: Resources, key: UUID) -> bool:
-    """Whether somebody else can see the row."""
+    """Whether other connections see the row."""
     async with resources.sessions() as session:
         return await session.get(Notice, key) is not None
 
@@ -75,7 +75,7 @@ class TestCommit:
             uow.session.add(notice)
         assert await is_stored(resources, notice.id)
 
-    async def test_tasks_leave_and_then_events_each_in_their_order(self, resources: Resources, sinks: Sinks) -> None:
+    async def test_tasks_are_sent_before_events_each_in_order(self, resources: Resources, sinks: Sinks) -> None:
         async with resources.unit_of_work() as uow:
             uow.emit("third", {"number": 3}, room="room")
             uow.enqueue("first", number=1)
@@ -84,7 +84,7 @@ class TestCommit:
         tasks = [("first", {"number": 1}), ("second", {})]
         assert sinks.sent == [*tasks, ("third", ({"number": 3}, "room")), ("fourth", (None, None))]
 
-    async def test_nothing_leaves_before_the_block_ends(self, resources: Resources, sinks: Sinks) -> None:
+    async def test_nothing_is_sent_before_the_block_ends(self, resources: Resources, sinks: Sinks) -> None:
         async with resources.unit_of_work() as uow:
             uow.enqueue("task")
             await uow.session.flush()
@@ -117,14 +117,12 @@ class TestRollback:
             uow.emit(event, None)
             raise ConflictError
 
-    async def test_an_error_keeps_nothing(self, resources: Resources, notice: Notice, sinks: Sinks) -> None:
+    async def test_an_error_stores_nothing(self, resources: Resources, notice: Notice, sinks: Sinks) -> None:
         with pytest.raises(ConflictError):
             await self.fail(resources, notice)
         assert not await is_stored(resources, notice.id)
 
-    async def test_an_event_that_clients_do_not_expect_is_one(
-        self, resources: Resources, notice: Notice, sinks: Sinks
-    ) -> None:
+    async def test_an_undeclared_event_is_an_error(self, resources: Resources, notice: Notice, sinks: Sinks) -> None:
         with pytest.raises(UndeclaredEventError):
             await self.fail(resources, notice, "undeclared")
         assert not await is_stored(resources, notice.id)
@@ -143,7 +141,7 @@ class TestRollback:
 
 
 class TestBeforeCommit:
-    async def test_a_hook_runs_while_nobody_else_sees_the_rows(self, resources: Resources, notice: Notice) -> None:
+    async def test_a_hook_runs_while_the_rows_are_uncommitted(self, resources: Resources, notice: Notice) -> None:
         seen: list[bool] = []
 
         async def look() -> None:
@@ -164,7 +162,7 @@ class TestBeforeCommit:
             uow.enqueue("task")
             uow.before_commit(hook)
 
-    async def test_a_failing_hook_keeps_nothing(self, resources: Resources, notice: Notice) -> None:
+    async def test_a_failing_hook_stores_nothing(self, resources: Resources, notice: Notice) -> None:
         with pytest.raises(ConnectionError):
             await self.refuse(resources, notice)
         assert not await is_stored(resources, notice.id)
@@ -181,7 +179,7 @@ class TestFailingEffect:
         uow.emit("broken", None)
         uow.emit("after", None)
 
-    async def test_the_others_leave(self, resources: Resources, sinks: Sinks) -> None:
+    async def test_the_others_are_sent(self, resources: Resources, sinks: Sinks) -> None:
         async with resources.unit_of_work() as uow:
             self.fail(uow)
         assert [name for name, _ in sinks.sent] == ["before", "after"]
@@ -202,7 +200,7 @@ class TestFailingEffect:
 
 
 class TestRequest:
-    """The commit is part of the request: what it refuses, the caller is told."""
+    """The commit is part of the request: the caller gets its errors."""
 
     @pytest.fixture
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -225,7 +223,7 @@ class TestRequest:
         assert (await client.post("/late")).status_code == 500
 
     @pytest.mark.usefixtures("resources")
-    async def test_it_is_told_without_sql(self, client: httpx.AsyncClient) -> None:
+    async def test_its_response_has_no_sql(self, client: httpx.AsyncClient) -> None:
         assert not re.search("late|unique|duplicate", (await client.post("/late")).text)
 
     async def test_it_sends_nothing(self, client: httpx.AsyncClient, sinks: Sinks) -> None:

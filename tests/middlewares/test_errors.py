@@ -53,18 +53,18 @@ class TestRow40Unexpected:
         assert (answer.status_code, answer.json()["error"]) == (500, "internal")
 
     @pytest.mark.parametrize("error", UNEXPECTED, ids=lambda error: type(error).__name__)
-    async def test_its_text_stays_inside(self, app: FastAPI, client: httpx.AsyncClient, error: Exception) -> None:
+    async def test_its_text_is_not_shown(self, app: FastAPI, client: httpx.AsyncClient, error: Exception) -> None:
         failing(app, error)
         answer = await client.get("/")
         assert SECRET not in answer.text
         assert type(error).__name__ not in answer.text
 
-    async def test_it_names_the_request(self, app: FastAPI, client: httpx.AsyncClient) -> None:
+    async def test_it_has_the_request_id(self, app: FastAPI, client: httpx.AsyncClient) -> None:
         failing(app, RuntimeError())
         answer = await client.get("/")
         assert answer.json()["requestId"] == answer.headers["X-Request-ID"]
 
-    async def test_an_answer_that_does_not_fit_its_model_is_500_too(
+    async def test_a_response_that_does_not_match_its_model_is_500(
         self, app: FastAPI, client: httpx.AsyncClient
     ) -> None:
         @app.get("/", response_model=int)
@@ -74,7 +74,7 @@ class TestRow40Unexpected:
         answer = await client.get("/")
         assert (answer.status_code, SECRET in answer.text) == (500, False)
 
-    async def test_half_an_answer_is_cut_off(self, app: FastAPI) -> None:
+    async def test_a_partial_response_is_cut_off(self, app: FastAPI) -> None:
         @app.get("/")
         async def half() -> StreamingResponse:
             async def body() -> AsyncIterator[bytes]:
@@ -89,23 +89,23 @@ class TestRow40Unexpected:
 
 
 class TestKnown:
-    async def test_an_error_of_the_domain_has_its_status(self, app: FastAPI, client: httpx.AsyncClient) -> None:
+    async def test_a_domain_error_has_its_status(self, app: FastAPI, client: httpx.AsyncClient) -> None:
         failing(app, ConflictError("Taken.", error="user.taken"))
         answer = await client.get("/")
         assert (answer.status_code, answer.json()["error"], answer.json()["message"]) == (409, "user.taken", "Taken.")
 
     @pytest.mark.parametrize("error", [TooManyRequestsError(7), ServiceUnavailableError(retry_after_seconds=7)])
-    async def test_it_says_when_to_try_again(self, app: FastAPI, client: httpx.AsyncClient, error: Exception) -> None:
+    async def test_it_has_retry_after(self, app: FastAPI, client: httpx.AsyncClient, error: Exception) -> None:
         failing(app, error)
         assert (await client.get("/")).headers["Retry-After"] == "7"
 
     @pytest.mark.parametrize("error", [ConnectionRefusedError(SECRET), TimeoutError(SECRET)])
-    async def test_a_store_that_is_away_is_503(self, app: FastAPI, client: httpx.AsyncClient, error: Exception) -> None:
+    async def test_a_store_that_is_down_is_503(self, app: FastAPI, client: httpx.AsyncClient, error: Exception) -> None:
         failing(app, error)
         answer = await client.get("/")
         assert (answer.status_code, answer.headers["Retry-After"], SECRET in answer.text) == (503, "1", False)
 
-    async def test_a_refusal_of_the_framework_keeps_its_headers(self, app: FastAPI, client: httpx.AsyncClient) -> None:
+    async def test_an_error_of_the_framework_keeps_its_headers(self, app: FastAPI, client: httpx.AsyncClient) -> None:
         failing(app, HTTPException(418, headers={"X-Pot": "tea"}))
         answer = await client.get("/")
         assert (answer.json()["error"], answer.headers["X-Pot"]) == ("http.i'm_a_teapot", "tea")
@@ -113,7 +113,7 @@ class TestKnown:
 
 class TestValidation:
     @pytest.mark.parametrize("value", ["%ED%A0%80", "%00", "%FF", "9" * 5000, ""])
-    async def test_a_strange_value_is_422(self, app: FastAPI, client: httpx.AsyncClient, value: str) -> None:
+    async def test_an_invalid_value_is_422(self, app: FastAPI, client: httpx.AsyncClient, value: str) -> None:
         @app.get("/")
         async def read(page: int) -> int:
             return page

@@ -16,7 +16,7 @@ KEYS = "/api/v1/auth/keys/public"
 
 
 async def lines(served: Served, request_id: str) -> list[dict[str, Any]]:
-    """What the process has printed about a request, once its last line is there."""
+    """The log of a request, once its last line is written."""
 
     def complete() -> list[dict[str, Any]]:
         entries = [json.loads(line) for line in served.output.read_text().splitlines() if request_id in line]
@@ -57,7 +57,7 @@ class TestRequestId:
 
 
 class TestRow45Secrets:
-    async def test_a_login_leaves_neither_password_nor_token(self, served: Served, served_admin: Person) -> None:
+    async def test_a_login_logs_neither_password_nor_token(self, served: Served, served_admin: Person) -> None:
         form = {"username": served_admin.user.username, "password": PASSWORD}
         answer = await served.client.post("/api/v1/auth/login/swagger", data=form)
         await logged(served, "GET", KEYS)
@@ -65,18 +65,18 @@ class TestRow45Secrets:
         assert PASSWORD not in output
         assert answer.json()["access_token"] not in output
 
-    async def test_a_failed_login_leaves_no_password(self, served: Served) -> None:
+    async def test_a_failed_login_logs_no_password(self, served: Served) -> None:
         form = {"username": f"nobody-{uuid4()}", "password": "hunter2-hunter2"}
         await logged(served, "POST", "/api/v1/auth/login/swagger", data=form)
         assert "hunter2-hunter2" not in served.output.read_text()
 
-    async def test_a_refused_token_is_not_written_down(self, served: Served) -> None:
+    async def test_a_refused_token_is_not_logged(self, served: Served) -> None:
         headers = {"Authorization": "Bearer hunter3.hunter3.hunter3", "X-Refresh-Token": "hunter3"}
         await logged(served, "GET", "/api/v1/notices", headers=headers)
         await logged(served, "POST", "/api/v1/auth/token/refresh", headers=headers)
         assert "hunter3" not in served.output.read_text()
 
-    async def test_a_whole_visit_leaves_ids_alone(self, served: Served, resources: Resources) -> None:
+    async def test_a_session_logs_only_ids(self, served: Served, resources: Resources) -> None:
         async with resources.unit_of_work() as uow:
             person = await People(uow, resources).create()
         client, name = served.client, person.user.username

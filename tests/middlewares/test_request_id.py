@@ -8,7 +8,7 @@ ANYWHERE = ["/livez", "/api/v1/notices", "/nothing", "/docs"]
 
 class TestRequestId:
     @pytest.mark.parametrize("path", ANYWHERE)
-    async def test_every_answer_carries_one(self, client: httpx.AsyncClient, path: str) -> None:
+    async def test_every_response_has_one(self, client: httpx.AsyncClient, path: str) -> None:
         assert UUID((await client.get(path)).headers["X-Request-ID"]).version == 7
 
     async def test_no_two_are_equal(self, client: httpx.AsyncClient) -> None:
@@ -21,6 +21,6 @@ class TestRequestId:
     @pytest.mark.parametrize(
         "name", ["", "short", "a" * 129, "with space", "tab\there", "<script>", "a" * 8 + "\xe9", "a/../../b"]
     )
-    async def test_another_one_is_replaced(self, client: httpx.AsyncClient, name: str) -> None:
+    async def test_an_invalid_one_is_replaced(self, client: httpx.AsyncClient, name: str) -> None:
         answer = await client.get("/livez", headers={b"X-Request-ID": name.encode("latin-1")})
         assert UUID(answer.headers["X-Request-ID"]).version == 7

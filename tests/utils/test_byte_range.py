@@ -25,11 +25,11 @@ pytestmark = pytest.mark.unit
         ("bytes=٣-", None),
     ],
 )
-def test_asks_for(header: str | None, part: tuple[int, int] | None) -> None:
+def test_is_parsed(header: str | None, part: tuple[int, int] | None) -> None:
     assert parse_range(header, 10) == part
 
 
 @pytest.mark.parametrize("header", ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=9999999999999999999-"])
-def test_lies_beyond_the_end(header: str) -> None:
+def test_begins_after_the_end(header: str) -> None:
     with pytest.raises(ValueError, match="after the end"):
         parse_range(header, 10)

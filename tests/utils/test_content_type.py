@@ -34,7 +34,7 @@ PROGRAM = b"MZ\x90\x00\x03" + bytes(60)
         ("application/x-of-our-own", b"\x00\x01\x02"),
     ],
 )
-def test_fits(content_type: str, head: bytes) -> None:
+def test_matches(content_type: str, head: bytes) -> None:
     assert not contradicts(content_type, head)
 
 
@@ -67,7 +67,7 @@ def test_contradicts(content_type: str, head: bytes) -> None:
 
 
 @pytest.mark.parametrize("part", [b"<!--", b"<!---->", b"<!DOCTYPE x>", b"<?xml>", b" ", b"<!DOCTYPE ["])
-def test_comes_to_an_end_with_what_is_hard_to_match(part: bytes) -> None:
+def test_hard_input_takes_no_exponential_time(part: bytes) -> None:
     assert not contradicts("text/plain", part * 1_000_000)
 
 
@@ -83,5 +83,5 @@ def test_is_harmless(content_type: str) -> None:
     ["text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "text/javascript", "text/css",
      "application/x-shockwave-flash", "multipart/related", "message/rfc822", "audio/x+xml"],
 )  # fmt: skip
-def test_is_served_as_mere_bytes(content_type: str) -> None:
+def test_is_served_as_octet_stream(content_type: str) -> None:
     assert harmless(content_type) == "application/octet-stream"

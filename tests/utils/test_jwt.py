@@ -1,4 +1,4 @@
-"""Tokens that are signed with the right key, and wrong all the same."""
+"""Tokens that are signed with the right key, and still invalid."""
 
 import time
 
@@ -18,10 +18,10 @@ def token(lifetime_seconds: int = 60) -> str:
 
 
 class TestRow02Lifetime:
-    def test_the_longest_allowed_is_believed(self) -> None:
+    def test_the_maximum_is_accepted(self) -> None:
         assert CODEC.decode(token(60))
 
-    def test_a_longer_one_is_not(self) -> None:
+    def test_a_longer_one_is_refused(self) -> None:
         with pytest.raises(InvalidTokenError):
             CODEC.decode(token(61))
 

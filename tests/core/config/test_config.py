@@ -24,12 +24,12 @@ class TestSources:
         (root / ".local" / "env").write_text("REDIS_DATABASE_URL=redis://embedded/0")
         assert Settings.load(root).REDIS_DATABASE_URL == "redis://mine/0"
 
-    def test_the_embedded_stores_serve_when_nothing_else_is_said(self, root: Path) -> None:
+    def test_embedded_stores_are_used_without_other_settings(self, root: Path) -> None:
         (root / ".local" / "env").write_text("REDIS_DATABASE_URL='redis://embedded/0'\n")
         assert Settings.load(root).REDIS_DATABASE_URL == "redis://embedded/0"
 
     @pytest.mark.parametrize("environment", ELSEWHERE)
-    def test_the_embedded_stores_serve_nowhere_but_in_local(
+    def test_embedded_stores_are_only_used_in_local(
         self, deployed: Path, monkeypatch: pytest.MonkeyPatch, environment: str
     ) -> None:
         monkeypatch.setenv("ENVIRONMENT", environment)
@@ -48,11 +48,11 @@ class TestSources:
         (root / ".env.production").write_text("APP_NAME=production")
         assert Settings.load(root).app.name != "production"
 
-    def test_an_empty_value_counts_as_none(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_empty_value_counts_as_not_set(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CELERY_TIMEZONE", "")
         assert Settings.load(root).CELERY_TIMEZONE == "UTC"
 
-    def test_without_any_it_is_local(self, root: Path) -> None:
+    def test_the_default_environment_is_local(self, root: Path) -> None:
         assert Settings.load(root).ENVIRONMENT == "LOCAL"
 
 
@@ -101,7 +101,7 @@ class TestStores:
         assert getattr(Settings.load(root), name) == URLS[name] != url
 
     @pytest.mark.parametrize("name", URLS)
-    def test_a_store_that_nothing_names_is_reported_by_its_setting(self, root: Path, name: str) -> None:
+    def test_a_store_without_an_address_is_reported_by_its_setting(self, root: Path, name: str) -> None:
         settings = Settings.load(root)
         with pytest.raises(SystemExit, match=f"{name} is not set"):
             getattr(settings, name)
@@ -142,7 +142,7 @@ class TestValues:
         assert name in str(refusal.value)
         assert "\n" not in str(refusal.value)
 
-    def test_all_that_is_wrong_is_named_at_once(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_all_invalid_values_are_reported_at_once(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ACCESS_TOKEN_EXP", "0")
         monkeypatch.setenv("PASSWORD_HASH_QUEUE", "0")
         with pytest.raises(SystemExit, match=r"ACCESS_TOKEN_EXP.*PASSWORD_HASH_QUEUE"):

@@ -33,7 +33,7 @@ def environment(request: pytest.FixtureRequest, deployed: Path, monkeypatch: pyt
 
 
 class TestDeployed:
-    def test_good_settings_start(self, environment: str, deployed: Path) -> None:
+    def test_valid_settings_are_accepted(self, environment: str, deployed: Path) -> None:
         assert environment == Settings.load(deployed).ENVIRONMENT
 
 
@@ -80,25 +80,27 @@ class TestRow41Origins:
         monkeypatch.setenv("CORS_ORIGINS_REGEX", value)
         assert refusal(deployed).startswith("CORS_ORIGINS")
 
-    def test_a_pattern_for_ones_own_origins_starts(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_pattern_for_some_origins_is_accepted(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CORS_ORIGINS_REGEX", r"https://[a-z]+\.shop\.example")
         assert Settings.load(deployed).cors.origins_regex
 
 
 class TestRow29RsaKey:
-    def test_pem_text_serves(self, deployed: Path) -> None:
+    def test_pem_text_is_accepted(self, deployed: Path) -> None:
         assert Settings.load(deployed).auth.rsa_private_key.key_size == 3072
 
-    def test_pem_text_on_one_line_serves(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, rsa_pem: str) -> None:
+    def test_pem_text_on_one_line_is_accepted(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, rsa_pem: str
+    ) -> None:
         monkeypatch.setenv("RSA_PRIVATE_KEY", rsa_pem.replace("\n", "\\n"))
         assert Settings.load(deployed).auth.rsa_private_key.key_size == 3072
 
-    def test_a_path_serves(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, rsa_pem: str) -> None:
+    def test_a_path_is_accepted(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, rsa_pem: str) -> None:
         (deployed / "key.pem").write_text(rsa_pem)
         monkeypatch.setenv("RSA_PRIVATE_KEY", str(deployed / "key.pem"))
         assert Settings.load(deployed).auth.rsa_private_key.key_size == 3072
 
-    def test_a_path_to_nothing_is_refused(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_path_without_a_file_is_refused(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("RSA_PRIVATE_KEY", str(deployed / "missing.pem"))
         assert "RSA_PRIVATE_KEY" in refusal(deployed)
 
@@ -136,14 +138,16 @@ class TestRow06Debug:
         monkeypatch.setenv("ENVIRONMENT", environment)
         assert len(Settings.load(root).auth.access_token_key.get_secret_value()) >= 32
 
-    def test_made_up_keys_differ(self, root: Path) -> None:
+    def test_generated_keys_differ(self, root: Path) -> None:
         auth = Settings.load(root).auth
         assert auth.access_token_key != auth.refresh_token_key
 
 
 class TestRow06Process:
     @pytest.mark.parametrize("name", ["ACCESS_TOKEN_KEY", "RSA_PRIVATE_KEY"])
-    def test_it_ends_with_code_1_and_one_line(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def test_it_exits_with_code_1_and_one_line(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
         monkeypatch.setenv(name, "your_key")
         command = [sys.executable, "-c", "import src.main"]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own

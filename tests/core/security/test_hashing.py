@@ -13,13 +13,13 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def release() -> threading.Event:
-    """Lets the blocked threads go on."""
+    """Unblocks the threads."""
     return threading.Event()
 
 
 @pytest.fixture
 def pool(release: threading.Event) -> Iterator[HashPool]:
-    """One thread, and room for one more to wait."""
+    """One thread, and a queue of one."""
     pool = HashPool(1, 1)
     yield pool
     release.set()
@@ -33,14 +33,14 @@ async def fill(pool: HashPool, release: threading.Event) -> list["asyncio.Task[b
 
 
 class TestRow27HashPool:
-    async def test_it_answers_what_the_function_returns(self, pool: HashPool) -> None:
+    async def test_it_returns_the_result(self, pool: HashPool) -> None:
         assert await pool.run(pow, 2, 10) == 1024
 
     async def test_it_raises_what_the_function_raises(self, pool: HashPool) -> None:
         with pytest.raises(ZeroDivisionError):
             await pool.run(divmod, 1, 0)
 
-    async def test_the_loop_goes_on_while_a_thread_works(self, pool: HashPool, release: threading.Event) -> None:
+    async def test_the_event_loop_runs_while_a_thread_works(self, pool: HashPool, release: threading.Event) -> None:
         work = asyncio.create_task(pool.run(release.wait))
         await asyncio.sleep(0.01)
         release.set()  # a blocked loop would never get here
@@ -54,19 +54,19 @@ class TestRow27HashPool:
         release.set()
         await asyncio.gather(*tasks)
 
-    async def test_whoever_was_in_line_is_served(self, pool: HashPool, release: threading.Event) -> None:
+    async def test_queued_work_runs(self, pool: HashPool, release: threading.Event) -> None:
         tasks = await fill(pool, release)
         release.set()
         assert await asyncio.gather(*tasks) == [True, True]
 
-    async def test_a_place_is_free_again_after_the_work(self, pool: HashPool, release: threading.Event) -> None:
+    async def test_finished_work_frees_its_place(self, pool: HashPool, release: threading.Event) -> None:
         tasks = await fill(pool, release)
         release.set()
         await asyncio.gather(*tasks)
         await asyncio.sleep(0.01)
         assert await pool.run(pow, 2, 2) == 4
 
-    async def test_a_caller_that_gives_up_keeps_its_place_while_the_work_goes_on(
+    async def test_a_cancelled_caller_keeps_its_place_while_the_work_runs(
         self, pool: HashPool, release: threading.Event
     ) -> None:
         running = asyncio.create_task(pool.run(release.wait))

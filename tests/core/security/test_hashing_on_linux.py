@@ -1,4 +1,4 @@
-"""Where threads have a niceness each; elsewhere it is the process's, and nothing of this is collected."""
+"""Only collected on Linux, where each thread has a niceness."""
 
 import os
 import threading
@@ -6,7 +6,7 @@ import threading
 from src.core.security.hashing import HashPool
 
 
-async def test_row_27_hashes_stand_back_for_the_loop() -> None:
+async def test_row_27_hashes_have_a_lower_priority_than_the_loop() -> None:
     def niceness() -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 

@@ -38,12 +38,12 @@ class TestTheClock:
             issuer.read_access(issuer.access(uuid4(), "session", 1_000_001))
 
 
-class TestRemembered:
-    def test_a_token_says_the_same_again(self, issuer: TokenIssuer) -> None:
+class TestTheCache:
+    def test_a_cached_token_has_the_same_claims(self, issuer: TokenIssuer) -> None:
         token = issue(issuer)
         assert issuer.read_access(token) == issuer.read_access(token)
 
-    def test_it_expires_all_the_same(self, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_cached_token_expires(self, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
         old = issuer.access(uuid4(), "session", int(time.time()) - issuer.settings.access_seconds + 2)
         expires_at = issuer.read_access(old).expires_at
         while time.time() < expires_at:
@@ -64,7 +64,7 @@ class TestRemembered:
             with pytest.raises(UnauthorizedError):
                 issuer.read_access("a.b.c")
 
-    def test_there_is_an_end_to_how_many(self, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_it_has_a_maximum_size(self, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tokens, "_CACHE_SIZE", 3)
         for _ in range(5):
             issuer.read_access(issue(issuer))

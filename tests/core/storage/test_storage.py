@@ -1,4 +1,4 @@
-"""The storage of files, on a real S3 server, with the requests that a browser makes."""
+"""The file storage on a real S3 server, with the requests of a browser."""
 
 import asyncio
 from datetime import timedelta
@@ -76,7 +76,7 @@ class TestUploading:
         with pytest.raises(BadRequestError):
             await storage.complete_upload(key, upload_id, [Part(1, "0" * 32)])
 
-    async def test_is_over_once_completed(self, storage: FileStorage, key: str) -> None:
+    async def test_is_closed_once_completed(self, storage: FileStorage, key: str) -> None:
         upload_id = await storage.begin_upload(key)
         (url,) = await storage.sign_parts(key, upload_id, [5], HOUR)
         etag = (await send(url, b"fives")).headers["etag"].strip('"')
@@ -96,7 +96,7 @@ class TestReading:
         await upload(storage, key, b"0123456789")
         assert await read(storage, key, 3, 4) == b"3456"
 
-    async def test_that_is_given_up_before_it_begins_frees_its_connection(
+    async def test_that_is_closed_before_it_begins_frees_its_connection(
         self, storage: MinioStorage, key: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await upload(storage, key)
@@ -105,12 +105,12 @@ class TestReading:
         await (await storage.open(key)).aclose()
         assert closed.is_set()
 
-    async def test_what_is_not_there(self, storage: FileStorage, key: str) -> None:
+    async def test_a_missing_object(self, storage: FileStorage, key: str) -> None:
         assert await storage.find(key) is None
         with pytest.raises(NotFoundError):
             await storage.open(key)
 
-    async def test_by_a_signed_url_answers_with_the_chosen_headers(self, storage: FileStorage, key: str) -> None:
+    async def test_by_a_presigned_url_has_the_chosen_headers(self, storage: FileStorage, key: str) -> None:
         await upload(storage, key)
         disposition = 'attachment; filename="a.txt"'
         url = await storage.sign_download(key, disposition=disposition, content_type="text/plain", expires=HOUR)
@@ -127,7 +127,7 @@ class TestListing:
         await storage.remove(key)
         assert (before, await storage.objects(key)) == ([key], [])
 
-    async def test_goes_on_after_a_key(self, storage: FileStorage, key: str) -> None:
+    async def test_continues_after_a_key(self, storage: FileStorage, key: str) -> None:
         for name in "abc":
             await upload(storage, f"{key}/{name}")
         assert [item.key for item in await storage.objects(key, f"{key}/a")] == [f"{key}/b", f"{key}/c"]

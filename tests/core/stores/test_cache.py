@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from src.core.resources import Resources
 from src.core.stores.cache import Cache, CacheKey, cached
-from tests.core.stores.test_sql import redis_by_proxy
+from tests.core.stores.test_faults import redis_by_proxy
 
 NUMBER = TypeAdapter(int)
 

@@ -1,4 +1,4 @@
-"""More than one SQL database: a second one by its name, and sessions that only read."""
+"""Further SQL databases by name, and read-only sessions."""
 
 import os
 from collections.abc import AsyncIterator, Awaitable
@@ -34,7 +34,7 @@ def scratch() -> Any:
 
 @pytest.fixture
 async def reports(resources: Resources, scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Resources]:
-    """Resources that know a second PostgreSQL database, with one table in it."""
+    """Resources with a second PostgreSQL database, which has one table."""
     database = SQLDatabase(resources.settings.sql, scratch.url)
     monkeypatch.setattr(resources, "databases", {"reports": database})
     async with database.engine.begin() as connection:
@@ -63,7 +63,7 @@ class TestASecondDatabase:
             await (await uow.session.connection()).execute(text("INSERT INTO reports VALUES ('kept')"))
         assert await names(reports.database("reports")) == ["kept"]
 
-    async def test_forgets_what_is_rolled_back(self, reports: Resources) -> None:
+    async def test_drops_what_is_rolled_back(self, reports: Resources) -> None:
         with suppress(ZeroDivisionError):
             async with reports.unit_of_work("reports") as uow:
                 await (await uow.session.connection()).execute(text("INSERT INTO reports VALUES ('lost')"))
@@ -83,10 +83,10 @@ class TestASecondDatabase:
             (await client.post("/")).raise_for_status()
         assert await names(reports.database("reports")) == ["by route"]
 
-    async def test_is_asked_for_its_health(self, reports: Resources) -> None:
+    async def test_is_part_of_the_health_check(self, reports: Resources) -> None:
         assert (await check_stores(reports))["sql:reports"] is True
 
-    async def test_that_is_down_is_unavailable_and_leaves_the_first_alone(
+    async def test_that_is_down_does_not_affect_the_primary(
         self, reports: Resources, scratch: Scratch, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async with proxied(scratch.url.render_as_string(hide_password=False)) as (url, proxy):
@@ -105,7 +105,7 @@ class TestASecondDatabase:
             reports.database("payroll")
 
 
-class TestAReader:
+class TestAReadOnlySession:
     async def test_reads_the_replica(self, resources: Resources, scratch: Scratch) -> None:
         settings = resources.settings.sql.model_copy(update={"replica_url": secret(scratch.url)})
         replica = SQLDatabase(settings, settings.read_url, read_only=True)
@@ -114,12 +114,12 @@ class TestAReader:
         await replica.engine.dispose()
         assert name == scratch.url.database
 
-    async def test_reads_the_first_database_where_there_is_no_replica(self, resources: Resources) -> None:
+    async def test_reads_the_primary_without_a_replica(self, resources: Resources) -> None:
         async with resources.read_sessions() as session:
             name = (await (await session.connection()).execute(text("SELECT current_database()"))).scalar_one()
         assert name == resources.settings.sql.url.database
 
-    async def test_changes_nothing(self, resources: Resources) -> None:
+    async def test_cannot_write(self, resources: Resources) -> None:
         async with resources.read_sessions() as session:
             with pytest.raises(DBAPIError, match="read-only transaction"):
                 await (await session.connection()).execute(text("DELETE FROM notices"))
@@ -164,11 +164,11 @@ class TestTheSettings:
         assert settings.named_urls["other"].drivername == driver
 
     @pytest.mark.parametrize("url", ["sqlite:///x", "nonsense"])
-    def test_refuse_what_nobody_can_open(self, url: str) -> None:
+    def test_refuse_an_unsupported_url(self, url: str) -> None:
         with pytest.raises(ConfigurationError, match="SQL_DATABASES"):
             _ = SQLSettings.model_validate({"SQL_DATABASES": {"other": url}}).named_urls
 
-    def test_refuse_a_replica_that_is_no_postgresql(self) -> None:
+    def test_refuse_a_replica_other_than_postgresql(self) -> None:
         with pytest.raises(ConfigurationError, match="SQL_REPLICA_URL"):
             _ = SQLSettings.model_validate({"SQL_REPLICA_URL": "mysql://u:p@h/d"}).read_url
 
@@ -210,7 +210,7 @@ if MYSQL_URL:
             async with mysql.engine.connect() as connection:
                 assert (await connection.execute(text("SELECT connection_id()"))).scalar_one() != key
 
-        async def test_a_server_that_is_away_means_unavailable(self, resources: Resources) -> None:
+        async def test_a_server_that_is_down_means_unavailable(self, resources: Resources) -> None:
             url = make_url("mysql+asyncmy://u:p@127.0.0.1:1/d")
             database = SQLDatabase(resources.settings.sql, url)
             error = await failure(database.engine.connect().start())

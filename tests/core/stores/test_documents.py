@@ -30,7 +30,7 @@ async def collection(resources: Resources) -> AsyncIterator[AsyncCollection[dict
 
 @pytest.fixture
 def single_server(tmp_path: Path) -> Iterator[str]:
-    """The URL of a server that is no replica set."""
+    """The URL of a server without a replica set."""
     port = str(Ports.free().mongodb)
     options = ["--standalone", "--host", "127.0.0.1", "--port", port, "--storage-path", str(tmp_path / "data")]
     with (tmp_path / "log").open("w") as log:
@@ -46,12 +46,12 @@ async def keys(collection: AsyncCollection[dict[str, Any]]) -> list[Any]:
 
 
 class TestATransaction:
-    async def test_keeps_all(self, resources: Resources, collection: AsyncCollection[dict[str, Any]]) -> None:
+    async def test_stores_everything(self, resources: Resources, collection: AsyncCollection[dict[str, Any]]) -> None:
         async with resources.documents.transaction() as session:
             await collection.insert_many([{"_id": 1}, {"_id": 2}], session=session)
         assert await keys(collection) == [0, 1, 2]
 
-    async def test_that_fails_keeps_nothing(
+    async def test_that_fails_stores_nothing(
         self, resources: Resources, collection: AsyncCollection[dict[str, Any]]
     ) -> None:
         async def fail() -> None:
@@ -70,7 +70,7 @@ class TestATransaction:
             await collection.insert_one({"_id": 1}, session=session)
             assert await keys(collection) == [0]
 
-    async def test_that_meets_another_is_unavailable(
+    async def test_that_conflicts_with_another_is_unavailable(
         self, resources: Resources, collection: AsyncCollection[dict[str, Any]]
     ) -> None:
         async def change() -> None:
@@ -95,13 +95,13 @@ class TestACounter:
         numbers = await asyncio.gather(*(sequences.get_next_sequence(name) for _ in range(50)))
         assert sorted(numbers) == list(range(1, 51))
 
-    async def test_goes_on_where_it_was(self, resources: Resources) -> None:
+    async def test_counts_from_one(self, resources: Resources) -> None:
         name = uuid4().hex
         assert [await SequenceCRUD(resources.documents).get_next_sequence(name) for _ in range(3)] == [1, 2, 3]
 
 
 class Step:
-    """A migration that notes when it runs."""
+    """A migration that records its runs."""
 
     def __init__(self, done: list[str], name: str, error: Exception | None = None) -> None:
         self.done = done
@@ -142,7 +142,7 @@ class TestMigrations:
         answers = await asyncio.gather(*both)
         assert (sorted(map(len, answers)), done) == ([0, 3], ["a", "b", "c"])
 
-    async def test_that_failed_run_again_with_those_behind_them(self, resources: Resources) -> None:
+    async def test_that_failed_run_again_before_later_ones(self, resources: Resources) -> None:
         done: list[str] = []
         steps = [Step(done, "a"), Step(done, "b", ZeroDivisionError()), Step(done, "c")]
         with pytest.raises(ZeroDivisionError):
@@ -153,7 +153,7 @@ class TestMigrations:
 
 
 class TestIndexes:
-    async def test_are_left_to_the_deployment(self, resources: Resources) -> None:
+    async def test_are_created_by_the_deployment(self, resources: Resources) -> None:
         await resources.mongo.drop_collection("audit_logs")
         documents = Documents(resources.mongo)
         await documents.bind(DOCUMENTS[0])

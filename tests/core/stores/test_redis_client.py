@@ -9,7 +9,7 @@ from src.core.exceptions import ConflictError
 from src.core.resources import Resources
 from src.core.stores.errors import as_unavailable
 from src.core.stores.redis_client import RedisClient
-from tests.core.stores.test_sql import redis_by_proxy
+from tests.core.stores.test_faults import redis_by_proxy
 
 
 class Point(BaseModel):
@@ -34,18 +34,18 @@ async def key(client: RedisClient) -> AsyncIterator[str]:
 
 
 class TestAValue:
-    async def test_comes_back_as_it_was(self, client: RedisClient, key: str) -> None:
+    async def test_is_read_as_it_was_written(self, client: RedisClient, key: str) -> None:
         await client.set_json(key, Point(x=1, label="é\x00🔑"), POINT)
         assert await client.get_json(key, POINT) == Point(x=1, label="é\x00🔑")
 
-    async def test_that_is_not_there_is_none(self, client: RedisClient, key: str) -> None:
+    async def test_that_does_not_exist_is_none(self, client: RedisClient, key: str) -> None:
         assert await client.get_json(key, POINT) is None
 
-    async def test_lasts_as_long_as_it_was_told(self, client: RedisClient, key: str) -> None:
+    async def test_expires(self, client: RedisClient, key: str) -> None:
         await client.set_json(key, 1, NUMBER, seconds=60)
         assert 59_000 < await client.pttl(key) <= 60_000
 
-    async def test_that_is_there_is_left_by_only_new(self, client: RedisClient, key: str) -> None:
+    async def test_that_exists_is_kept_by_only_new(self, client: RedisClient, key: str) -> None:
         answers = [await client.set_json(key, number, NUMBER, only_new=True) for number in (1, 2)]
         assert (answers, await client.get_json(key, NUMBER)) == ([True, False], 1)
 
@@ -54,7 +54,7 @@ class TestAValue:
         with pytest.raises(ValidationError):
             await client.get_json(key, POINT)
 
-    async def test_while_redis_is_away_is_unavailable(self, resources: Resources) -> None:
+    async def test_while_redis_is_down_is_unavailable(self, resources: Resources) -> None:
         async with redis_by_proxy(resources) as (redis, proxy):
             proxy.refuse()
             with pytest.raises(Exception) as caught:
@@ -96,7 +96,7 @@ class TestATransaction:
             early = await client.get_json(key, NUMBER)
         assert (early, await client.get_json(key, NUMBER)) == (None, 1)
 
-    async def test_takes_all_that_writes(self, client: RedisClient, key: str) -> None:
+    async def test_takes_every_write(self, client: RedisClient, key: str) -> None:
         async with client.atomic() as transaction:
             await transaction.json_list(key, NUMBER).push(1, 2, 3, keep=2)
             await transaction.json_set(f"{key}:set", NUMBER).add(1)
@@ -119,7 +119,7 @@ class TestATransaction:
 
 
 class TestALock:
-    async def test_lets_one_in_at_a_time(self, client: RedisClient, key: str) -> None:
+    async def test_has_one_holder_at_a_time(self, client: RedisClient, key: str) -> None:
         inside, most = 0, 0
 
         async def enter() -> None:
@@ -138,7 +138,7 @@ class TestALock:
             with pytest.raises(ConflictError):
                 await client.exclusive(key, seconds=10).__aenter__()
 
-    async def test_that_ran_out_is_not_taken_from_its_next_holder(self, client: RedisClient, key: str) -> None:
+    async def test_that_has_expired_is_not_taken_from_its_next_holder(self, client: RedisClient, key: str) -> None:
         async with client.exclusive(key, seconds=10):
             await client.set(f"lock:{key}", "somebody else")
         assert await client.get(f"lock:{key}") == "somebody else"

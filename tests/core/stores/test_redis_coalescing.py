@@ -7,7 +7,7 @@ from redis.exceptions import DataError, ResponseError, WatchError
 
 from src.core.resources import Resources
 from src.core.stores.redis_client import RedisClient, create_redis
-from tests.core.stores.test_sql import redis_by_proxy
+from tests.core.stores.test_faults import redis_by_proxy
 from tests.support.waiting import patience
 
 

@@ -1,7 +1,7 @@
+"""Stores that hang, refuse connections or reset them."""
+
 import asyncio
 import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,65 +13,16 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from src.core.resources import Resources, current_resources
+from src.core.resources import Resources
 from src.core.storage.minio_storage import MinioStorage
 from src.core.stores.documents import create_mongo
 from src.core.stores.errors import as_unavailable
 from src.core.stores.redis_client import RedisClient, create_redis
 from src.core.stores.sql import create_engine
 from tests.support.proxy import Proxy, proxied
-from tests.support.stores import ROOT
-from tests.support.waiting import PATIENCE_SECONDS, patience
+from tests.support.waiting import patience
 
 FAULTS = ["hang", "refuse", "reset"]
-
-LIFECYCLE = """
-import asyncio
-from sqlalchemy import text
-from src.core.config import settings
-from src.core.resources import current_resources, open_resources
-from src.queues import load_app
-from src.queues.publisher import create_outbox
-from src.websockets.emitter import SocketEmitter
-from src.websockets.server import AsyncServer
-
-async def main():
-    async with open_resources(settings, create_outbox(load_app), SocketEmitter(AsyncServer())) as resources:
-        assert current_resources() is resources
-        {inside}
-    try:
-        current_resources()
-    except RuntimeError:
-        print("closed")
-
-asyncio.run(main())
-"""
-
-
-def run(inside: str = "pass", **environment: str) -> str:
-    command = [sys.executable, "-W", "error", "-c", LIFECYCLE.replace("{inside}", inside)]
-    variables = os.environ | environment
-    return subprocess.run(  # noqa: S603 - our own
-        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
-    ).stdout.strip()
-
-
-@pytest.mark.process
-class TestResources:
-    def test_they_end_with_the_lifespan(self) -> None:
-        assert run("await resources.redis.ping(); await resources.mongo.command('ping')") == "closed"
-
-    def test_they_open_while_every_store_is_away(self) -> None:
-        away = {
-            "SQL_DATABASE_URL": "postgresql+asyncpg://a:b@127.0.0.1:1/c",
-            "REDIS_DATABASE_URL": "redis://127.0.0.1:1/0",
-            "MONGO_DATABASE_URL": "mongodb://127.0.0.1:1/c",
-            "MINIO_ENDPOINT": "http://127.0.0.1:1",
-        }
-        assert run(**away) == "closed"
-
-    def test_the_process_has_those_that_it_opened(self, resources: Resources) -> None:
-        assert current_resources() is resources
 
 
 @asynccontextmanager
@@ -96,7 +47,7 @@ async def redis_by_proxy(resources: Resources) -> AsyncIterator[tuple[RedisClien
 
 
 async def failure(call: Callable[[], Awaitable[object]]) -> tuple[Exception, float]:
-    """What the call raises, and after how many seconds."""
+    """The error of a call, and the seconds that it took."""
     started = time.monotonic()
     with pytest.raises(Exception) as caught:
         await call()
@@ -147,7 +98,7 @@ class TestPostgres:
         assert as_unavailable(error)
 
     @pytest.mark.parametrize("fault", FAULTS)
-    async def test_it_serves_again_after_a_fault(self, resources: Resources, fault: str) -> None:
+    async def test_it_recovers_from_a_fault(self, resources: Resources, fault: str) -> None:
         async with engine_by_proxy(resources) as (engine, proxy):
             await select_one(engine)
             getattr(proxy, fault)()
@@ -155,7 +106,7 @@ class TestPostgres:
             await proxy.heal()
             assert [await select_one(engine) for _ in range(3)] == [1, 1, 1]
 
-    async def test_a_connection_that_the_server_ended_is_replaced_unnoticed(self, resources: Resources) -> None:
+    async def test_a_connection_that_the_server_closed_is_replaced(self, resources: Resources) -> None:
         async with engine_by_proxy(resources) as (engine, _):
             first = await backend(engine)
             async with resources.engine.connect() as other:
@@ -180,7 +131,7 @@ class TestPostgres:
         assert as_unavailable(error)
         assert seconds < 2 * patience()
 
-    async def test_a_violated_constraint_is_no_outage(self, resources: Resources) -> None:
+    async def test_a_violated_constraint_is_not_an_outage(self, resources: Resources) -> None:
         async with resources.engine.connect() as connection:
             error, _ = await failure(lambda: connection.execute(text("INSERT INTO users (id) VALUES (null)")))
         assert isinstance(error, IntegrityError)
@@ -202,7 +153,7 @@ class TestRedis:
         assert seconds < 1 * patience()
 
     @pytest.mark.parametrize("fault", FAULTS)
-    async def test_it_serves_again_after_a_fault(self, resources: Resources, fault: str) -> None:
+    async def test_it_recovers_from_a_fault(self, resources: Resources, fault: str) -> None:
         async with redis_by_proxy(resources) as (redis, proxy):
             await redis.ping()
             getattr(proxy, fault)()
@@ -210,7 +161,7 @@ class TestRedis:
             await proxy.heal()
             assert [await redis.ping() for _ in range(3)] == [True] * 3
 
-    async def test_an_answer_is_never_given_to_the_next_question(self, resources: Resources) -> None:
+    async def test_a_late_reply_is_never_taken_for_that_of_the_next_command(self, resources: Resources) -> None:
         async with redis_by_proxy(resources) as (redis, proxy):
             await redis.set("test:mixed", "stale", ex=5)
             proxy.hang()
