@@ -139,7 +139,7 @@ class Plan:
             return await plan._run(values, opened, _NO_SCOPES)
         async with AsyncExitStack() as request:
             async with AsyncExitStack() as function:
-                return await plan._run(values, opened, Scopes(function, request))
+                return await plan._run(values, opened, Scopes(function, request, shielded=False))
             # Reached when a generator has swallowed the exception; those of the outer scope have to see an error.
             raise RuntimeError(_SWALLOWED.format(self.handler))
         raise RuntimeError(_SWALLOWED.format(self.handler))

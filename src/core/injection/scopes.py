@@ -17,13 +17,15 @@ class Scopes:
     Args:
         function: Closed when the handler has returned, before an HTTP response is sent.
         request: Closed last; for HTTP after the response was sent.
+        shielded: Whether anyio may cancel the run, as middleware does. Shielding costs as much as a small event.
     """
 
-    __slots__ = ("_shield", "function", "request")
+    __slots__ = ("_shield", "_shielded", "function", "request")
 
-    def __init__(self, function: AsyncExitStack, request: AsyncExitStack) -> None:
+    def __init__(self, function: AsyncExitStack, request: AsyncExitStack, *, shielded: bool = True) -> None:
         self.function = function
         self.request = request
+        self._shielded = shielded
         self._shield: CancelScope | None = None
 
     async def enter(self, manager: AbstractAsyncContextManager[Any], scope: Scope) -> Any:
@@ -32,6 +34,8 @@ class Scopes:
 
     async def enter_shielded(self, manager: AbstractAsyncContextManager[Any], scope: Scope) -> Any:
         """The same, for one whose cleanup may await even while the run is being cancelled by anyio."""
+        if not self._shielded:
+            return await self.enter(manager, scope)
         shield = self._shield
         if shield is None:
             # Entered before the first generator, since a generator may leave a cancel scope of its own open.
