@@ -28,8 +28,9 @@ class WireType:
     """
 
     def __init__(self, type_: Any) -> None:
-        self._adapter: TypeAdapter[Any] = TypeAdapter(type_)
-        self._mode: Any = "python" if _has_raw_bytes(self._adapter.core_schema) else "json"
+        adapter: TypeAdapter[Any] = TypeAdapter(type_)
+        self._validator, self._serializer = adapter.validator, adapter.serializer
+        self._mode = "python" if _has_raw_bytes(adapter.core_schema) else "json"
 
     def validate(self, value: Any) -> Any:
         """Convert a value to the declared type; instances of its models stay as they are.
@@ -37,7 +38,7 @@ class WireType:
         Raises:
             ValidationError: It has another type.
         """
-        return self._adapter.validate_python(value, from_attributes=True)
+        return self._validator.validate_python(value, from_attributes=True)
 
     def convert(self, value: Any) -> Any:
         """Validate and convert a value.
@@ -47,7 +48,7 @@ class WireType:
             PydanticSerializationError: It has no JSON form.
         """
         valid = self.validate(value)
-        wire = self._adapter.dump_python(valid, mode=self._mode, by_alias=True)
+        wire = self._serializer.to_python(valid, mode=self._mode, by_alias=True)
         if self._mode == "python":
             wire = to_wire(wire)
         return tuple(wire) if isinstance(valid, tuple) else wire

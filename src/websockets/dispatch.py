@@ -77,7 +77,7 @@ class Dispatch:
         started, code = time.perf_counter(), 0
         try:
             run: Callable[[], Awaitable[Any]] = partial(
-                self._run_in_order if self._event.ordered else self._run_event, sent, name, namespace, sid, environ
+                self._run_in_order if self._event.ordered else self._run, sent, name, namespace, sid, environ
             )
             for middleware in reversed(self._server.middlewares):
                 run = partial(middleware, EventCall(name, namespace, sid, sent), run)
@@ -136,14 +136,7 @@ class Dispatch:
     ) -> Any:
         """Run when the client's earlier ordered events are done."""
         async with self._server.clients.connection(environ, namespace).ordered_event:
-            return await self._run_event(sent, name, namespace, sid, environ)
-
-    async def _run_event(
-        self, sent: Sequence[Any], name: str, namespace: str, sid: str, environ: dict[str, Any]
-    ) -> Any:
-        """Run, and convert the result to the declared return type."""
-        result = await self._run(sent, name, namespace, sid, environ)
-        return result if self._event.ack is None else self._event.ack.convert(result)
+            return await self._run(sent, name, namespace, sid, environ)
 
     async def _run(
         self,
@@ -156,7 +149,7 @@ class Dispatch:
     ) -> Any:
         server = self._server
         connection = server.clients.connection(environ, namespace)
-        return await self._event.plan.run(
+        result = await self._event.plan.run(
             sent[: self._arity] if self._takes_any else sent,
             specials={
                 "server": server,
@@ -171,6 +164,7 @@ class Dispatch:
             connection=lambda: connection.request(event, namespace, server.app),
             overrides=server.dependency_overrides,
         )
+        return result if self._event.ack is None else self._event.ack.convert(result)
 
     def _report(self, error: Exception, event: str) -> ErrorBody:
         """Build the error body for the client; log unexpected errors."""

@@ -20,7 +20,7 @@ from src.utils.wire import WireType
 
 _SPECIALS = frozenset({"sid", "environ", "auth", "event", "namespace", "arguments", "server"})
 _EVENT = EntryPoint(specials=_SPECIALS, connection=True, arguments=ValidatedArguments)
-_WITHOUT_ACK = ("connect", "disconnect", "recheck")
+_WITHOUT_ACK = ("connect", "disconnect")
 _DISCONNECT = EntryPoint(specials=_SPECIALS | {"reason"}, connection=True, arguments=ValidatedArguments)
 
 

@@ -1,6 +1,7 @@
 """`AsyncServer`: a Socket.IO server whose handlers are written like FastAPI's."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 import socketio
@@ -132,7 +133,8 @@ class AsyncServer(SocketIOServer):
         It runs when a session is recovered, after the client has re-entered its rooms, and for all clients when this
         process may have missed messages of the others.
         """
-        self.clients.rechecks.add(namespace, Dispatch(self, compile_event("recheck", namespace, function)).check)
+        event = replace(compile_event("recheck", namespace, function), ack=None)
+        self.clients.rechecks.add(namespace, Dispatch(self, event).check)
         return function
 
     async def disconnect_room(
