@@ -20,6 +20,7 @@ from src.services.file_sweep import FileSweep
 from src.services.upload import UploadService
 from src.utils.date import utc_now
 from tests.support.uploads import ADMIN, announced
+from tests.support.waiting import PATIENCE_SECONDS
 
 MANY = 20
 
@@ -100,7 +101,7 @@ class TestConcurrentCompletions:
             all_of_them = [asyncio.create_task(complete(resources, file, parts)) for _ in range(MANY)]
             pending = set(all_of_them)
             try:
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     while len(pending) > 1:
                         _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             finally:

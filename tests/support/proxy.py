@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 HOST = "127.0.0.1"
 
 
@@ -39,6 +41,13 @@ class Proxy:
     def connections(self) -> int:
         """Number of open connections."""
         return len(self._serving)
+
+    @asynccontextmanager
+    async def closing(self) -> AsyncIterator[None]:
+        """Wait at the end of the block until the connections from before it have closed."""
+        open_connections = list(self._serving)
+        yield
+        await asyncio.wait(open_connections, timeout=PATIENCE_SECONDS)
 
     def hang(self) -> None:
         """Accept connections, and forward nothing."""

@@ -107,11 +107,10 @@ class TestPostgres:
             assert [await select_one(engine) for _ in range(3)] == [1, 1, 1]
 
     async def test_a_connection_that_the_server_closed_is_replaced(self, resources: Resources) -> None:
-        async with engine_by_proxy(resources) as (engine, _):
+        async with engine_by_proxy(resources) as (engine, proxy):
             first = await backend(engine)
-            async with resources.engine.connect() as other:
+            async with proxy.closing(), resources.engine.connect() as other:
                 await other.execute(text(f"SELECT pg_terminate_backend({first}, 2000)"))
-            await asyncio.sleep(0.05)  # for the end of the connection to cross the proxy
             assert await backend(engine) != first
 
     async def test_a_full_pool_means_unavailable_in_time(self, resources: Resources) -> None:

@@ -12,6 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from src.queues.pool.event_loop import ProcessLoop
 from src.queues.pool.soft_limit import SoftLimitedCoroutine
+from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.unit
 
@@ -124,7 +125,7 @@ class TestInterruption:
         strike(KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
             loop.run(wait())
-        loop.run(asyncio.wait_for(cancelled.wait(), 5))
+        loop.run(asyncio.wait_for(cancelled.wait(), PATIENCE_SECONDS))
 
     async def test_a_limit_before_the_first_step_runs_nothing(self) -> None:
         done: list[str] = []

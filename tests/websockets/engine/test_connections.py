@@ -9,7 +9,7 @@ from src.core.exceptions import UnauthorizedError
 from src.websockets.limits import Limits
 from src.websockets.params import SID
 from src.websockets.server import AsyncServer
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.conftest import Connect, Host
 
 
@@ -80,16 +80,18 @@ class TestRecheck:
 
 class TestShutdown:
     async def test_waits_for_running_events_then_cancels_them(self, sio: AsyncServer, connect: Connect) -> None:
+        begun: list[float] = []
         done: list[str] = []
 
         @sio.on("slow")
         async def slow(seconds: float) -> None:
+            begun.append(seconds)
             await asyncio.sleep(seconds)
             done.append("ended")
 
         peer = await connect()
         await peer.client.emit("slow", 0.05)
         await peer.client.emit("slow", 60)
-        await asyncio.sleep(0.02)
+        await eventually(lambda: len(begun) == 2)
         await sio.shutdown()
         assert done == ["ended"]
