@@ -39,6 +39,8 @@ class TaskCall:
         request_id: The request that sends the task, for the logs.
         retry_of: The run that this one repeats.
         queue: Overrides the task's own queue; `priority` likewise.
+        eta: When to run it; at once if None.
+        expires: After this time it is not started.
         schedule_id: The schedule that the task runs for.
     """
 
@@ -53,6 +55,8 @@ class TaskCall:
     retry_of: UUID | None = None
     queue: str | None = None
     priority: int | None = None
+    eta: datetime | None = None
+    expires: datetime | None = None
     headers: Mapping[str, Any] = field(default_factory=dict)
     schedule_id: UUID | None = None
 

@@ -1,4 +1,5 @@
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
 from src.core.effects import EventEmitter, TaskCall, TaskOutbox
+from src.utils.date import utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -28,15 +30,43 @@ class UnitOfWork:
         self._before_commit: list[Hook] = []
         self._after_commit: list[tuple[str, Hook]] = []
 
-    def enqueue(self, task: str, /, **kwargs: Any) -> UUID:
-        """Send a task by name after the commit; `kwargs` must be JSON.
+    def enqueue(
+        self,
+        task: str,
+        /,
+        *,
+        queue: str | None = None,
+        priority: int | None = None,
+        countdown: float | None = None,
+        eta: datetime | None = None,
+        expires: float | datetime | None = None,
+        **kwargs: Any,
+    ) -> UUID:
+        """Send a task by name after the commit.
 
         The call is stored in the transaction, so it is sent at least once, even if this process dies.
+
+        Args:
+            task: The name of the task.
+            queue: Overrides the task's own queue.
+            priority: Overrides the task's own priority.
+            countdown: Seconds from now until it runs; takes precedence over `eta`.
+            eta: When to run it, an aware time.
+            expires: A task that has not started by then is dropped: seconds from now, or an aware time.
+            **kwargs: The task's arguments; they must be JSON. For one that is named like an option, use `enqueue_call`.
 
         Returns:
             The id of the run.
         """
-        return self.enqueue_call(TaskCall(task, kwargs=kwargs))
+        call = TaskCall(
+            task,
+            kwargs=kwargs,
+            queue=queue,
+            priority=priority,
+            eta=eta if countdown is None else _seconds_from_now(countdown),
+            expires=_seconds_from_now(expires) if isinstance(expires, int | float) else expires,
+        )
+        return self.enqueue_call(call)
 
     def enqueue_call(self, call: TaskCall) -> UUID:
         """`enqueue` with all options of a call, such as its ordering key."""
@@ -114,3 +144,7 @@ class ReadUnitOfWork(UnitOfWork):
 
     def _read_only(self) -> RuntimeError:
         return RuntimeError("This unit of work only reads: depend on UnitOfWorkDep to change something.")
+
+
+def _seconds_from_now(seconds: float) -> datetime:
+    return utc_now() + timedelta(seconds=seconds)

@@ -35,6 +35,7 @@ class TaskOptions(TypedDict, total=False):
     store_errors_even_if_ignored: bool
     throws: tuple[type[Exception], ...]
     expires: float
+    queue: str
     priority: int
     serializer: str
     shared: bool

@@ -50,9 +50,12 @@ class CeleryPublisher:
             "requested_by": str(call.requested_by) if call.requested_by else None,
             "request_id": call.request_id or None,
         }
-        options = {"task_id": str(call.id), "headers": headers, "queue": call.queue, "priority": call.priority}
+        options = {"queue": call.queue, "priority": call.priority, "eta": call.eta, "expires": call.expires}
+        # Celery would take None for a value that overrides the task's own.
+        given = {name: value for name, value in options.items() if value is not None}
         app = await self._app()
-        await _publish(app.send_task, call.name, list(call.args), dict(call.kwargs), **options)
+        arguments = list(call.args), dict(call.kwargs)
+        await _publish(app.send_task, call.name, *arguments, task_id=str(call.id), headers=headers, **given)
 
     async def revoke(self, task_id: UUID) -> None:
         """Tell all workers not to start a run, or to terminate it.
@@ -65,8 +68,15 @@ class CeleryPublisher:
 
     async def _app(self) -> "Celery[Any]":
         if self._loaded is None:
-            self._loaded = await asyncio.to_thread(self._load)
+            self._loaded = await asyncio.to_thread(self._load_with_tasks)
         return self._loaded
+
+    def _load_with_tasks(self) -> "Celery[Any]":
+        """The application with its tasks, whose own options (queue, priority) apply to what is sent by name."""
+        app = self._load()
+        app.loader.import_default_modules()
+        app.finalize()
+        return app
 
 
 async def _publish(send: Callable[..., Any], *args: Any, **options: Any) -> None:

@@ -123,6 +123,7 @@ class ScheduleService:
             schedule.kwargs,
             queue=schedule.queue,
             priority=schedule.priority,
+            expires=utc_now() + timedelta(seconds=schedule.expires_seconds) if schedule.expires_seconds else None,
             headers=schedule.headers,
             schedule_id=schedule.id,
         )
