@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from src.core.injection import EntryPoint, compile_plan
 from src.queues.options import SendOptions
+from src.queues.pool.abandoned import raise_if_abandoned
 from src.queues.pool.event_loop import process_loop
 from src.queues.pool.identity import current_run, stack_identity
 from src.queues.publisher_thread import publisher_thread
@@ -54,6 +55,9 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
             function = _dump_result(function)
         if inspect.iscoroutinefunction(function):
             cls._bridge(function, bound)
+        elif function is not None:
+            end_if_abandoned = _end_if_abandoned(function)
+            cls.run = end_if_abandoned if bound else staticmethod(end_if_abandoned)  # type: ignore[method-assign]
 
     @classmethod
     def _bridge(cls, function: CoroutineFunction, bound: bool) -> None:
@@ -107,6 +111,7 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
 
     def retry(self, *args: Any, **options: Any) -> Retry:
         """Retry the task; does not block the loop, and loses no task while the broker is unavailable."""
+        raise_if_abandoned()
         with retrying() if options.get("throw", True) else nullcontext():
             return super().retry(*args, **options)
 
@@ -150,6 +155,19 @@ class TaskWithOptions(Generic[P, R]):
     def s(self, *args: P.args, **kwargs: P.kwargs) -> "Signature[R]":
         """Create a signature, for a workflow."""
         return self._task.s(*args, **kwargs).set(**cast("dict[str, Any]", self._options))
+
+
+def _end_if_abandoned(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A synchronous function that ends without an outcome if its run was terminated or exceeded its hard limit."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            raise_if_abandoned()
+
+    return run
 
 
 def _dump_result(function: CoroutineFunction) -> CoroutineFunction:

@@ -10,8 +10,10 @@ from uuid import UUID
 from celery import current_task
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from pydantic import BaseModel
+from redis import Redis
 from sqlalchemy import text
 
+from src.core.config import settings
 from src.core.resources import current_resources
 from src.deps.database import RedisDep, SessionDep, UnitOfWorkDep
 from src.queues.app import app
@@ -259,6 +261,28 @@ async def wait_for(key: str, redis: RedisDep = INJECTED) -> str:
     while reply is None:
         reply = await redis.blpop([f"{key}:go"], 0.3)
     return str(reply[1])
+
+
+@app.task(name="sample.uninterruptible", bind=True, time_limit=1, track_started=True, max_retries=1)
+def uninterruptible(self: Any, key: str, ending: str) -> str:
+    """Keep its thread until the test says so, which takes longer than its limit; then return, fail or retry."""
+    client = Redis.from_url(settings.REDIS_DATABASE_URL)
+    client.rpush(f"{key}:started", ending)
+    client.blpop([f"{key}:go"], 20)
+    client.rpush(f"{key}:ended", ending)
+    client.close()
+    if ending == "fails":
+        raise ValueError("too late")
+    if ending == "retries":
+        raise self.retry(countdown=0)
+    return "too late"
+
+
+@app.task(name="sample.note")
+def note(key: str, value: str) -> None:
+    """`mark` as a synchronous task."""
+    with Redis.from_url(settings.REDIS_DATABASE_URL) as client:
+        client.rpush(key, value)
 
 
 @app.task(name="sample.block")

@@ -13,6 +13,7 @@ import structlog
 from billiard.einfo import ExceptionInfo
 from greenlet import GreenletExit
 
+from src.queues.pool.abandoned import call_in_thread
 from src.queues.pool.greenlet_bridge import GreenletBridge
 from src.queues.pool.identity import current_run
 from src.queues.pool.soft_limit import SoftLimitedCoroutine
@@ -95,7 +96,7 @@ class TaskExecution:
             if self._executor is None:
                 outcome = await self._run_in_bridge()
             else:
-                outcome = await loop.run_in_executor(self._executor, self._call)
+                outcome = await loop.run_in_executor(self._executor, call_in_thread, self, self._call)
             report = partial(self.callbacks.done, outcome)
         except BaseException:  # whatever the task raises ends the run, not the loop
             report = partial(self.callbacks.failed, ExceptionInfo())

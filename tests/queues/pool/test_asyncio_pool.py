@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from celery.exceptions import TimeLimitExceeded
+from celery.exceptions import TaskRevokedError, TimeLimitExceeded
 from redis import Redis
 
 from src.queues.app import app
@@ -30,6 +30,42 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryProcess]:
 def logged(worker: CeleryProcess, event: str) -> list[dict[str, Any]]:
     lines = [line for line in worker.log.read_text().splitlines() if line.startswith("{")]
     return [entry for line in lines if (entry := json.loads(line))["event"] == event]
+
+
+@pytest.mark.usefixtures("worker")
+class TestSynchronousTasksHaveOneOutcome:
+    """A thread cannot be interrupted: what its task does after it was ended counts no more."""
+
+    @pytest.mark.parametrize("ending", ["returns", "fails", "retries"])
+    def test_after_the_hard_limit(self, redis: Redis, key: str, ending: str) -> None:
+        linked = {"link": sample.note.si(key, "linked"), "link_error": sample.note.si(key, "failed")}
+        result = sample.uninterruptible.apply_async((key, ending), **linked)
+        with pytest.raises(TimeLimitExceeded):
+            result.get(timeout=PATIENCE_SECONDS)
+        self.end(redis, key)
+        assert result.state == "FAILURE"
+        assert redis.lrange(key, 0, -1) == ["failed"]
+        assert redis.llen(f"{key}:started") == 1
+
+    @pytest.mark.parametrize("ending", ["returns", "fails", "retries"])
+    def test_after_terminate(self, redis: Redis, key: str, ending: str) -> None:
+        linked = {"link": sample.note.si(key, "linked"), "link_error": sample.note.si(key, "failed")}
+        result = sample.uninterruptible.apply_async((key, ending), time_limit=20, **linked)
+        wait_until(lambda: redis.llen(f"{key}:started"))
+        app.control.revoke(result.id, terminate=True)
+        with pytest.raises(TaskRevokedError):
+            result.get(timeout=PATIENCE_SECONDS)
+        self.end(redis, key)
+        assert result.state == "REVOKED"
+        assert "linked" not in redis.lrange(key, 0, -1)
+        assert redis.llen(f"{key}:started") == 1
+
+    def end(self, redis: Redis, key: str) -> None:
+        """Let the thread go on, and wait until whatever it sends has run."""
+        redis.rpush(f"{key}:go", "go")
+        wait_until(lambda: redis.llen(f"{key}:ended"))
+        for _ in range(3):
+            assert sample.add.delay(1, 1).get(timeout=PATIENCE_SECONDS) == 2
 
 
 @pytest.mark.usefixtures("worker")
