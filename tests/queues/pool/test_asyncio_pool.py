@@ -56,7 +56,7 @@ class TestSynchronousTasksHaveOneOutcome:
         with pytest.raises(TaskRevokedError):
             result.get(timeout=PATIENCE_SECONDS)
         self.end(redis, key)
-        assert result.state == "REVOKED"
+        assert str(result.state) == "REVOKED"
         assert "linked" not in redis.lrange(key, 0, -1)
         assert redis.llen(f"{key}:started") == 1
 
