@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.stores import ROOT
 
+pytestmark = pytest.mark.process
+
 PROGRAM = """
 import logging, structlog
 from src.core.config import settings

@@ -143,6 +143,7 @@ class TestRow06Debug:
         assert auth.access_token_key != auth.refresh_token_key
 
 
+@pytest.mark.process
 class TestRow06Process:
     @pytest.mark.parametrize("name", ["ACCESS_TOKEN_KEY", "RSA_PRIVATE_KEY"])
     def test_it_exits_with_code_1_and_one_line(
