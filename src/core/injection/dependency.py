@@ -61,8 +61,8 @@ class Dependency:
 
     def cache_key(self) -> Hashable:
         """What dependencies that share one value have in common."""
-        security = tuple(sorted(set(self.security_scopes))) if self._uses_security_scopes() else ()
-        return self.call, security, self.scope or ("request" if is_generator(self.call) else None)
+        security = sorted(set(self.security_scopes)) if self.security_scopes and self._uses_security_scopes() else ()
+        return self.call, tuple(security), self.scope or ("request" if is_generator(self.call) else None)
 
     def _uses_security_scopes(self) -> bool:
         return (

@@ -35,16 +35,15 @@ class _Source:
     as most are, is looked up and validated here; one that is missing or takes another form is left to the function.
     """
 
-    __slots__ = ("_name", "_parameters")
+    __slots__ = ("_attribute", "_name", "_parameters")
 
-    def __init__(self, name: str, fields: Sequence[ModelField]) -> None:
+    def __init__(self, name: str, attribute: str, fields: Sequence[ModelField]) -> None:
         self._name = name
+        self._attribute = attribute
         self._parameters = [(field, _plain_key(field), _plain_default(field)) for field in fields]
 
-    def __bool__(self) -> bool:
-        return bool(self._parameters)
-
-    def read(self, received: Mapping[str, Any], values: dict[str, Any], errors: Errors) -> None:
+    def read(self, connection: HTTPConnection, values: dict[str, Any], errors: Errors) -> None:
+        received: Mapping[str, Any] = getattr(connection, self._attribute)
         for field, key, default in self._parameters:
             value = None if key is None else received.get(key)
             if value is not None:
@@ -71,7 +70,7 @@ class Fields:
         embed_body: Whether each body parameter is a key of the body; otherwise the only one is all of it.
     """
 
-    __slots__ = ("_cookie", "_embed_body", "_header", "_path", "_query", "body")
+    __slots__ = ("_embed_body", "_sources", "body")
 
     def __init__(
         self,
@@ -83,27 +82,24 @@ class Fields:
         body: Sequence[ModelField] = (),
         embed_body: bool = False,
     ) -> None:
-        self._path = _Source("path", path)
-        self._query = _Source("query", query)
-        self._header = _Source("header", header)
-        self._cookie = _Source("cookie", cookie)
+        sources = (
+            ("path", "path_params", path),
+            ("query", "query_params", query),
+            ("header", "headers", header),
+            ("cookie", "cookies", cookie),
+        )
+        self._sources = [_Source(name, attribute, fields) for name, attribute, fields in sources if fields]
         self.body = list(body)
         self._embed_body = embed_body
 
     def __bool__(self) -> bool:
-        return bool(self._path or self._query or self._header or self._cookie or self.body)
+        return bool(self._sources or self.body)
 
     def read(self, connection: HTTPConnection, values: dict[str, Any]) -> Errors:
         """Add every parameter but those of the body to `values`; return what is wrong with the request."""
         errors: Errors = []
-        if self._path:
-            self._path.read(connection.path_params, values, errors)
-        if self._query:
-            self._query.read(connection.query_params, values, errors)
-        if self._header:
-            self._header.read(connection.headers, values, errors)
-        if self._cookie:
-            self._cookie.read(connection.cookies, values, errors)
+        for source in self._sources:
+            source.read(connection, values, errors)
         return errors
 
     async def read_body(self, body: Any, values: dict[str, Any]) -> Errors:

@@ -58,7 +58,7 @@ class DependantReader:
             name=dependant.name,
             dependencies=tuple(map(self.read, dependant.dependencies)),
             inputs=tuple((name, Supplied(special)) for name, special in specials if name is not None),
-            fields=self._fields(dependant) or None,
+            fields=self._fields(dependant),
             takes_scopes=dependant.security_scopes_param_name,
             use_cache=dependant.use_cache,
             scope=dependant.scope,
@@ -77,12 +77,9 @@ class DependantReader:
         )
         return self.read(dependant)
 
-    def _fields(self, dependant: Dependant) -> Fields:
-        return Fields(
-            path=dependant.path_params,
-            query=dependant.query_params,
-            header=dependant.header_params,
-            cookie=dependant.cookie_params,
-            body=dependant.body_params,
-            embed_body=self.embed_body,
-        )
+    def _fields(self, dependant: Dependant) -> Fields | None:
+        path, query = dependant.path_params, dependant.query_params
+        header, cookie, body = dependant.header_params, dependant.cookie_params, dependant.body_params
+        if not (path or query or header or cookie or body):
+            return None
+        return Fields(path=path, query=query, header=header, cookie=cookie, body=body, embed_body=self.embed_body)
