@@ -12,6 +12,9 @@ from src.core.injection.invoke import is_generator, without_partial
 from src.core.injection.parameters import Parameter
 from src.core.injection.scopes import Scope
 
+CONNECTION = "connection"
+"""The special that is the HTTP connection."""
+
 
 @dataclass(frozen=True, slots=True)
 class Argument:

@@ -10,15 +10,12 @@ from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
 from src.core.injection.arguments import Arguments, NativeArguments
-from src.core.injection.dependency import Argument, Dependency, Supplied
+from src.core.injection.dependency import CONNECTION, Argument, Dependency, Supplied
 from src.core.injection.errors import UnresolvableParameterError
 from src.core.injection.fields import compile_field, group_fields
 from src.core.injection.invoke import is_generator
 from src.core.injection.parameters import EMPTY, Parameter, Special, read_parameters
 from src.core.injection.scopes import Scope
-
-CONNECTION = "connection"
-"""The special that is the HTTP connection."""
 
 _FROM_CONNECTION = (params.Query, params.Header, params.Cookie)
 _HTTP_ONLY = (WebSocket, Response, BackgroundTasks, UploadFile)
@@ -58,7 +55,7 @@ class EntryPoint:
     def read_override(self, original: Dependency, call: Call) -> Dependency:
         """Read what runs in place of a dependency."""
         reader = _Reader(self, None)
-        return reader.read(call, scope=original.scope, security_scopes=original.security_scopes)
+        return reader.read(call, scope=original.scope, above=original.security_scopes)
 
 
 class _Reader:
@@ -74,44 +71,58 @@ class _Reader:
         self._handler = handler
         self._path: list[Call] = []
 
-    def read(self, call: Call, *, guards: Sequence[params.Depends] = (), **declared: Any) -> Dependency:
+    def read(
+        self,
+        call: Call,
+        *,
+        guards: Sequence[params.Depends] = (),
+        scope: Scope | None = None,
+        above: tuple[str, ...] = (),
+        own: tuple[str, ...] = (),
+        **declared: Any,
+    ) -> Dependency:
+        """Read a callable.
+
+        Args:
+            call: The callable.
+            guards: Dependencies that run before its own.
+            scope: When it is closed.
+            above: Security scopes that its parents demand.
+            own: Security scopes that its own declaration demands.
+            declared: More attributes of the `Dependency`.
+        """
         if call in self._path:
-            raise UnresolvableParameterError(call, "*", "it depends on itself: " + " → ".join(map(repr, self._path)))
+            raise UnresolvableParameterError(call, "*", "it depends on itself")
         self._path.append(call)
         parameters = read_parameters(call)
-        dependencies = [self._dependency(call, guard, None, declared) for guard in guards]
-        inputs: list[tuple[str, Argument | Supplied]] = []
-        fields: list[Any] = []
-        arguments: list[Parameter] = []
-        takes_scopes: str | None = None
-        for parameter in parameters:
-            if isinstance(parameter.marker, params.Depends):
-                dependencies.append(self._dependency(call, parameter.marker, parameter, declared))
-            elif isinstance(parameter.marker, _FROM_CONNECTION):
-                self._demand_connection(call, parameter)
-                fields.append(compile_field(call, parameter))
-            elif parameter.marker is None and _is_subclass(parameter.type, SecurityScopes):
-                takes_scopes = parameter.name
-            elif supplied := self._supplied(call, parameter):
-                inputs.append((parameter.name, supplied))
-            else:
-                self._demand_handler(call, parameter)
-                inputs.append((parameter.name, Argument(parameter.name)))
-                arguments.append(parameter)
+        marked: list[tuple[params.Depends, Parameter | None]] = [(guard, None) for guard in guards]
+        marked += [(p.marker, p) for p in parameters if isinstance(p.marker, params.Depends)]
+        inputs = [(p.name, source) for p in parameters if (source := self._input(call, p)) is not None]
+        from_connection = [p for p in parameters if isinstance(p.marker, _FROM_CONNECTION)]
+        takes_scopes = [p.name for p in parameters if p.marker is None and _is_subclass(p.type, SecurityScopes)]
+        dependencies = [self._dependency(call, scope, (*above, *own), *each) for each in marked]
         self._path.pop()
         return Dependency(
             call=call,
             dependencies=tuple(dependencies),
             inputs=tuple(inputs),
-            fields=group_fields(fields),
-            takes_scopes=takes_scopes,
+            fields=group_fields([self._field(call, parameter) for parameter in from_connection]),
+            takes_scopes=takes_scopes[-1] if takes_scopes else None,
             positional=tuple(p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY),
-            arguments=tuple(arguments),
+            arguments=tuple(p for p in parameters if (p.name, Argument(p.name)) in inputs),
+            scope=scope,
+            security_scopes=(*above, *(name for name in dict.fromkeys(own) if name not in above)),
+            adds_security_scopes=bool(own),
             **declared,
         )
 
     def _dependency(
-        self, parent: Call, depends: params.Depends, parameter: Parameter | None, declared: dict[str, Any]
+        self,
+        parent: Call,
+        parent_scope: Scope | None,
+        above: tuple[str, ...],
+        depends: params.Depends,
+        parameter: Parameter | None,
     ) -> Dependency:
         name = parameter.name if parameter else "dependencies"
         call = depends.dependency or (parameter.type if parameter and parameter.type is not EMPTY else None)
@@ -119,20 +130,32 @@ class _Reader:
             raise UnresolvableParameterError(parent, name, f"{call!r} is not callable")
         if depends.max_concurrency is not None:
             raise UnresolvableParameterError(parent, name, "max_concurrency is not supported")
-        scope: Scope | None = declared.get("scope")
-        if depends.scope == "function" and scope != "function" and parent != self._handler and is_generator(parent):
+        if depends.scope == "function" and parent_scope != "function" and is_generator(parent):
             reason = 'a generator with scope="request" is closed after dependencies with scope="function"'
             raise UnresolvableParameterError(parent, name, reason)
-        own = tuple(depends.scopes or ()) if isinstance(depends, params.Security) else ()
-        above: tuple[str, ...] = declared.get("security_scopes", ())
         return self.read(
             call,
             name=parameter.name if parameter else None,
             use_cache=depends.use_cache,
             scope=depends.scope,
-            security_scopes=tuple(dict.fromkeys((*above, *own))),
-            adds_security_scopes=bool(own),
+            above=above,
+            own=tuple(depends.scopes or ()) if isinstance(depends, params.Security) else (),
         )
+
+    def _field(self, call: Call, parameter: Parameter) -> Any:
+        self._demand_connection(call, parameter)
+        return compile_field(call, parameter)
+
+    def _input(self, call: Call, parameter: Parameter) -> Argument | Supplied | None:
+        """The argument or special that a parameter gets; None when something else supplies it."""
+        if isinstance(parameter.marker, (params.Depends, *_FROM_CONNECTION)):
+            return None
+        if parameter.marker is None and _is_subclass(parameter.type, SecurityScopes):
+            return None
+        if supplied := self._supplied(call, parameter):
+            return supplied
+        self._demand_handler(call, parameter)
+        return Argument(parameter.name)
 
     def _supplied(self, call: Call, parameter: Parameter) -> Supplied | None:
         if isinstance(parameter.marker, Special):

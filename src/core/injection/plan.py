@@ -11,6 +11,7 @@ from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection, Request
 
 from src.core.injection.arguments import Arguments
+from src.core.injection.dependency import CONNECTION
 from src.core.injection.errors import PayloadError, field_errors
 from src.core.injection.fields import Errors, Fields
 from src.core.injection.invoke import Invoke
@@ -132,8 +133,8 @@ class Plan:
         plan = self.with_overrides(overrides) if overrides else self
         values = plan.arguments.bind(args, kwargs)
         opened: Request | None = None
-        if plan.reads_connection or "connection" in plan.specials:
-            specials = {**specials, "connection": (opened := connection())}
+        if plan.reads_connection or CONNECTION in plan.specials:
+            specials = {**specials, CONNECTION: (opened := connection())}
         values += [specials[name] for name in plan.specials]
         if not plan.has_generators:
             return await plan._run(values, opened, _NO_SCOPES)
@@ -146,12 +147,12 @@ class Plan:
 
     async def _run(self, values: list[Any], connection: Request | None, scopes: Scopes) -> Any:
         errors: Errors = []
-        result = await self.call(values, errors, scopes, connection)
+        result = await self.execute(values, errors, scopes, connection)
         if errors:
             raise PayloadError(field_errors({**error, "loc": error["loc"][1:] or error["loc"]} for error in errors))
         return result
 
-    async def call(
+    async def execute(
         self,
         values: list[Any],
         errors: Errors,

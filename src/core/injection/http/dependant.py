@@ -8,8 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
 
 from src.core.injection.arguments import Arguments, NativeArguments
-from src.core.injection.dependency import Dependency, Supplied
-from src.core.injection.entry_point import CONNECTION
+from src.core.injection.dependency import CONNECTION, Dependency, Supplied
 from src.core.injection.errors import UnsupportedDependencyError
 from src.core.injection.fields import Fields
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from src.core.injection.compiler import compile_tree
-from src.core.injection.entry_point import CONNECTION
+from src.core.injection.dependency import CONNECTION
 from src.core.injection.errors import UnsupportedDependencyError
 from src.core.injection.fields import Errors
 from src.core.injection.http.body import ABSENT, ReadBody, compile_body
@@ -86,7 +86,7 @@ class _Route:
                 values.append(background := BackgroundTasks())
         scopes = Scopes(request.scope["fastapi_function_astack"], request.scope["fastapi_inner_astack"])
         errors: Errors = []
-        result = await plan.call(values, errors, scopes, request, body)
+        result = await plan.execute(values, errors, scopes, request, body)
         if errors:
             raise self._invalid(request, errors, None if body is ABSENT else body)
         return await self._renderer.render(result, request, response, background)
