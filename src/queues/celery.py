@@ -11,6 +11,7 @@ from celery import signals
 
 from src.queues.options import TaskOptions
 from src.queues.pool.greenlet_bridge import off_loop
+from src.queues.pool.identity import waits_for_coroutines
 from src.queues.publisher_thread import publisher_thread
 from src.queues.task import AsyncTask
 
@@ -59,6 +60,12 @@ class Celery(celery.Celery):
     def Worker(self) -> Any:  # noqa: N802 - Celery's name
         """The class of `celery worker`."""
         return self.subclass_with_self("src.queues.worker_class:Worker")  # type: ignore[arg-type]  # it accepts a path
+
+    def _get_backend(self) -> Any:
+        """The result backend, whose error callbacks may be coroutine tasks."""
+        backend: Any = super()._get_backend()  # type: ignore[misc]  # missing from the stubs
+        backend._call_task_errbacks = waits_for_coroutines(backend._call_task_errbacks)
+        return backend
 
     def send_task(self, *args: Any, **kwargs: Any) -> Any:
         """Send a task by name. In the asyncio pool, Celery's own messages (retries, chains) leave from a thread."""

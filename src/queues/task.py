@@ -15,7 +15,7 @@ from src.core.injection import EntryPoint, compile_plan
 from src.queues.options import SendOptions
 from src.queues.pool.abandoned import raise_if_abandoned
 from src.queues.pool.event_loop import process_loop
-from src.queues.pool.identity import current_run, stack_identity
+from src.queues.pool.identity import called_by_celery, current_run, stack_identity, waits_for_coroutines
 from src.queues.publisher_thread import publisher_thread
 from src.queues.retry import defer, retrying, send_deferred
 
@@ -56,6 +56,8 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
         if inspect.iscoroutinefunction(function):
             cls._bridge(function, bound)
         elif function is not None:
+            if function.__module__ == "celery.app.builtins":  # `map`, `starmap` and `chunks` call other tasks
+                function = waits_for_coroutines(function)
             end_if_abandoned = _end_if_abandoned(function)
             cls.run = end_if_abandoned if bound else staticmethod(end_if_abandoned)  # type: ignore[method-assign]
 
@@ -67,22 +69,25 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
         if not _is_variadic(signature) and (plan := compile_plan(function, TASKS)).injects:
             signature, call = plan.signature, lambda *args, **kwargs: plan.run(args, kwargs)
             head = _without_self(signature) if bound else signature
-            cls.__header__ = staticmethod(head.bind)
+            cls.__header__ = staticmethod(_header(head, bound))
 
         @functools.wraps(function)
         def run(self: AsyncTask[..., Any, Any], *args: Any, **kwargs: Any) -> Any:
             coroutine = call(self, *args, **kwargs) if bound else call(*args, **kwargs)
             request = self.request
             running = current_run.get()
-            if request.called_directly or (running is not None and running[1] == request.id):
+            is_nested = request.called_directly or (running is not None and running[1] == request.id)
+            if is_nested and not called_by_celery.get():
                 return coroutine
             token = current_run.set((stack_identity(), request.id))
+            caller = called_by_celery.set(False)
             try:
                 return process_loop.run(coroutine)
             except Retry as retry:
                 send_deferred(retry)
                 raise
             finally:
+                called_by_celery.reset(caller)
                 current_run.reset(token)
 
         # `Task.retry` binds its arguments to this signature.
@@ -155,6 +160,16 @@ class TaskWithOptions(Generic[P, R]):
     def s(self, *args: P.args, **kwargs: P.kwargs) -> "Signature[R]":
         """Create a signature, for a workflow."""
         return self._task.s(*args, **kwargs).set(**cast("dict[str, Any]", self._options))
+
+
+def _header(signature: inspect.Signature, bound: bool) -> Callable[..., Any]:
+    """Checks arguments. Celery reads its parameters, and whether it is a partial, to decide how to call an errback."""
+
+    def header(*args: Any, **kwargs: Any) -> inspect.BoundArguments:
+        return signature.bind(*args, **kwargs)
+
+    header.__signature__ = signature  # type: ignore[attr-defined]  # read by `inspect`
+    return functools.partial(header) if bound else header
 
 
 def _end_if_abandoned(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -93,7 +93,20 @@ INTERNALS = [
         RESULTS,
         "(self, chain, exc, traceback=None, store_result=True, state='FAILURE')",
     ),
-    Internal(BACKEND, "_call_task_errbacks", OFF_LOOP, RESULTS, "(self, request, exc, traceback)"),
+    Internal(
+        BACKEND,
+        "_call_task_errbacks",
+        "Wrapped: calls of coroutine tasks wait for their results. " + OFF_LOOP,
+        ("src/queues/celery.py", *RESULTS),
+        "(self, request, exc, traceback)",
+    ),
+    Internal(
+        "celery.app.base:Celery",
+        "_get_backend",
+        "Overridden: error callbacks of each backend may be coroutine tasks.",
+        ("src/queues/celery.py",),
+        "(self)",
+    ),
     Internal(
         BACKEND,
         "on_chord_part_return",

@@ -180,6 +180,18 @@ async def mark(key: str, value: str, redis: RedisDep = INJECTED) -> None:
     await redis.rpush(key, value)
 
 
+@app.task(name="sample.on_error")
+async def on_error(request: Any, error: BaseException, traceback: object, redis: RedisDep = INJECTED) -> None:
+    """An error callback with the parameters that Celery passes."""
+    await redis.rpush(f"errors:{request.id}", f"{type(error).__name__} seen by {await add(20, 22)}")
+
+
+@app.task(name="sample.on_error_id")
+async def on_error_id(task_id: str, redis: RedisDep = INJECTED) -> None:
+    """An error callback of the older kind, which is sent as a task of its own."""
+    await redis.rpush(f"errors:{task_id}", "sent")
+
+
 @app.task(name="sample.work")
 async def work(key: str, value: str, redis: RedisDep = INJECTED) -> None:
     await redis.rpush(f"{key}:started", value)

@@ -139,6 +139,43 @@ class TestWorkflows:
         assert chord([sample.add.s(n, n) for n in range(5)])(sample.total.s()).get(timeout=PATIENCE_SECONDS) == 20
 
 
+class TestCoroutineTasksCalledByCelery:
+    """Celery calls error callbacks and the items of `map` as functions; it needs their results, not coroutines."""
+
+    @pytest.mark.parametrize("failing", [sample.fail, sample.overrun], ids=["an error", "the hard limit"])
+    def test_an_error_callback_gets_request_error_and_traceback(self, redis: Redis, failing: Any) -> None:
+        result = failing.apply_async(link_error=sample.on_error.s())
+        (seen,) = wait_until(lambda: redis.lrange(f"errors:{result.id}", 0, -1))
+        assert seen == f"{'ValueError' if failing is sample.fail else 'TimeLimitExceeded'} seen by 42"
+
+    def test_an_error_callback_of_one_parameter_gets_the_task_id(self, redis: Redis) -> None:
+        result = sample.fail.apply_async(link_error=sample.on_error_id.s())
+        assert wait_until(lambda: redis.lrange(f"errors:{result.id}", 0, -1)) == ["sent"]
+
+    def test_an_immutable_error_callback_runs(self, redis: Redis, key: str) -> None:
+        sample.fail.apply_async(link_error=sample.mark.si(key, "immutable"))
+        assert wait_until(lambda: redis.lrange(key, 0, -1)) == ["immutable"]
+
+    def test_map(self) -> None:
+        assert sample.total.map([[1, 2], [3]]).delay().get(timeout=PATIENCE_SECONDS) == [3, 3]
+
+    def test_starmap(self) -> None:
+        assert sample.add.starmap([(1, 2), (3, 4)]).delay().get(timeout=PATIENCE_SECONDS) == [3, 7]
+
+    def test_chunks(self) -> None:
+        chunks = sample.add.chunks([(n, n) for n in range(5)], 2)
+        assert chunks.apply_async().get(timeout=PATIENCE_SECONDS) == [[0, 2], [4, 6], [8]]
+
+    def test_an_error_callback_of_a_chain(self, redis: Redis, key: str) -> None:
+        failing = chain(sample.add.s(1, 2), sample.fail.si(), sample.multiply.s(2))
+        failing.apply_async(link_error=sample.mark.si(key, "chain"))
+        assert wait_until(lambda: redis.lrange(key, 0, -1)) == ["chain"]
+
+    def test_an_error_callback_of_a_chord(self, redis: Redis, key: str) -> None:
+        chord([sample.add.s(1, 2), sample.fail.si()])(sample.total.s().on_error(sample.mark.si(key, "chord")))
+        assert wait_until(lambda: redis.lrange(key, 0, -1)) == ["chord"]
+
+
 class TestTiming:
     def test_an_eta_is_kept(self) -> None:
         eta = datetime.now(UTC) + timedelta(seconds=1)
