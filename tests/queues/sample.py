@@ -27,6 +27,8 @@ app.conf.broker_transport_options = {
     "unacked_restore_interval": 1,
 }
 app.conf.misfire_grace_seconds = float(os.environ.get("SAMPLE_MISFIRE_GRACE_SECONDS", "60"))
+if option := os.environ.get("SAMPLE_BAD_ENTRY"):
+    app.conf.beat_schedule = {"bad": {"task": "sample.add", "schedule": 10, "options": {option: 1}}}
 if limit := os.environ.get("SAMPLE_TIME_LIMIT"):
     app.conf.task_time_limit = app.conf.task_soft_time_limit = float(limit)
 # The queue of tasks that name none; a worker's own, so that it gets their retries and chains.

@@ -17,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from src.core.config.sql import SQLSettings
 from src.core.stores.sql import create_engine
 from src.models.schedule import Schedule
-from src.queues.scheduler.config_sync import merge
+from src.queues.scheduler.config_sync import columns_by_name, merge
 from src.queues.scheduler.due import MISFIRE_GRACE, advance, message, plan
 from src.queues.scheduler.listener import ScheduleListener
 from src.queues.scheduler.overlap import has_running, insert_run
@@ -63,9 +63,14 @@ class AsyncDatabaseScheduler(Scheduler):
         self._grace = MISFIRE_GRACE if grace is None else timedelta(seconds=grace)
 
     def setup_schedule(self) -> None:
-        """Read the configuration; the first tick merges it into the table."""
+        """Read the configuration; the first tick merges it into the table.
+
+        Raises:
+            ImproperlyConfigured: A row cannot hold an entry.
+        """
         self.merge_inplace(self.app.conf.beat_schedule)
         self.install_default_entries(self.schedule)
+        columns_by_name(self.schedule, str(self.app.timezone))
 
     def tick(self, *_args: Any, **_kwargs: Any) -> float:
         """Send what is due, then wait until the next row is due or a row changes.

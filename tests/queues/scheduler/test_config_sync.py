@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 from celery.beat import ScheduleEntry
+from celery.exceptions import ImproperlyConfigured
 from celery.schedules import crontab, solar
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.models.schedule import Schedule, ScheduleOrigin
 from src.queues.app import app
-from src.queues.scheduler.config_sync import merge
+from src.queues.scheduler.config_sync import columns_by_name, merge
+from tests.queues.conftest import BEAT, Run
 from tests.queues.schedules import Queue, empty_table, store
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -78,8 +81,43 @@ class TestMerge:
         await merge(session, {"same": entry(schedule=10)}, "UTC")
         assert (mine.origin, mine.every) == (ScheduleOrigin.USER, 1)
 
-    async def test_unsupported_entries_are_skipped(self, session: AsyncSession) -> None:
-        entries = {"often": entry(schedule=0.5), "linked": entry(schedule=10, options={"link": "x"})}
-        await merge(session, entries, "UTC")
+    async def test_options_that_an_entry_loses_leave_its_row(self, session: AsyncSession) -> None:
+        options = {"queue": "q", "priority": 3, "headers": {"a": "b"}, "expires": 9}
+        await merge(session, {"one": entry(schedule=10, options=options)}, "UTC")
         await session.flush()
-        assert (await session.exec(select(Schedule))).all() == []
+        await merge(session, {"one": entry(schedule=10)}, "UTC")
+        await session.flush()
+        row = (await session.exec(select(Schedule))).one()
+        assert (row.queue, row.priority, row.headers, row.expires_seconds) == (None, None, {}, None)
+
+    async def test_another_kind_of_schedule_leaves_nothing_of_the_former(self, session: AsyncSession) -> None:
+        await merge(session, {"one": entry(schedule=10)}, "UTC")
+        await session.flush()
+        await merge(session, {"one": entry(schedule=crontab())}, "Europe/Helsinki")
+        await session.flush()
+        await merge(session, {"one": entry(schedule=solar("sunset", 60.2, 24.9))}, "Europe/Helsinki")
+        await session.flush()
+        row = (await session.exec(select(Schedule))).one()
+        assert (row.kind, row.every, row.period, row.crontab, row.timezone) == ("solar", None, None, None, "UTC")
+
+
+class TestRefusing:
+    @pytest.mark.parametrize(
+        ("entries", "reason"),
+        [
+            ({"schedule": 0.5}, "interval of whole seconds"),
+            ({"schedule": 10, "options": {"countdown": 5}}, "unsupported options: countdown"),
+            ({"schedule": 10, "options": {"time_limit": 5, "link": "x"}}, "unsupported options: link, time_limit"),
+            ({"schedule": 10, "options": {"expires": timedelta(seconds=5)}}, "expires must be a number"),
+            ({"schedule": 10, "args": (timedelta(1),)}, "not JSON serializable"),
+        ],
+    )
+    def test_what_a_row_cannot_hold(self, entries: dict[str, Any], reason: str) -> None:
+        with pytest.raises(ImproperlyConfigured, match=f"entry 'bad' cannot be scheduled: .*{reason}"):
+            columns_by_name({"bad": entry(**entries)}, "UTC")
+
+    def test_beat_does_not_start(self, run: Run) -> None:
+        beat = run(*BEAT, SAMPLE_BAD_ENTRY="countdown")
+        wait_until(lambda: beat.code is not None)
+        assert beat.code != 0
+        assert "entry 'bad' cannot be scheduled: unsupported options: countdown" in beat.output
