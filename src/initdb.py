@@ -27,7 +27,7 @@ async def initialise(resources: Resources) -> None:
     """Create what is missing, and print what was done."""
     password, generated = initial_password(resources)
     async with resources.unit_of_work() as uow:
-        created = await UserService(uow).create_initial_admin(
+        created = await UserService(uow, resources).create_initial_admin(
             password, must_change_password=resources.settings.ENVIRONMENT.is_deployed
         )
     if created and generated:

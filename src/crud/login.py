@@ -9,7 +9,7 @@ from src.models.user import User
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class LoginUser:
     """The columns of a user that a login needs."""
 
     id: UUID
@@ -23,12 +23,12 @@ _BY_USERNAME = select(col(User.id), col(User.password_hash), col(User.status)).w
 
 
 class LoginCRUD:
-    """Finds the account of a login, without a transaction and without ORM objects."""
+    """Finds the user who logs in, without a transaction and without ORM objects."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
 
-    async def find(self, username: str) -> Account | None:
-        """The account with exactly this username, or None."""
+    async def find(self, username: str) -> LoginUser | None:
+        """The user with exactly this username, or None."""
         row = (await self.connection.execute(_BY_USERNAME, {"username": username})).first()
-        return None if row is None else Account(*row)
+        return None if row is None else LoginUser(*row)

@@ -24,13 +24,13 @@ from src.models.file import PREFIX, FileStatus
 from src.schemas.notice import NoticeCreate
 from src.schemas.role import RoleCreate
 from src.schemas.schedule import ScheduleCreate
-from src.schemas.user import AccountCreate
-from src.services.account import AccountService
+from src.schemas.user import OperatorUserCreate
 from src.services.actor import Actor
 from src.services.notice import NoticeService
 from src.services.permission import PermissionService
 from src.services.role import RoleService
 from src.services.schedule import ScheduleService
+from src.services.user_operator import UserOperatorService
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
 
@@ -81,15 +81,15 @@ async def insert_roles(uow: UnitOfWork, resources: Resources, admin_id: UUID) ->
 
 async def insert_users(uow: UnitOfWork, resources: Resources) -> int:
     """Fifty users, each with one of the roles."""
-    service, roles, inserted = AccountService(uow, resources), list(ROLES), 0
+    service, roles, inserted = UserOperatorService(uow, resources), list(ROLES), 0
     for number in range(USERS):
         username = f"demo{number + 1:02}"
         if await service.users.exists({"username": username}):
             continue
         name = f"{NAMES[number % len(NAMES)]} {FAMILY_NAMES[number % len(FAMILY_NAMES)]}"
         role = roles[number % len(roles)]
-        account = AccountCreate(name=name, email=f"{username}@example.com", username=username, roles=[role])
-        await service.create(account, PASSWORD)
+        user = OperatorUserCreate(name=name, email=f"{username}@example.com", username=username, roles=[role])
+        await service.create(user, PASSWORD)
         inserted += 1
     return inserted
 
@@ -111,7 +111,7 @@ async def insert_notices(uow: UnitOfWork, admin_id: UUID) -> int:
 
 async def insert_schedules(uow: UnitOfWork, resources: Resources) -> int:
     """One schedule of each recurring kind."""
-    service, inserted = ScheduleService(resources, uow), 0
+    service, inserted = ScheduleService(uow, resources), 0
     for name, timing in SCHEDULES.items():
         if await ScheduleCRUD(uow.session).exists({"name": name}):
             continue
@@ -121,7 +121,7 @@ async def insert_schedules(uow: UnitOfWork, resources: Resources) -> int:
 
 
 async def insert_files(uow: UnitOfWork, resources: Resources, admin_id: UUID) -> int:
-    """Ten text files of the administrator. They are stored from here: signed URLs may lead browsers only."""
+    """Ten text files of the administrator. Uploaded directly: presigned URLs may be reachable only from browsers."""
     s3, bucket = Minio(**resources.settings.s3.client_options()), resources.settings.s3.bucket
     files, inserted = FileCRUD(uow.session), 0
     for number in range(1, FILES + 1):

@@ -1,4 +1,4 @@
-"""The commands of `manage.sh user`; `accounts.py` carries them out."""
+"""The commands of `manage.sh user`; `user_commands.py` carries them out."""
 
 import secrets
 import sys
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Create users, promote them, set passwords, unlock accounts.", no_args_is_help=True)
+app = typer.Typer(help="Create users, promote them, set passwords, unlock user_commands.", no_args_is_help=True)
 
 Username = Annotated[str, typer.Argument(help="The user's name at login.", show_default=False)]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
@@ -27,19 +27,19 @@ def create(
 ) -> None:
     """Create a user."""
     password = read_password(from_stdin=from_stdin, generate=generate)
-    from src.manage import accounts
+    from src.manage import user_commands
 
     fields = {"username": username, "email": email, "name": name or username, "roles": role or [], "is_admin": admin}
-    print(accounts.create(fields, password, must_change_password=must_change))
+    print(user_commands.create(fields, password, must_change_password=must_change))
     show_generated(password, generate)
 
 
 @app.command()
 def promote(username: Username) -> None:
     """Make a user an administrator."""
-    from src.manage import accounts
+    from src.manage import user_commands
 
-    print(accounts.promote(username))
+    print(user_commands.promote(username))
 
 
 @app.command()
@@ -48,18 +48,18 @@ def password(
 ) -> None:
     """Set a user's password, and end all of their sessions."""
     new = read_password(from_stdin=from_stdin, generate=generate)
-    from src.manage import accounts
+    from src.manage import user_commands
 
-    print(accounts.set_password(username, new, must_change_password=must_change))
+    print(user_commands.set_password(username, new, must_change_password=must_change))
     show_generated(new, generate)
 
 
 @app.command()
 def unlock(username: Username) -> None:
     """Let a user log in again who was locked out by failed logins."""
-    from src.manage import accounts
+    from src.manage import user_commands
 
-    print(accounts.unlock(username))
+    print(user_commands.unlock(username))
 
 
 def read_password(*, from_stdin: bool, generate: bool) -> str:

@@ -14,12 +14,17 @@ Email = Annotated[EmailStr, Field(max_length=254)]
 RoleCodes = Annotated[list[RoleCode], Field(max_length=1000)]
 
 
-class RegisterRequest(BaseRequest):
-    """A registration; `password` is encrypted as for the login."""
+class UserIdentity(BaseRequest):
+    """The fields that every new user has."""
 
     name: Name
     email: Email
     username: Username
+
+
+class RegisterRequest(UserIdentity):
+    """A registration; `password` is encrypted as for the login."""
+
     password: Ciphertext
     kid: KeyId
 
@@ -32,12 +37,9 @@ class UserCreate(RegisterRequest):
     is_admin: StrictBool = False
 
 
-class AccountCreate(BaseRequest):
-    """A new account, created by an operator on the command line; the password comes separately."""
+class OperatorUserCreate(UserIdentity):
+    """A new user, created by an operator on the command line; the password comes separately."""
 
-    name: Name
-    email: Email
-    username: Username
     roles: RoleCodes = Field(default_factory=list)
     is_admin: StrictBool = False
 

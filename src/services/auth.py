@@ -12,11 +12,9 @@ from src.core.security.audit import AuditEntry
 from src.core.security.token import AccessClaims
 from src.core.unit_of_work import UnitOfWork
 from src.crud.login import LoginCRUD
-from src.crud.user import UserCRUD
 from src.services.challenge import ChallengeService
-from src.services.password import PasswordService
-from src.services.permission import PermissionService
-from src.services.session import Client, SessionService, TokenPair
+from src.services.session import Client, TokenPair
+from src.services.user import UserService
 from src.utils.password import dummy_hash
 from src.utils.text import is_storable
 
@@ -40,12 +38,11 @@ class AuthService:
     """Login with a password, and change of the own password."""
 
     def __init__(self, uow: UnitOfWork, resources: Resources, client: Client) -> None:
-        self.uow = uow
         self.resources = resources
         self.client = client
-        self.users = UserCRUD(uow.session)
-        self.sessions = SessionService(resources)
-        self.passwords = PasswordService(resources)
+        self.users = UserService(uow, resources)
+        self.sessions = self.users.sessions
+        self.passwords = self.users.passwords
         self.challenges = ChallengeService(resources.settings.auth, resources.redis)
 
     def public_key(self) -> PublicKey:
@@ -76,26 +73,26 @@ class AuthService:
 
     async def _login(self, username: str, verify: Verify, entry: AuditEntry) -> TokenPair:
         entry.record_anonymous = True
-        account = None
+        user = None
         if is_storable(username):
             # Not the unit of work's connection, which would stay checked out while the password is hashed.
             async with self.resources.read_connection() as connection:
-                account = await LoginCRUD(connection).find(username)
-        if account is not None:
+                user = await LoginCRUD(connection).find(username)
+        if user is not None:
             entry.details["username"] = username  # an unknown name may be a password typed into the wrong field
-        # Hash without an account too, so that it takes equally long.
-        new_hash = await verify(dummy_hash() if account is None else account.password_hash)
-        if account is None or new_hash is None or not account.status:
+        # Hash without a user too, so that it takes equally long.
+        new_hash = await verify(dummy_hash() if user is None else user.password_hash)
+        if user is None or new_hash is None or not user.status:
             await self.resources.throttle.failed(self.client.address)
-            log.info("login_failed", user_id=account and str(account.id), address=self.client.address)
+            log.info("login_failed", user_id=user and str(user.id), address=self.client.address)
             raise UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
         if new_hash:
-            (await self.users.get(account.id)).password_hash = new_hash
-        entry.actor_id = account.id
-        log.info("login", user_id=str(account.id), address=self.client.address)
+            await self.users.users.update(await self.users.get(user.id), {"password_hash": new_hash})
+        entry.actor_id = user.id
+        log.info("login", user_id=str(user.id), address=self.client.address)
         # Concurrently, so that both are sent to Redis in one round trip.
         _, pair = await asyncio.gather(
-            self.resources.throttle.reset(username), self.sessions.start(account.id, self.client)
+            self.resources.throttle.reset(username), self.sessions.start(user.id, self.client)
         )
         return pair
 
@@ -112,8 +109,6 @@ class AuthService:
         if await self.passwords.verify(old, kid, user.password_hash) is None:
             raise BadRequestError("The old password is wrong.", error="auth.wrong_password")
         await self.resources.throttle.reset(user.username)
-        user.password_hash = await self.passwords.hash_new("newPassword", new, kid)
-        user.must_change_password = False
-        self.sessions.end_on_commit(self.uow, user.id, except_session=claims.session_id)
-        PermissionService(self.resources).invalidate_user(self.uow, user.id)
+        hashed = await self.passwords.hash_new("newPassword", new, kid)
+        await self.users.replace_password(user, hashed, must_change=False, except_session=claims.session_id)
         log.info("password_changed", user_id=str(user.id), address=self.client.address)

@@ -42,7 +42,7 @@ TIMING_COLUMNS = frozenset(
 class ScheduleService:
     """Manages the schedules that beat sends tasks by."""
 
-    def __init__(self, resources: Resources, uow: UnitOfWork) -> None:
+    def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
         self.resources = resources
         self.uow = uow
         self.schedules = ScheduleCRUD(uow.session, caller_id.get())

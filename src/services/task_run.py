@@ -25,7 +25,7 @@ BATCH = 1000
 class TaskRunService:
     """The run history: persists run events, lists runs, and revokes or repeats them."""
 
-    def __init__(self, resources: Resources, uow: UnitOfWork) -> None:
+    def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
         self.resources = resources
         self.uow = uow
         self.runs = TaskRunCRUD(uow.session)

@@ -1,20 +1,33 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
+from src.core.effects import user_room
 from src.core.query import PageRequest
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
+from src.crud.role import RoleCRUD
 from src.crud.user import UserCRUD
+from src.models.role import Role
 from src.models.user import User
 from src.schemas.user import RegisterRequest
 from src.services.password import PasswordService
+from src.services.permission import PermissionService
+from src.services.session import SessionService
 from src.utils.password import hash_password
 
 
 class UserService:
-    """Lists users, registers accounts, and creates the initial administrator."""
+    """Lists and registers users; base of the services that change them."""
 
-    def __init__(self, uow: UnitOfWork) -> None:
+    def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
+        self.uow = uow
+        self.resources = resources
         self.users = UserCRUD(uow.session)
+        self.roles = RoleCRUD(uow.session)
+        self.passwords = PasswordService(resources)
+        self.permissions = PermissionService(resources)
+        self.sessions = SessionService(resources)
 
     async def page(self, query: PageRequest) -> tuple[Sequence[User], int | None]:
         """One page of the users, and the total if the query asks for it."""
@@ -32,15 +45,49 @@ class UserService:
         """The codes of each user's roles, enabled or not."""
         return await self.users.role_codes([user.id for user in users])
 
-    async def register(self, data: RegisterRequest, passwords: PasswordService) -> User:
-        """Create an account without roles, for the person who registers.
+    async def register(self, data: RegisterRequest) -> User:
+        """Create a user without roles, for the person who registers.
 
         Raises:
             ConflictError: The username or the email address is taken.
             InvalidInputError: The password is too weak.
         """
-        hashed = await passwords.hash_new("password", data.password, data.kid)
-        return await self.users.create(data.model_dump(exclude={"password", "kid"}) | {"password_hash": hashed})
+        hashed = await self.passwords.hash_new("password", data.password, data.kid)
+        return await self.insert(data.model_dump(exclude={"password", "kid"}), hashed)
+
+    async def insert(self, fields: Mapping[str, Any], password_hash: str, roles: Sequence[Role] = ()) -> User:
+        """Insert a user with these roles.
+
+        Raises:
+            ConflictError: The username or the email address is taken.
+        """
+        user = await self.users.create({**fields, "password_hash": password_hash})
+        if roles:
+            await self.users.replace_roles(user.id, [role.id for role in roles])
+        return user
+
+    async def replace_password(
+        self, user: User, password_hash: str, *, must_change: bool | None = None, except_session: str | None = None
+    ) -> User:
+        """Change a user's password, and end their sessions.
+
+        Args:
+            user: The user.
+            password_hash: The hash of the new password.
+            must_change: Whether they have to change it at the next login; None keeps what holds for the old password.
+            except_session: A session that is not ended.
+        """
+        changes: dict[str, Any] = {"password_hash": password_hash}
+        if must_change is not None:
+            changes["must_change_password"] = must_change
+            self.permissions.invalidate_user(self.uow, user.id)
+        self.sessions.end_on_commit(self.uow, user.id, except_session=except_session)
+        return await self.users.update(user, changes)
+
+    def reload_permissions(self, user: User) -> None:
+        """After the commit, read the user's permissions anew, also for their sockets, which are disconnected."""
+        self.permissions.invalidate_user(self.uow, user.id)
+        self.uow.disconnect(user_room(user.id))
 
     async def create_initial_admin(self, password: str, *, must_change_password: bool) -> bool:
         """Create the user `admin` unless there is an administrator; returns whether it did."""

@@ -1,39 +1,23 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from src.core.effects import user_room
 from src.core.exceptions import ConflictError, PermissionDeniedError
-from src.core.unit_of_work import UnitOfWork
-from src.crud.role import RoleCRUD
-from src.crud.user import UserCRUD
 from src.models.role import Role
 from src.models.user import User
 from src.schemas.user import UserCreate, UserUpdate
 from src.services.actor import Actor
-from src.services.password import PasswordService
-from src.services.permission import PermissionService
-from src.services.session import SessionService
+from src.services.user import UserService
 
 
-class UserAdminService:
+class UserAdminService(UserService):
     """Administration of users; a change takes effect on the user's next request.
 
-    Every method except `create` raises `NotFoundError` if the user does not exist, `PermissionDeniedError` if the user
+    Methods that take a `user_id` raise `NotFoundError` if the user does not exist, `PermissionDeniedError` if the user
     holds more permissions than the actor, and `ConflictError` if no administrator would be left.
     """
 
-    def __init__(
-        self, uow: UnitOfWork, permissions: PermissionService, sessions: SessionService, passwords: PasswordService
-    ) -> None:
-        self.uow = uow
-        self.permissions = permissions
-        self.sessions = sessions
-        self.passwords = passwords
-        self.users = UserCRUD(uow.session)
-        self.roles = RoleCRUD(uow.session)
-
     async def create(self, data: UserCreate, actor: Actor) -> User:
-        """Create an account for another person.
+        """Create a user.
 
         Raises:
             PermissionDeniedError: The roles grant permissions that the actor does not hold.
@@ -44,11 +28,7 @@ class UserAdminService:
         if data.is_admin:
             self._require_admin(actor)
         hashed = await self.passwords.hash_new("password", data.password, data.kid)
-        user = await self.users.create(
-            data.model_dump(exclude={"password", "kid", "roles"}) | {"password_hash": hashed}
-        )
-        await self.users.replace_roles(user.id, [role.id for role in roles])
-        return user
+        return await self.insert(data.model_dump(exclude={"password", "kid", "roles"}), hashed, roles)
 
     async def update(self, user_id: UUID, data: UserUpdate, actor: Actor) -> User:
         """Partially update a user."""
@@ -57,8 +37,7 @@ class UserAdminService:
         if changes.get("is_admin", user.is_admin) != user.is_admin:
             self._require_admin(actor)
             await self._keep_an_admin(user)
-            self.permissions.invalidate_user(self.uow, user.id)
-            self.uow.disconnect(user_room(user.id))
+            self.reload_permissions(user)
         return await self.users.update(user, changes)
 
     async def set_status(self, user_id: UUID, status: bool, actor: Actor) -> User:
@@ -67,9 +46,8 @@ class UserAdminService:
         if not status:
             await self._keep_an_admin(user)
             self.sessions.end_on_commit(self.uow, user.id)
-        user.status = status
         self.permissions.invalidate_user(self.uow, user.id)
-        return user
+        return await self.users.update(user, {"status": status})
 
     async def set_roles(self, user_id: UUID, codes: Sequence[str], actor: Actor) -> User:
         """Give the user exactly these roles.
@@ -81,20 +59,17 @@ class UserAdminService:
         user = await self._get_manageable(user_id, actor)
         roles = await self._get_grantable(codes, actor)
         await self.users.replace_roles(user.id, [role.id for role in roles])
-        self.permissions.invalidate_user(self.uow, user.id)
-        self.uow.disconnect(user_room(user.id))
+        self.reload_permissions(user)
         return user
 
     async def set_password(self, user_id: UUID, ciphertext: str, kid: str, actor: Actor) -> User:
-        """Set a user's password, and end all of their sessions.
+        """Set a user's password, and end all of their sessions. Whether they have to change it stays as it was.
 
         Raises:
             InvalidInputError: The password is too weak.
         """
         user = await self._get_manageable(user_id, actor)
-        user.password_hash = await self.passwords.hash_new("password", ciphertext, kid)
-        self.sessions.end_on_commit(self.uow, user.id)
-        return user
+        return await self.replace_password(user, await self.passwords.hash_new("password", ciphertext, kid))
 
     async def delete(self, user_id: UUID, actor: Actor) -> None:
         """Delete a user, and end all of their sessions."""

@@ -31,7 +31,7 @@ class Run:
 
     async def record(self) -> int:
         async with self.resources.unit_of_work() as uow:
-            return await TaskRunService(self.resources, uow).record()
+            return await TaskRunService(uow, self.resources).record()
 
     async def read(self) -> TaskRun:
         async with self.resources.sessions() as session:
@@ -96,7 +96,7 @@ class TestRevoking:
             session.add(TaskRun(id=run.id, name="due tomorrow"))
             await session.commit()
         async with resources.unit_of_work() as uow:
-            await TaskRunService(resources, uow).revoke(run.id)
+            await TaskRunService(uow, resources).revoke(run.id)
         await run.record()
         stored = await run.read()
         assert (stored.state, stored.error, stored.is_finished) == (RunState.REVOKED, "revoked", True)
@@ -133,6 +133,6 @@ class TestRetention:
             session.add_all([lost, waiting])
             await session.commit()
         async with resources.unit_of_work() as uow:
-            await TaskRunService(resources, uow).prune()
+            await TaskRunService(uow, resources).prune()
         async with resources.sessions() as session:
             assert [await session.get(TaskRun, task_id) is not None for task_id in ids] == [False, True]

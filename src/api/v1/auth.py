@@ -17,7 +17,7 @@ from src.deps.auth import (
     require_enabled,
 )
 from src.deps.database import ResourcesDep
-from src.deps.user import PasswordServiceDep, ProfileServiceDep, UserServiceDep
+from src.deps.user import ProfileServiceDep, UserServiceDep
 from src.schemas.auth import (
     LoginRequest,
     PublicKeyResponse,
@@ -58,11 +58,9 @@ async def login_swagger(
 
 
 @registration_router.post("/register", status_code=201)
-async def register(
-    body: RegisterRequest, users: UserServiceDep, passwords: PasswordServiceDep
-) -> Response[UserResponse]:
+async def register(body: RegisterRequest, users: UserServiceDep) -> Response[UserResponse]:
     """Register an account without roles; only if registration is enabled."""
-    user = await users.register(body, passwords)
+    user = await users.register(body)
     return created(UserResponse.model_validate({**user.model_dump(), "roles": []}))
 
 

@@ -44,11 +44,9 @@ async def list_users(query: Annotated[UserQuery, Query()], users: UserServiceDep
 
 
 @router.post("", status_code=201)
-async def create_user(
-    body: UserCreate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
-) -> Response[UserResponse]:
+async def create_user(body: UserCreate, users: UserAdminServiceDep, actor: ActorDep) -> Response[UserResponse]:
     """Create a user; the password is encrypted as for the login."""
-    return created(await render_one(await admin.create(body, actor), users))
+    return created(await render_one(await users.create(body, actor), users))
 
 
 @router.get("/{userId}")
@@ -59,38 +57,38 @@ async def get_user(user_id: UserId, users: UserServiceDep) -> Response[UserRespo
 
 @router.patch("/{userId}")
 async def update_user(
-    user_id: UserId, body: UserUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
+    user_id: UserId, body: UserUpdate, users: UserAdminServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
     """Update a user."""
-    return ok(await render_one(await admin.update(user_id, body, actor), users))
+    return ok(await render_one(await users.update(user_id, body, actor), users))
 
 
 @router.delete("/{userId}")
-async def delete_user(user_id: UserId, admin: UserAdminServiceDep, actor: ActorDep) -> Response[None]:
+async def delete_user(user_id: UserId, users: UserAdminServiceDep, actor: ActorDep) -> Response[None]:
     """Delete a user, and end all of their sessions."""
-    await admin.delete(user_id, actor)
+    await users.delete(user_id, actor)
     return ok(None)
 
 
 @router.put("/{userId}/roles")
 async def set_user_roles(
-    user_id: UserId, body: UserRolesUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
+    user_id: UserId, body: UserRolesUpdate, users: UserAdminServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
     """Replace a user's roles."""
-    return ok(await render_one(await admin.set_roles(user_id, body.roles, actor), users))
+    return ok(await render_one(await users.set_roles(user_id, body.roles, actor), users))
 
 
 @router.put("/{userId}/status")
 async def set_user_status(
-    user_id: UserId, body: UserStatusUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
+    user_id: UserId, body: UserStatusUpdate, users: UserAdminServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
     """Enable or disable a user; disabling ends all of their sessions."""
-    return ok(await render_one(await admin.set_status(user_id, body.status, actor), users))
+    return ok(await render_one(await users.set_status(user_id, body.status, actor), users))
 
 
 @router.put("/{userId}/password")
 async def set_user_password(
-    user_id: UserId, body: UserPasswordUpdate, admin: UserAdminServiceDep, users: UserServiceDep, actor: ActorDep
+    user_id: UserId, body: UserPasswordUpdate, users: UserAdminServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
     """Set a user's password, and end all of their sessions."""
-    return ok(await render_one(await admin.set_password(user_id, body.password, body.kid, actor), users))
+    return ok(await render_one(await users.set_password(user_id, body.password, body.kid, actor), users))

@@ -47,7 +47,7 @@ class History:
 
     async def call(self, method: Callable[[TaskRunService], Any]) -> Any:
         async with self.resources.unit_of_work() as uow:
-            return await method(TaskRunService(self.resources, uow))
+            return await method(TaskRunService(uow, self.resources))
 
     async def wait(self, task_id: object, *states: RunState) -> TaskRun:
         """The run, once it is in one of the states, or finished if none is named."""

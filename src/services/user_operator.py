@@ -1,0 +1,58 @@
+from src.core.exceptions import ConflictError, NotFoundError
+from src.models.user import User
+from src.schemas.user import OperatorUserCreate
+from src.services.user import UserService
+
+
+class UserOperatorService(UserService):
+    """Administration of users on the server, by username and with plain-text passwords.
+
+    Permissions are not checked, since an operator has access to the database anyway. Every method except `create`
+    raises `NotFoundError` for an unknown username.
+    """
+
+    async def create(self, data: OperatorUserCreate, password: str, *, must_change_password: bool = False) -> User:
+        """Create a user.
+
+        Raises:
+            ConflictError: The username or the email address is taken.
+            InvalidInputError: The password is too weak, or a role does not exist.
+        """
+        roles = await self.roles.require_codes(data.roles)
+        fields = data.model_dump(exclude={"roles"}) | {"must_change_password": must_change_password}
+        return await self.insert(fields, await self.passwords.hash_plain("password", password), roles)
+
+    async def promote(self, username: str) -> User:
+        """Make the user an administrator.
+
+        Raises:
+            ConflictError: The user is an administrator already, or is disabled.
+        """
+        user = await self._find(username)
+        if user.is_admin:
+            raise ConflictError(f"{username} is an administrator already.")
+        if not user.status:
+            raise ConflictError(f"{username} is disabled: enable the account first.")
+        self.reload_permissions(user)
+        return await self.users.update(user, {"is_admin": True})
+
+    async def set_password(self, username: str, password: str, *, must_change_password: bool = False) -> User:
+        """Set the password, and end all of the user's sessions.
+
+        Raises:
+            InvalidInputError: The password is too weak.
+        """
+        user = await self._find(username)
+        hashed = await self.passwords.hash_plain("password", password)
+        return await self.replace_password(user, hashed, must_change=must_change_password)
+
+    async def unlock(self, username: str) -> tuple[User, bool]:
+        """Reset the user's failed logins; returns the user, and whether there were any."""
+        user = await self._find(username)
+        return user, await self.resources.throttle.reset(username)
+
+    async def _find(self, username: str) -> User:
+        users = await self.users.list({"username": username})
+        if not users:
+            raise NotFoundError(f"There is no user {username!r}.")
+        return users[0]
