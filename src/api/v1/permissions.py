@@ -31,5 +31,4 @@ async def explain_permission(
     """Explain whether a user may call a route, and which role decides."""
     code = f"{method.upper()}:{path}"
     registry: RouteRegistry = request.app.state.registry
-    explanation = await explanations.explain(user_id, code, registry.access_to(code))
-    return ok(PermissionExplanation.model_validate(explanation))
+    return ok(await explanations.explain(user_id, code, registry.access_to(code)))
