@@ -33,6 +33,7 @@ from src.models.permission_code import PermissionCode
 from src.queues import load_app
 from src.queues.publisher import create_outbox
 from src.services.permission_code import PermissionCodeService
+from src.utils.docstring import first_line
 from src.utils.password import dummy_hash
 from src.websockets.app import create_server, describe
 from src.websockets.emitter import SocketEmitter
@@ -89,15 +90,14 @@ def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> Ro
     registry = RouteRegistry(app)
     for event in server.registered_events():
         if event.name not in ("connect", "disconnect"):
-            description = (event.handler.__doc__ or "").strip().partition("\n")[0]
             guards = {call for call in (require_permission, require_session) if event.plan.depends_on(call)}
-            registry.add_event(event.name, description, guarded_by=guards)
+            registry.add_event(event.name, first_line(event.handler), guarded_by=guards)
     registry.check_guards(
         permission=require_permission,
         session=require_session,
         audit=audit_request,
         public=access.public_routes(settings),
-        self_service=access.SELF_SERVICE,
+        session_routes=access.SESSION_ROUTES,
         outside=access.OUTSIDE,
     )
     return registry

@@ -106,7 +106,7 @@ class TestRow33Start:
     @pytest.mark.parametrize("code", ["POST:/api/v1/auth/login", "POST:/api/v1/auth/logout"])
     def test_a_listing_is_needed(self, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
         monkeypatch.setattr(access, "PUBLIC", access.PUBLIC - {code})
-        monkeypatch.setattr(access, "SELF_SERVICE", access.SELF_SERVICE - {code})
+        monkeypatch.setattr(access, "SESSION_ROUTES", access.SESSION_ROUTES - {code})
         with pytest.raises(RuntimeError, match=re.escape(code)):
             app_in(Environment.TESTING)
 

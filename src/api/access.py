@@ -11,8 +11,8 @@ PUBLIC = {
 PUBLIC_IN_DEBUG = {"POST:/api/v1/auth/login/swagger"}
 PUBLIC_WITH_REGISTRATION = {"POST:/api/v1/auth/register"}
 
-# With any valid session: routes that only concern the caller.
-SELF_SERVICE = {
+# With any live session: routes about the caller's own account.
+SESSION_ROUTES = {
     "POST:/api/v1/auth/logout",
     "POST:/api/v1/auth/logout/all",
     "GET:/api/v1/auth/sessions",

@@ -25,7 +25,9 @@ PermissionServiceDep = Annotated[PermissionService, Depends(get_permission_servi
 async def require_permission(
     connection: HTTPConnection, token: HeaderAccessTokenDep, resources: ResourcesDep
 ) -> AccessClaims:
-    """The caller, who holds the permission code of this route or event. One Redis round trip, no SQL.
+    """The caller, who holds the permission code of this route or event.
+
+    One Redis round trip, and no SQL if the codes are cached.
 
     Raises:
         UnauthorizedError: The access token is invalid, or its session has ended.

@@ -9,8 +9,6 @@ def show_routes() -> None:
     use_placeholders()
     from fastapi.routing import APIRoute, iter_route_contexts
 
-    from src.api import access
-    from src.core.config import settings
     from src.core.injection.http import engine_of
     from src.main import rest
 
@@ -20,13 +18,10 @@ def show_routes() -> None:
         if isinstance(route.original_route, APIRoute)
         for method in route.methods or ()
     }
-    public = access.public_routes(settings)
+    registry = rest.state.registry
     rows: list[tuple[str, ...]] = []
-    for route in rest.state.registry.routes:
-        callers = "any login" if route.code in access.SELF_SERVICE else "permission"
-        callers = "public" if route.code in public else callers
-        rows.append((route.methods[0], route.path, route.code, callers, engines.get(route.code, "compiled")))
-    known = {row[2] for row in rows}
-    outside = sorted(code for code in engines if code not in known)
-    rows += [(*code.split(":", 1), "-", "public", engines[code]) for code in outside]
+    for route in registry.routes:
+        engine = engines.pop(route.code, "compiled")
+        rows.append((route.methods[0], route.path, route.code, str(registry.access_to(route.code)), engine))
+    rows += [(*code.split(":", 1), "-", "public", engines[code]) for code in sorted(engines)]
     print_table(("METHOD", "PATH", "CODE", "CALLERS", "ENGINE"), rows)

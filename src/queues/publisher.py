@@ -8,6 +8,7 @@ from src.core.effects import TaskCall
 from src.core.tasks.headers import free_headers
 from src.core.tasks.info import TaskInfo
 from src.services.outbox import OutboxService
+from src.utils.docstring import first_line
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -98,5 +99,4 @@ def read_catalog(app: "Celery[Any]") -> dict[str, TaskInfo]:
 
 def _describe(task: Any) -> TaskInfo:
     run = getattr(task, "_orig_run", task.run)  # `autoretry_for` wraps the function
-    description = (inspect.getdoc(run) or "").partition("\n")[0]
-    return TaskInfo(task.name, description, inspect.signature(run, eval_str=True))
+    return TaskInfo(task.name, first_line(run), inspect.signature(run, eval_str=True))

@@ -37,7 +37,7 @@ class TestBackendRoutes:
             for method in item
             if path.startswith("/api")
         }
-        grantable = operations - access.public_routes(settings) - access.SELF_SERVICE
+        grantable = operations - access.public_routes(settings) - access.SESSION_ROUTES
         assert grantable == {row["code"] for row in rows if row["methods"] != ["SOCKET"]}
 
     async def test_events_for_any_login_are_not(self, rows: list[dict[str, Any]]) -> None:

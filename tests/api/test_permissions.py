@@ -79,7 +79,7 @@ class TestRow35Disabled:
     async def test_a_user_may_do_nothing(self, client: httpx.AsyncClient, people: People, *, is_admin: bool) -> None:
         assert await status(client, await people.create(CODE, status=False, is_admin=is_admin)) in {401, 403}
 
-    async def test_a_user_cannot_use_self_service_routes(self, client: httpx.AsyncClient, people: People) -> None:
+    async def test_a_user_cannot_use_session_routes_routes(self, client: httpx.AsyncClient, people: People) -> None:
         person = await people.create(status=False)
         assert (await client.get("/api/v1/auth/user/info", headers=person.headers)).status_code == 401
 

@@ -14,7 +14,7 @@ from tests.support.people import People
 
 ROUTES: list[RouteInfo] = [route for route in rest.state.registry.routes if route.methods != ["SOCKET"]]
 PUBLIC = access.public_routes(settings)
-GUARDED = [route for route in ROUTES if route.code not in PUBLIC | access.SELF_SERVICE]
+GUARDED = [route for route in ROUTES if route.code not in PUBLIC | access.SESSION_ROUTES]
 CLOSED = [route for route in ROUTES if route.code not in PUBLIC]
 
 
@@ -64,5 +64,5 @@ class TestRow33Lists:
             "POST:/api/v1/auth/token/refresh",
         ]
 
-    def test_self_service_routes_only_concern_the_caller(self) -> None:
-        assert all(re.match(r"[A-Z]+:(/api/v1/auth/|auth\.)", code) for code in access.SELF_SERVICE)
+    def test_session_routes_routes_only_concern_the_caller(self) -> None:
+        assert all(re.match(r"[A-Z]+:(/api/v1/auth/|auth\.)", code) for code in access.SESSION_ROUTES)

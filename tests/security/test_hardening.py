@@ -122,7 +122,7 @@ async def socket(websocket: WebSocket) -> None: ...
 
 
 def check(app: FastAPI) -> None:
-    RouteRegistry(app).check_guards(permission=permission, session=session, audit=audit, public=(), self_service=())
+    RouteRegistry(app).check_guards(permission=permission, session=session, audit=audit, public=(), session_routes=())
 
 
 class TestRow33Registry:

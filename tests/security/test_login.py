@@ -91,7 +91,7 @@ class TestLogin:
             "refreshExpiresIn",
         }
 
-    async def test_the_access_token_is_accepted_by_self_service_routes(
+    async def test_the_access_token_is_accepted_by_session_routes_routes(
         self, client: httpx.AsyncClient, people: People
     ) -> None:
         user = await people.user()

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.types import Scope
 
 from src.core.security.access import Access
+from src.utils.docstring import first_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,8 @@ class RouteRegistry:
             self._codes[endpoint, method] = code
             self._calls[code] = calls
             self._access[code] = Access.PERMISSION  # until `check_guards` has looked
-            description = (endpoint.__doc__ or "").strip().partition("\n")[0]
             tags = [str(tag) for tag in route.tags]
-            self.routes.append(RouteInfo(code, str(route.name), description, str(route.path), [method], tags))
+            self.routes.append(RouteInfo(code, str(route.name), first_line(endpoint), str(route.path), [method], tags))
 
     def find_code(self, scope: Scope) -> str | None:
         """The code of a matched request or of a Socket.IO event; None when it has none."""
@@ -105,25 +105,26 @@ class RouteRegistry:
         session: Callable[..., Any],
         audit: Callable[..., Any],
         public: Collection[str],
-        self_service: Collection[str],
+        session_routes: Collection[str],
         outside: Collection[str] = (),
     ) -> None:
         """Deny by default: every route requires its permission code, or is listed and guarded as listed.
 
         Args:
             permission: The dependency that demands the route's own code.
-            session: The dependency that demands a live session, which is all that self-service routes need.
+            session: The dependency that demands a live session, which is all that session routes need.
             audit: The dependency that records a request, which every route that changes something needs.
-            public: Codes of routes for anybody.
-            self_service: Codes of routes that concern the caller alone.
+            public: Codes of public routes.
+            session_routes: Codes of routes about the caller's own account.
             outside: Paths that no code can guard: mounts, pages, and everything outside the prefix.
 
         Raises:
-            RuntimeError: Naming the route that anybody could call or that is not audited, or the entry without a route.
+            RuntimeError: A route is neither guarded nor listed, is guarded differently, or is not audited; or a listed
+                route does not exist.
         """
         for code, calls in self._calls.items():
             actual = Access.PERMISSION if permission in calls else Access.SESSION if session in calls else Access.PUBLIC
-            listed = [Access.PUBLIC] * (code in public) + [Access.SESSION] * (code in self_service)
+            listed = [Access.PUBLIC] * (code in public) + [Access.SESSION] * (code in session_routes)
             if not listed and actual is not Access.PERMISSION:
                 raise RuntimeError(f"{code} is neither guarded nor listed as public.")
             if listed not in ([], [actual]):
@@ -133,7 +134,7 @@ class RouteRegistry:
                 raise RuntimeError(f"{code} changes something and is not audited.")
         if self._others - set(outside):
             raise RuntimeError(f"Not guarded, and not listed: {', '.join(sorted(self._others - set(outside)))}.")
-        unknown = {*public, *self_service} - self._calls.keys()
+        unknown = {*public, *session_routes} - self._calls.keys()
         if unknown:
             raise RuntimeError(f"Listed, but there is no such route: {', '.join(sorted(unknown))}.")
 

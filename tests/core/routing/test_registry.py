@@ -41,9 +41,9 @@ def app_with(path: str = "/api/v1/things", *dependencies: Callable[..., Any], **
     return app
 
 
-def check(app: FastAPI, public: tuple[str, ...] = (), self_service: tuple[str, ...] = ()) -> None:
+def check(app: FastAPI, public: tuple[str, ...] = (), session_routes: tuple[str, ...] = ()) -> None:
     RouteRegistry(app).check_guards(
-        permission=permission, session=session, audit=audit, public=public, self_service=self_service
+        permission=permission, session=session, audit=audit, public=public, session_routes=session_routes
     )
 
 
@@ -109,26 +109,26 @@ class TestRow33Guards:
         with pytest.raises(RuntimeError, match="GET:/api/v1/things"):
             check(app_with("/api/v1/things", session))
 
-    def test_self_service_needs_a_login(self) -> None:
+    def test_session_routes_needs_a_login(self) -> None:
         with pytest.raises(RuntimeError, match="GET:/api/v1/things"):
-            check(app_with(), self_service=("GET:/api/v1/things",))
+            check(app_with(), session_routes=("GET:/api/v1/things",))
 
-    def test_self_service_needs_no_more_than_a_login(self) -> None:
-        check(app_with("/api/v1/things", session), self_service=("GET:/api/v1/things",))
+    def test_session_routes_needs_no_more_than_a_login(self) -> None:
+        check(app_with("/api/v1/things", session), session_routes=("GET:/api/v1/things",))
 
     @pytest.mark.parametrize("guard", [permission, session])
     def test_a_public_route_has_no_guard(self, guard: Callable[..., Any]) -> None:
         with pytest.raises(RuntimeError, match="GET:/api/v1/things"):
             check(app_with("/api/v1/things", guard), public=("GET:/api/v1/things",))
 
-    def test_self_service_needs_no_permission(self) -> None:
+    def test_session_routes_needs_no_permission(self) -> None:
         with pytest.raises(RuntimeError, match="GET:/api/v1/things"):
-            check(app_with("/api/v1/things", session, permission), self_service=("GET:/api/v1/things",))
+            check(app_with("/api/v1/things", session, permission), session_routes=("GET:/api/v1/things",))
 
-    def test_a_route_is_not_both_public_and_self_service(self) -> None:
+    def test_a_route_is_not_both_public_and_session_routes(self) -> None:
         code = "GET:/api/v1/things"
         with pytest.raises(RuntimeError, match=code):
-            check(app_with("/api/v1/things", session), public=(code,), self_service=(code,))
+            check(app_with("/api/v1/things", session), public=(code,), session_routes=(code,))
 
     def test_a_listing_without_a_route_is_refused_by_name(self) -> None:
         with pytest.raises(RuntimeError, match="GET:/api/v1/gone"):
@@ -147,7 +147,7 @@ class TestAccess:
             session=session,
             audit=audit,
             public=("GET:/api/v1/a",),
-            self_service=("GET:/api/v1/b",),
+            session_routes=("GET:/api/v1/b",),
         )
         assert [registry.access_to(f"GET:/api/v1/{name}") for name in "abcd"] == [
             Access.PUBLIC,
@@ -180,7 +180,7 @@ class TestEvents:
 
     def check(self, *guards: Callable[..., Any]) -> None:
         self.registry(*guards).check_guards(
-            permission=permission, session=session, audit=audit, public=(), self_service=()
+            permission=permission, session=session, audit=audit, public=(), session_routes=()
         )
 
     def test_an_event_has_a_code(self) -> None:
