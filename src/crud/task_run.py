@@ -7,13 +7,11 @@ from sqlalchemy import func
 from sqlmodel import col, delete, or_, select
 
 from src.core.effects import TaskCall
+from src.core.stores.advisory_locks import AdvisoryLock
 from src.core.tasks.run_event import RunEvent
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.task_run import FINISHED, RunState, TaskRun
 from src.utils.masking import masked
-
-# The key of the advisory lock that lets one process at a time write run events.
-RECORD_LOCK = 2_026_112_402
 
 
 def queued_run(call: TaskCall) -> TaskRun:
@@ -42,7 +40,7 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
 
     async def lock(self) -> bool:
         """Try to become the only transaction that writes run events; returns whether it is."""
-        return bool((await self.session.exec(select(func.pg_try_advisory_xact_lock(RECORD_LOCK)))).one())
+        return bool((await self.session.exec(select(func.pg_try_advisory_xact_lock(AdvisoryLock.RUN_EVENTS)))).one())
 
     async def apply(self, events: Sequence[RunEvent]) -> Sequence[TaskRun]:
         """Apply run events in order, oldest first; returns the runs that have finished."""

@@ -7,12 +7,10 @@ from sqlmodel import col, delete, select
 from typing_extensions import override
 
 from src.core.exceptions import ConflictError
+from src.core.stores.advisory_locks import AdvisoryLock
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.role import Role
 from src.models.user import User, UserRole
-
-# The id of an advisory lock: an arbitrary number that nothing else locks.
-INITIAL_ADMIN_LOCK = 7_283_064_520
 
 
 class UserCRUD(BaseSQLModelCRUD[User]):
@@ -57,7 +55,7 @@ class UserCRUD(BaseSQLModelCRUD[User]):
     async def create_unless_admin_exists(self, user: User) -> bool:
         """Insert the user unless an administrator, or a user of the same name, exists; returns whether it did."""
         # If two deployments run this at once, the second waits here and then finds the user of the first.
-        await self.session.exec(select(func.pg_advisory_xact_lock(INITIAL_ADMIN_LOCK)))
+        await self.session.exec(select(func.pg_advisory_xact_lock(AdvisoryLock.INITIAL_ADMIN)))
         taken = or_(col(User.is_admin).is_(True), col(User.username) == user.username)
         if (await self.session.exec(select(User.id).where(taken).limit(1))).first() is not None:
             return False

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from src.core.config.sql import SQLSettings
+from src.core.stores.advisory_locks import AdvisoryLock
 from src.utils.date import utc_now
 
 log = structlog.get_logger(__name__)
@@ -18,9 +19,6 @@ log = structlog.get_logger(__name__)
 Database = AsyncDatabase[dict[str, Any]]
 
 COLLECTION = "migrations"
-
-# An arbitrary number that no other advisory lock uses.
-_LOCK = 7_283_064_521
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ async def migrate_documents(
     engine = create_async_engine(settings.url, poolclass=NullPool)  # without the time limits of requests
     try:
         async with engine.begin() as connection:
-            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({AdvisoryLock.DOCUMENT_MIGRATIONS:d})"))
             return await _run(database, migrations)
     finally:
         await engine.dispose()

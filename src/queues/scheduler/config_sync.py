@@ -13,13 +13,12 @@ from sqlalchemy import bindparam, func
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from src.core.stores.advisory_locks import AdvisoryLock
 from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind, ScheduleOrigin
 from src.utils.date import utc_now
 
 logger = get_logger(__name__)
 
-# The key of the advisory lock that lets one beat at a time merge.
-MERGE_LOCK = 2_026_112_401
 SECOND = timedelta(seconds=1)
 # A literal in the statement, so that PostgreSQL can use the partial index on these rows.
 CONFIG: Any = bindparam("config", ScheduleOrigin.CONFIG.value, literal_execute=True)
@@ -44,7 +43,7 @@ async def merge(session: AsyncSession, entries: Mapping[str, ScheduleEntry], tim
         ImproperlyConfigured: A row cannot hold an entry.
     """
     configured = columns_by_name(entries, timezone)
-    await session.exec(select(func.pg_advisory_xact_lock(MERGE_LOCK)))
+    await session.exec(select(func.pg_advisory_xact_lock(AdvisoryLock.SCHEDULES_OF_CONFIG)))
     known = or_(Schedule.origin == CONFIG, col(Schedule.name).in_(entries))
     rows = {row.name: row for row in (await session.exec(select(Schedule).where(known))).all()}
     now = utc_now()  # intervals count from the same time, so those of equal length are due in the same tick
