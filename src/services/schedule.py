@@ -68,8 +68,7 @@ class ScheduleService:
             ConflictError: The name is taken.
         """
         await self._check(data)
-        if await self.schedules.exists({"name": data.name}):
-            raise ConflictError("A schedule with this name exists already.", data={"name": data.name})
+        await self._require_free_name(data.name)
         return await self.schedules.create(data)
 
     async def update(self, schedule_id: UUID, data: ScheduleUpdate) -> Schedule:
@@ -89,8 +88,8 @@ class ScheduleService:
             merged = ScheduleCreate.model_validate({**current, **changes})
             _schedule(merged)
             await self._check_call(merged)
-        if "name" in changes and await self.schedules.exists({"name": changes["name"], "id__ne": schedule.id}):
-            raise ConflictError("A schedule with this name exists already.", data={"name": changes["name"]})
+        if changes.get("name", schedule.name) != schedule.name:
+            await self._require_free_name(changes["name"])
         if TIMING_COLUMNS & changes.keys():
             changes["next_run_at"] = None
         updated = await self.schedules.update(schedule, changes)
@@ -139,6 +138,10 @@ class ScheduleService:
         runs = islice(_runs(_schedule(data)), data.count)
         # In a thread: rare slots, such as sunrises near a pole, take a long search.
         return await asyncio.to_thread(list, runs)
+
+    async def _require_free_name(self, name: str) -> None:
+        if await self.schedules.exists({"name": name}):
+            raise ConflictError("A schedule with this name exists already.", data={"name": name})
 
     async def _check(self, data: ScheduleCreate) -> None:
         _check_upcoming(_schedule(data))
