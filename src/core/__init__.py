@@ -1,4 +1,4 @@
-"""What every layer above builds on: settings, clients of the stores, security, and the machinery of handlers.
+"""Foundations of all layers: settings, clients of the stores, security, and the machinery of handlers.
 
 `config` settings · `stores` SQL, MongoDB, Redis, cache · `storage` S3 · `security` tokens, keys, hashing, rate limits
 `injection` resolves handlers' parameters · `routing` routes and permission codes · `tasks` task metadata ·

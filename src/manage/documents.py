@@ -56,7 +56,7 @@ def compose() -> None:
 
 
 def handle(document: dict[str, Any], snapshot: Path, command: str, *, check: bool, output: str) -> None:
-    """Do with a document what the options say."""
+    """Check, print or write a document."""
     if check:
         compare(document, snapshot, command)
     elif output == "-":
@@ -85,7 +85,7 @@ def compare(document: dict[str, Any], snapshot: Path, command: str) -> None:
 
 
 def as_text(document: Any) -> str:
-    """A document as its snapshot has it."""
+    """The text of a document, as in its snapshot."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

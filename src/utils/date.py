@@ -2,5 +2,5 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """The present time, timezone-aware, in UTC."""
+    """The current time, timezone-aware, in UTC."""
     return datetime.now(UTC)

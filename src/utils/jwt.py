@@ -1,6 +1,6 @@
 """Signed JWTs: one algorithm, a fixed set of keys, every claim required.
 
-The present time plays no part here: whether a token has expired is decided by `TokenIssuer` alone.
+The current time is not checked here: only `TokenIssuer` checks expiry.
 """
 
 import base64
@@ -67,7 +67,7 @@ class TokenCodec:
         return jwt.encode(payload, self._signing_key, ALGORITHM, headers=self._header_fields(self.keys[0]))
 
     def decode(self, token: str) -> dict[str, Any]:
-        """Verify everything but the present time, and return the claims.
+        """Verify everything except expiry, and return the claims.
 
         Raises:
             InvalidTokenError: The signature, the header, a claim or the lifetime is wrong. Callers are not told which.

@@ -1,4 +1,4 @@
-"""What every settings group builds on."""
+"""Base classes of settings."""
 
 from typing import ClassVar
 

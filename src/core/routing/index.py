@@ -1,4 +1,4 @@
-"""Finds the route of a request by its path, without asking every route in turn."""
+"""Finds the route of a request by its path, without trying every route in turn."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from src.core.injection.http import compile_route
 class RouteIndex(BaseRoute):
     """All of FastAPI's routes behind one: it finds the route by the fixed prefix of its path, and runs it compiled.
 
-    It stands first among an application's routes; what it does not know is left to those behind it. Among routes that
+    It is the first of an application's routes; requests that it does not match go to the next routes. Among routes that
     match, the one with the longer fixed prefix wins, for every method: `/roles/mine` before `/roles/{roleId}`.
 
     Raises:
@@ -82,7 +82,7 @@ class RouteIndex(BaseRoute):
 
     @override
     def url_path_for(self, name: str, /, **path_params: object) -> NoMatchFound:  # type: ignore[override]  # only raises
-        """The routes themselves stand behind the index, and know their URLs."""
+        """The routes themselves follow the index, and know their URLs."""
         raise NoMatchFound(name, path_params)
 
 

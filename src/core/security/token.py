@@ -47,7 +47,7 @@ ClaimsT = TypeVar("ClaimsT", AccessClaims, RefreshClaims)
 class TokenIssuer:
     """Signs and verifies access and refresh tokens.
 
-    Its clock decides alone when a token expires: nothing else compares `expires_at` with the time.
+    Only `TokenIssuer` checks expiry, by its own clock: nothing else compares `expires_at` with the time.
     """
 
     def __init__(self, settings: AuthSettings, clock: Callable[[], float] = time.time) -> None:
@@ -71,7 +71,7 @@ class TokenIssuer:
         self._verified: dict[bytes, AccessClaims] = {}
 
     def now(self) -> int:
-        """The present time in whole Unix seconds."""
+        """The current time in whole Unix seconds."""
         return int(self._clock())
 
     def seconds_left(self, claims: AccessClaims | RefreshClaims) -> float:

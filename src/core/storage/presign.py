@@ -13,7 +13,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 class UploadSigner:
     """Presigns URLs for uploads of an exact size (AWS Signature Version 4 in the query).
 
-    The MinIO SDK signs the host header alone, so its URLs accept any size. These sign `Content-Length` as well, which
+    The MinIO SDK signs only the host header, so its URLs accept any size. These sign `Content-Length` as well, which
     browsers send by themselves.
     """
 

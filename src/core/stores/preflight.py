@@ -58,7 +58,7 @@ def require_schema(connection: Connection) -> None:
     Raises:
         PreflightError: It has no schema, or is behind or ahead.
     """
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs at INFO that it was configured
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # Alembic logs each check at INFO
     script = ScriptDirectory(str(ROOT / "alembic"))
     current = MigrationContext.configure(connection).get_current_heads()
     require_known(script, current)

@@ -1,4 +1,4 @@
-"""What services know about tasks without importing their modules, and so without importing Celery.
+"""Task metadata for services, without importing Celery or the modules of tasks.
 
 - `info.py`: name, description and signature of a task; validates arguments before they are sent
 - `headers.py`: message headers that callers must not set
