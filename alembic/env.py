@@ -14,7 +14,7 @@ from sqlmodel import SQLModel
 
 import src.models
 from src.core.config import settings
-from src.core.stores.preflight import CONNECTION_ERRORS, require_known, unreachable
+from src.core.preflight import CONNECTION_ERRORS, require_known, unreachable
 
 assert src.models.__all__  # noqa: S101 - the import itself is what counts: it fills the metadata
 

@@ -8,9 +8,9 @@ import secrets
 
 from src.core.config import settings
 from src.core.logging import configure_logging
+from src.core.preflight import require_stores
 from src.core.resources import Resources, open_resources
 from src.core.stores.document_migrations import migrate_documents
-from src.core.stores.preflight import require_stores
 from src.main import register_routes, rest, server
 from src.models import DOCUMENTS
 from src.models.document_migrations import DOCUMENT_MIGRATIONS

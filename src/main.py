@@ -1,6 +1,6 @@
 """The web application: REST and Socket.IO in one ASGI app, `src.main:app`."""
 
-from src.core import collector  # first: the garbage collector is off during the imports below
+from src.core import gc_pause  # first: pauses the garbage collector during the imports below
 
 # isort: split
 import asyncio
@@ -44,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
     """Create the REST application and its lifespan; `server` emits its Socket.IO events."""
-    debug = settings.ENVIRONMENT.is_debug
+    debug = settings.ENVIRONMENT.has_docs
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -144,4 +144,4 @@ settings.check_broker()
 server = create_server(settings)
 rest = create_app(settings, server)
 app = server.asgi(rest)
-collector.resume()
+gc_pause.resume()

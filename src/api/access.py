@@ -41,7 +41,7 @@ OUTSIDE = {
 def public_routes(settings: Settings) -> set[str]:
     """The public routes that exist with these settings."""
     public = set(PUBLIC)
-    if settings.ENVIRONMENT.is_debug:
+    if settings.ENVIRONMENT.has_docs:
         public |= PUBLIC_IN_DEBUG
     if settings.auth.registration_enabled:
         public |= PUBLIC_WITH_REGISTRATION

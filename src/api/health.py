@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from src.core.stores.health import check_stores
+from src.core.health import check_stores
 from src.deps.database import ResourcesDep
 
 router = APIRouter(tags=["Health"])

@@ -18,16 +18,6 @@ from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
 
 
-def user_room(user_id: UUID) -> str:
-    """The Socket.IO room of all connections of a user."""
-    return f"user:{user_id}"
-
-
-def session_room(session_id: str) -> str:
-    """The Socket.IO room of all connections of a login session."""
-    return f"session:{session_id}"
-
-
 @dataclass(frozen=True, slots=True)
 class TaskCall:
     """A task to send.

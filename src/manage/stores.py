@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from src.core.config import Settings, settings
 from src.core.exceptions import AppError
 from src.core.logging import configure_logging
+from src.core.preflight import require_stores
 from src.core.realtime.event_bus import ReplaySettings
 from src.core.resources import Resources, open_resources
 from src.core.stores.errors import as_unavailable
-from src.core.stores.preflight import require_stores
 from src.queues import load_app
 from src.queues.emitter import RedisEmitter
 from src.queues.publisher import create_outbox

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import current_task
 
-from src.core.effects import user_room
+from src.core.realtime.rooms import user_room
 from src.core.resources import current_resources
 from src.core.tasks.run_event import RunEvent
 from src.crud.run_event import RunEventCRUD

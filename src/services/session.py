@@ -4,8 +4,8 @@ from uuid import UUID
 
 import structlog
 
-from src.core.effects import session_room, user_room
 from src.core.exceptions import UnauthorizedError
+from src.core.realtime.rooms import session_room, user_room
 from src.core.resources import Resources
 from src.core.security.token import AccessClaims, RefreshClaims, new_id
 from src.core.unit_of_work import UnitOfWork

@@ -3,9 +3,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from src.core.effects import TaskCall, user_room
+from src.core.effects import TaskCall
 from src.core.exceptions import ConflictError
 from src.core.query import CursorRequest
+from src.core.realtime.rooms import user_room
 from src.core.resources import Resources
 from src.core.tasks.info import TaskInfo
 from src.core.tasks.run_event import RunEvent

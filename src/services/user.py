@@ -2,8 +2,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from src.core.effects import user_room
 from src.core.query import PageRequest
+from src.core.realtime.rooms import user_room
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.role import RoleCRUD

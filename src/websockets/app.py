@@ -41,7 +41,7 @@ def create_server(settings: Settings) -> AsyncServer:
     replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
     bus = EventBus(settings.REDIS_DATABASE_URL, replay)
     server = AsyncServer(
-        strict=settings.ENVIRONMENT.is_debug,
+        strict=settings.ENVIRONMENT.checks_events,
         explain=_explain_outage,
         limits=Limits(**settings.sockets.model_dump(include={field.name for field in fields(Limits)})),
         recovery=SessionRecovery(bus, principal),

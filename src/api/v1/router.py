@@ -49,7 +49,7 @@ def create_router(settings: Settings) -> APIRouter:
     router = APIRouter(responses=ERRORS)
     for module in MODULES:
         router.include_router(module.router)
-    if settings.ENVIRONMENT.is_debug:
+    if settings.ENVIRONMENT.has_docs:
         router.include_router(auth.swagger_router)
     if settings.auth.registration_enabled:
         router.include_router(auth.registration_router)

@@ -38,8 +38,13 @@ class Environment(StrEnum):
     PRODUCTION = "PRODUCTION"
 
     @property
-    def is_debug(self) -> bool:
+    def has_docs(self) -> bool:
         """Whether documentation pages and the Swagger login exist."""
+        return self is not Environment.PRODUCTION
+
+    @property
+    def checks_events(self) -> bool:
+        """Whether an undeclared Socket.IO event is an error."""
         return self is not Environment.PRODUCTION
 
     @property

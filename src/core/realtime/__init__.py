@@ -2,5 +2,5 @@
 
 `EventBus` publishes messages over Redis to the Socket.IO servers of all processes; web processes use it through
 `websockets.engine.RedisManager`, workers through `queues.emitter.RedisEmitter`. `EventRegistry` holds the declared
-events and their payload types. Neither knows anything of this product.
+events and their payload types. Neither knows anything of this product; `rooms.py` names its rooms.
 """

@@ -1,5 +1,5 @@
-from src.core.effects import session_room, user_room
 from src.core.exceptions import PermissionDeniedError
+from src.core.realtime.rooms import session_room, user_room
 from src.deps.auth import SessionServiceDep, UserAccessJWTDep
 from src.deps.database import ResourcesDep
 from src.deps.permission import PermissionServiceDep

@@ -14,9 +14,9 @@ from sqlalchemy.exc import DBAPIError
 
 from src.core.config.base import ConfigurationError
 from src.core.config.sql import SQLSettings
+from src.core.health import check_stores
 from src.core.resources import Resources
 from src.core.stores.errors import as_unavailable
-from src.core.stores.health import check_stores
 from src.core.stores.sql import SQLDatabase
 from src.core.unit_of_work import UnitOfWork
 from src.deps.database import ReadSessionDep, get_resources, unit_of_work_on

@@ -1,7 +1,6 @@
-"""The garbage collector of a web process.
+"""Importing this module pauses the garbage collector, until `resume`.
 
-Importing this module disables the collector: importing and composing the application creates hardly any garbage, and
-searching for it takes 12 % of the start. `resume` enables it again.
+Importing and composing the application creates hardly any garbage, and searching for it takes 12 % of the start.
 """
 
 import gc

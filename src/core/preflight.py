@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from src.core.resources import Resources
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 MIGRATE = "scripts/alembic/migrate.sh"
 CONNECTION_ERRORS = (SQLAlchemyError, PostgresError, OSError)
 """What a failed connection to PostgreSQL raises."""
