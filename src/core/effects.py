@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.logging import request_id
-from src.core.security.caller import caller_id
+from src.core.security.actor import current_actor_id
 from src.core.tasks.info import TaskInfo
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
@@ -40,7 +40,7 @@ class TaskCall:
     key: str | None = None
     id: UUID = field(default_factory=uuid7)
     queued_at: datetime = field(default_factory=utc_now)
-    requested_by: UUID | None = field(default_factory=caller_id.get)
+    requested_by: UUID | None = field(default_factory=current_actor_id.get)
     request_id: str = field(default_factory=request_id.get)
     retry_of: UUID | None = None
     queue: str | None = None

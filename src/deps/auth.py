@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 
 from src.core.exceptions import UnauthorizedError
 from src.core.resources import Resources
-from src.core.security.caller import caller_id
+from src.core.security.actor import current_actor_id
 from src.core.security.token import AccessClaims, RefreshClaims
 from src.crud.user import UserCRUD
 from src.deps.database import ResourcesDep, UnitOfWorkDep
@@ -92,12 +92,18 @@ def read_claims(connection: HTTPConnection, token: str, resources: Resources) ->
         UnauthorizedError: The token is invalid or has expired.
     """
     state = connection.scope.setdefault("state", {})
-    read: tuple[str, AccessClaims] | None = state.get("access")
-    if read is not None and read[0] == token and resources.tokens.seconds_left(read[1]) > 0:
-        return read[1]
-    claims = resources.tokens.read_access(token)
-    state["access"], state["actor_id"] = (token, claims), claims.user_id
+    known: tuple[str, AccessClaims] | None = state.get("access")
+    if known is None or known[0] != token or resources.tokens.seconds_left(known[1]) <= 0:
+        known = state["access"] = token, resources.tokens.read_access(token)
+    claims = known[1]
+    set_actor(connection, claims.user_id)
     return claims
+
+
+def set_actor(connection: HTTPConnection, user_id: UUID) -> None:
+    """Note the authenticated user: for the logs, the audit log, and the tasks that are sent on their behalf."""
+    connection.state.actor_id = user_id
+    current_actor_id.set(user_id)
 
 
 async def require_session(
@@ -106,7 +112,6 @@ async def require_session(
     """The claims of a verified access token whose session is alive; needs no permission."""
     claims = read_claims(connection, token, resources)
     await sessions.require(claims)
-    caller_id.set(claims.user_id)
     return claims
 
 
@@ -115,7 +120,7 @@ async def read_refresh_token(
 ) -> RefreshClaims:
     """The claims of a verified refresh token, which may have been used before."""
     claims = resources.tokens.read_refresh(token)
-    connection.state.actor_id = claims.user_id
+    set_actor(connection, claims.user_id)
     return claims
 
 

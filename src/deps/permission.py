@@ -5,7 +5,6 @@ from starlette.requests import HTTPConnection
 
 from src.core.exceptions import PermissionDeniedError
 from src.core.routing.registry import RouteRegistry
-from src.core.security.caller import caller_id
 from src.core.security.token import AccessClaims
 from src.deps.auth import HeaderAccessTokenDep, read_claims
 from src.deps.database import ResourcesDep, UnitOfWorkDep
@@ -40,7 +39,6 @@ async def require_permission(
         raise PermissionDeniedError
     # Not a dependency, because each one adds to the cost of every guarded request.
     await PermissionService(resources).require(claims.user_id, claims.session_id, code)
-    caller_id.set(claims.user_id)
     return claims
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from minio import Minio
 
 from src.core.resources import Resources
-from src.core.security.caller import caller_id
+from src.core.security.actor import current_actor_id
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.crud.notice import NoticeCRUD
@@ -58,12 +58,12 @@ async def insert() -> dict[str, int]:
         admin = next(iter(await UserCRUD(uow.session).lock_admins()), None)
         if admin is None:
             sys.exit("There is no administrator yet. Run scripts/initdb.sh.")
-        caller_id.set(admin.id)
+        current_actor_id.set(admin.id)
         return {
             "Roles": await insert_roles(uow, resources, admin.id),
             "Users": await insert_users(uow, resources),
             "Notices": await insert_notices(uow, admin.id),
-            "Schedules": await insert_schedules(uow, resources),
+            "Schedules": await insert_schedules(uow, resources, admin.id),
             "Files": await insert_files(uow, resources, admin.id),
         }
 
@@ -109,13 +109,13 @@ async def insert_notices(uow: UnitOfWork, admin_id: UUID) -> int:
     return inserted
 
 
-async def insert_schedules(uow: UnitOfWork, resources: Resources) -> int:
+async def insert_schedules(uow: UnitOfWork, resources: Resources, admin_id: UUID) -> int:
     """One schedule of each recurring kind."""
     service, inserted = ScheduleService(uow, resources), 0
     for name, timing in SCHEDULES.items():
         if await ScheduleCRUD(uow.session).exists({"name": name}):
             continue
-        await service.create(ScheduleCreate.model_validate({"name": name, "task": "system.ping", **timing}))
+        await service.create(ScheduleCreate.model_validate({"name": name, "task": "system.ping", **timing}), admin_id)
         inserted += 1
     return inserted
 

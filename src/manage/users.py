@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Create users, promote them, set passwords, unlock user_commands.", no_args_is_help=True)
+app = typer.Typer(help="Create users, promote them, set passwords, unlock accounts.", no_args_is_help=True)
 
 Username = Annotated[str, typer.Argument(help="The user's name at login.", show_default=False)]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]

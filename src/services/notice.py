@@ -19,19 +19,19 @@ class NoticeService:
         self.uow = uow
         self.notices = NoticeCRUD(uow.session)
 
-    async def publish(self, data: NoticeCreate, author_id: UUID | None = None) -> Notice:
+    async def publish(self, data: NoticeCreate, actor_id: UUID | None = None) -> Notice:
         """Store a notice; it is announced after the commit.
 
         Raises:
             InvalidInputError: `expiresAt` is not in the future.
         """
         _check_expiry(data.expires_at)
-        notice = await self._notices_by(author_id).create(data)
+        notice = await NoticeCRUD(self.uow.session, actor_id).create(data)
         self.uow.enqueue("notices.announce", notice_id=str(notice.id))
         return notice
 
     async def update(
-        self, notice_id: UUID, data: NoticeUpdate, author_id: UUID | None = None, *, version: int | None = None
+        self, notice_id: UUID, data: NoticeUpdate, actor_id: UUID | None = None, *, version: int | None = None
     ) -> Notice:
         """Partially update a notice; a new `expiresAt` publishes it again.
 
@@ -45,8 +45,8 @@ class NoticeService:
         if data.expires_at is not None:
             _check_expiry(data.expires_at)
             changes["status"] = NoticeStatus.PUBLISHED
-        notices = self._notices_by(author_id)
-        return await notices.update(await notices.get(notice_id), changes, version=version)
+        notice = await self.notices.get(notice_id)
+        return await NoticeCRUD(self.uow.session, actor_id).update(notice, changes, version=version)
 
     async def get(self, notice_id: UUID) -> Notice:
         """One notice, published or expired.
@@ -72,9 +72,6 @@ class NoticeService:
     async def expire(self) -> int:
         """Mark notices that are past their expiry, and return their number."""
         return await self.notices.expire(utc_now())
-
-    def _notices_by(self, author_id: UUID | None) -> NoticeCRUD:
-        return NoticeCRUD(self.uow.session, author_id)
 
 
 def _check_expiry(expires_at: datetime) -> None:

@@ -8,7 +8,6 @@ from src.core.effects import TaskCall
 from src.core.exceptions import ConflictError, InvalidInputError
 from src.core.query import PageRequest
 from src.core.resources import Resources
-from src.core.security.caller import caller_id
 from src.core.unit_of_work import UnitOfWork
 from src.crud.schedule import ScheduleCRUD
 from src.crud.task_run import queued_run
@@ -45,7 +44,7 @@ class ScheduleService:
     def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
         self.resources = resources
         self.uow = uow
-        self.schedules = ScheduleCRUD(uow.session, caller_id.get())
+        self.schedules = ScheduleCRUD(uow.session)
 
     async def page(self, query: PageRequest) -> tuple[Sequence[Schedule], int | None]:
         """One page of schedules, and their total number if the query asks for it."""
@@ -59,7 +58,7 @@ class ScheduleService:
         """
         return await self.schedules.get(schedule_id)
 
-    async def create(self, data: ScheduleCreate) -> Schedule:
+    async def create(self, data: ScheduleCreate, actor_id: UUID) -> Schedule:
         """Create a schedule; beat picks it up within a second.
 
         Raises:
@@ -69,9 +68,9 @@ class ScheduleService:
         """
         await self._check(data)
         await self._require_free_name(data.name)
-        return await self.schedules.create(data)
+        return await ScheduleCRUD(self.uow.session, actor_id).create(data)
 
-    async def update(self, schedule_id: UUID, data: ScheduleUpdate) -> Schedule:
+    async def update(self, schedule_id: UUID, data: ScheduleUpdate, actor_id: UUID) -> Schedule:
         """Partial update: only fields that are set are changed. Beat picks it up within a second.
 
         Raises:
@@ -92,7 +91,7 @@ class ScheduleService:
             await self._require_free_name(changes["name"])
         if TIMING_COLUMNS & changes.keys():
             changes["next_run_at"] = None
-        updated = await self.schedules.update(schedule, changes)
+        updated = await ScheduleCRUD(self.uow.session, actor_id).update(schedule, changes)
         if TIMING_COLUMNS & changes.keys() and updated.enabled:
             _check_upcoming(updated)
         return updated

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 
 from src.api.audited_route import AuditedRoute
-from src.deps.permission import require_permission
+from src.deps.permission import VerifyPermissionDep, require_permission
 from src.deps.schedule import ScheduleServiceDep
 from src.schemas.response import Page, Response, created, ok, paged
 from src.schemas.schedule import ScheduleCreate, SchedulePreview, ScheduleQuery, ScheduleResponse, ScheduleUpdate
@@ -28,9 +28,11 @@ async def list_schedules(
 
 
 @router.post("", status_code=201)
-async def create_schedule(body: ScheduleCreate, schedules: ScheduleServiceDep) -> Response[ScheduleResponse]:
+async def create_schedule(
+    body: ScheduleCreate, schedules: ScheduleServiceDep, claims: VerifyPermissionDep
+) -> Response[ScheduleResponse]:
     """Create a schedule; beat picks it up within a second."""
-    return created(ScheduleResponse.model_validate(await schedules.create(body)))
+    return created(ScheduleResponse.model_validate(await schedules.create(body, claims.user_id)))
 
 
 @router.post("/preview")
@@ -47,10 +49,10 @@ async def get_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -
 
 @router.patch("/{scheduleId}")
 async def update_schedule(
-    schedule_id: ScheduleId, body: ScheduleUpdate, schedules: ScheduleServiceDep
+    schedule_id: ScheduleId, body: ScheduleUpdate, schedules: ScheduleServiceDep, claims: VerifyPermissionDep
 ) -> Response[ScheduleResponse]:
     """Update a schedule; beat picks it up within a second."""
-    return ok(ScheduleResponse.model_validate(await schedules.update(schedule_id, body)))
+    return ok(ScheduleResponse.model_validate(await schedules.update(schedule_id, body, claims.user_id)))
 
 
 @router.delete("/{scheduleId}")

@@ -12,7 +12,7 @@ from celery.exceptions import Ignore
 from pydantic_core import to_json
 
 from src.core.logging import request_id
-from src.core.security.caller import caller_id
+from src.core.security.actor import current_actor_id
 from src.core.tasks.run_event import MAXIMUM_BYTES, RunEvent
 from src.queues.results.run_history import run_history, run_id
 from src.queues.task import AsyncTask
@@ -57,7 +57,7 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         run, request = run_id(task_id), self.request
         requested_by = getattr(request, "requested_by", None)
         # Log lines and tasks of this run belong to the request and the user that caused it.
-        caller_id.set(UUID(requested_by) if requested_by else None)
+        current_actor_id.set(UUID(requested_by) if requested_by else None)
         request_id.set(getattr(request, "request_id", None) or "")
         if run is None or not self.tracked or request.is_eager:
             return
@@ -95,8 +95,8 @@ def origin(request: Any) -> dict[str, Any]:
 @signals.before_task_publish.connect
 def _add_origin_headers(headers: dict[str, Any], **_signal: object) -> None:
     """Write user, request and queueing time into a message, unless the sender has."""
-    caller = caller_id.get()
-    headers.setdefault("requested_by", str(caller) if caller else None)
+    actor_id = current_actor_id.get()
+    headers.setdefault("requested_by", str(actor_id) if actor_id else None)
     headers.setdefault("request_id", request_id.get() or None)
     current = getattr(current_task, "request", None)
     if current is not None and current.id == headers["id"]:  # a retry of the current run

@@ -13,7 +13,7 @@ from sqlmodel import delete, select
 from src.core.config import settings
 from src.core.exceptions import ConflictError
 from src.core.resources import Resources
-from src.core.security.caller import caller_id
+from src.core.security.actor import current_actor_id
 from src.models.task_run import RunState, TaskRun
 from src.queues.app import app
 from src.queues.tasks.tasks import record
@@ -136,12 +136,12 @@ class TestRecording:
 
 class TestRequestedBy:
     async def test_runs_sent_by_a_run_inherit_its_user(self, history: History, resources: Resources) -> None:
-        token = caller_id.set(USER)
+        token = current_actor_id.set(USER)
         try:
             async with resources.unit_of_work() as uow:
                 first = uow.enqueue("sample.announce", key=f"test:{uuid4()}", fails=False)
         finally:
-            caller_id.reset(token)
+            current_actor_id.reset(token)
         assert (await history.wait(first)).requested_by == USER
         second = await self.caused(resources, history)
         assert (second.name, second.requested_by) == ("sample.mark", USER)
