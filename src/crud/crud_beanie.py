@@ -13,9 +13,10 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from typing_extensions import override
 
 from src.core.exceptions import ConflictError
-from src.core.query import QuerySpec, SortKey, Where, split_filter
+from src.core.query import QuerySpec, Where, split_filter
 from src.core.stores.documents import Documents
 from src.crud.base import BaseCRUD, Fields
+from src.crud.query.list_queries import Selection
 from src.models.document import utc_now_milliseconds
 
 ModelT = TypeVar("ModelT", bound=Document)
@@ -164,30 +165,18 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         return row
 
     @override
-    async def _select(
-        self,
-        spec: QuerySpec,
-        keys: Sequence[SortKey],
-        limit: int | None,
-        *,
-        offset: int = 0,
-        after: Where | None = None,
-        fields: Sequence[str] | None = None,
-    ) -> Sequence[Any]:
+    async def _select(self, selection: Selection) -> Sequence[Any]:
         await self.documents.bind(self.model)
-        where = {"$and": [self._where(spec), self._filters(after)]} if after else self._where(spec)
-        order = [(self._field(key.name), DESCENDING if key.descending else ASCENDING) for key in keys]
-        if fields is not None:
-            return await self._values(where, order, limit, offset, fields)
-        rows: Sequence[Any] = (
-            await self.model.find(where, session=self.session).sort(order).skip(offset).limit(limit).to_list()
-        )
-        return rows
-
-    async def _values(
-        self, where: Filter, order: Sequence[tuple[str, int]], limit: int | None, offset: int, fields: Sequence[str]
-    ) -> Sequence[Any]:
-        names = {self._field(name): name for name in fields}
+        where = self._where(selection.spec)
+        if selection.after:
+            where = {"$and": [where, self._filters(selection.after)]}
+        order = [(self._field(key.name), DESCENDING if key.descending else ASCENDING) for key in selection.keys]
+        offset, limit = selection.offset, selection.limit
+        if selection.fields is None:
+            found = self.model.find(where, session=self.session).sort(order).skip(offset).limit(limit)
+            instances: Sequence[Any] = await found.to_list()
+            return instances
+        names = {self._field(name): name for name in selection.fields}
         query = self.model.get_pymongo_collection().find(where, names.keys(), session=self.session)
         rows: list[dict[str, Any]] = await query.sort(order).skip(offset).limit(limit or 0).to_list()
         return [{name: row[key] if key in row else self._default(name) for key, name in names.items()} for row in rows]

@@ -12,10 +12,11 @@ from sqlmodel import delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
-from src.core.query import QuerySpec, SortKey, Where
+from src.core.query import QuerySpec, Where
 from src.core.stores.errors import as_conflict
 from src.crud.base import BaseCRUD, Fields
 from src.crud.query.bulk_insert import insert_rows, values_by_column
+from src.crud.query.list_queries import Selection
 from src.crud.query.sql_clauses import TableClauses
 from src.crud.query.statement_cache import select_count, select_rows
 from src.models.base import BaseModel
@@ -138,45 +139,21 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         return touched | {"version": self.model.version + 1} if self._has("version") else touched
 
     @override
-    async def _select(
-        self,
-        spec: QuerySpec,
-        keys: Sequence[SortKey],
-        limit: int | None,
-        *,
-        offset: int = 0,
-        after: Where | None = None,
-        fields: Sequence[str] | None = None,
-    ) -> Sequence[Any]:
-        conditions = self._clauses.filters(after) if after else []
-        return await self._rows(spec, keys, limit, *conditions, offset=offset, fields=fields)
+    async def _select(self, selection: Selection) -> Sequence[Any]:
+        return await self._rows(selection, self._clauses.filters(selection.after) if selection.after else [])
 
     @override
-    async def _select_after(
-        self,
-        spec: QuerySpec,
-        keys: Sequence[SortKey],
-        position: Sequence[Any],
-        limit: int,
-        *,
-        fields: Sequence[str] | None = None,
-    ) -> Sequence[Any]:
-        conditions = self._clauses.after(keys, position)
-        if conditions is None:
-            return await super()._select_after(spec, keys, position, limit, fields=fields)
-        return await self._rows(spec, keys, limit, conditions, fields=fields)
+    async def _select_after(self, selection: Selection, position: Sequence[Any]) -> Sequence[Any]:
+        condition = self._clauses.after(selection.keys, position)
+        if condition is None:
+            return await super()._select_after(selection, position)
+        return await self._rows(selection, [condition])
 
-    async def _rows(
-        self,
-        spec: QuerySpec,
-        keys: Sequence[SortKey],
-        limit: int | None,
-        *conditions: ColumnElement[bool],
-        offset: int = 0,
-        fields: Sequence[str] | None = None,
-    ) -> Sequence[Any]:
-        names = None if fields is None else tuple(fields)
-        statement, parameters = select_rows(self.model, names, spec, keys, limit, offset)
+    async def _rows(self, selection: Selection, conditions: Sequence[ColumnElement[bool]]) -> Sequence[Any]:
+        names = None if selection.fields is None else tuple(selection.fields)
+        statement, parameters = select_rows(
+            self.model, names, selection.spec, selection.keys, selection.limit, selection.offset
+        )
         if conditions:
             statement = statement.where(*conditions)
         result = await self.session.exec(statement, params=parameters)

@@ -1,6 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,36 +9,18 @@ from sqlmodel import col
 from src.models.role import Role
 from src.models.user import User, UserRole
 
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A user, with the union of the permissions of their enabled roles."""
-
-    id: UUID
-    name: str
-    email: str
-    username: str
-    status: bool
-    is_admin: bool
-    must_change_password: bool
-    create_time: datetime
-    update_time: datetime
-    roles: list[str]
-    button_permissions: list[str]
-    router_permissions: list[str]
-
-
-_USER = [
-    col(User.id),
-    col(User.name),
-    col(User.email),
-    col(User.username),
-    col(User.status),
-    col(User.is_admin),
-    col(User.must_change_password),
-    col(User.create_time),
-    col(User.update_time),
-]
+_COLUMNS = (
+    "id",
+    "name",
+    "email",
+    "username",
+    "status",
+    "is_admin",
+    "must_change_password",
+    "create_time",
+    "update_time",
+)
+_USER = [getattr(User, name) for name in _COLUMNS]
 _ROLE = [col(Role.code), col(Role.button_permissions), col(Role.router_permissions)]
 
 # One row per enabled role; one row without a role for a user who has none.
@@ -60,15 +40,15 @@ class ProfileCRUD:
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
 
-    async def find(self, user_id: UUID) -> Profile | None:
-        """The user, or None."""
+    async def find(self, user_id: UUID) -> dict[str, Any] | None:
+        """The user's columns, with the union of the permissions of their enabled roles; None without a user."""
         rows: Sequence[Any] = (await self.connection.execute(_PROFILE, {"user_id": user_id})).all()
         if not rows:
             return None
         roles = [row[len(_USER) :] for row in rows if row[len(_USER)] is not None]
-        grants: list[Any] = [
-            [code for code, _, _ in roles],
-            sorted({button for _, buttons, _ in roles for button in buttons}),
-            sorted({router for _, _, routers in roles for router in routers}),
-        ]
-        return Profile(*rows[0][: len(_USER)], *grants)
+        return {
+            **dict(zip(_COLUMNS, rows[0], strict=False)),
+            "roles": [code for code, _, _ in roles],
+            "button_permissions": sorted({button for _, buttons, _ in roles for button in buttons}),
+            "router_permissions": sorted({router for _, _, routers in roles for router in routers}),
+        }

@@ -1,7 +1,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -12,6 +11,7 @@ from src.core.security.audit import AuditEntry
 from src.core.security.token import AccessClaims
 from src.core.unit_of_work import UnitOfWork
 from src.crud.login import LoginCRUD
+from src.schemas.auth import PublicKeyResponse
 from src.services.challenge import ChallengeService
 from src.services.session import Client, TokenPair
 from src.services.user import UserService
@@ -22,16 +22,6 @@ log = structlog.get_logger(__name__)
 
 Verify = Callable[[str], Awaitable[str | None]]
 """Verifies a password against a hash, with the result of `PasswordService.verify`."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublicKey:
-    """The key and the challenge to encrypt a password with; the challenge expires in `expires_in` seconds."""
-
-    kid: str
-    public_key: str
-    challenge: str
-    expires_in: int
 
 
 class AuthService:
@@ -45,11 +35,15 @@ class AuthService:
         self.passwords = self.users.passwords
         self.challenges = ChallengeService(resources.settings.auth, resources.redis)
 
-    def public_key(self) -> PublicKey:
+    def public_key(self) -> PublicKeyResponse:
         """The current public key, with a new challenge."""
         credentials = self.resources.credentials
-        challenge = self.challenges.issue(int(time.time()))
-        return PublicKey(credentials.kid, credentials.public_pem, challenge, self.challenges.lifetime_seconds)
+        return PublicKeyResponse(
+            kid=credentials.kid,
+            public_key=credentials.public_pem,
+            challenge=self.challenges.issue(int(time.time())),
+            expires_in=self.challenges.lifetime_seconds,
+        )
 
     async def login(self, username: str, ciphertext: str, kid: str, entry: AuditEntry) -> TokenPair:
         """Start a session for a user with the right password, encrypted with an unused challenge.

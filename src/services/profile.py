@@ -2,7 +2,8 @@ from uuid import UUID
 
 from src.core.exceptions import UnauthorizedError
 from src.core.resources import Resources
-from src.crud.profile import Profile, ProfileCRUD
+from src.crud.profile import ProfileCRUD
+from src.schemas.auth import UserInfoResponse
 
 
 class ProfileService:
@@ -11,7 +12,7 @@ class ProfileService:
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
 
-    async def get(self, user_id: UUID) -> Profile:
+    async def get(self, user_id: UUID) -> UserInfoResponse:
         """The user, with the union of the permissions of their enabled roles.
 
         Raises:
@@ -19,6 +20,6 @@ class ProfileService:
         """
         async with self.resources.read_connection() as connection:
             profile = await ProfileCRUD(connection).find(user_id)
-        if profile is None or not profile.status:
+        if profile is None or not profile["status"]:
             raise UnauthorizedError
-        return profile
+        return UserInfoResponse.model_validate(profile)

@@ -38,7 +38,7 @@ registration_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=Audit
 @router.get("/keys/public")
 async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
     """Get the public key and a single-use challenge, to encrypt a password with."""
-    return ok(PublicKeyResponse.model_validate(auth.public_key()))
+    return ok(auth.public_key())
 
 
 @router.post("/login")
@@ -123,4 +123,4 @@ async def change_password(body: PasswordChange, claims: UserAccessJWTDep, auth: 
 @router.get("/user/info")
 async def get_user_info(claims: UserAccessJWTDep, profiles: ProfileServiceDep) -> Response[UserInfoResponse]:
     """Get the current user, their roles and UI permissions."""
-    return ok(UserInfoResponse.model_validate(await profiles.get(claims.user_id)))
+    return ok(await profiles.get(claims.user_id))

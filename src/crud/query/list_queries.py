@@ -6,7 +6,7 @@ and returns instances of that schema, which is cheaper for rows that are only di
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, get_args
 
@@ -32,6 +32,23 @@ SchemaT = TypeVar("SchemaT", bound=BaseModel)
 Rows = list[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The rows to select.
+
+    Attributes:
+        after: A further filter, on the sort keys.
+        fields: The fields to select as dictionaries; None selects model instances.
+    """
+
+    spec: QuerySpec
+    keys: Sequence[SortKey]
+    limit: int | None
+    offset: int = 0
+    after: Where | None = None
+    fields: Sequence[str] | None = None
+
+
 class ListQueries(ABC, Generic[RowT]):
     """Queries that return many rows; subclasses implement `_select` and `_count` for one store.
 
@@ -45,14 +62,14 @@ class ListQueries(ABC, Generic[RowT]):
         self, where: Where | None = None, *, order: Sequence[str] = (), limit: int | None = None
     ) -> Sequence[RowT]:
         """The matching rows, oldest first by default."""
-        return self._convert(await self._select(QuerySpec(where or {}), unique_order(order), limit))
+        return self._convert(await self._select(Selection(QuerySpec(where or {}), unique_order(order), limit)))
 
     async def page(self, query: PageRequest, where: Where | None = None) -> tuple[Sequence[RowT], int | None]:
         """One page of the rows that match both `query` and `where`, and the total if the query asks for it."""
         spec = query.spec()
         spec = replace(spec, where={**spec.where, **(where or {})})
         offset = (query.page - 1) * query.page_size
-        rows = await self._select(spec, unique_order(spec.order), query.page_size, offset=offset)
+        rows = await self._select(Selection(spec, unique_order(spec.order), query.page_size, offset))
         return self._convert(rows), await self._total(query, spec, offset, len(rows))
 
     async def cursor(self, query: CursorRequest) -> tuple[Sequence[RowT], str | None]:
@@ -64,12 +81,13 @@ class ListQueries(ABC, Generic[RowT]):
         spec = query.spec()
         keys = unique_order(spec.order)
         scope = self.cursor_scope(spec)
+        selection = Selection(spec, keys, query.limit + 1)
         if query.cursor:
             types: Any = tuple.__class_getitem__(tuple(self.model.model_fields[key.name].annotation for key in keys))
             position = unseal(query.cursor, scope, types)
-            rows = await self._select_after(spec, keys, position, query.limit + 1)
+            rows = await self._select_after(selection, position)
         else:
-            rows = await self._select(spec, keys, query.limit + 1)
+            rows = await self._select(selection)
         if len(rows) <= query.limit:
             return self._convert(rows), None
         last = rows[query.limit - 1]
@@ -92,32 +110,15 @@ class ListQueries(ABC, Generic[RowT]):
         return await self._count(spec, COUNT_CAP + 1 if query.total is Total.CAPPED else None)
 
     @abstractmethod
-    async def _select(
-        self,
-        spec: QuerySpec,
-        keys: Sequence[SortKey],
-        limit: int | None,
-        *,
-        offset: int = 0,
-        after: Where | None = None,
-        fields: Sequence[str] | None = None,
-    ) -> Sequence[Any]:
-        """The rows as model instances or, if `fields` are named, as dictionaries of these fields."""
+    async def _select(self, selection: Selection) -> Sequence[Any]: ...
 
-    async def _select_after(
-        self,
-        spec: QuerySpec,
-        keys: Sequence[SortKey],
-        position: Sequence[Any],
-        limit: int,
-        *,
-        fields: Sequence[str] | None = None,
-    ) -> Sequence[Any]:
+    async def _select_after(self, selection: Selection, position: Sequence[Any]) -> Sequence[Any]:
         """The rows after a position, read range by range until there are `limit` of them."""
+        keys, limit = selection.keys, selection.limit or 0
         nullable = {key.name for key in keys if self._is_nullable(key.name)}
         rows: Rows = []
         for after in keyset_ranges(keys, position, nullable):
-            rows += await self._select(spec, keys, limit - len(rows), after=after, fields=fields)
+            rows += await self._select(replace(selection, after=after, limit=limit - len(rows)))
             if len(rows) == limit:
                 break
         return rows
@@ -146,30 +147,12 @@ class Projection(ListQueries[SchemaT]):
         self._adapter = _list_adapter(schema)
 
     @override
-    async def _select(
-        self,
-        spec: QuerySpec,
-        keys: Sequence[SortKey],
-        limit: int | None,
-        *,
-        offset: int = 0,
-        after: Where | None = None,
-        fields: Sequence[str] | None = None,
-    ) -> Sequence[Any]:
-        fields = self._fields_and(keys)
-        return await self._source._select(spec, keys, limit, offset=offset, after=after, fields=fields)
+    async def _select(self, selection: Selection) -> Sequence[Any]:
+        return await self._source._select(self._with_fields(selection))
 
     @override
-    async def _select_after(
-        self,
-        spec: QuerySpec,
-        keys: Sequence[SortKey],
-        position: Sequence[Any],
-        limit: int,
-        *,
-        fields: Sequence[str] | None = None,
-    ) -> Sequence[Any]:
-        return await self._source._select_after(spec, keys, position, limit, fields=self._fields_and(keys))
+    async def _select_after(self, selection: Selection, position: Sequence[Any]) -> Sequence[Any]:
+        return await self._source._select_after(self._with_fields(selection), position)
 
     @override
     async def _count(self, spec: QuerySpec, cap: int | None) -> int:
@@ -184,9 +167,10 @@ class Projection(ListQueries[SchemaT]):
     def _value(self, row: Any, field: str) -> Any:
         return row[field]
 
-    def _fields_and(self, keys: Sequence[SortKey]) -> tuple[str, ...]:
-        """The schema's fields, and the sort keys among the others: a cursor is made of their values."""
-        return (*self._fields, *(key.name for key in keys if key.name not in self._fields))
+    def _with_fields(self, selection: Selection) -> Selection:
+        """Select the schema's fields, and the sort keys among the others: a cursor is made of their values."""
+        further = [key.name for key in selection.keys if key.name not in self._fields]
+        return replace(selection, fields=(*self._fields, *further))
 
 
 @cache
