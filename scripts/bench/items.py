@@ -10,7 +10,7 @@ from sqlmodel import Field, col
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.base import BaseModel
 from src.schemas.base import SafeStr as Words
-from src.schemas.query import CursorQuery, PageQuery, SortBy
+from src.schemas.list_params import CursorQuery, PageQuery, SortBy
 from src.schemas.response import BaseResponse
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from src.core.exceptions import ConflictError, NotFoundError, PreconditionFailedError
-from src.core.query import Where
+from src.core.list_filters import Where
 from src.crud.query.list_queries import ListQueries, Projection, SchemaT
 
 ModelT = TypeVar("ModelT")

@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from typing_extensions import override
 
 from src.core.exceptions import ConflictError
-from src.core.query import QuerySpec, Where, split_filter
+from src.core.list_filters import QuerySpec, Where, split_filter
 from src.core.stores.documents import Documents
 from src.crud.base import BaseCRUD, Fields
 from src.crud.query.list_queries import Selection

@@ -12,7 +12,7 @@ from sqlmodel import delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
-from src.core.query import QuerySpec, Where
+from src.core.list_filters import QuerySpec, Where
 from src.core.stores.errors import as_conflict
 from src.crud.base import BaseCRUD, Fields
 from src.crud.query.bulk_insert import insert_rows, values_by_column

@@ -6,7 +6,7 @@ from fastapi import Query
 from pydantic import Field
 
 from src.schemas.base import BaseSchema, SafeStr
-from src.schemas.query import CursorQuery, SortBy
+from src.schemas.list_params import CursorQuery, SortBy
 
 
 class AuditQuery(CursorQuery):

@@ -4,7 +4,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 
 from src.schemas.base import BaseRequest, BaseSchema, SafeStr
-from src.schemas.query import PageQuery, SearchIn, SortBy
+from src.schemas.list_params import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 from src.utils.filename import checked_filename
 

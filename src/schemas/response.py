@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from src.schemas.base import BaseSchema
-from src.schemas.query import PageQuery
+from src.schemas.list_params import PageQuery
 
 T = TypeVar("T")
 

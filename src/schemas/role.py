@@ -3,7 +3,7 @@ from typing import Annotated
 from pydantic import Field, StrictBool
 
 from src.schemas.base import BaseRequest, SafeStr
-from src.schemas.query import PageQuery, SearchIn, SortBy
+from src.schemas.list_params import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 
 Permission = Annotated[SafeStr, Field(min_length=1, max_length=255)]

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AliasChoices, Field, StrictBool
 from src.core.tasks.headers import is_reserved
 from src.models.schedule import IntervalPeriod, MisfirePolicy, OverlapPolicy, ScheduleKind, ScheduleOrigin
 from src.schemas.base import BaseRequest, SafeStr, UtcDatetime
-from src.schemas.query import PageQuery, SearchIn, SortBy
+from src.schemas.list_params import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 from src.utils.crontab import Crontab
 from src.utils.solar import SolarEvent

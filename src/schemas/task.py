@@ -6,7 +6,7 @@ from pydantic import AliasChoices, Field, model_validator
 
 from src.models.task_run import RunState
 from src.schemas.base import BaseRequest, BaseSchema, SafeStr, UtcDatetime
-from src.schemas.query import MAXIMUM_IDS, CursorQuery, SortBy
+from src.schemas.list_params import MAXIMUM_IDS, CursorQuery, SortBy
 
 TaskName = Annotated[SafeStr, Field(max_length=255)]
 # The run's id, under the name that Celery uses.

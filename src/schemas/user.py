@@ -4,7 +4,7 @@ from pydantic import EmailStr, Field, StrictBool
 
 from src.schemas.auth import Ciphertext, KeyId
 from src.schemas.base import BaseRequest, SafeStr, UtcDatetime
-from src.schemas.query import PageQuery, SearchIn, SortBy
+from src.schemas.list_params import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 from src.schemas.role import RoleCode
 

@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 
 from src.core.exceptions import AppError, TooManyRequestsError
-from src.core.query import CursorRequest
+from src.core.list_filters import CursorRequest
 from src.core.resources import Resources
 from src.core.security.audit import AuditEntry
 from src.core.stores.errors import as_unavailable

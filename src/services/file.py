@@ -3,7 +3,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from src.core.exceptions import NotFoundError
-from src.core.query import PageRequest
+from src.core.list_filters import PageRequest
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD

@@ -2,7 +2,7 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError
-from src.core.query import PageRequest
+from src.core.list_filters import PageRequest
 from src.core.realtime.rooms import user_room
 from src.core.unit_of_work import UnitOfWork
 from src.crud.permission_code import PermissionCodeCRUD

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from src.core.effects import TaskCall
 from src.core.exceptions import ConflictError, InvalidInputError
-from src.core.query import PageRequest
+from src.core.list_filters import PageRequest
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.schedule import ScheduleCRUD

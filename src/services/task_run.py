@@ -5,7 +5,7 @@ from uuid import UUID
 
 from src.core.effects import TaskCall
 from src.core.exceptions import ConflictError
-from src.core.query import CursorRequest
+from src.core.list_filters import CursorRequest
 from src.core.realtime.rooms import user_room
 from src.core.resources import Resources
 from src.core.tasks.info import TaskInfo
@@ -16,7 +16,7 @@ from src.crud.outbox import OutboxCRUD
 from src.crud.run_event import RunEventCRUD
 from src.crud.task_run import TaskRunCRUD, queued_run
 from src.models.task_run import RunState, TaskRun
-from src.schemas.query import MAXIMUM_IDS
+from src.schemas.list_params import MAXIMUM_IDS
 from src.schemas.task import RunsToRetry, TaskFinished
 from src.utils.date import utc_now
 

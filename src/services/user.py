@@ -2,7 +2,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from src.core.query import PageRequest
+from src.core.list_filters import PageRequest
 from src.core.realtime.rooms import user_room
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlmodel import Field
 
 from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError, PreconditionFailedError
-from src.core.query import QuerySpec, Total
+from src.core.list_filters import QuerySpec, Total
 from src.core.resources import Resources
 from src.core.stores.sql import SQLDatabase
 from src.core.unit_of_work import UnitOfWork

@@ -8,7 +8,7 @@ from src.api.audited_route import AuditedRoute
 from src.api.etag import CHECKS_ETAG, SENDS_ETAG, IfMatchDep, set_etag
 from src.deps.permission import ActorDep, VerifyPermissionDep, require_permission
 from src.deps.role import RoleReaderDep, RoleServiceDep
-from src.schemas.query import MAXIMUM_IDS
+from src.schemas.list_params import MAXIMUM_IDS
 from src.schemas.response import Page, Response, created, ok, paged
 from src.schemas.role import RoleCreate, RoleDetail, RoleQuery, RoleResponse, RoleUpdate
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 from typing_extensions import override
 
 from src.core.cursor import seal, unseal
-from src.core.query import (
+from src.core.list_filters import (
     COUNT_CAP,
     CursorRequest,
     PageRequest,

@@ -1,11 +1,11 @@
-"""WHERE and ORDER BY clauses on one table, from the filters and sort keys of `src/core/query.py`."""
+"""WHERE and ORDER BY clauses on one table, from the filters and sort keys of `src/core/list_filters.py`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Table, literal, or_, tuple_
 
-from src.core.query import SortKey, Where, split_filter
+from src.core.list_filters import SortKey, Where, split_filter
 
 _ESCAPE = "/"
 _ESCAPES = str.maketrans({character: _ESCAPE + character for character in (_ESCAPE, "%", "_")})

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, bindparam, func, literal, select
 from sqlmodel.sql.expression import Select
 
-from src.core.query import QuerySpec, SortKey, split_filter
+from src.core.list_filters import QuerySpec, SortKey, split_filter
 from src.crud.query.sql_clauses import TableClauses, encode_value, escape_like
 
 # Each list of an application has a few shapes.

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from src.schemas.base import SafeStr
-from src.schemas.query import PageQuery, SortBy
+from src.schemas.list_params import PageQuery, SortBy
 
 pytestmark = pytest.mark.unit
 

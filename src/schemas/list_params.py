@@ -8,7 +8,7 @@ class InvoiceQuery(PageQuery):
     status: InvoiceStatus | None = None              # ?status=paid
     due_at__lt: UtcDatetime | None = None            # ?dueAt[lt]=2026-01-01T00:00:00Z
 
-Any other parameter is refused with 422. `src/core/query.py` lists the operators.
+Any other parameter is refused with 422. `src/core/list_filters.py` lists the operators.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from pydantic import AfterValidator, ConfigDict, Field, GetCoreSchemaHandler, Ge
 from pydantic.alias_generators import to_camel, to_snake
 from pydantic_core import CoreSchema
 
-from src.core.query import QuerySpec, Total, split_filter
+from src.core.list_filters import QuerySpec, Total, split_filter
 from src.schemas.base import BaseRequest, SafeStr
 
 MAXIMUM_PAGE = 1_000_000

@@ -1,7 +1,7 @@
 """Filters, sort orders and pagination, independent of the store.
 
 A filter is `field` (equal) or `field__operator`; an order is `field` or `-field`. The declarations of queries
-(`src/schemas/query.py`) and the CRUD classes use the same names.
+(`src/schemas/list_params.py`) and the CRUD classes use the same names.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
