@@ -54,9 +54,7 @@ class _Files(StaticFiles):
 def install_asyncapi(app: FastAPI, document: Mapping[str, Any]) -> None:
     """Serve `/asyncapi` and `/asyncapi.json`; call it in debug environments only.
 
-    Args:
-        app: The application.
-        document: The AsyncAPI 3 document; the host of its servers is replaced with the host of the request.
+    The host of the document's servers is replaced with the host of the request.
     """
     content = _HTML.format(title=escape(app.title), static=STATIC)
 

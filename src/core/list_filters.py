@@ -106,12 +106,7 @@ def keyset_ranges(keys: Sequence[SortKey], position: Sequence[Any], nullable: Co
     """Filters that together select the rows after a position; query them in turn, nearest rows first.
 
     Each filter is a range scan of an index on the keys, whatever their directions; a single condition would not be.
-    Missing values sort before all others.
-
-    Args:
-        keys: The order.
-        position: The values of the last row, one for each key.
-        nullable: The fields that may be null.
+    Missing values sort before all others. `position` has the values of the last row, one for each key.
     """
     for length in range(len(keys) - 1, -1, -1):
         same = {key.name: value for key, value in zip(keys[:length], position[:length], strict=True)}

@@ -27,9 +27,7 @@ class PreflightError(SystemExit):
 async def require_stores(resources: Resources, *, schema: bool = True) -> None:
     """Check that every store responds, and that the SQL schema is the one of this code.
 
-    Args:
-        resources: The clients of the stores.
-        schema: False for a command that replaces the schema.
+    `schema` is False for a command that replaces the schema.
 
     Raises:
         PreflightError: With the reason and the remedy.

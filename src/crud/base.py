@@ -72,10 +72,7 @@ class BaseCRUD(ListQueries[ModelT]):
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
         """Change a row, both in the store and in place.
 
-        Args:
-            row: The row as it was read.
-            changes: New values by field.
-            version: For `Versioned` models, the version that the caller based the change on; None for any.
+        For `Versioned` models, `version` is the version that the caller based the change on; None for any.
 
         Raises:
             PreconditionFailedError: The row has another version.

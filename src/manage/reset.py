@@ -33,7 +33,7 @@ def erase_data(
 
 
 def targets(settings: "Settings") -> list[str]:
-    """What is erased, by address."""
+    """The addresses of what is erased."""
     from src.manage.settings import without_password
 
     return [

@@ -29,10 +29,7 @@ class FileReconciliation:
         self.storage = resources.storage
 
     async def run(self, after: str = "") -> int:
-        """Compare the next 1,000 files in the order of their ids, and enqueue a task for the rest.
-
-        Args:
-            after: The last id of the previous batch; empty for the first.
+        """Compare the 1,000 files that follow the id `after`, and enqueue a task for the rest.
 
         Returns:
             The number of deleted objects, aborted uploads and changed rows.

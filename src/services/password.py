@@ -44,12 +44,7 @@ class PasswordService:
         return credential, _verify("" if credential is None else credential.password, hashed)
 
     async def hash_new(self, field: str, ciphertext: str, kid: str) -> str:
-        """The hash of a new password.
-
-        Args:
-            field: The name of the input, for the error.
-            ciphertext: The encrypted password, as the client sent it.
-            kid: The id of the key that it was encrypted with, as the client sent it.
+        """The hash of a new password; `field` is the name of the input, for the error.
 
         Raises:
             BadRequestError: The ciphertext cannot be decrypted.
@@ -65,10 +60,6 @@ class PasswordService:
 
     async def hash_plain(self, field: str, password: str) -> str:
         """`hash_new` with a plain-text password.
-
-        Args:
-            field: The name of the input, for the error.
-            password: The plain-text password.
 
         Raises:
             InvalidInputError: The password is too weak.

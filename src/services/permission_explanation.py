@@ -16,10 +16,7 @@ class PermissionExplanationService:
     async def explain(self, user_id: UUID, permission: str, access: Access | None) -> PermissionExplanation:
         """Whether the user may call the route or event with this permission code, and why.
 
-        Args:
-            user_id: The user.
-            permission: The permission code.
-            access: What the route or event requires; None if it does not exist.
+        `access` is what the route or event requires; None if it does not exist.
 
         Raises:
             NotFoundError: The user does not exist.

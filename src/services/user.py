@@ -69,14 +69,7 @@ class UserService:
     async def replace_password(
         self, user: User, password_hash: str, *, must_change: bool | None = None, except_session: str | None = None
     ) -> User:
-        """Change a user's password, and end their sessions.
-
-        Args:
-            user: The user.
-            password_hash: The hash of the new password.
-            must_change: Whether they have to change it at the next login; None keeps what holds for the old password.
-            except_session: A session that is not ended.
-        """
+        """Change a user's password, and end their sessions; `must_change_password` is kept if `must_change` is None."""
         changes: dict[str, Any] = {"password_hash": password_hash}
         if must_change is not None:
             changes["must_change_password"] = must_change

@@ -9,10 +9,8 @@ from src.core.stores.redis_client import RedisClient
 class RedisScript:
     """A Lua script whose hash is computed once; redis-py's `Script` is built, and hashed, for each client.
 
-    Args:
-        source: The script. It has a local variable for each name in `keys` and `args`.
-        keys: Names of the keys, separated by spaces, in the order of `KEYS`.
-        args: Names of the arguments, likewise, in the order of `ARGV`; further ones may follow them.
+    `keys` and `args` name the elements of `KEYS` and `ARGV` in their order, separated by spaces; the script has a local
+    variable for each. Further arguments may follow.
     """
 
     def __init__(self, source: str, *, keys: str, args: str) -> None:
@@ -24,13 +22,7 @@ class RedisScript:
         self._sha = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, redis: RedisClient, *further: Any, **values: Any) -> Any:
-        """Run the script in one round trip, or in two if the server does not have it yet.
-
-        Args:
-            redis: The client.
-            further: Arguments after the named ones.
-            values: A value for each name.
-        """
+        """Run the script, with a value for each name: one round trip, or two if the server does not have it yet."""
         if values.keys() != set(self._names):
             raise TypeError(f"The script takes exactly {', '.join(self._names)}.")
         arguments = (self._key_count, *[values[name] for name in self._names], *further)

@@ -19,7 +19,6 @@ class SQLDatabase:
 
     Args:
         settings: Pool sizes and timeouts, the same for all databases.
-        url: The URL of the database.
         read_only: The server rejects writes, and statements run without a transaction.
     """
 
