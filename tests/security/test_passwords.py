@@ -134,6 +134,16 @@ class TestRow24TheInitialAdministrator:
         await change(client, person)
         assert (await client.get("/api/v1/users", headers=person.headers)).status_code == 200
 
+    @pytest.mark.parametrize("must_change", [True, False])
+    async def test_a_password_set_by_another_administrator_does_not_change_that(
+        self, client: httpx.AsyncClient, people: People, admin: Person, *, must_change: bool
+    ) -> None:
+        user = await people.user(must_change_password=must_change)
+        response = await client.put(
+            f"/api/v1/users/{user.id}/password", json=await encrypted(client, NEW), headers=admin.headers
+        )
+        assert (response.status_code, response.json()["data"]["mustChangePassword"]) == (200, must_change)
+
 
 class TestRow26Throttle:
     async def fail(self, client: httpx.AsyncClient, username: str, times: int) -> httpx.Response:
