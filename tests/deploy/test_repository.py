@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]  # comes with pre-commit, without ty
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parents[2]
-# docs/adr/0031-files-for-editors-and-services.md
+# docs/adr/0032-files-for-editors-and-services.md
 TOP = {
     *("src", "tests", "scripts", "alembic", "docs", ".ci", ".github", ".devcontainer", ".vscode"),
     *("docker-compose.yml", "docker-compose-pytest.yml", "Dockerfile", ".dockerignore", ".gitignore", ".editorconfig"),
