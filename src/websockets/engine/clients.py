@@ -91,7 +91,7 @@ class Clients:
         return any(manager.sid_from_eio_sid(eio_sid, name) for name in list(manager.get_namespaces()))
 
     async def drop(self, eio_sid: str, reason: str) -> None:
-        """Close a transport now; what it has not read is discarded, but a flooding client is told."""
+        """Close a transport now; what it has not read is discarded, except errors for a flooding client."""
         if await self._server.eio.abort_transport(eio_sid, discard=reason != "flood"):
             DROPPED.labels(reason).inc()
             log.info("client_dropped", reason=reason)

@@ -1,8 +1,9 @@
 """Every override of python-socketio and python-engineio, and every undocumented name of theirs that we use.
 
-The first line of each method says why the library's own does not do. Decisions are made by the other files of this
-folder; this one connects them. Documented methods that `server.AsyncServer` extends: `on`, `event`,
-`register_namespace`, `emit`. `tests/foreign/socketio.py` compares all of it with the installed versions.
+The first line of each override says why the library's own does not do. Decisions are made by the other files of this
+folder; this one connects them. `server.AsyncServer` extends four documented methods as well: `on`, `event`,
+`register_namespace` and `emit`. `tests/foreign/socketio.py` and `engineio.py` compare all names with the installed
+versions.
 """
 
 import asyncio
@@ -439,6 +440,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         self._shutting_down = False
 
     def _engineio_server_class(self) -> type[Engine]:
+        """python-socketio's own engine has unbounded queues."""
         return Engine
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> bool | None:
