@@ -9,6 +9,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, Unpa
 import celery
 from celery import signals
 
+from src.queues.dead_letters import keep_dead_letter
 from src.queues.options import TaskOptions
 from src.queues.pool.greenlet_bridge import off_loop
 from src.queues.pool.identity import waits_for_coroutines
@@ -19,6 +20,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Async = Coroutine[Any, Any, R]
 Packages = Iterable[str] | Callable[[], Iterable[str]] | None
+
+signals.task_unknown.connect(keep_dead_letter)
 
 
 class Decorator(Protocol):

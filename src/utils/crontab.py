@@ -33,7 +33,7 @@ class Crontab:
 
     @classmethod
     def parse(cls, expression: str, zone: ZoneInfo) -> Self:
-        """Parse an expression. Months and weekdays may be names; Sunday is 0 or 7.
+        """Parse an expression. Months and weekdays may be names; Sunday is 0 or 7. Ranges may wrap (`22-4`).
 
         Raises:
             ValueError: The expression is invalid, or never matches.
@@ -84,9 +84,11 @@ def _numbers(field: str, low: int, high: int, names: dict[str, int] | None = Non
             high if match["every"] or (match["step"] and not match["last"]) else _number(match["last"] or part, names)
         )
         step = int(match["step"] or 1)
-        if not (low <= first <= last <= high and step):
+        if not (low <= first <= high and low <= last <= high and step):
             raise ValueError(f"{part!r} is not within {low}-{high}")
-        numbers.update(range(first, last + 1, step))
+        end = 6 if names is WEEKDAYS else high  # 7 is Sunday a second time
+        wrapped = [*range(first, end + 1), *range(low, last + 1)]
+        numbers.update((range(first, last + 1) if first <= last else wrapped)[::step])
     return frozenset(numbers)
 
 

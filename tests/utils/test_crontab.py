@@ -53,6 +53,12 @@ class TestMatching:
             ("30 6 * * 7", lambda t: (t.minute, t.hour) == (30, 6) and t.isoweekday() == 7),
             ("15 3 13 * FRI", lambda t: (t.minute, t.hour, t.day, t.isoweekday()) == (15, 3, 13, 5)),
             ("0 1 * feb,MAR *", lambda t: (t.minute, t.hour) == (0, 1) and t.month in (2, 3)),
+            ("0 22-4 * * *", lambda t: t.minute == 0 and (t.hour >= 22 or t.hour <= 4)),
+            ("0 20-6/3 * * *", lambda t: t.minute == 0 and t.hour in (20, 23, 2, 5)),
+            (
+                "0 3 * nov-feb fri-mon/2",
+                lambda t: t.hour == 3 and not t.minute and t.month in (11, 12, 1, 2) and t.isoweekday() in (5, 7),
+            ),
             ("10/20 23 * * *", lambda t: t.hour == 23 and t.minute in (10, 30, 50)),
         ],
     )
@@ -76,7 +82,7 @@ class TestMatching:
         "expression",
         [
             *("", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8"),
-            *("a * * * *", "*/0 * * * *", "5-1 * * * *", "1- * * * *", "-1 * * * *", "1.5 * * * *", "0 0 30 2 *"),
+            *("a * * * *", "*/0 * * * *", "1- * * * *", "-1 * * * *", "1.5 * * * *", "0 0 30 2 *"),
         ],
     )
     def test_what_never_matches_is_refused(self, expression: str) -> None:

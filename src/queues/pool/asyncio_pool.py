@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import signals
 from celery.concurrency.base import BasePool
+from celery.exceptions import ImproperlyConfigured
 from celery.worker import state
 
 from src.queues.pool.callback_mailbox import CallbackMailbox
@@ -48,7 +49,16 @@ class AsyncIOPool(BasePool):
     signal_safe = False
 
     def on_start(self) -> None:
-        """Start the event loop and open its resources."""
+        """Start the event loop and open its resources.
+
+        Raises:
+            ImproperlyConfigured: The worker has options that only processes can honour.
+        """
+        if self.options.get("maxtasksperchild") or self.options.get("max_memory_per_child"):
+            raise ImproperlyConfigured(
+                "The asyncio pool has no child processes: max-tasks-per-child and "
+                "max-memory-per-child need another pool."
+            )
         signals.worker_process_init.send(sender=None)
         # Objects made at start-up stay alive; freezing them saves a third of all CPU, spent on garbage collection.
         gc.collect()
@@ -105,14 +115,23 @@ class AsyncIOPool(BasePool):
         """Do nothing: all tasks share this process id, and the request terminates its own `Handle` as well."""
 
     def grow(self, n: int = 1) -> None:
-        """Raise the number of concurrent tasks."""
+        """Raise the number of concurrent tasks.
+
+        Raises:
+            ValueError: No task could run.
+        """
+        if self.limit + n < 1:
+            raise ValueError(f"the pool runs {self.limit} tasks at once: {self.limit + n} is too few")
         self.limit += n
         self._to_loop.send(self._limiter.resize, self.limit)
 
     def shrink(self, n: int = 1) -> None:
-        """Lower the number of concurrent tasks, as running ones finish."""
-        self.limit -= n
-        self._to_loop.send(self._limiter.resize, self.limit)
+        """Lower the number of concurrent tasks, as running ones finish.
+
+        Raises:
+            ValueError: No task could run.
+        """
+        self.grow(-n)
 
     def on_stop(self) -> None:
         """Wait until all tasks have finished; in a cold shutdown, only those that are running."""

@@ -92,6 +92,19 @@ class TestConcurrency:
         assert {result.get(timeout=PATIENCE_SECONDS) for result in results} == {120}
         app.control.pool_shrink(20, destination=[worker.name], reply=True)
 
+    def test_the_limit_stays_above_zero(self, worker: CeleryProcess) -> None:
+        reply = app.control.pool_shrink(100, destination=[worker.name], reply=True)
+        assert "0 is too few" in str(reply)
+        assert sample.add.delay(1, 1).get(timeout=PATIENCE_SECONDS) == 2
+
+
+@pytest.mark.parametrize("option", ["--max-tasks-per-child=5", "--max-memory-per-child=9000"])
+def test_options_for_child_processes_are_refused(run: Run, key: str, option: str) -> None:
+    worker = ASYNCIO.start(run, key, option)
+    wait_until(lambda: worker.code is not None)
+    assert worker.code != 0
+    assert "The asyncio pool has no child processes" in worker.output
+
 
 class TestMisbehavingTasks:
     def test_a_coroutine_that_ignores_cancellation_is_logged(

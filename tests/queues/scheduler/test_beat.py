@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config import settings
 from src.core.stores.sql import create_engine
-from src.models.schedule import MisfirePolicy, OverlapPolicy, ScheduleKind
+from src.models.schedule import MisfirePolicy, OverlapPolicy, Schedule, ScheduleKind
 from src.models.task_run import RunState, TaskRun
 from src.queues.scheduler.listener import ScheduleListener
 from tests.queues.conftest import BEAT, CeleryProcess, Run, running
@@ -36,6 +36,34 @@ def beats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[CeleryProce
 async def session(beats: list[CeleryProcess]) -> AsyncIterator[AsyncSession]:
     async with empty_table() as session:
         yield session
+
+
+class TestEditingWithSql:
+    async def test_a_changed_interval_counts_at_once(self, session: AsyncSession) -> None:
+        queue = Queue()
+        schedule = queue.every_second(every=3600)
+        await store(session, schedule)
+        await self.wait_until_planned(session, schedule)
+        await session.exec(text("UPDATE schedules SET every = 1"))  # type: ignore[call-overload]  # SQL text
+        await session.commit()
+        wait_until(lambda: len(queue))
+
+    async def test_an_enabled_row_waits_for_its_next_slot(self, session: AsyncSession) -> None:
+        queue = Queue()
+        schedule = queue.every_second(every=3600, enabled=False, next_run_at=datetime.now(UTC) - timedelta(minutes=1))
+        await store(session, schedule)
+        await session.exec(text("UPDATE schedules SET enabled = true"))  # type: ignore[call-overload]  # SQL text
+        await session.commit()
+        await self.wait_until_planned(session, schedule)
+        assert len(queue) == 0
+
+    async def wait_until_planned(self, session: AsyncSession, schedule: Schedule) -> None:
+        async def is_planned() -> bool:
+            await session.refresh(schedule)
+            await session.commit()
+            return schedule.next_run_at is not None and schedule.next_run_at > datetime.now(UTC)
+
+        await eventually(is_planned)
 
 
 class TestSending:
