@@ -11,8 +11,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from scripts.bench.items import ItemCRUD, table
 from scripts.bench.turns import Cost, take_turns
-from src.core.cursor import seal
 from src.core.list_filters import QuerySpec, Total, unique_order
+from src.crud.query.cursor import seal
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
 

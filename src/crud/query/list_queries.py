@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import override
 
-from src.core.cursor import seal, unseal
 from src.core.list_filters import (
     COUNT_CAP,
     CursorRequest,
@@ -25,6 +24,7 @@ from src.core.list_filters import (
     keyset_ranges,
     unique_order,
 )
+from src.crud.query.cursor import seal, unseal
 
 RowT = TypeVar("RowT")
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
