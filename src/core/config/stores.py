@@ -58,6 +58,8 @@ class RedisSettings(StoreSettings):
 
     def url_of_database(self, number: int) -> str:
         """The URL of another numbered database on the same server."""
+        if self.url.startswith("unix://"):
+            return urlsplit(self.url)._replace(query=f"db={number}").geturl()
         return urlsplit(self.url)._replace(path=f"/{number}").geturl()
 
 

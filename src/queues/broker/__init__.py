@@ -9,3 +9,15 @@
 `transport.py` sends and fetches, `qos.py` acknowledges and restores. The keys and their contents are kombu's own,
 except the wake-up keys. Public: `src.queues.broker.transport:BulkTransport`, chosen by `CELERY_BULK_TRANSPORT`.
 """
+
+from kombu.transport import TRANSPORT_ALIASES
+
+BULK_TRANSPORT = "src.queues.broker.transport:BulkTransport"
+
+
+def use_bulk_transport() -> None:
+    """Use the bulk transport for `redis` and `rediss` URLs in this process, and for no other broker.
+
+    The scheme stays in the URL, so kombu sets up TLS as ever, and monitors such as Flower recognise the broker.
+    """
+    TRANSPORT_ALIASES.update(redis=BULK_TRANSPORT, rediss=BULK_TRANSPORT)

@@ -17,15 +17,14 @@ from tests.support.process import Process
 
 pytestmark = pytest.mark.worker
 
-BULK = "src.queues.broker.transport:BulkTransport"
 POOL = "src.queues.pool.asyncio_pool:AsyncIOPool"
 
 
 @pytest.mark.parametrize(
-    ("name", "transport", "is_recorded"),
-    [("bulk", BULK, True), ("bulk-untracked", BULK, False), ("stock-transport", "redis", True)],
+    ("name", "is_bulk", "is_recorded"),
+    [("bulk", True, True), ("bulk-untracked", True, False), ("stock-transport", False, True)],
 )
-def test_the_worker_of_a_row(name: str, transport: str, is_recorded: bool, tmp_path: Path) -> None:
+def test_the_worker_of_a_row(name: str, is_bulk: bool, is_recorded: bool, tmp_path: Path) -> None:
     system, node = SYSTEMS[name], f"{name}-{uuid4()}@bench"
     app = Celery("bench", broker=settings.REDIS_DATABASE_URL, backend=settings.REDIS_DATABASE_URL, set_as_current=False)
     environment = {**os.environ, **system.environment, "CELERY_REDIS_URL": settings.REDIS_DATABASE_URL}
@@ -33,7 +32,8 @@ def test_the_worker_of_a_row(name: str, transport: str, is_recorded: bool, tmp_p
     with Process(command, tmp_path / "log", environment) as worker:
         found: dict[str, Any] = {}
         worker.wait_until(lambda: found.update(app.control.inspect([node]).stats() or {}) or found)
-        assert found[node]["broker"]["transport"] == transport
+        conf = app.control.inspect([node]).conf() or {}
+        assert conf[node]["bulk_transport"] is is_bulk
         assert found[node]["pool"]["implementation"] == POOL
         result = app.send_task("bench.noop", queue=node)
         result.get(timeout=20)
