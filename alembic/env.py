@@ -55,7 +55,7 @@ def migrate(connection: Connection) -> None:
     migration = context.get_context()
     with context.begin_transaction():
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-        require_known(context.script, migration.get_current_heads())
+        require_known(context.script, migration.get_current_heads(), settings)
         context.run_migrations()
         if "destination_rev" in migration.opts:
             print(f"The database is at revision {', '.join(migration.get_current_heads()) or 'base'}.")

@@ -3,5 +3,17 @@
 #   dev.sh              a changed file in src/ restarts the three
 #   dev.sh --no-reload  it does not
 #   dev.sh --stores     starts, migrates and fills the stores only
+usage="usage: dev.sh [--no-reload | --stores]"
+case "$#:${1:-}" in
+    1:--help | 1:-h)
+        echo "$usage"
+        exit
+        ;;
+    0: | 1:--no-reload | 1:--stores) ;;
+    *)
+        echo "$usage" >&2
+        exit 2
+        ;;
+esac
 source "$(dirname -- "${BASH_SOURCE[0]}")/bootstrap.sh"
 exec python -m scripts.local "$@"

@@ -1,6 +1,17 @@
 #!/usr/bin/env bash
 # Writes .env from .env.example with a random secret for every change-me. An existing .env is kept.
 set -euo pipefail
+case "$*" in
+    "") ;;
+    --help | -h)
+        echo "usage: make-env.sh (writes .env from .env.example, with random secrets)"
+        exit
+        ;;
+    *)
+        echo "usage: make-env.sh, without arguments" >&2
+        exit 2
+        ;;
+esac
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 if [[ -e .env ]]; then

@@ -31,6 +31,7 @@ def main(
         port = parse_port(configured.get("PORT", DEFAULT_PORT))
         match arguments:
             case [] | ["--no-reload"] | ["--stores"]:
+                check_settings()
                 plan = make_plan(directory / "log", configured.get("HOST", LOOPBACK), port)
                 if "--no-reload" in arguments:
                     plan = replace(plan, watched=None)
@@ -40,6 +41,7 @@ def main(
             case ["run", "--", program, *rest]:
                 if configured["ENVIRONMENT"] != "LOCAL" or not needed_stores(configured) or is_locked(directory):
                     os.execvp(program, [program, *rest])  # noqa: S606 - becoming that program is the purpose
+                check_settings()
                 return run(directory, port, configured, [program, *rest])
             case _:
                 sys.exit(__doc__)
@@ -49,6 +51,11 @@ def main(
     except Stopped:
         return 130
     return 0
+
+
+def check_settings() -> None:
+    """Exit with one line if a setting is unusable, before anything starts."""
+    import src.core.config  # noqa: F401 - the import is the check; here, since a command on running stores does without
 
 
 if __name__ == "__main__":

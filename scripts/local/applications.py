@@ -90,7 +90,12 @@ def default_plan(logs: Path, host: str, port: int) -> Plan:
     return Plan(
         host,
         port,
-        setup=[process("initdb", [*MODULE, "scripts.local.migrate"])],
+        setup=[
+            replace(
+                process("initdb", [*MODULE, "scripts.local.migrate"]),
+                purpose="Migrating and inserting the initial data",
+            )
+        ],
         mark=InitialisedMark(logs.parent),
         applications=[
             Application(api, lambda: answers(host, port, "/livez")),

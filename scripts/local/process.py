@@ -33,6 +33,8 @@ class Process:
     stop_signal: signal.Signals = signal.SIGTERM
     patience_seconds: float = 2.5
     """How long it may take to stop before it is killed."""
+    purpose: str = ""
+    """What a process does that runs to its end, for the user."""
     is_expendable: bool = False
     """It holds no data: it is stopped before the stores, and killed when the supervisor dies."""
 

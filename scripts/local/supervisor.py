@@ -39,7 +39,7 @@ def up(directory: Path, plan: Plan, configured: Mapping[str, str]) -> None:
             try:
                 Session(plan, children).run()
             except Stopped:
-                say("Stopping … (once more: kill)")
+                say("Stopping … (Ctrl-C again kills everything)")
                 raise
 
 
@@ -93,7 +93,7 @@ class Session:
             say("Schema and initial data are up to date.")
             return
         for process in self._plan.setup:
-            say(f"Running {process.name} …")
+            say(f"{process.purpose or f'Running {process.name}'} …")
             self._children.run(process)
             show_output(process)
         if mark is not None:

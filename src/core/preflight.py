@@ -2,22 +2,36 @@
 
 import asyncio
 import logging
+import os
+import re
 from collections.abc import Collection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from asyncpg import PostgresError
+from asyncpg import InvalidAuthorizationSpecificationError, InvalidCatalogNameError, PostgresError
+from pymongo.errors import OperationFailure
+from redis.exceptions import AuthenticationError
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from src.core.config import Settings
+from src.core.config.app import Environment
 from src.core.resources import Resources
 
 ROOT = Path(__file__).resolve().parents[2]
 MIGRATE = "scripts/alembic/migrate.sh"
 CONNECTION_ERRORS = (SQLAlchemyError, PostgresError, OSError)
 """What a failed connection to PostgreSQL raises."""
-_REMEDY = "Start it (./scripts/dev.sh starts embedded stores), or correct"
+_START = "Start it (./scripts/dev.sh starts embedded stores), or correct"
+_REFUSALS = (
+    InvalidAuthorizationSpecificationError,
+    InvalidCatalogNameError,
+    AuthenticationError,
+    OperationFailure,
+)
+"""Errors of a server that runs: the setting is wrong."""
 
 
 class PreflightError(SystemExit):
@@ -36,21 +50,23 @@ async def require_stores(resources: Resources, *, schema: bool = True) -> None:
     try:
         async with resources.engine.connect() as connection:
             if schema:
-                await connection.run_sync(require_schema)
+                await connection.run_sync(require_schema, settings)
     except CONNECTION_ERRORS as error:
         raise unreachable(settings.sql.url, error) from error
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs each retry at WARNING
     checks = {
-        "REDIS_DATABASE_URL": resources.redis.ping(),
-        "MONGO_DATABASE_URL": resources.mongo.command("ping"),
-        "MINIO_ENDPOINT": resources.storage.check(),
+        ("Redis", settings.redis.url, "REDIS_DATABASE_URL"): resources.redis.ping(),
+        ("MongoDB", settings.mongo.url, "MONGO_DATABASE_URL"): resources.mongo.command("ping"),
+        ("S3", settings.s3.endpoint, "MINIO_ENDPOINT"): resources.storage.check(),
     }
     outcomes = await asyncio.gather(*checks.values(), return_exceptions=True)
-    for setting, outcome in zip(checks, outcomes, strict=True):
+    for (store, url, setting), outcome in zip(checks, outcomes, strict=True):
         if isinstance(outcome, Exception):
-            raise PreflightError(f"Cannot use the store of {setting}: {_reason(outcome)}. {_REMEDY} {setting}.")
+            parts = urlsplit(url)
+            raise _unusable(store, parts.netloc.rpartition("@")[2] or parts.path, setting, outcome)
 
 
-def require_schema(connection: Connection) -> None:
+def require_schema(connection: Connection, settings: Settings) -> None:
     """Check that the database is at the newest migration of this code.
 
     Raises:
@@ -59,14 +75,14 @@ def require_schema(connection: Connection) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # Alembic logs each check at INFO
     script = ScriptDirectory(str(ROOT / "alembic"))
     current = MigrationContext.configure(connection).get_current_heads()
-    require_known(script, current)
+    require_known(script, current, settings)
     if not current:
         raise PreflightError(f"The database has no schema yet. Run {MIGRATE}.")
     if set(current) != set(script.get_heads()):
         raise PreflightError(f"The database is behind this code, at revision {', '.join(current)}. Run {MIGRATE}.")
 
 
-def require_known(script: ScriptDirectory, current: Collection[str]) -> None:
+def require_known(script: ScriptDirectory, current: Collection[str], settings: Settings) -> None:
     """Check that this code knows the revisions that the database is at.
 
     Raises:
@@ -74,18 +90,40 @@ def require_known(script: ScriptDirectory, current: Collection[str]) -> None:
     """
     unknown = set(current) - {revision.revision for revision in script.walk_revisions()}
     if unknown:
+        way_out = "Check out the branch that has it and downgrade there, or use another database."
+        if settings.ENVIRONMENT is Environment.LOCAL:
+            way_out += " If its migration was deleted: ./scripts/manage.sh reset erases all data and migrates again."
+        revisions = ", ".join(sorted(unknown))
         raise PreflightError(
-            f"The database is ahead of this code: alembic/versions has no revision {', '.join(sorted(unknown))}. "
-            "Check out the branch that has it and downgrade there, or use another database."
+            f"The database is ahead of this code: alembic/versions has no revision {revisions}. {way_out}"
         )
 
 
 def unreachable(url: URL, error: Exception) -> PreflightError:
     """The error for a PostgreSQL server that refuses the connection or does not respond."""
-    address = f"{url.host}:{url.port}/{url.database}"
-    return PreflightError(f"Cannot use PostgreSQL at {address}: {_reason(error)}. {_REMEDY} SQL_DATABASE_URL.")
+    address = f"{url.host or 'localhost'}:{url.port or 5432}/{url.database or ''}"
+    return _unusable("PostgreSQL", address, "SQL_DATABASE_URL", error)
 
 
-def _reason(error: Exception) -> str:
-    text = str(getattr(error, "orig", None) or error).partition("\n")[0].rstrip(".")
-    return text[:200] or type(error).__name__
+def _unusable(store: str, address: str, setting: str, error: Exception) -> PreflightError:
+    cause = _root_cause(error)
+    is_refusal = isinstance(cause, _REFUSALS) or type(cause).__name__ == "S3Error"  # whose module is imported late
+    remedy = "Correct" if is_refusal else _START
+    return PreflightError(f"Cannot use {store} at {address}: {_reason(cause)}. {remedy} {setting}.")
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    while cause := getattr(error, "orig", None) or error.__cause__:
+        error = cause
+    return error
+
+
+def _reason(error: BaseException) -> str:
+    """The first line, or what the number of the operating system's error means."""
+    text = str(error).partition("\n")[0]
+    if found := re.search(r"(?:Errno|Error) (\d+)\b", text):
+        return os.strerror(int(found[1])).lower()
+    if isinstance(error, TimeoutError):
+        return "no response in time"
+    text = re.split(r" \(configured timeouts|, Timeout: |, full error|; code: \w+, message: ", text)[0]  # MongoDB, S3
+    return text.rstrip(".")[:200] or type(error).__name__

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import make_url
 
+from src.core.preflight import unreachable
 from tests.support.scratch import Scratch, scratch_database
 
 pytestmark = pytest.mark.process
@@ -66,9 +68,10 @@ class TestADatabaseAhead:
         "command", [("alembic", "upgrade", "head"), ("alembic", "downgrade", "-1"), ("src.initdb",)], ids=" ".join
     )
     def test_is_one_line_with_the_way_out(self, ahead: Scratch, command: tuple[str, ...]) -> None:
-        (line,) = failing(ahead, *command)
+        (line,) = failing(ahead, *command, ENVIRONMENT="LOCAL")
         assert line.startswith("The database is ahead of this code: alembic/versions has no revision f00dfeed.")
         assert "downgrade there" in line
+        assert "./scripts/manage.sh reset" in line
 
 
 class TestADatabaseBehind:
@@ -102,8 +105,25 @@ class TestNoConnection:
         assert "secret" not in line
 
     def test_of_another_store_names_its_setting(self, database: Scratch, migrated: list[str]) -> None:
-        line = failing(database, "src.initdb", MINIO_ENDPOINT="http://127.0.0.1:1")[-1]
-        assert line.startswith("Cannot use the store of MINIO_ENDPOINT: ")
+        (line,) = failing(database, "src.initdb", MINIO_ENDPOINT="http://127.0.0.1:1")
+        assert line.startswith("Cannot use S3 at 127.0.0.1:1: connection refused. Start it ")
+        assert line.endswith("or correct MINIO_ENDPOINT.")
+
+    def test_of_mongodb_is_without_its_topology(self, database: Scratch, migrated: list[str]) -> None:
+        (line,) = failing(database, "src.initdb", MONGO_DATABASE_URL="mongodb://a:secret@127.0.0.1:1/app")
+        assert line.startswith("Cannot use MongoDB at 127.0.0.1:1: connection refused. Start it ")
+        assert line.endswith("or correct MONGO_DATABASE_URL.")
+
+    @pytest.mark.parametrize("wrong", [{"password": "wrong"}, {"database": "missing"}], ids=str)
+    def test_of_a_running_server_asks_to_correct_the_setting(self, database: Scratch, wrong: dict[str, str]) -> None:
+        url = database.url.set(**wrong)  # type: ignore[arg-type]
+        (line,) = failing(database, "src.initdb", SQL_DATABASE_URL=url.render_as_string(hide_password=False))
+        assert line.startswith(f"Cannot use PostgreSQL at {url.host}:{url.port}/{url.database}: ")
+        assert line.endswith(". Correct SQL_DATABASE_URL.")
+
+    def test_names_the_default_port(self) -> None:
+        error = unreachable(make_url("postgresql+asyncpg://a:b@elsewhere/app"), OSError(111, "Connect call failed"))
+        assert str(error).startswith("Cannot use PostgreSQL at elsewhere:5432/app: connection refused. ")
 
 
 class TestInitdb:

@@ -12,6 +12,7 @@ from scripts.local.process import PROJECT_ROOT
 
 pytestmark = pytest.mark.process
 
+SCRIPTS = ["dev.sh", "make-env.sh", "alembic/downgrade.sh", "alembic/makemigrations.sh", "alembic/migrate.sh"]
 SHOW_PYTHON = 'source "$0"/scripts/bootstrap.sh; command -v python'
 
 
@@ -80,8 +81,22 @@ class TestArguments:
     @pytest.mark.parametrize("script", ["makemigrations.sh", "downgrade.sh"])
     def test_a_missing_one_is_explained(self, clone: Path, script: str) -> None:
         code, _, errors = bash(clone / "scripts/alembic" / script, BOOTSTRAP="0")
-        assert code == 1
-        assert f"usage: {script}" in errors
+        assert (code, errors.count("\n")) == (2, 1)
+        assert errors.startswith(f"usage: {script} ")
+
+    @pytest.mark.parametrize("script", SCRIPTS)
+    def test_help_is_the_usage_and_changes_nothing(self, clone: Path, script: str) -> None:
+        (clone / ".env.example").write_text("KEY=change-me-now\n")
+        code, output, errors = bash(clone / "scripts" / script, "--help", BOOTSTRAP="0")
+        assert (code, errors, output.count("\n")) == (0, "", 1)
+        assert output.startswith(f"usage: {Path(script).name} ")
+        assert not (clone / ".env").exists()
+
+    @pytest.mark.parametrize("script", SCRIPTS)
+    def test_too_many_are_refused(self, clone: Path, script: str) -> None:
+        code, output, errors = bash(clone / "scripts" / script, "one", "two", BOOTSTRAP="0")
+        assert (code, output) == (2, "")
+        assert errors.startswith("usage: ")
 
 
 class TestFiles:
