@@ -15,5 +15,5 @@ elif [[ "$1" == --fast ]]; then
     ruff format --quiet --check .
     exec python -m pytest "${side_by_side[@]}" -m "not worker and not process and not slow" "${@:2}"
 fi
-echo "No checks, for arguments are given: scripts/check/lint.sh runs them."
+echo "Lint and types are skipped because arguments were given; run scripts/check/lint.sh for them."
 exec python -m pytest "$@"

@@ -45,7 +45,9 @@ def parse(name: str, plural: str | None = None) -> Noun:
     if plural is None:
         _check(name)
         if re.search(r"[^sui]s$", name):
-            raise RefusedError(f"{name!r} looks like a plural: give the singular, or --plural if it is one.")
+            raise RefusedError(
+                f"{name!r} looks like a plural: give the singular, or pass --plural if {name!r} is a singular."
+            )
         plural = next(re.sub(end, more, name, count=1) for end, more in ENDINGS if re.search(end, name))
     for word in (name, plural):
         _check(word)
@@ -56,6 +58,9 @@ def parse(name: str, plural: str | None = None) -> Noun:
 
 def _check(word: str) -> None:
     if not NAME.fullmatch(word) or len(word) > LONGEST:
-        raise RefusedError(f"{word!r} is not a name such as invoice or purchase_order, up to {LONGEST} characters.")
+        raise RefusedError(
+            f"{word!r} is not a name such as invoice or purchase_order: use lower-case words joined by _, "
+            f"up to {LONGEST} characters."
+        )
     if keyword.iskeyword(word) or keyword.issoftkeyword(word) or hasattr(builtins, word):
         raise RefusedError(f"{word!r} is a Python keyword or builtin.")

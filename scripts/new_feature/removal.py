@@ -14,6 +14,7 @@ from scripts.new_feature.registration import ENTRIES, EVENTS_PAGE, unregister
 from scripts.new_feature.rendering import render, tidy
 from scripts.new_feature.revision import next_revision
 
+EXAMPLE = "notice"
 SHOW_CODES = "from src.main import rest; print(*(route.code for route in rest.state.registry.routes), sep='\\n')"
 
 
@@ -41,7 +42,7 @@ def remove(root: Path, noun: Noun) -> Removal:
     files = [path for path in written if (root / path).exists()]
     if not files:
         raise RefusedError(f"There is no feature {noun.singular!r}.")
-    _refuse_importers(root, files)
+    _refuse_importers(root, noun, files)
     migration = Migration.creating(root, noun.plural)
     lists = unregister(root, noun)
     before = _codes(root)
@@ -65,14 +66,17 @@ def remove(root: Path, noun: Noun) -> Removal:
     return Removal(files, list(lists), [path], dead)
 
 
-def _refuse_importers(root: Path, files: list[str]) -> None:
+def _refuse_importers(root: Path, noun: Noun, files: list[str]) -> None:
     modules = {path.removesuffix(".py").replace("/", ".") for path in files}
     lists = {entry.file for entry in ENTRIES} | {EVENTS_PAGE}
-    for file in [*root.glob("src/**/*.py"), *root.glob("tests/**/*.py"), *root.glob("scripts/**/*.py")]:
+    importers = []
+    for file in sorted([*root.glob("src/**/*.py"), *root.glob("tests/**/*.py"), *root.glob("scripts/**/*.py")]):
         path = str(file.relative_to(root))
-        imported = set() if path in files or path in lists else modules & _imports(file.read_text())
-        if imported:
-            raise RefusedError(f"{path} imports {min(imported)}: take that out first.")
+        if path not in files and path not in lists and modules & _imports(file.read_text()):
+            importers.append(path)
+    if importers:
+        example = " This is the example feature, see docs/new-feature.md." if noun.singular == EXAMPLE else ""
+        raise RefusedError(f"{noun.singular!r} is imported by {', '.join(importers)}: remove it there first.{example}")
 
 
 def _imports(source: str) -> set[str]:

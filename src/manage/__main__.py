@@ -8,6 +8,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
 )
 app.add_typer(users.app, name="user")
 app.command("shell")(shell.open_shell)

@@ -19,7 +19,7 @@ def erase_data(
     if settings.ENVIRONMENT.is_deployed:
         sys.exit(f"Refused: ENVIRONMENT is {settings.ENVIRONMENT}, and a deployed environment is never erased.")
     print("This erases", *targets(settings), sep="\n  ")
-    if not yes and not typer.confirm("Continue?"):
+    if not yes and not is_confirmed():
         sys.exit("Nothing was erased.")
     from alembic.config import main as alembic
 
@@ -30,6 +30,17 @@ def erase_data(
     alembic(["upgrade", "head"])
     run(initdb.main())
     print("Restart API, worker and beat where they are running.")
+
+
+def is_confirmed() -> bool:
+    """Ask whether to continue."""
+    try:
+        return typer.confirm("Continue?")
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        print()
+        sys.exit("Nothing was erased. Without a terminal, add --yes.")
 
 
 def targets(settings: "Settings") -> list[str]:

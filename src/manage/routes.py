@@ -5,7 +5,7 @@ from src.manage.table import print_table
 
 
 def show_routes() -> None:
-    """List every route and Socket.IO event, who may call it, and which engine runs it."""
+    """List every route and event, its callers and its engine."""
     use_placeholders()
     from fastapi.routing import APIRoute, iter_route_contexts
 

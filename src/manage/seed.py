@@ -4,7 +4,7 @@ import sys
 
 
 def insert_demo_data() -> None:
-    """Insert demo users, roles, notices, files and schedules; what exists already stays as it is."""
+    """Insert what is missing of the demo users, roles, notices, files and schedules."""
     from src.core.config import settings
     from src.manage.demo_data import PASSWORD, insert
     from src.manage.stores import run

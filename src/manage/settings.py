@@ -12,21 +12,31 @@ from pydantic import SecretStr
 from src.manage.table import print_table
 
 MASK = "***"
+GENERATED = ("ACCESS_TOKEN_KEY", "REFRESH_TOKEN_KEY", "RSA_PRIVATE_KEY")
+"""Generated where they are not set."""
 
 
 def show_settings() -> None:
-    """List the effective settings, and where each comes from; secrets are masked."""
+    """List the effective settings and their sources, without secrets."""
     from src.core.config import settings
-    from src.core.config.base import SettingsGroup
+    from src.core.config.app import Environment
+    from src.core.config.base import SettingsGroup, StoreSettings
     from src.core.config.settings import ROOT, dotenv_files
 
     files = [(str(file.relative_to(ROOT)), dotenv_values(file)) for file in reversed(dotenv_files(ROOT))]
-    rows = [
-        (str(field.alias), source(str(field.alias), files), shown(getattr(group, name)))
-        for group in vars(settings).values()
-        if isinstance(group, SettingsGroup)
-        for name, field in type(group).model_fields.items()
-    ]
+    rows = []
+    for group in vars(settings).values():
+        if not isinstance(group, SettingsGroup):
+            continue
+        is_local_store = isinstance(group, StoreSettings) and settings.ENVIRONMENT is Environment.LOCAL
+        for name, field in type(group).model_fields.items():
+            alias, value = str(field.alias), shown(getattr(group, name))
+            origin = source(alias, files)
+            if origin == "default" and alias in GENERATED:
+                value = "generated"
+            elif value == "-" and is_local_store and alias == group.url_setting and not getattr(group, "host", ""):
+                value = "embedded store, not running"
+            rows.append((alias, origin, value))
     print_table(("SETTING", "SOURCE", "VALUE"), rows)
 
 

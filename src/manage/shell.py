@@ -5,12 +5,14 @@ import asyncio
 import code
 import inspect
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from threading import Thread
 from types import CodeType, FunctionType
 from typing import Any, TypeVar
+
+from typing_extensions import override
 
 T = TypeVar("T")
 
@@ -22,7 +24,7 @@ At hand: {names}, and every model.
 
 
 def open_shell() -> None:
-    """Open a Python console with the models, a unit of work and the stores; await works at the prompt."""
+    """Run Python on the stores: at a prompt, or from standard input."""
     with suppress(ImportError):
         import readline  # noqa: F401 - gives input() its history and line editing
 
@@ -32,10 +34,13 @@ def open_shell() -> None:
     stack = AsyncExitStack()
     try:
         namespace = loop.run(stack.enter_async_context(application_objects()))
+        console = Console(namespace, loop)
+        if not sys.stdin.isatty():
+            sys.exit(console.run_lines(sys.stdin))
         names = ", ".join(name for name in namespace if name.islower())
         version = sys.version.partition(" ")[0]
         banner = BANNER.format(version=version, environment=settings.ENVIRONMENT, names=names)
-        Console(namespace, loop).interact(banner, exitmsg="")
+        console.interact(banner, exitmsg="")
     finally:
         loop.run(stack.aclose())
         loop.stop()
@@ -108,7 +113,28 @@ class Console(code.InteractiveConsole):
         super().__init__(namespace)
         self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         self._loop = loop
+        self._has_failed = False
 
+    def run_lines(self, lines: Iterable[str]) -> int:
+        """Run lines as if they were typed, without prompts; returns 1 if any of them failed, else 0."""
+        for line in lines:
+            self.push(line.rstrip("\n"))
+        if self.push(""):  # an empty line ends a block
+            self.write("The input ends within a statement.\n")
+            return 1
+        return int(self._has_failed)
+
+    @override
+    def showtraceback(self) -> None:
+        self._has_failed = True
+        super().showtraceback()
+
+    @override
+    def showsyntaxerror(self, *args: Any, **kwargs: Any) -> None:
+        self._has_failed = True
+        super().showsyntaxerror(*args, **kwargs)
+
+    @override
     def runcode(self, code: CodeType) -> None:
         """Run a compiled input on the loop, and show what it raises."""
         try:

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Create users, promote them, set passwords, unlock accounts.", no_args_is_help=True)
+app = typer.Typer(
+    help="Create users, promote them, set passwords, unlock accounts.", no_args_is_help=True, rich_markup_mode=None
+)
 
 Username = Annotated[str, typer.Argument(help="The user's name at login.", show_default=False)]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
@@ -17,15 +19,18 @@ MustChange = Annotated[bool, typer.Option("--must-change", help="Have the user c
 @app.command()
 def create(
     username: Username,
-    email: Annotated[str, typer.Option(help="Their e-mail address.", prompt=True, show_default=False)],
+    email: Annotated[str, typer.Option(help="Their e-mail address; asked for at a terminal.", show_default=False)] = "",
     name: Annotated[str, typer.Option(help="The name to show; by default the username.", show_default=False)] = "",
-    role: Annotated[list[str] | None, typer.Option(help="The code of a role; may be repeated.")] = None,
+    role: Annotated[list[str] | None, typer.Option(metavar="CODE", help="The code of a role; may be repeated.")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="Make the user an administrator.")] = False,
     from_stdin: FromStdin = False,
     generate: Generate = False,
     must_change: MustChange = False,
 ) -> None:
     """Create a user."""
+    if not email and not sys.stdin.isatty():
+        sys.exit("--email is required.")
+    email = email or typer.prompt("Email")
     password = read_password(from_stdin=from_stdin, generate=generate)
     from src.manage import user_commands
 

@@ -40,6 +40,11 @@ class TestHelp:
         names = ("user", "shell", "routes", "settings", "seed", "reset", "openapi", "asyncapi", "rename")
         assert [name for name in names if f" {name} " not in text] == []
 
+    def test_shows_flags_without_a_value(self, manage: Manage) -> None:
+        text = manage("user", "create", "--help").stdout
+        assert re.search(r"^ +--generate +Generate a password", text, re.MULTILINE)
+        assert "<bool>" not in text
+
 
 class TestRoutes:
     @pytest.fixture(scope="class")
@@ -83,6 +88,14 @@ class TestSettings:
         text = manage("settings", LOG_LEVEL="WARNING").stdout
         assert re.search(r"^LOG_LEVEL +environment +WARNING$", text, re.MULTILINE)
         assert re.search(r"^MAX_BODY_BYTES +default +1048576$", text, re.MULTILINE)
+
+    def test_that_are_generated_or_embedded_say_so(self, manage: Manage) -> None:
+        unset = NO_STORE | dict.fromkeys(("ACCESS_TOKEN_KEY", "RSA_PRIVATE_KEY", "REDIS_HOST"), "")
+        text = manage("settings", **unset, ENVIRONMENT="LOCAL").stdout
+        assert re.search(r"^ACCESS_TOKEN_KEY +(default +generated|\.local/env +\*{3})$", text, re.MULTILINE)
+        assert re.search(
+            r"^REDIS_DATABASE_URL +(default +embedded store, not running|\.local/env +redis:.*)$", text, re.M
+        )
 
     def test_needs_no_store(self, manage: Manage) -> None:
         assert manage("settings", **NO_STORE).returncode == 0

@@ -121,6 +121,10 @@ class TestUserPassword:
 
 
 class TestUserCreate:
+    def test_needs_an_email_where_there_is_no_terminal(self, manage: Manage) -> None:
+        done = manage("user", "create", "ada", "--generate")
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", "--email is required.\n")
+
     def test_makes_an_account_that_can_log_in(self, manage: Manage, database: Scratch) -> None:
         email = ("--email", "ada@example.com")
         done = manage("user", "create", "ada", *email, "--password-stdin", stdin=PASSWORD)
@@ -171,7 +175,16 @@ class TestShell:
         lines = '1 / 0\nuser = (await session.exec(select(User).where(User.username == "admin"))).one()\nuser.email\n'
         done = manage("shell", stdin=lines)
         assert "ZeroDivisionError" in done.stderr
-        assert "'admin@example.com'" in done.stdout
+        assert done.stdout == "'admin@example.com'\n"
+        assert done.returncode == 1
+
+    def test_prints_results_only_where_there_is_no_terminal(self, manage: Manage) -> None:
+        done = manage("shell", stdin="for number in range(2):\n    number\n")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "0\n1\n", "")
+
+    @pytest.mark.parametrize("lines", ["1 +\n", "(1,\n"])
+    def test_fails_after_a_syntax_error(self, manage: Manage, lines: str) -> None:
+        assert manage("shell", stdin=lines).returncode == 1
 
     def test_stores_what_is_committed_and_nothing_else(self, manage: Manage, database: Scratch) -> None:
         lines = [
@@ -202,6 +215,10 @@ class TestReset:
         done = manage("reset", stdin="n\n")
         assert (done.returncode, done.stderr) == (1, "Nothing was erased.\n")
         assert database.rows(COUNTS) == before
+
+    def test_names_the_flag_where_nobody_answers(self, manage: Manage) -> None:
+        done = manage("reset")
+        assert (done.returncode, done.stderr) == (1, "Nothing was erased. Without a terminal, add --yes.\n")
 
     def test_leaves_the_initial_data_alone(self, manage: Manage, database: Scratch, redis: Redis) -> None:
         redis.set("left", "over")

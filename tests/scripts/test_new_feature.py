@@ -81,7 +81,9 @@ class TestARefusal:
             parse(word)
 
     def test_of_a_plural(self) -> None:
-        with pytest.raises(RefusedError, match="looks like a plural"):
+        with pytest.raises(
+            RefusedError, match="looks like a plural: give the singular, or pass --plural if 'invoices' is a singular"
+        ):
             parse("invoices")
 
     def test_of_a_plural_that_is_the_singular(self) -> None:
@@ -226,11 +228,18 @@ class TestARemoval:
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == "There is no feature 'nothing_of_the_kind'. Nothing was changed.\n"
 
+    def test_of_the_example_names_the_page(self, project: Path) -> None:
+        done = run(project, "scripts/new-feature.sh", "--remove", "notice")
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert "src/manage/demo_data.py" in done.stderr
+        assert "docs/new-feature.md" in done.stderr
+        assert (project / "src/models/notice.py").exists()
+
     def test_of_what_others_import_is_refused(self, project: Path) -> None:
         (project / "src/utils/importer.py").write_text("from src.models.zeppelin import Zeppelin\n")
         done = run(project, "scripts/new-feature.sh", "--remove", "zeppelin")
         (project / "src/utils/importer.py").unlink()
         assert done.stderr == (
-            "src/utils/importer.py imports src.models.zeppelin: take that out first. Nothing was changed.\n"
+            "'zeppelin' is imported by src/utils/importer.py: remove it there first. Nothing was changed.\n"
         )
         assert (project / "src/models/zeppelin.py").exists()

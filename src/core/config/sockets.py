@@ -2,13 +2,14 @@
 
 from pydantic import Field
 
+from src.core.config.app import Names
 from src.core.config.base import SettingsGroup
 
 
 class SocketSettings(SettingsGroup):
     """Limits of one Socket.IO client, and what is kept for clients that reconnect."""
 
-    transports: list[str] = Field(["websocket", "polling"], alias="SOCKETIO_TRANSPORTS")
+    transports: Names = Field(["websocket", "polling"], alias="SOCKETIO_TRANSPORTS")
     events_per_second: float = Field(100, gt=0, alias="SOCKETIO_EVENTS_PER_SECOND")
     burst: int = Field(200, ge=1, alias="SOCKETIO_BURST")
     running: int = Field(32, ge=1, alias="SOCKETIO_RUNNING_EVENTS")

@@ -241,6 +241,22 @@ class TestBusyPort:
         assert f"Port {supervisor.port + offset} ({name}) is in use. Set PORT" in output
 
 
+class TestUnusableSettings:
+    @pytest.mark.parametrize(
+        ("arguments", "setting"),
+        [((), {"MAX_BODY_BYTES": "many"}), (("run", "--", "true"), {"SOCKETIO_STRIKES": "3"})],
+        ids=["invalid", "renamed"],
+    )
+    def test_are_one_line_before_anything_starts(
+        self, directory: Path, arguments: tuple[str, ...], setting: dict[str, str]
+    ) -> None:
+        supervisor = Supervisor(directory)
+        code, output = supervisor.run(*arguments, **setting)
+        assert (code, output.count("\n")) == (1, 1)
+        assert next(iter(setting)) in output
+        assert list(directory.iterdir()) == [supervisor.output]
+
+
 class TestWholeApplication:
     """The plan that `scripts/dev.sh` follows, up to its end by Ctrl-C."""
 
