@@ -24,19 +24,17 @@ def show_settings() -> None:
     from src.core.config.settings import ROOT, dotenv_files
 
     files = [(str(file.relative_to(ROOT)), dotenv_values(file)) for file in reversed(dotenv_files(ROOT))]
+    groups = [group for group in vars(settings).values() if isinstance(group, SettingsGroup)]
+    unset = dict.fromkeys(GENERATED, "generated")
+    if settings.ENVIRONMENT is Environment.LOCAL:
+        stores = [group for group in groups if isinstance(group, StoreSettings) and not getattr(group, "host", "")]
+        unset |= {store.url_setting: "embedded store, not running" for store in stores}
     rows = []
-    for group in vars(settings).values():
-        if not isinstance(group, SettingsGroup):
-            continue
-        is_local_store = isinstance(group, StoreSettings) and settings.ENVIRONMENT is Environment.LOCAL
+    for group in groups:
         for name, field in type(group).model_fields.items():
-            alias, value = str(field.alias), shown(getattr(group, name))
-            origin = source(alias, files)
-            if origin == "default" and alias in GENERATED:
-                value = "generated"
-            elif value == "-" and is_local_store and alias == group.url_setting and not getattr(group, "host", ""):
-                value = "embedded store, not running"
-            rows.append((alias, origin, value))
+            alias = str(field.alias)
+            origin, value = source(alias, files), shown(getattr(group, name))
+            rows.append((alias, origin, unset.get(alias, value) if origin == "default" else value))
     print_table(("SETTING", "SOURCE", "VALUE"), rows)
 
 

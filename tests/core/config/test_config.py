@@ -52,6 +52,13 @@ class TestSources:
         monkeypatch.setenv("CELERY_TIMEZONE", "")
         assert Settings.load(root).CELERY_TIMEZONE == "UTC"
 
+    @pytest.mark.parametrize("value", ['["polling", "websocket"]', "polling, websocket"], ids=["JSON", "commas"])
+    def test_a_list_is_json_or_comma_separated(self, root: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        monkeypatch.setenv("SOCKETIO_TRANSPORTS", value)
+        monkeypatch.setenv("CORS_HEADERS", value)
+        settings = Settings.load(root)
+        assert settings.sockets.transports == settings.cors.headers == ["polling", "websocket"]
+
     def test_the_default_environment_is_local(self, root: Path) -> None:
         assert Settings.load(root).ENVIRONMENT == "LOCAL"
 
