@@ -1,16 +1,22 @@
 """Delivers events to the clients of this process, by a queue of packets for each."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from engineio.packet import MESSAGE, Packet
 
 from src.websockets.limits import Limits
-from src.websockets.recovery import RecoverableSession
+from src.websockets.recovery import MAX_MISSED_EVENTS, RecoverableSession
 
 Post = Callable[[str, list[Packet]], None]
 """Queues packets for a transport."""
+
+Event = tuple[list[Packet], str | None]
+"""Packets of an event, and its offset if it is in the stream."""
+
+_LATE_SECONDS = 10
 
 
 class SendQueue(asyncio.Queue[Any]):
@@ -44,16 +50,48 @@ class SendQueue(asyncio.Queue[Any]):
         return item
 
 
+class ReturningClient:
+    """A client whose missed events are being read: live events wait, and none is sent twice.
+
+    Attributes:
+        session: Its session.
+        waiting: Live events, oldest first; the client cannot be recovered once there are 1,000. None after the replay.
+    """
+
+    def __init__(self, session: RecoverableSession) -> None:
+        self.session = session
+        self.waiting: deque[Event] | None = deque(maxlen=MAX_MISSED_EVENTS)
+        self._sent: set[str] = set()
+
+    @property
+    def is_overrun(self) -> bool:
+        """Whether so many events wait that some may have been discarded."""
+        return self.waiting is not None and len(self.waiting) == self.waiting.maxlen
+
+    def accepts(self, packets: list[Packet], offset: str | None) -> bool:
+        """Whether an event is to be sent now; it is queued, or discarded if it was sent before."""
+        if self.waiting is not None:
+            self.waiting.append((packets, offset))
+            return False
+        if offset in self._sent:
+            return False
+        if offset:
+            self._sent.add(offset)
+        return True
+
+
 class Delivery:
     """Sends an event to many clients, and records it for session recovery.
 
     Attributes:
         sessions: By session id, the sessions that their clients may recover.
+        returning: By session id, the clients that are recovering, or did so within the last seconds.
         pending_connects: Session ids of clients whose connect handler still runs; they get no broadcasts.
     """
 
     def __init__(self) -> None:
         self.sessions: dict[str, RecoverableSession] = {}
+        self.returning: dict[str, ReturningClient] = {}
         self.pending_connects: set[str] = set()
 
     def send(
@@ -75,18 +113,32 @@ class Delivery:
         """
         sessions = self.sessions if offset else {}
         with_offset = append_offset(packets, offset) if sessions and offset else packets
+        returning = self.returning
         for sid, transport_id in recipients:
-            if sid in skip:
+            if sid in skip or (sid in returning and not returning[sid].accepts(packets, offset)):
                 continue
             session = sessions.get(sid)
             if session and offset:
                 session.sent.append(offset)
             post(transport_id, with_offset if session and session.client_tracks_offset else packets)
 
-    def replay(self, sid: str, transport_id: str, packets: list[Packet], post: Post, offset: str) -> None:
-        """Send a missed event to a recovered session, unless it was sent meanwhile."""
-        if offset not in self.sessions[sid].sent:
+    def hold(self, session: RecoverableSession) -> ReturningClient:
+        """Let live events for the client of a session wait until `release`."""
+        self.sessions[session.sid] = session
+        self.returning[session.sid] = returning = ReturningClient(session)
+        return returning
+
+    def release(self, sid: str, transport_id: str, missed: Sequence[Event], post: Post) -> None:
+        """Send the missed events, then those that waited. For some seconds, live copies of both may still arrive."""
+        returning = self.returning[sid]
+        waiting, returning.waiting = returning.waiting or (), None
+        for packets, offset in [*missed, *waiting]:
             self.send(packets, [(sid, transport_id)], post, (), offset)
+        asyncio.get_running_loop().call_later(_LATE_SECONDS, self._forget, sid, returning)
+
+    def _forget(self, sid: str, returning: ReturningClient) -> None:
+        if self.returning.get(sid) is returning:
+            del self.returning[sid]
 
 
 def encode(packet: Any) -> list[Packet]:

@@ -9,6 +9,7 @@ versions.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
+from copy import copy
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -31,7 +32,7 @@ from src.core.realtime.event_bus import CHANNEL, EventBus, EventBusError, event_
 from src.utils.wire import dumps
 from src.websockets.engine.clients import Clients
 from src.websockets.engine.connection import Client, Connection
-from src.websockets.engine.delivery import Delivery, SendQueue, encode
+from src.websockets.engine.delivery import Delivery, ReturningClient, SendQueue, encode
 from src.websockets.engine.metrics import CLIENTS, PUBLISH_FAILURES, REFUSED
 from src.websockets.engine.options import check_options
 from src.websockets.engine.rate_limiter import Decision
@@ -256,10 +257,13 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
         packets, recipients = self._encode(event, data, namespace), self.get_participants(namespace, room)
         self.delivery.send(packets, recipients, self.server.eio.post, skip, offset)
 
-    def replay(self, sid: str, eio_sid: str, message: dict[str, Any]) -> None:
-        """Send a missed event to a recovered session."""
-        packets = self._encode(message["event"], event_data(message), message["namespace"])
-        self.delivery.replay(sid, eio_sid, packets, self.server.eio.post, message["offset"])
+    def release(self, sid: str, eio_sid: str, missed: list[dict[str, Any]]) -> None:
+        """Send the missed events to a client that has returned, then the live events that waited for them."""
+        events = [
+            (self._encode(message["event"], event_data(message), message["namespace"]), message["offset"])
+            for message in missed
+        ]
+        self.delivery.release(sid, eio_sid, events, self.server.eio.post)
 
     async def pre_connect(self, eio_sid: str, namespace: str, sid: str | None = None) -> Any:
         """python-socketio always generates a session id; a recovered session keeps its own, unless it is in use."""
@@ -285,6 +289,7 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
     def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
         """First forget the session: it leaves its rooms now, but is saved as it was in them."""
         self.delivery.sessions.pop(sid, None)
+        self.delivery.returning.pop(sid, None)
         super().basic_disconnect(sid, namespace, **options)
 
     async def disconnect_room(self, room: str | Sequence[str], spare: str | None, namespace: str, body: Any) -> None:
@@ -508,9 +513,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         principal = recovery.principal(data) if recovery else None
         past = await recovery.take(data, namespace, principal) if recovery and principal is not None else None
         sid = await self.manager.pre_connect(eio_sid, namespace, past.sid if past else None)
-        begin = past.last_offset if past else None
-        if past:
-            self.manager.delivery.sessions[sid] = past  # records from now on what is sent
+        returning = self.manager.delivery.hold(past) if past and past.sid == sid else None
         self.manager.delivery.pending_connects.add(sid)
         try:
             refusal = await self._run_connect_handler(namespace, sid, environ, data)
@@ -522,17 +525,29 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
             return
         answer, missed = {"sid": sid}, None
         if recovery and principal is not None:
-            is_allowed = partial(self.clients.rechecks.allows, sid, namespace)
-            missed = await recovery.restore(past, begin, self, is_allowed) if past else None
+            missed = await self._restore(recovery, returning) if returning else None
             if missed is None:
                 self.manager.delivery.sessions[sid] = RecoverableSession.start(sid, namespace, principal, data)
             answer["pid"] = self.manager.delivery.sessions[sid].private_session_id
         await self._send_packet(eio_sid, self.packet_class(CONNECT, answer, namespace=namespace))
         await self.manager.connect(sid, namespace)
-        for message in missed or ():
-            self.manager.replay(sid, eio_sid, message)
+        if returning:
+            self.manager.release(sid, eio_sid, missed or [])
         if eio_sid not in self.environ:  # the client left meanwhile, before there was anybody to disconnect
             await self.manager.disconnect(sid, namespace, ignore_queue=True)
+
+    async def _restore(self, recovery: SessionRecovery, returning: ReturningClient) -> list[dict[str, Any]] | None:
+        """Find the missed events, or discard the live events of the rooms that the client may not re-enter."""
+        past = returning.session
+        own = copy(returning.waiting)
+
+        async def is_allowed() -> bool:
+            return await self.clients.rechecks.allows(past.sid, past.namespace) and not returning.is_overrun
+
+        missed = await recovery.restore(past, self, is_allowed)
+        if missed is None:
+            returning.waiting = own
+        return missed
 
     async def _run_connect_handler(self, namespace: str, sid: str, environ: dict[str, Any], auth: Any) -> Any:
         """Return why the client is refused, or None."""

@@ -2,12 +2,13 @@
 
     connection breaks   SessionRecovery.save: the session (rooms, offsets of what was sent) goes to Redis
     client reconnects   SessionRecovery.take: by the private session id, once, for the same principal
-                        SessionRecovery.restore: rooms, then the missed events, read by StreamReader
+                        SessionRecovery.restore: rooms, then the missed events, read by StreamReader;
+                        meanwhile live events wait (engine/delivery.py)
 
 Public: `SessionRecovery`, for the `recovery` argument of `AsyncServer`. Knows nothing of this product.
 """
 
 from src.websockets.recovery.session import RecoverableSession
-from src.websockets.recovery.session_recovery import SessionRecovery
+from src.websockets.recovery.session_recovery import MAX_MISSED_EVENTS, SessionRecovery
 
-__all__ = ["RecoverableSession", "SessionRecovery"]
+__all__ = ["MAX_MISSED_EVENTS", "RecoverableSession", "SessionRecovery"]

@@ -81,13 +81,12 @@ class SessionRecovery:
         return session
 
     async def restore(
-        self, session: RecoverableSession, begin: str | None, rooms: Rooms, is_allowed: Callable[[], Awaitable[bool]]
+        self, session: RecoverableSession, rooms: Rooms, is_allowed: Callable[[], Awaitable[bool]]
     ) -> list[dict[str, Any]] | None:
         """Re-enter the session's rooms and find the missed events.
 
         Args:
-            session: As `take` returned it; meanwhile `sent` may have grown.
-            begin: Its `last_offset` when it was taken.
+            session: As `take` returned it.
             rooms: The server.
             is_allowed: Asked once the rooms are entered.
 
@@ -98,19 +97,20 @@ class SessionRecovery:
         entered = set(session.rooms).difference(rooms.rooms(sid, namespace))
         for room in entered:
             await rooms.enter_room(sid, room, namespace)
-        missed = await self.missed(session, begin)
+        missed = await self.missed(session)
         if missed is not None and await is_allowed():
             return missed
         for room in entered:
             await rooms.leave_room(sid, room, namespace)
         return None
 
-    async def missed(self, session: RecoverableSession, begin: str | None) -> list[dict[str, Any]] | None:
+    async def missed(self, session: RecoverableSession) -> list[dict[str, Any]] | None:
         """Find the events that were emitted to the session's rooms and not sent to its client, oldest first.
 
         Returns:
             None if that is unknown, or if the connection would have been ended meanwhile.
         """
+        begin = session.last_offset
         start = milliseconds_of(begin) - _CLOCK_SKEW_MS if begin else session.since
         try:
             messages = await self._reader.since(start)

@@ -27,7 +27,7 @@ class TestReading:
             return int(statistics["cmdstat_xrange"]["calls"]) if "cmdstat_xrange" in statistics else 0
 
         before = await reads()
-        missed = await asyncio.gather(*(recovery.missed(session, None) for session in sessions))
+        missed = await asyncio.gather(*(recovery.missed(session) for session in sessions))
         assert all(found is not None and len(found) == 20 for found in missed)
         assert await reads() - before <= 4
         await bus.redis.aclose()
@@ -38,7 +38,7 @@ class TestReading:
         monkeypatch.setattr("src.core.realtime.event_bus.ATTEMPT_SECONDS", 0.05)
         monkeypatch.setattr(StreamReader, "_read", lambda *_: asyncio.sleep(1))
         session = RecoverableSession("p", "s", "/", "", client_tracks_offset=True, rooms=["a"])
-        assert await recovery.missed(session, None) is None
+        assert await recovery.missed(session) is None
         monkeypatch.undo()
         await bus.publish(bus.disconnect_message("a", None, {}))
         await bus.redis.aclose()

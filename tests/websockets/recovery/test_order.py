@@ -1,0 +1,115 @@
+"""A client that returns while others send: the past comes first, and everything once."""
+
+import asyncio
+import json
+import secrets
+from contextlib import suppress
+
+import aiohttp
+
+from src.websockets.server import AsyncServer
+from tests.websockets.recovery.conftest import Open, Wire, cut
+
+Servers = list[tuple[AsyncServer, str]]
+
+
+class TestOrder:
+    async def test_live_events_wait_for_the_missed_ones(self, servers: Servers, wire: Open) -> None:
+        (first, _), (second, _) = servers
+        client = await wire(0)
+        back = await cut(client, first)
+        for number in (1, 2, 3):
+            await first.emit("news", number, to=client.sid)
+
+        @second.recheck
+        async def recheck() -> None:  # the rooms are entered, and the missed events were read
+            await second.emit("news", 4, to=client.sid)
+            await second.emit("news", 5, to=client.sid)
+
+        again = await wire(1, **back)
+        assert again.pid == client.pid
+        assert [(await again.event())[1] for _ in range(5)] == [1, 2, 3, 4, 5]
+
+    async def test_is_kept_under_traffic_from_both_processes(self, servers: Servers, wire: Open) -> None:
+        client, room = await wire(0), secrets.token_hex(4)
+        await wire(1)  # the second process listens as well
+        await client.call("join", room)
+        received: dict[str, list[int]] = {"first": [], "second": []}
+        is_done = asyncio.Event()
+
+        async def talk(name: str, server: AsyncServer) -> None:
+            number = 0
+            while not is_done.is_set():
+                number += 1
+                await server.emit("news", (name, number), room=room)
+                await asyncio.sleep(0.001)
+            await server.emit("news", (name, 0), room=room)
+
+        talkers = [asyncio.create_task(talk(name, server)) for name, (server, _) in zip(received, servers, strict=True)]
+
+        async def listen(client: Wire, events: int) -> None:
+            for _ in range(events):
+                _, name, number = await client.event()
+                received[name].append(number)
+
+        for turn in range(10):
+            await listen(client, 20)
+            back = await cut(client, servers[turn % 2][0])
+            again = await wire((turn + 1) % 2, **back)
+            assert again.pid == client.pid
+            again.offset, client = client.offset, again
+        is_done.set()
+        await asyncio.gather(*talkers)
+        while not all(numbers and numbers[-1] == 0 for numbers in received.values()):
+            await listen(client, 1)
+        for numbers in received.values():
+            assert numbers == [*range(1, len(numbers)), 0]
+
+    async def test_rooms_that_are_refused_leak_nothing(self, servers: Servers, wire: Open) -> None:
+        (first, _), (second, _) = servers
+        client = await wire(0)
+        await client.call("join", "secret")
+        back = await cut(client, first)
+
+        @second.recheck
+        async def recheck() -> None:
+            await second.emit("news", "secret", room="secret")
+            raise PermissionError
+
+        again = await wire(1, **back)
+        assert again.pid != client.pid
+        await second.emit("news", "open", to=again.sid)
+        assert await again.event() == ["news", "open"]
+
+
+class TestBreakingAgain:
+    async def test_while_the_missed_events_are_read_loses_nothing(self, servers: Servers, wire: Open) -> None:
+        (first, _), (second, url) = servers
+        client = await wire(0)
+        await first.emit("news", 0, to=client.sid)
+        await client.event()
+        back = await cut(client, first)
+        for number in range(1, 7):
+            await first.emit("news", number, to=client.sid)
+        may_end = asyncio.Event()
+
+        @second.recheck
+        async def recheck() -> None:
+            await second.emit("news", 7, to=client.sid)
+            await may_end.wait()
+
+        async with aiohttp.ClientSession() as http:
+            again = Wire(await http.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket"))
+            await again.websocket.receive_str()
+            await again.websocket.send_str(f"40{json.dumps({'recover': True, **back})}")
+            again.pid, again.offset = client.pid, client.offset
+            with suppress(TimeoutError):  # whatever comes before the missed events
+                async with asyncio.timeout(0.3):
+                    await again.event()
+            breaking = asyncio.create_task(cut(again, second))
+            await asyncio.sleep(0)
+            may_end.set()
+            back = await breaking
+        third = await wire(0, **back)
+        assert third.pid == client.pid
+        assert [(await third.event())[1] for _ in range(7)] == list(range(1, 8))
