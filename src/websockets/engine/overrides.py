@@ -574,7 +574,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
         session: RecoverableSession | None = self.manager.delivery.sessions.get(sid)
         if session and self.manager.is_connected(sid, namespace):  # else it is being recovered, and has its old rooms
-            session.rooms = self.rooms(sid, namespace)
+            session.stop(self.rooms(sid, namespace))
         await super()._handle_disconnect(eio_sid, namespace, reason)
         if self.recovery and session and (self._shutting_down or reason in _NETWORK_FAILURES):
             if not session.client_tracks_offset and reason == _reasons.PING_TIMEOUT:

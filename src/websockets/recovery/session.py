@@ -20,6 +20,7 @@ class RecoverableSession:
         client_tracks_offset: Whether the client reports the last offset that it received; otherwise everything that was
             sent counts as received.
         since: When the session began, in Unix milliseconds.
+        idle_until: When the connection broke, in Unix milliseconds, if nothing had been sent to it by then.
         rooms: Set when the connection breaks.
         sent: Offsets of the events that were sent, oldest first.
         entered: By room, when the client entered it, in Unix milliseconds; 0 for rooms of an earlier connection.
@@ -31,6 +32,7 @@ class RecoverableSession:
     principal: str
     client_tracks_offset: bool
     since: int = field(default_factory=lambda: _now())
+    idle_until: int = 0
     rooms: list[str] = field(default_factory=list)
     sent: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_OFFSETS))
     entered: dict[str, int] = field(default_factory=dict)
@@ -48,6 +50,11 @@ class RecoverableSession:
     def leave(self, room: str) -> None:
         """Forget a room."""
         self.entered.pop(room, None)
+
+    def stop(self, rooms: list[str]) -> None:
+        """Record that the connection breaks, and its rooms."""
+        self.rooms = rooms
+        self.idle_until = 0 if self.sent else _now()
 
     def to_json(self) -> str:
         """Serialize for Redis."""

@@ -113,7 +113,7 @@ class SessionRecovery:
         begin = session.last_offset
         start = milliseconds_of(begin) - _CLOCK_SKEW_MS if begin else session.since
         try:
-            messages = await self._reader.since(start)
+            messages, complete_since = await self._reader.since(start)
         except EventBusError:
             return None
         sent = set(session.sent)
@@ -122,6 +122,8 @@ class SessionRecovery:
             if first is None:
                 return None
             messages = messages[first:]
+        elif complete_since > max(session.since, session.idle_until - _CLOCK_SKEW_MS):
+            return None
         addressed = [message for sent_at, message in messages if _is_addressed(message, sent_at, session)]
         if any(message["method"] != "emit" for message in addressed):
             return None

@@ -20,11 +20,14 @@ class StreamReader:
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
         self._reading = asyncio.Lock()
-        self._next: asyncio.Task[Messages] | None = None
+        self._next: asyncio.Task[tuple[Messages, int]] | None = None
         self._start = 0
 
-    async def since(self, start: int) -> Messages:
+    async def since(self, start: int) -> tuple[Messages, int]:
         """Read everything since a time in Unix milliseconds, including what is being published now.
+
+        Returns:
+            The messages, and since when the stream is complete.
 
         Raises:
             EventBusError: Redis failed, or there are too many messages.
@@ -32,22 +35,31 @@ class StreamReader:
         if self._next is None:
             self._next, self._start = asyncio.create_task(self._read_next()), start
         self._start = min(self._start, start)
-        messages = await asyncio.shield(self._next)
-        return [(sent_at, message) for sent_at, message in messages if sent_at >= start]
+        messages, complete_since = await asyncio.shield(self._next)
+        return [(sent_at, message) for sent_at, message in messages if sent_at >= start], complete_since
 
-    async def _read_next(self) -> Messages:
+    async def _read_next(self) -> tuple[Messages, int]:
         async with self._reading:
             self._next, start = None, self._start  # later callers need a newer reading
             return await self._bus.read(lambda: self._read(start))
 
-    async def _read(self, start: int) -> Messages:
+    async def _read(self, start: int) -> tuple[Messages, int]:
         await self._bus.flush()
         messages: Messages = []
         begin = str(max(0, start))
         for _ in range(_MAX_PAGES):
             entries: Any = await self._bus.redis.xrange(STREAM, begin, "+", count=_PAGE)
-            messages += [(int(key.partition(b"-")[0]), json.loads(fields[b"message"])) for key, fields in entries]
+            messages += [(_milliseconds(key), json.loads(fields[b"message"])) for key, fields in entries]
             if len(entries) < _PAGE:
-                return messages
+                return messages, await self._complete_since() if messages else 0
             begin = f"({entries[-1][0].decode()}"
         raise EventBusError
+
+    async def _complete_since(self) -> int:
+        stream: Any = await self._bus.redis.xinfo_stream(STREAM)
+        is_trimmed = stream["entries-added"] > stream["length"]
+        return _milliseconds(stream["first-entry"][0]) if is_trimmed else 0
+
+
+def _milliseconds(key: bytes) -> int:
+    return int(key.partition(b"-")[0])

@@ -13,7 +13,7 @@ from src.websockets.server import AsyncServer
 from tests.support.proxy import proxied
 from tests.support.waiting import patience
 from tests.websockets.conftest import serve
-from tests.websockets.recovery.conftest import Open, Wire, create, cut
+from tests.websockets.recovery.conftest import REPLAY, Open, Wire, create, cut
 
 
 class TestNoRecovery:
@@ -90,6 +90,19 @@ class TestNoRecovery:
         await client.event()
         back = await cut(client, servers[0][0])
         await servers[0][0].recovery.bus.redis.delete(STREAM)
+        assert (await wire(1, **back)).pid != client.pid
+
+    @pytest.mark.parametrize("received", [0, 1])
+    async def test_when_missed_events_were_trimmed(self, servers: Any, wire: Open, received: int) -> None:
+        client = await wire()
+        first: AsyncServer = servers[0][0]
+        for number in range(received):
+            await first.emit("news", number, to=client.sid)
+            await client.event()
+        back = await cut(client, first)
+        await first.emit("news", "missed", to=client.sid)
+        for number in range(REPLAY.messages + 200):  # Redis trims by whole nodes of 100
+            await first.emit("news", number, room="elsewhere")
         assert (await wire(1, **back)).pid != client.pid
 
     async def test_where_it_is_disabled(self, url: str) -> None:

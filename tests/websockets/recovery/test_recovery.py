@@ -100,6 +100,17 @@ class TestRecovery:
             await second.emit("news", 2, to=client.sid)
             assert json.loads((await again.packet())[2:])[:2] == ["news", 2]
 
+    async def test_of_a_client_that_never_got_an_event_from_a_trimmed_stream(self, servers: Any, wire: Open) -> None:
+        (first, _), _ = servers
+        client = await wire()
+        for number in range(REPLAY.messages + 200):  # Redis trims by whole nodes of 100
+            await first.emit("news", number, room="elsewhere")
+        await asyncio.sleep(2)  # for the difference of the clocks
+        back = await cut(client, first)
+        await first.emit("news", "missed", to=client.sid)
+        again = await wire(1, **back)
+        assert (again.pid, await again.event()) == (client.pid, ["news", "missed"])
+
     async def test_replays_events_of_a_room_since_the_client_joined_it(self, servers: Any, wire: Open) -> None:
         (first, _), _ = servers
         client = await wire()
