@@ -9,6 +9,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, Unpa
 import celery
 from celery import signals
 
+from src.queues.broker.delayed import MoveDueMessages
 from src.queues.dead_letters import keep_dead_letter
 from src.queues.options import TaskOptions
 from src.queues.pool.greenlet_bridge import off_loop
@@ -58,6 +59,10 @@ class Celery(celery.Celery):
     def task(self, *args: Any, **options: Any) -> Any:
         """Create a task from a function."""
         return super().task(*args, **options)
+
+    def on_init(self) -> None:
+        """Have the workers of each application move delayed messages; Celery calls it at the end of `__init__`."""
+        self.steps["consumer"].add(MoveDueMessages)
 
     @cached_property
     def Worker(self) -> Any:  # noqa: N802 - Celery's name

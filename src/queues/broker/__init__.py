@@ -1,13 +1,15 @@
 """A Redis broker transport with fewer round trips than kombu's own; both can share queues.
 
     send      LPUSH message + NOTIFY → list of the queue, wake-up key of the queue
+    delay     a message with an eta waits in the sorted set `_kombu.delayed`; workers move what is due, once a second
     fetch     BRPOP wake-up key (1 s at most), then FETCH: pop up to the prefetch window and record each message as
               unacknowledged, in one atomic script
     ack       collected per turn of the worker's hub, sent as one command
     lost      messages unacknowledged for longer than the visibility timeout return to their queue
 
-`transport.py` sends and fetches, `qos.py` acknowledges and restores. The keys and their contents are kombu's own,
-except the wake-up keys. Public: `src.queues.broker.transport:BulkTransport`, chosen by `CELERY_BULK_TRANSPORT`.
+`transport.py` sends and fetches, `qos.py` acknowledges and restores, `delayed.py` moves due messages. The keys and
+their contents are kombu's own, except the wake-up keys and the sorted set. Public: `BulkTransport` in `transport.py`,
+which `use_bulk_transport` makes the transport of Redis URLs (`CELERY_BULK_TRANSPORT`).
 """
 
 from kombu.transport import TRANSPORT_ALIASES

@@ -12,6 +12,7 @@ from kombu.log import get_logger
 from kombu.transport import redis as stock
 from kombu.utils.json import dumps, loads
 
+from src.queues.broker.delayed import DELAYED_KEY, due_at
 from src.queues.broker.qos import QoS
 
 logger = get_logger(__name__)
@@ -175,13 +176,17 @@ class Channel(stock.Channel):
         logger.error("a malformed message was moved to %r", MALFORMED_KEY)
 
     def _put(self, queue: str, message: Any, _publish_batch: Any = None, **kwargs: Any) -> None:
+        wakeup = WAKEUP_KEY % queue
+        notify = "eval", (NOTIFY, 1, wakeup)
+        key = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
+        commands: list[tuple[str, tuple[Any, ...]]]
         if queue in self._expires:
             super()._put(queue, message, _publish_batch=_publish_batch, **kwargs)
-            commands: list[tuple[str, tuple[Any, ...]]] = []
+            commands = [notify]
+        elif due := due_at(message):
+            commands = [("zadd", (DELAYED_KEY, {f"{key}\n{wakeup}\n{dumps(message)}": due}))]
         else:
-            key = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
-            commands = [("lpush", (key, dumps(message)))]
-        commands.append(("eval", (NOTIFY, 1, WAKEUP_KEY % queue)))
+            commands = [("lpush", (key, dumps(message))), notify]
         if _publish_batch is not None:
             for name, args in commands:
                 _publish_batch.add(name, *args)

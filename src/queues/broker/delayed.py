@@ -1,0 +1,60 @@
+"""Messages with an eta wait in a sorted set beside their queue, not unacknowledged in a worker.
+
+There the visibility timeout would return them to their queue again and again, and they would fill the prefetch window.
+Each worker moves what is due within a second to the queues; the rest of the wait is Celery's.
+"""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from celery import bootsteps
+
+DELAYED_KEY = "_kombu.delayed"
+AHEAD_SECONDS = 1.0
+# KEYS: the sorted set. ARGV: the time until which messages are due. Each member is the key of its queue's list, the
+# wake-up key of the queue, and the message, in lines.
+MOVE_DUE = """
+for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, 1000)) do
+    local first = string.find(item, '\\n', 1, true)
+    local second = string.find(item, '\\n', first + 1, true)
+    local wakeup = string.sub(item, first + 1, second - 1)
+    redis.call('LPUSH', string.sub(item, 1, first - 1), string.sub(item, second + 1))
+    redis.call('ZREM', KEYS[1], item)
+    if redis.call('EXISTS', wakeup) == 0 then
+        redis.call('LPUSH', wakeup, 1)
+        redis.call('PEXPIRE', wakeup, 5000)
+    end
+end
+"""
+
+
+def due_at(message: Any) -> float | None:
+    """The Unix time until which a message has to wait; None if it is due within a second."""
+    eta = (message.get("headers") or {}).get("eta")
+    if not eta:
+        return None
+    time_ = datetime.fromisoformat(eta)
+    seconds = (time_ if time_.tzinfo else time_.replace(tzinfo=UTC)).timestamp()
+    return seconds if seconds > time.time() + AHEAD_SECONDS else None
+
+
+class MoveDueMessages(bootsteps.StartStopStep):
+    """A step of Celery's consumer that moves due messages to their queues once a second, whatever the transport."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, parent: Any) -> None:
+        """Start the timer."""
+        if parent.connection.transport.driver_type == "redis":
+            self._timer = parent.timer.call_repeatedly(AHEAD_SECONDS, self._move, (parent,))
+
+    def stop(self, parent: Any) -> None:
+        """Stop the timer."""
+        timer, self._timer = getattr(self, "_timer", None), None
+        if timer is not None:
+            timer.cancel()
+
+    def _move(self, parent: Any) -> None:
+        with parent.connection.default_channel.conn_or_acquire() as client:
+            client.eval(MOVE_DUE, 1, DELAYED_KEY, time.time() + AHEAD_SECONDS)
