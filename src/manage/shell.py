@@ -92,18 +92,29 @@ class BackgroundLoop:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end; Ctrl-C cancels it."""
-        future: Future[T] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future: Future[T | SystemExit] = asyncio.run_coroutine_threadsafe(_outcome(coroutine), self._loop)
         try:
-            return future.result()
+            outcome = future.result()
         except KeyboardInterrupt:
             future.cancel()
             raise
+        if isinstance(outcome, SystemExit):
+            raise outcome
+        return outcome
 
     def stop(self) -> None:
         """Stop the loop, and close it."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _outcome(coroutine: Coroutine[Any, Any, T]) -> T | SystemExit:
+    """Await it; `SystemExit` is returned, since raising it would stop the loop."""
+    try:
+        return await coroutine
+    except SystemExit as end:
+        return end
 
 
 class Console(code.InteractiveConsole):
@@ -138,20 +149,14 @@ class Console(code.InteractiveConsole):
     def runcode(self, code: CodeType) -> None:
         """Run a compiled input on the loop, and show what it raises."""
         try:
-            end = self._loop.run(self._execute(code))
+            self._loop.run(self._execute(code))
         except KeyboardInterrupt:
             self.write("\nKeyboardInterrupt\n")
-            return
-        if end is not None:
-            raise end
 
-    async def _execute(self, code: CodeType) -> SystemExit | None:
+    async def _execute(self, code: CodeType) -> None:
         try:
             result = FunctionType(code, self.locals)()
             if inspect.iscoroutine(result):
                 await result
-        except SystemExit as end:  # a loop must not see it: it would stop
-            return end
         except Exception:
             self.showtraceback()
-        return None

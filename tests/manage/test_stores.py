@@ -230,7 +230,8 @@ class TestReset:
 
 
 class TestAMissingStore:
-    def test_is_one_line(self, manage: Manage) -> None:
-        done = run("user", "unlock", "admin", SQL_DATABASE_URL="postgresql://a:b@127.0.0.1:1/none")
+    @pytest.mark.parametrize("command", [("user", "unlock", "admin"), ("shell",)], ids=" ".join)
+    def test_is_one_line(self, manage: Manage, command: tuple[str, ...]) -> None:
+        done = run(*command, SQL_DATABASE_URL="postgresql://a:b@127.0.0.1:1/none")
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
         assert done.stderr.startswith("Cannot use PostgreSQL at 127.0.0.1:1/none: ")
