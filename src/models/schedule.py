@@ -61,8 +61,8 @@ class ScheduleOrigin(StrEnum):
 class Schedule(Authored, BaseModel, table=True):
     """A task that beat sends at the times that the columns of its kind define.
 
-    Beat takes due rows by the index on `next_run_at`, and computes it for enabled rows where it is null. To change a
-    row's timing, or to enable it, set `next_run_at` to null.
+    Beat takes due rows by the index on `next_run_at`, and computes it for enabled rows where it is null. A trigger sets
+    it to null when an UPDATE changes the row's timing or `enabled`, and not `next_run_at` itself.
     """
 
     __tablename__ = "schedules"
