@@ -54,7 +54,8 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
                 resources.hashing.run(lambda: (resources.credentials.kid, dummy_hash())),
                 try_to_register(resources, app.state.registry),
             )
-            yield
+            with server.closes_polls_early():
+                yield
             await server.shutdown()
 
     app = FastAPI(

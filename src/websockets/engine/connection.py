@@ -82,10 +82,12 @@ class Client:
 
     Attributes:
         connections: By namespace.
+        unread: Offsets of the events that a polling client had not fetched when its transport ended.
     """
 
     def __init__(self, limits: Limits, tasks: BackgroundTasks) -> None:
         self.connections: dict[str, Connection] = {}
+        self.unread: set[str] = set()
         self.rate_limiter = RateLimiter(limits)
         self.events = EventQueue(limits.running, tasks)
 

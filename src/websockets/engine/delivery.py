@@ -10,8 +10,8 @@ from engineio.packet import MESSAGE, Packet
 from src.websockets.limits import Limits
 from src.websockets.recovery import MAX_MISSED_EVENTS, RecoverableSession
 
-Post = Callable[[str, list[Packet]], None]
-"""Queues packets for a transport."""
+Post = Callable[[str, list[Packet]], bool]
+"""Queues packets for a transport; returns False if that is closed."""
 
 Event = tuple[list[Packet], str | None]
 """Packets of an event, and its offset if it is in the stream."""
@@ -34,11 +34,13 @@ class SendQueue(asyncio.Queue[Any]):
         """Whether the client reads too slowly."""
         return self.size_bytes > limits.queued_bytes or self.qsize() > limits.queued_packets
 
-    def discard_all(self) -> None:
-        """Discard all packets."""
+    def discard_all(self) -> set[str]:
+        """Discard all packets; returns the offsets of the events."""
+        offsets = set()
         while not self.empty():
-            self.get_nowait()
+            offsets.add(getattr(self.get_nowait(), "offset", None))
             self.task_done()
+        return {offset for offset in offsets if offset}
 
     def _put(self, item: Any) -> None:
         self.size_bytes += _size(item)
@@ -113,14 +115,15 @@ class Delivery:
         """
         sessions = self.sessions if offset else {}
         with_offset = append_offset(packets, offset) if sessions and offset else packets
+        packets[0].offset = with_offset[0].offset = offset
         returning = self.returning
         for sid, transport_id in recipients:
             if sid in skip or (sid in returning and not returning[sid].accepts(packets, offset)):
                 continue
             session = sessions.get(sid)
-            if session and offset:
+            is_posted = post(transport_id, with_offset if session and session.client_tracks_offset else packets)
+            if is_posted and session and offset:
                 session.sent.append(offset)
-            post(transport_id, with_offset if session and session.client_tracks_offset else packets)
 
     def hold(self, session: RecoverableSession) -> ReturningClient:
         """Let live events for the client of a session wait until `release`."""

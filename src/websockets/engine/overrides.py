@@ -8,7 +8,7 @@ versions.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import AbstractContextManager, aclosing, suppress
 from copy import copy
 from functools import partial
 from types import SimpleNamespace
@@ -38,6 +38,7 @@ from src.websockets.engine.options import check_options
 from src.websockets.engine.rate_limiter import Decision
 from src.websockets.engine.subscriber import Subscriber
 from src.websockets.engine.tasks import BackgroundTasks
+from src.websockets.engine.termination import on_termination
 from src.websockets.engine.unauthenticated import UnauthenticatedConnections
 from src.websockets.engine.websocket_loops import WebSocketLoops
 from src.websockets.errors import throttled
@@ -179,16 +180,22 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
         """Engine.IO does not check the size of the queue."""
         self.post(sid, (pkt,))
 
-    def post(self, sid: str, packets: Iterable[Any]) -> None:
-        """Queue packets, all of them or none, without waiting; does nothing if the transport is gone."""
+    def post(self, sid: str, packets: Iterable[Any]) -> bool:
+        """Queue packets, all of them or none, without waiting; returns False if the transport is gone."""
         socket = self.sockets.get(sid)
         if socket is None or socket.closed or socket.closing:
-            return
+            return False
         queue: SendQueue = socket.queue
         for packet in packets:
             queue.put_nowait(packet)
         if queue.exceeds(self.limits):
             self.on_overflow(sid)
+        return True
+
+    def take_unpolled(self, sid: str) -> set[str]:
+        """Discard what a polling client has not fetched; returns the offsets of the events."""
+        socket = self.sockets.get(sid)
+        return set() if socket is None or socket.upgraded else socket.queue.discard_all()
 
     async def flush(self, sid: str) -> None:
         """Wait until the client has read what is queued, 2 seconds at most."""
@@ -429,6 +436,18 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         token = auth.get("token") if isinstance(auth, dict) else None
         return f"Bearer {token}" if isinstance(token, str) and token.isascii() else None
 
+    def closes_polls_early(self) -> AbstractContextManager[None]:
+        """While entered, SIGTERM and SIGINT save and end polling sessions.
+
+        Web servers wait for open requests before they shut the application down, and a poll takes up to 25 seconds.
+        """
+        return on_termination(lambda: self._tasks.start(self._close_polls()))
+
+    async def _close_polls(self) -> None:
+        self._shutting_down = True
+        polling = [eio_sid for eio_sid, socket in list(self.eio.sockets.items()) if not socket.upgraded]
+        await asyncio.gather(*(self.eio.close_transport(eio_sid, wait=False) for eio_sid in polling))
+
     def resume(self) -> None:
         """Called by the manager after each subscription: an end of a session may have been missed."""
         self._tasks.start(self.clients.recheck())
@@ -466,6 +485,8 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         if environ is None:
             return
         CLIENTS.dec()
+        if self._is_recoverable(reason):
+            Client.of(environ).unread = self.eio.take_unpolled(eio_sid)
         try:
             await super()._handle_eio_disconnect(eio_sid, reason)
         finally:
@@ -564,6 +585,9 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
             return {"message": "Connection refused by server"}
         return ConnectionRefused().error_args if accepted is False else None
 
+    def _is_recoverable(self, reason: str | None) -> bool:
+        return self._shutting_down or reason in _NETWORK_FAILURES
+
     def _has_handlers(self, namespace: str) -> bool:
         known = self.namespaces == "*" or namespace in self.namespaces
         return known or namespace in self.handlers or namespace in self.namespace_handlers
@@ -574,9 +598,9 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
         session: RecoverableSession | None = self.manager.delivery.sessions.get(sid)
         if session and self.manager.is_connected(sid, namespace):  # else it is being recovered, and has its old rooms
-            session.stop(self.rooms(sid, namespace))
+            session.stop(self.rooms(sid, namespace), Client.of(self.environ[eio_sid]).unread)
         await super()._handle_disconnect(eio_sid, namespace, reason)
-        if self.recovery and session and (self._shutting_down or reason in _NETWORK_FAILURES):
+        if self.recovery and session and self._is_recoverable(reason):
             if not session.client_tracks_offset and reason == _reasons.PING_TIMEOUT:
                 session.discard_recent(self.eio.ping_interval + self.eio.ping_timeout)
             await self.recovery.save(session)

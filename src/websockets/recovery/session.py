@@ -51,10 +51,12 @@ class RecoverableSession:
         """Forget a room."""
         self.entered.pop(room, None)
 
-    def stop(self, rooms: list[str]) -> None:
-        """Record that the connection breaks, and its rooms."""
+    def stop(self, rooms: list[str], unread: set[str]) -> None:
+        """Record that the connection breaks, its rooms, and the offsets of events that the client did not receive."""
         self.rooms = rooms
         self.idle_until = 0 if self.sent else _now()
+        if unread:
+            self.sent = deque((offset for offset in self.sent if offset not in unread), MAX_OFFSETS)
 
     def to_json(self) -> str:
         """Serialize for Redis."""

@@ -16,7 +16,7 @@ Servers = list[tuple[AsyncServer, str]]
 class TestOrder:
     async def test_live_events_wait_for_the_missed_ones(self, servers: Servers, wire: Open) -> None:
         (first, _), (second, _) = servers
-        client = await wire(0)
+        client, _ = await wire(0), await wire(1)  # the second process has subscribed, so that it rechecks no others
         back = await cut(client, first)
         for number in (1, 2, 3):
             await first.emit("news", number, to=client.sid)
@@ -67,7 +67,7 @@ class TestOrder:
 
     async def test_rooms_that_are_refused_leak_nothing(self, servers: Servers, wire: Open) -> None:
         (first, _), (second, _) = servers
-        client = await wire(0)
+        client, _ = await wire(0), await wire(1)  # the second process has subscribed, so that it rechecks no others
         await client.call("join", "secret")
         back = await cut(client, first)
 
@@ -85,7 +85,7 @@ class TestOrder:
 class TestBreakingAgain:
     async def test_while_the_missed_events_are_read_loses_nothing(self, servers: Servers, wire: Open) -> None:
         (first, _), (second, url) = servers
-        client = await wire(0)
+        client, _ = await wire(0), await wire(1)  # the second process has subscribed, so that it rechecks no others
         await first.emit("news", 0, to=client.sid)
         await client.event()
         back = await cut(client, first)

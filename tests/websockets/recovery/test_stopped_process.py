@@ -1,0 +1,127 @@
+"""Polling clients of a process that receives SIGTERM recover like websockets."""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Self
+
+import aiohttp
+
+from src.websockets.server import AsyncServer
+from tests.queues.conftest import free_port
+from tests.support.waiting import eventually
+from tests.websockets.recovery.conftest import Open
+
+SEPARATOR = "\x1e"
+CLOSE = "1"
+Servers = list[tuple[AsyncServer, str]]
+
+
+class Poller:
+    """The polling transport by hand, without offsets."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
+        self.http = http
+        self.url = f"{url}/socket.io/?EIO=4&transport=polling"
+        self.numbers: list[int] = []
+        self.pid = ""
+
+    async def open(self) -> Self:
+        async with self.http.get(self.url) as response:
+            self.url += f"&sid={json.loads((await response.text())[1:])['sid']}"
+        await self.send("40{}")
+        self.pid = json.loads((await self.poll())[0][2:])["pid"]
+        return self
+
+    async def send(self, packet: str) -> None:
+        async with self.http.post(self.url, data=packet) as response:
+            assert response.status == 200
+
+    async def poll(self) -> list[str]:
+        with suppress(aiohttp.ClientConnectionError):
+            async with self.http.get(self.url) as response:
+                return (await response.text()).split(SEPARATOR) if response.status == 200 else [CLOSE]
+        return [CLOSE]
+
+    async def listen(self) -> None:
+        """Record the numbers of events until the server closes the transport."""
+        packets: list[str] = []
+        while CLOSE not in packets:
+            packets = await self.poll()
+            self.numbers += [json.loads(packet[2:])[1] for packet in packets if packet.startswith("42")]
+
+
+class Talker:
+    """Emits 0, 1, 2… to a room, then -1."""
+
+    def __init__(self, server: AsyncServer, room: str) -> None:
+        self.is_done = asyncio.Event()
+        self.task = asyncio.create_task(self._talk(server, room))
+
+    async def _talk(self, server: AsyncServer, room: str) -> None:
+        number = 0
+        while not self.is_done.is_set():
+            await server.emit("news", number, room=room)
+            number += 1
+            await asyncio.sleep(0.005)
+        await server.emit("news", -1, room=room)
+
+
+@asynccontextmanager
+async def process(http: aiohttp.ClientSession) -> AsyncIterator[tuple[int, str]]:
+    """A server of its own; yields its process id and address."""
+    port = free_port()
+    command = "-m", "uvicorn", "tests.websockets.recovery.stopping:app", "--port", str(port)
+    running = await asyncio.create_subprocess_exec(sys.executable, *command, "--timeout-graceful-shutdown", "20")
+
+    async def serves() -> bool:
+        with suppress(aiohttp.ClientConnectionError):
+            async with http.get(f"http://127.0.0.1:{port}/"):
+                return True
+        return False
+
+    try:
+        await eventually(serves)
+        yield running.pid, f"http://127.0.0.1:{port}"
+    finally:
+        if running.returncode is None:
+            running.kill()
+        await running.wait()
+
+
+async def test_polling_clients_recover(servers: Servers, wire: Open) -> None:
+    room = secrets.token_hex(4)
+    await wire(0)
+    async with aiohttp.ClientSession() as http, process(http) as (process_id, url):
+        client = await Poller(http, url).open()
+        await client.send(f"42{json.dumps(['join', room])}")
+        talker = Talker(servers[0][0], room)
+        listening = asyncio.create_task(client.listen())
+        await eventually(lambda: len(client.numbers) >= 20)
+        os.kill(process_id, signal.SIGTERM)
+        await asyncio.wait_for(listening, 15)
+        again = await wire(1, recover=False, pid=client.pid)
+        assert again.pid == client.pid
+        talker.is_done.set()
+        await talker.task
+        numbers = client.numbers
+        while numbers[-1] != -1:
+            numbers.append((await again.event())[1])
+        assert numbers == [*range(numbers[0], numbers[0] + len(numbers) - 1), -1]
+
+
+async def test_what_a_polling_client_had_not_fetched_is_sent_again(servers: Servers, wire: Open) -> None:
+    (first, url), _ = servers
+    async with aiohttp.ClientSession() as http:
+        client = await Poller(http, url).open()
+        sid: Any = next(iter(first.manager.delivery.sessions))
+        await first.emit("news", 1, to=sid)
+        await first.shutdown()
+        again = await wire(1, recover=False, pid=client.pid)
+        assert again.pid == client.pid
+        assert (await again.event()) == ["news", 1]
