@@ -10,6 +10,8 @@ from starlette.requests import HTTPConnection
 
 from src.core.injection import EntryPoint, PayloadError, ValidatedArguments, compile_plan
 
+pytestmark = pytest.mark.unit
+
 CLIENT = EntryPoint(connection=True, arguments=ValidatedArguments)
 SCOPE = {
     "type": "http",

@@ -9,6 +9,8 @@ from starlette.routing import Match, NoMatchFound
 
 from src.core.routing.index import RouteIndex
 
+pytestmark = pytest.mark.unit
+
 
 async def handler() -> None: ...
 

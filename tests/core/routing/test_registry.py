@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from src.core.routing.registry import RouteRegistry
 from src.core.security.access import Access
 
+pytestmark = pytest.mark.unit
+
 
 async def permission() -> None: ...
 

@@ -12,6 +12,8 @@ from starlette.responses import StreamingResponse
 from src.core.injection.http import engine_of
 from tests.core.injection.differential.exchange import contexts
 
+pytestmark = pytest.mark.unit
+
 
 async def opened() -> AsyncIterator[int]:
     yield 1

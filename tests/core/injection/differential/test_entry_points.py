@@ -15,6 +15,8 @@ from tests.core.injection.differential.exchange import Call, send
 from tests.core.injection.differential.generator import FAILURES, READS, Blueprint, Edge, Node, generate
 from tests.core.injection.differential.test_generated import HEADERS, QUERY
 
+pytestmark = pytest.mark.unit
+
 EVENT = EntryPoint(connection=True)
 # What a parameter has to be marked as, or typed as, to mean the same for both.
 SHARED = {*READS, "query model", "header model", "cookie model", "request", "connection", "security scopes"}

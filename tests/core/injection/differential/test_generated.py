@@ -10,6 +10,8 @@ from tests.core.injection.differential.application import Builder
 from tests.core.injection.differential.exchange import Call, Pair, engines
 from tests.core.injection.differential.generator import FAILURES, FORMS, Blueprint, generate
 
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
+
 SEEDS = range(300)
 
 QUERY = "q=2&wanted=3&many=1&many=2&re-named=abc&limit=5&order=a&order=b"
@@ -120,14 +122,15 @@ async def test_the_generator_reaches_everything() -> None:
     """Every outcome that matters occurs often: a suite in which all requests fail alike proves nothing."""
     statuses: dict[Any, int] = {}
     closed = raised = tasks = 0
-    for seed in SEEDS:
+    seeds = SEEDS[:100]
+    for seed in seeds:
         generated = Generated(seed)
         outcome = await generated.pair.compare(valid(form=generated.form))
         statuses[outcome.status] = statuses.get(outcome.status, 0) + 1
         closed += any("closed" in line for line in outcome.trace)
         tasks += any("task" in line for line in outcome.trace)
         raised += outcome.raised is not None
-    assert statuses[200] + statuses[201] + statuses[207] > len(SEEDS) * 0.4
-    assert closed > len(SEEDS) * 0.3
-    assert tasks > len(SEEDS) * 0.2
-    assert raised > len(SEEDS) * 0.02
+    assert statuses[200] + statuses[201] + statuses[207] > len(seeds) * 0.4
+    assert closed > len(seeds) * 0.3
+    assert tasks > len(seeds) * 0.2
+    assert raised > len(seeds) * 0.02

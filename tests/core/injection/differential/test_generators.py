@@ -20,6 +20,8 @@ from starlette.responses import (
 
 from tests.core.injection.differential.exchange import compare, generator, get, indexed, post, send
 
+pytestmark = pytest.mark.unit
+
 
 class KnownError(Exception):
     """An exception with a handler."""

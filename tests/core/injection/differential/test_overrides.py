@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
+import pytest
 from fastapi import (
     Depends,
     FastAPI,
@@ -11,6 +12,8 @@ from fastapi import (
 )
 
 from tests.core.injection.differential.exchange import Pair, compare, generator, get
+
+pytestmark = pytest.mark.unit
 
 
 class TestOverrides:

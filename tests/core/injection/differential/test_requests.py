@@ -31,6 +31,8 @@ from starlette.responses import (
 
 from tests.core.injection.differential.exchange import compare, get, post
 
+pytestmark = pytest.mark.unit
+
 
 class Colour(Enum):
     RED = "red"

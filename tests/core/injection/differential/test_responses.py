@@ -26,6 +26,8 @@ from starlette.responses import (
 
 from tests.core.injection.differential.exchange import compare, generator, get
 
+pytestmark = pytest.mark.unit
+
 
 class Item(BaseModel):
     number: int

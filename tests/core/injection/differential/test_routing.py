@@ -12,6 +12,8 @@ from fastapi import (
 
 from tests.core.injection.differential.exchange import Call, compare, get, indexed
 
+pytestmark = pytest.mark.unit
+
 
 class TestRouting:
     @staticmethod
