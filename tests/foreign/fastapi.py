@@ -20,8 +20,9 @@ INTERNALS = [
     Internal(UTILS, "get_dependant", "Reads what `dependency_overrides` put in the place of a dependency.", DEPENDANT,
              "(*, path, call, name=None, own_oauth_scopes=None, parent_oauth_scopes=None, use_cache=True, scope=None, "
              "concurrency=None)"),
-    Internal("fastapi.routing", "request_response", "Sends a response, and closes and tells the generators.", ENGINE,
-             "(func)"),
+    Internal("fastapi.routing", "request_response", "Sends a response, and closes the generators.", ENGINE, "(func)"),
+    Internal("starlette._exception_handler", "wrap_app_handling_exceptions",
+             "Runs the exception handlers with the same request.", ENGINE, "(app, conn)"),
     Internal("fastapi.routing:_EffectiveRouteContext", "_embed_body_fields",
              "Whether each body parameter is a key of the body.", ENGINE),
 ]  # fmt: skip

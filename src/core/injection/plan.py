@@ -15,12 +15,11 @@ from src.core.injection.dependency import CONNECTION
 from src.core.injection.errors import PayloadError, field_errors
 from src.core.injection.fields import Errors, Fields
 from src.core.injection.invoke import Invoke
-from src.core.injection.scopes import Scopes
+from src.core.injection.scopes import NO_SCOPES, Scopes
 
 Overrides = Mapping[Callable[..., Any], Callable[..., Any]]
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
-_NO_SCOPES = Scopes(AsyncExitStack(), AsyncExitStack())
 
 _UNRESOLVED: Any = object()
 """The value of a dependency whose HTTP parameters are missing or invalid."""
@@ -137,7 +136,7 @@ class Plan:
             specials = {**specials, CONNECTION: (opened := connection())}
         values += [specials[name] for name in plan.specials]
         if not plan.has_generators:
-            return await plan._run(values, opened, _NO_SCOPES)
+            return await plan._run(values, opened, NO_SCOPES)
         async with AsyncExitStack() as request:
             async with AsyncExitStack() as function:
                 return await plan._run(values, opened, Scopes(function, request, shielded=False))

@@ -45,6 +45,10 @@ class Scopes:
         return value
 
 
+NO_SCOPES = Scopes(AsyncExitStack(), AsyncExitStack())
+"""For plans without generators."""
+
+
 async def _close(
     manager: AbstractAsyncContextManager[Any],
     shield: CancelScope,

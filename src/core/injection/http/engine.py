@@ -1,14 +1,16 @@
 """A route as an ASGI application: compiled to a plan, or FastAPI's own where a feature needs that."""
 
 import json
+from functools import partial
 from typing import Any
 
 from fastapi import BackgroundTasks
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, RouteContext, request_response
+from starlette._exception_handler import wrap_app_handling_exceptions
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from src.core.injection.compiler import compile_tree
 from src.core.injection.dependency import CONNECTION
@@ -17,15 +19,16 @@ from src.core.injection.fields import Errors
 from src.core.injection.http.body import ABSENT, ReadBody, compile_body
 from src.core.injection.http.dependant import BACKGROUND_TASKS, RESPONSE, DependantReader
 from src.core.injection.http.endpoint import Endpoint
-from src.core.injection.http.response import Renderer
+from src.core.injection.http.response import JSONBytes, Renderer
 from src.core.injection.invoke import is_generator, runs_in_thread
-from src.core.injection.scopes import Scopes
+from src.core.injection.plan import Plan
+from src.core.injection.scopes import NO_SCOPES, Scopes
 
 
 def compile_route(route: RouteContext) -> ASGIApp:
     """The application that serves a route: status, headers, body and the order of calls are those of FastAPI's."""
     try:
-        return request_response(_Route(route).respond)  # type: ignore[arg-type]  # what is sent need not be a Response
+        return _Route(route)
     except UnsupportedDependencyError:
         return route.app  # type: ignore[no-any-return]  # handed on by RouteContext
 
@@ -65,14 +68,35 @@ class _Route:
         self._provider = route.dependency_overrides_provider
         self._fastapi: ASGIApp = route.app
 
-    async def respond(self, request: Request) -> ASGIApp:
-        """Run the plan and make the response; `request_response` sends it, and closes the generators."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the plan and send the response; exceptions go to the application's handlers."""
         plan = self._plan
         if self._provider and self._provider.dependency_overrides:
             try:
                 plan = plan.with_overrides(self._provider.dependency_overrides)
             except UnsupportedDependencyError:
-                return self._fastapi
+                await self._fastapi(scope, receive, send)
+                return
+        if plan.has_generators:
+            # It closes them before and after the response, and shows them each other's exceptions.
+            await request_response(partial(self._respond_and_close, plan))(scope, receive, send)
+            return
+        request = Request(scope, receive, send)
+        try:
+            response = await self._respond(plan, request, NO_SCOPES)
+        except Exception as error:
+            response = _raising(error)
+        if type(response) is not JSONBytes:
+            response = wrap_app_handling_exceptions(response, request)
+        await response(scope, receive, send)
+
+    async def _respond_and_close(self, plan: Plan, request: Request) -> Any:
+        """Respond with the scopes of FastAPI's request."""
+        scopes = Scopes(request.scope["fastapi_function_astack"], request.scope["fastapi_inner_astack"])
+        return await self._respond(plan, request, scopes)
+
+    async def _respond(self, plan: Plan, request: Request, scopes: Scopes) -> ASGIApp:
+        """Run the plan and make the response."""
         body = ABSENT if self._read_body is None else await self._body(request, self._read_body)
         response: Response | None = None
         background: BackgroundTasks | None = None
@@ -84,7 +108,6 @@ class _Route:
                 values.append(response := _empty_response())
             elif name == BACKGROUND_TASKS:
                 values.append(background := BackgroundTasks())
-        scopes = Scopes(request.scope["fastapi_function_astack"], request.scope["fastapi_inner_astack"])
         errors: Errors = []
         result = await plan.execute(values, errors, scopes, request, body)
         if errors:
@@ -127,3 +150,10 @@ def _empty_response() -> Response:
     del response.headers["content-length"]
     response.status_code = None  # type: ignore[assignment]  # FastAPI's sign for: not set
     return response
+
+
+def _raising(error: Exception) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise error
+
+    return app
