@@ -29,6 +29,7 @@ from socketio.packet import ACK, CONNECT, CONNECT_ERROR, EVENT
 from socketio.packet import Packet as SocketIOPacket
 
 from src.core.realtime.event_bus import CHANNEL, EventBus, EventBusError, event_data
+from src.utils.termination import on_termination
 from src.utils.wire import dumps
 from src.websockets.engine.clients import Clients
 from src.websockets.engine.connection import Client, Connection
@@ -38,7 +39,6 @@ from src.websockets.engine.options import check_options
 from src.websockets.engine.rate_limiter import Decision
 from src.websockets.engine.subscriber import Subscriber
 from src.websockets.engine.tasks import BackgroundTasks
-from src.websockets.engine.termination import on_termination
 from src.websockets.engine.unauthenticated import UnauthenticatedConnections
 from src.websockets.engine.websocket_loops import WebSocketLoops
 from src.websockets.errors import throttled

@@ -8,7 +8,7 @@ from types import FrameType
 
 @contextmanager
 def on_termination(act: Callable[[], None]) -> Iterator[None]:
-    """Call `act` in the event loop when SIGTERM or SIGINT arrives; then the handlers of the web server run as always.
+    """Call `act` in the event loop when SIGTERM or SIGINT arrives; then the earlier handlers run as always.
 
     Does nothing outside the main thread, where no handlers run.
     """
@@ -16,18 +16,18 @@ def on_termination(act: Callable[[], None]) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {
+        number: handler for number in (signal.SIGTERM, signal.SIGINT) if callable(handler := signal.getsignal(number))
+    }
 
     def handle(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(act)
-        if callable(handler := handlers[signal.Signals(number)]):
-            handler(number, frame)
+        handlers[signal.Signals(number)](number, frame)
 
-    replaced = {number: handler for number, handler in handlers.items() if callable(handler)}
-    for number in replaced:
+    for number in handlers:
         signal.signal(number, handle)
     try:
         yield
     finally:
-        for number, handler in replaced.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
