@@ -44,8 +44,8 @@ class Dependency:
         positional: Names of its positional-only parameters, in order.
         use_cache: Whether it shares its value with others of the same call, scope and security scopes.
         scope: When a generator is closed, as declared.
-        security_scopes: What `Security` demands, from the root down to here.
-        adds_security_scopes: Whether its own declaration demands some.
+        security_scopes: What `Security` requires, from the root down to here.
+        adds_security_scopes: Whether its own declaration requires some.
         arguments: What the caller passes; the root's only.
     """
 

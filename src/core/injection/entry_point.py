@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import BackgroundTasks, Response, UploadFile, WebSocket, params
+from fastapi import Response, UploadFile, WebSocket, params
 from fastapi.security import SecurityScopes
+from starlette.background import BackgroundTasks
 from starlette.requests import HTTPConnection
 
 from src.core.injection.arguments import Arguments, NativeArguments
@@ -87,8 +88,8 @@ class _Reader:
             call: The callable.
             guards: Dependencies that run before its own.
             scope: When it is closed.
-            above: Security scopes that its parents demand.
-            own: Security scopes that its own declaration demands.
+            above: Security scopes that its parents require.
+            own: Security scopes that its own declaration requires.
             declared: More attributes of the `Dependency`.
         """
         if call in self._path:
@@ -143,7 +144,7 @@ class _Reader:
         )
 
     def _field(self, call: Call, parameter: Parameter) -> Any:
-        self._demand_connection(call, parameter)
+        self._require_connection(call, parameter)
         return compile_field(call, parameter)
 
     def _input(self, call: Call, parameter: Parameter) -> Argument | Supplied | None:
@@ -154,7 +155,7 @@ class _Reader:
             return None
         if supplied := self._supplied(call, parameter):
             return supplied
-        self._demand_handler(call, parameter)
+        self._require_handler(call, parameter)
         return Argument(parameter.name)
 
     def _supplied(self, call: Call, parameter: Parameter) -> Supplied | None:
@@ -166,15 +167,15 @@ class _Reader:
             what = parameter.marker or parameter.type
             raise UnresolvableParameterError(call, parameter.name, f"only an HTTP request can supply {what!r}")
         if _is_subclass(parameter.type, HTTPConnection):
-            self._demand_connection(call, parameter)
+            self._require_connection(call, parameter)
             return Supplied(CONNECTION)
         return None
 
-    def _demand_connection(self, call: Call, parameter: Parameter) -> None:
+    def _require_connection(self, call: Call, parameter: Parameter) -> None:
         if not self._entry_point.connection:
             raise UnresolvableParameterError(call, parameter.name, "there is no HTTP connection here")
 
-    def _demand_handler(self, call: Call, parameter: Parameter) -> None:
+    def _require_handler(self, call: Call, parameter: Parameter) -> None:
         if call is self._handler:
             return
         markers = "Query(), Header(), Cookie() or Depends(...)" if self._entry_point.connection else "Depends(...)"

@@ -111,8 +111,8 @@ class RouteRegistry:
         """Deny by default: every route requires its permission code, or is listed and guarded as listed.
 
         Args:
-            permission: The dependency that demands the route's own code.
-            session: The dependency that demands a live session, which is all that session routes need.
+            permission: The dependency that requires the route's own code.
+            session: The dependency that requires a live session, which is all that session routes need.
             audit: The dependency that records a request, which every route that changes something needs.
             public: Codes of public routes.
             session_routes: Codes of routes about the caller's own account.
