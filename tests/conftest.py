@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.support.process import forget_closed, measure_only_processes, outputs
+from tests.support.process import forget_closed, measure_on_request, outputs
 from tests.support.stores import SessionStores
 
 LONG = {"worker", "process", "slow"}
@@ -34,10 +34,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests of the application in another process; put long files first when tests run side by side."""
+    """Mark tests of the application in another process, measure no coverage of slow ones, and sort files.
+
+    Coverage doubles the time that a test computes, and other tests cover the code of slow ones. When tests run side by
+    side, long files come first.
+    """
     for item in items:
         if "served_process" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.process)
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.no_cover)
     if hasattr(config, "workerinput"):
         long = {item.path for item in items if LONG & {mark.name for mark in item.iter_markers()}}
         items.sort(key=lambda item: item.path not in long)
@@ -45,7 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start the stores before the first test, if one needs them."""
-    measure_only_processes()
+    measure_on_request()
     needed = any(item.get_closest_marker("unit") is None for item in session.items)
     if needed and not session.config.option.collectonly:
         _stores.start()

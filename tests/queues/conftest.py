@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from src.core.config import settings
-from tests.support.process import Process
+from tests.support.process import Process, measured
 
 # Without mingle and gossip a worker starts a second sooner.
 WORKER = "worker", "-l", "info", "--without-mingle", "--without-gossip"
@@ -53,7 +53,7 @@ def running(directory: Path) -> Iterator[Run]:
 
         def run(*arguments: str, **environment: str) -> CeleryProcess:
             log = directory / f"{next(numbers)}.log"
-            return stack.enter_context(CeleryProcess(arguments, log, os.environ | environment))
+            return stack.enter_context(CeleryProcess(arguments, log, os.environ | measured | environment))
 
         yield run
 
