@@ -90,6 +90,7 @@ class TestMatching:
             Crontab.parse(expression, ZoneInfo("UTC"))
 
 
+@pytest.mark.slow
 class TestChangesOfClocks:
     def test_a_missing_slot_fires_at_the_next_minute_there_is(self) -> None:
         assert walls_of_day("30 2 * * *", date(2026, 3, 8)) == ["03:00-0400"]
