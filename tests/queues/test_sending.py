@@ -12,6 +12,7 @@ from src.core.config import settings
 from src.core.resources import Resources
 from src.queues.celery import Celery
 from src.queues.publisher import create_outbox
+from tests.support.waiting import eventually
 
 # Celery prefers `task_routes` to the options `queue` and `priority` of a task.
 pytestmark = pytest.mark.filterwarnings("ignore::celery.exceptions.CDeprecationWarning")
@@ -42,7 +43,7 @@ async def sent(resources: Resources, broker: Redis, target: str, task: str, **op
     """The message that `enqueue` sends, which is in the queue `target`."""
     async with resources.unit_of_work() as uow:
         uow.enqueue(task, number=1, **options)
-    (name,) = broker.keys(f"{target}*")
+    (name,) = await eventually(lambda: broker.keys(f"{target}*"))
     message: dict[str, Any] = json.loads(broker.lindex(name, 0) or "")
     return message
 
