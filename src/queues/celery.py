@@ -9,8 +9,8 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, Unpa
 import celery
 from celery import signals
 
+from src.queues.broker.dead_letters import keep_dead_letter
 from src.queues.broker.delayed import MoveDueMessages
-from src.queues.dead_letters import keep_dead_letter
 from src.queues.options import TaskOptions
 from src.queues.pool.greenlet_bridge import off_loop
 from src.queues.pool.identity import waits_for_coroutines
@@ -67,7 +67,7 @@ class Celery(celery.Celery):
     @cached_property
     def Worker(self) -> Any:  # noqa: N802 - Celery's name
         """The class of `celery worker`."""
-        return self.subclass_with_self("src.queues.worker_class:Worker")  # type: ignore[arg-type]  # it accepts a path
+        return self.subclass_with_self("src.queues.pool.worker:Worker")  # type: ignore[arg-type]  # it accepts a path
 
     def _get_backend(self) -> Any:
         """The result backend, whose error callbacks may be coroutine tasks."""

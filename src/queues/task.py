@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 from src.core.injection import EntryPoint, compile_plan
 from src.queues.options import SendOptions
-from src.queues.pool.abandoned import raise_if_abandoned
 from src.queues.pool.event_loop import process_loop
 from src.queues.pool.identity import called_by_celery, current_run, stack_identity, waits_for_coroutines
+from src.queues.pool.task_execution import raise_if_abandoned
 from src.queues.publisher_thread import publisher_thread
 from src.queues.retry import defer, retrying, send_deferred
 

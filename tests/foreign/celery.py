@@ -62,14 +62,14 @@ INTERNALS = [
         "celery.concurrency.prefork",
         "_run_ready_callbacks",
         "Runs acknowledgements that are left to the hub's next turn.",
-        ("src/queues/pool/recycle.py",),
+        POOL,
         "(hub)",
     ),
     Internal(
         "celery.worker.state",
         "should_terminate",
         "Set to shut the worker down from the pool.",
-        ("src/queues/pool/recycle.py", *POOL),
+        POOL,
     ),
     Internal(
         BACKEND,

@@ -1,7 +1,10 @@
 """The pool class that Celery's worker creates and calls, in the hub thread."""
 
 import asyncio
+import atexit
 import gc
+import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +13,14 @@ from typing import Any
 
 from celery import signals
 from celery.concurrency.base import BasePool
+from celery.concurrency.prefork import _run_ready_callbacks  # type: ignore[attr-defined]  # missing from the stubs
 from celery.exceptions import ImproperlyConfigured
+from celery.platforms import EX_FAILURE
 from celery.worker import state
 
 from src.queues.pool.callback_mailbox import CallbackMailbox
 from src.queues.pool.concurrency_limiter import ConcurrencyLimiter
 from src.queues.pool.event_loop import process_loop
-from src.queues.pool.recycle import recycle, send_acknowledgements
 from src.queues.pool.task_execution import Callbacks, TaskExecution
 from src.queues.pool.watchdog import LOST_AFTER_SECONDS, Watchdog
 
@@ -190,3 +194,18 @@ class AsyncIOPool(BasePool):
                 execution.is_abandoned = True
                 self._to_hub.send(execution.callbacks.timed_out, False, seconds)
         self._to_hub.send(recycle, self._hub)
+
+
+def send_acknowledgements(hub: Any) -> None:
+    """Run callbacks that tasks left for the hub's next turn, which may not come soon."""
+    _run_ready_callbacks(hub)
+
+
+def recycle(hub: Any) -> None:
+    """Shut the worker down without waiting for its tasks, then restart it in the same process.
+
+    Unacknowledged messages return to their queue at once.
+    """
+    send_acknowledgements(hub)
+    atexit.register(os.execv, sys.executable, sys.orig_argv)
+    state.should_terminate = EX_FAILURE  # type: ignore[assignment]  # the stubs only allow None

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Executor
@@ -13,7 +14,6 @@ import structlog
 from billiard.einfo import ExceptionInfo
 from greenlet import GreenletExit
 
-from src.queues.pool.abandoned import call_in_thread
 from src.queues.pool.greenlet_bridge import GreenletBridge
 from src.queues.pool.identity import current_run
 from src.queues.pool.soft_limit import SoftLimitedCoroutine
@@ -141,6 +141,29 @@ class TaskExecution:
     def _report_survivor(self) -> None:
         if self.task is not None and not self.task.done():
             log.error("task_ignores_cancellation", task=self.label, waits_at=await_stack(self._coroutine))
+
+
+_thread = threading.local()
+
+
+def call_in_thread(execution: TaskExecution, call: Callable[[], Any]) -> Any:
+    """Run a synchronous task's tracer on the current thread, for `raise_if_abandoned`."""
+    _thread.execution = execution
+    try:
+        return call()
+    finally:
+        del _thread.execution
+
+
+def raise_if_abandoned() -> None:
+    """End a run that was terminated or exceeded its hard limit, so that it neither stores a result nor sends messages.
+
+    Raises:
+        GreenletExit: The run on this thread is abandoned. No `except Exception` catches it.
+    """
+    execution = getattr(_thread, "execution", None)
+    if execution is not None and execution.is_abandoned:
+        raise GreenletExit
 
 
 def await_stack(coroutine: Coroutine[Any, Any, Any] | None) -> list[str]:
