@@ -31,8 +31,8 @@ def test_the_worker_of_a_row(name: str, is_bulk: bool, is_recorded: bool, tmp_pa
     command = [sys.executable, *system.worker, "-n", node, "-Q", node]
     with Process(command, tmp_path / "log", environment) as worker:
         found: dict[str, Any] = {}
-        worker.wait_until(lambda: found.update(app.control.inspect([node]).stats() or {}) or found)
-        conf = app.control.inspect([node]).conf() or {}
+        worker.wait_until(lambda: found.update(app.control.inspect([node], timeout=5).stats() or {}) or found)
+        conf = app.control.inspect([node], timeout=5).conf() or {}
         assert conf[node]["bulk_transport"] is is_bulk
         assert found[node]["pool"]["implementation"] == POOL
         result = app.send_task("bench.noop", queue=node)
