@@ -10,7 +10,7 @@ from src.models.user import User, UserRole
 from src.queues import load_app
 from src.queues.emitter import RedisEmitter
 from src.queues.publisher import create_outbox
-from src.services.session import Client, SessionService
+from src.services.session import ClientInfo, SessionService
 from src.utils.password import hash_password
 
 PASSWORD = "bench-pass"  # noqa: S105 - of users that live for a minute
@@ -41,6 +41,6 @@ async def create(username: str, codes: int) -> Caller:
             uow.session.add_all([user, role])
             await uow.session.flush()
             uow.session.add(UserRole(user_id=user.id, role_id=role.id))
-        tokens = await SessionService(resources).start(user.id, Client(AGENT, "127.0.0.1"))
+        tokens = await SessionService(resources).start(user.id, ClientInfo(AGENT, "127.0.0.1"))
     await events.aclose()
     return Caller(username, {"Authorization": f"Bearer {tokens.access_token}", "User-Agent": AGENT})

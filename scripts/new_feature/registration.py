@@ -30,7 +30,7 @@ ENTRIES = (
         "from src.schemas.$noun import ${Noun}Ref",
     ),
     Entry(
-        "src/queues/schedules.py",
+        "src/queues/beat_schedule.py",
         "BEAT_SCHEDULE",
         '"$nouns.purge": {"task": "$nouns.purge", "schedule": 86_400.0, "options": {"expires": 3600}}',
     ),

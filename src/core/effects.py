@@ -102,8 +102,8 @@ class EventEmitter(Protocol):
     async def emit(self, event: str, data: object, *, room: str | None = None, namespace: str = "/") -> None:
         """Emit to the clients in `room`, or to all clients in the namespace."""
 
-    async def disconnect(self, room: str | Sequence[str], *, spare: str | None = None) -> None:
-        """Disconnect the clients in a room, or in several, except those that are also in the room `spare`."""
+    async def disconnect(self, room: str | Sequence[str], *, except_room: str | None = None) -> None:
+        """Disconnect the clients in a room, or in several, except those that are also in the room `except_room`."""
 
     @property
     def is_listening(self) -> bool:

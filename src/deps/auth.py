@@ -15,7 +15,7 @@ from src.crud.user import UserCRUD
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.models.user import User
 from src.services.auth import AuthService
-from src.services.session import Client, SessionService
+from src.services.session import ClientInfo, SessionService
 
 
 class AccessToken(OAuth2PasswordBearer):
@@ -57,9 +57,9 @@ HeaderRefreshTokenDep = Annotated[str, Depends(get_refresh_token)]
 HeaderUserAgentDep = Annotated[str, Depends(get_user_agent)]
 
 
-async def get_client(connection: HTTPConnection, user_agent: HeaderUserAgentDep) -> Client:
+async def get_client(connection: HTTPConnection, user_agent: HeaderUserAgentDep) -> ClientInfo:
     """The client's User-Agent and IP address."""
-    return Client(user_agent, connection.client.host if connection.client else "")
+    return ClientInfo(user_agent, connection.client.host if connection.client else "")
 
 
 async def get_session_service(resources: ResourcesDep) -> SessionService:
@@ -67,7 +67,7 @@ async def get_session_service(resources: ResourcesDep) -> SessionService:
     return SessionService(resources)
 
 
-ClientDep = Annotated[Client, Depends(get_client)]
+ClientDep = Annotated[ClientInfo, Depends(get_client)]
 SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
 
 

@@ -1,12 +1,12 @@
 """The Celery application of the worker, beat, and every process that sends tasks. Importing it opens no connection."""
 
 from src.core.config import settings
+from src.queues.beat_schedule import BEAT_SCHEDULE
 from src.queues.broker import use_bulk_transport
 from src.queues.broker.urls import celery_urls
 from src.queues.celery import Celery
 from src.queues.results.backend import ResultBackend
 from src.queues.results.recorded_task import RecordedTask
-from src.queues.schedules import BEAT_SCHEDULE
 from src.queues.worker import set_up_workers
 
 BROKER_URL, RESULT_URL = celery_urls(str(settings.CELERY_REDIS_URL))

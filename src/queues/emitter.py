@@ -4,15 +4,6 @@ from contextlib import suppress
 from src.core.realtime.event_bus import EventBus, EventBusError, ReplaySettings
 from src.core.realtime.event_registry import EventRegistry
 
-# Sent to clients before the servers disconnect them.
-SESSION_ENDED = {
-    "code": 1008,
-    "event": "connect",
-    "message": "Session Ended.",
-    "data": None,
-    "error": "auth.session_ended",
-}
-
 
 class RedisEmitter:
     """The unit of work's `EventEmitter` in processes without sockets: Socket.IO servers deliver what it publishes.
@@ -46,12 +37,12 @@ class RedisEmitter:
         """Emit to all clients in `room`, or in the namespace."""
         payload = self._declared.convert(event, data, namespace)
         with suppress(EventBusError):
-            await self._bus.publish(self._bus.emit_message(event, payload, namespace, room))
+            await self._bus.publish(self._bus.build_emit(event, payload, namespace, room))
 
-    async def disconnect(self, room: str | Sequence[str], *, spare: str | None = None) -> None:
-        """Disconnect all clients in `room` (or rooms), except those that are in `spare` too."""
+    async def disconnect(self, room: str | Sequence[str], *, except_room: str | None = None) -> None:
+        """Disconnect all clients in `room` (or rooms), except those that are in `except_room` too."""
         with suppress(EventBusError):
-            await self._bus.publish(self._bus.disconnect_message(room, spare, SESSION_ENDED))
+            await self._bus.publish(self._bus.build_disconnect(room, except_room))
 
     @property
     def is_listening(self) -> bool:

@@ -13,7 +13,7 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.login import LoginCRUD
 from src.schemas.auth import PublicKeyResponse
 from src.services.challenge import ChallengeService
-from src.services.session import Client, TokenPair
+from src.services.session import ClientInfo, TokenPair
 from src.services.user import UserService
 from src.utils.password import dummy_hash
 from src.utils.text import is_storable
@@ -27,7 +27,7 @@ Verify = Callable[[str], Awaitable[str | None]]
 class AuthService:
     """Login with a password, and change of the own password."""
 
-    def __init__(self, uow: UnitOfWork, resources: Resources, client: Client) -> None:
+    def __init__(self, uow: UnitOfWork, resources: Resources, client: ClientInfo) -> None:
         self.resources = resources
         self.client = client
         self.users = UserService(uow, resources)

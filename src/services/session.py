@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class ClientInfo:
     """The client that a request comes from."""
 
     user_agent: str
@@ -42,7 +42,7 @@ class SessionService:
         self.sessions = SessionCRUD(resources.redis)
         self.events = resources.events
 
-    async def start(self, user_id: UUID, client: Client) -> TokenPair:
+    async def start(self, user_id: UUID, client: ClientInfo) -> TokenPair:
         """Start a session for an authenticated user."""
         now = self.tokens.now()
         claims = RefreshClaims(user_id, new_id(), new_id(), now, now, self._expiry(now, now))
@@ -53,7 +53,7 @@ class SessionService:
         )
         return pair
 
-    async def refresh(self, old: RefreshClaims, token: str, client: Client) -> TokenPair:
+    async def refresh(self, old: RefreshClaims, token: str, client: ClientInfo) -> TokenPair:
         """Exchange a verified refresh token for the next token pair; each token can be exchanged once.
 
         For a few seconds the same token yields the same pair again, so that a client that lost the response can retry.
@@ -90,7 +90,7 @@ class SessionService:
         if not await self.sessions.alive(claims.user_id, claims.session_id):
             raise UnauthorizedError
 
-    async def require_client(self, claims: RefreshClaims, client: Client) -> None:
+    async def require_client(self, claims: RefreshClaims, client: ClientInfo) -> None:
         """Check that the session is alive, and was started by this client.
 
         Raises:
@@ -114,8 +114,8 @@ class SessionService:
     async def end_all(self, user_id: UUID, *, except_session: str | None = None) -> int:
         """End the user's sessions, and return their number."""
         ended = await self.sessions.end_all(user_id, except_session)
-        spare = session_room(except_session) if except_session else None
-        await self.events.disconnect(user_room(user_id), spare=spare)
+        except_room = session_room(except_session) if except_session else None
+        await self.events.disconnect(user_room(user_id), except_room=except_room)
         log.info("sessions_ended", user_id=str(user_id), count=ended)
         return ended
 

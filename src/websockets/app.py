@@ -12,11 +12,11 @@ from src.core.stores.errors import as_unavailable, summary
 from src.deps.permission import require_permission
 from src.schemas.events import SERVICE_EVENTS
 from src.websockets.asyncapi.document import create_document
+from src.websockets.compiled_event import SocketEvent
 from src.websockets.engine.overrides import RedisManager
 from src.websockets.events import chat, connection, notice
 from src.websockets.limits import Limits
 from src.websockets.recovery import SessionRecovery
-from src.websockets.registry import SocketEvent
 from src.websockets.server import AsyncServer
 
 log = structlog.get_logger(__name__)
@@ -38,11 +38,11 @@ def create_server(settings: Settings) -> AsyncServer:
         """A recoverable session belongs to a login session, whichever of its tokens is used."""
         return tokens.read_access(auth["token"]).session_id
 
-    replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
+    replay = ReplaySettings.from_settings(settings.sockets)
     bus = EventBus(settings.REDIS_DATABASE_URL, replay)
     server = AsyncServer(
         strict=settings.ENVIRONMENT.checks_events,
-        explain=_explain_outage,
+        translate_error=_translate_outage,
         limits=Limits(**settings.sockets.model_dump(include={field.name for field in fields(Limits)})),
         recovery=SessionRecovery(bus, principal),
         client_manager=RedisManager(bus),
@@ -51,8 +51,8 @@ def create_server(settings: Settings) -> AsyncServer:
     )
     for module in MODULES:
         server.include_router(module.router)
-    server.recheck(connection.recheck)
-    server.emits(SERVICE_EVENTS)
+    server.authorization_check(connection.check_authorization)
+    server.declare_events(SERVICE_EVENTS)
     return server
 
 
@@ -61,7 +61,7 @@ def describe(server: AsyncServer, settings: Settings) -> dict[str, Any]:
     return create_document(server, title=settings.app.name, version=settings.app.version, note=_permission_note)
 
 
-def _explain_outage(error: Exception) -> Exception | None:
+def _translate_outage(error: Exception) -> Exception | None:
     """Report a store that is down as 4503, as REST does as 503."""
     unavailable = as_unavailable(error)
     if unavailable is not None:

@@ -12,10 +12,10 @@ from pydantic_core import PydanticSerializationError
 from socketio.exceptions import ConnectionRefusedError as ConnectionRefused
 
 from src.utils.wire import to_wire
+from src.websockets.compiled_event import SocketEvent
 from src.websockets.engine.clients import Clients
 from src.websockets.engine.metrics import EVENT_SECONDS
 from src.websockets.errors import UNEXPECTED, ErrorBody, describe, refused
-from src.websockets.registry import SocketEvent
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class DispatchServer(Protocol):
     app: FastAPI | None
     clients: Clients
     middlewares: list[Middleware]
-    explain: Callable[[Exception], Exception | None]
+    translate_error: Callable[[Exception], Exception | None]
 
     @property
     def dependency_overrides(self) -> Mapping[Callable[..., Any], Callable[..., Any]]:
@@ -99,8 +99,8 @@ class Dispatch:
         except ConnectionRefused:
             raise
         except Exception as error:
-            if isinstance(error, ConnectionRefusedError) and self._server.explain(error) is None:
-                raise  # python-socketio takes the built-in error for a refusal; of a store it is explained
+            if isinstance(error, ConnectionRefusedError) and self._server.translate_error(error) is None:
+                raise  # a refusal, as in python-socketio; raised by a store it means 503
             _refuse(self._report(error, name), error)
         if accepted is False:
             _refuse(refused(name))
@@ -168,9 +168,9 @@ class Dispatch:
 
     def _report(self, error: Exception, event: str) -> ErrorBody:
         """Build the error body for the client; log unexpected errors."""
-        explained = self._server.explain(error) or error
+        translated = self._server.translate_error(error) or error
         try:
-            body: ErrorBody = to_wire(describe(explained, event))
+            body: ErrorBody = to_wire(describe(translated, event))
         except PydanticSerializationError as unserializable:
             error, body = unserializable, describe(unserializable, event)
         if body["code"] == UNEXPECTED:

@@ -17,9 +17,9 @@ class SocketEmitter:
         """Emit to everyone in `room` or in the namespace, in all processes."""
         await self._server.emit(event, data, room=room, namespace=namespace)
 
-    async def disconnect(self, room: str | Sequence[str], *, spare: str | None = None) -> None:
-        """Disconnect everyone in `room` (or rooms), in all processes, except those also in `spare`."""
-        await self._server.disconnect_room(room, spare=spare)
+    async def disconnect(self, room: str | Sequence[str], *, except_room: str | None = None) -> None:
+        """Disconnect everyone in `room` (or rooms), in all processes, except those also in `except_room`."""
+        await self._server.disconnect_room(room, except_room=except_room)
 
     @property
     def is_listening(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from fastapi import params
 
-from src.websockets.registry import SocketEvent, compile_event
+from src.websockets.compiled_event import SocketEvent, compile_event
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -9,10 +9,10 @@ from fastapi import FastAPI, params
 
 from src.core.realtime.event_registry import ANY_NAMESPACE, EventRegistry
 from src.utils.wire import to_wire
+from src.websockets.compiled_event import SocketEvent, compile_event
 from src.websockets.dispatch import Dispatch, Middleware
 from src.websockets.engine.overrides import SocketIOServer
-from src.websockets.errors import ErrorBody, ended
-from src.websockets.registry import SocketEvent, compile_event
+from src.websockets.errors import ErrorBody
 from src.websockets.router import SocketRouter
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,7 +26,7 @@ class AsyncServer(SocketIOServer):
         app: The application whose `dependency_overrides` and `state` the handlers share; `asgi` sets it as well.
         strict: Raise `UndeclaredEventError` when an undeclared event is emitted, or one whose JSON form differs from
             that of its declared type: for debugging and tests.
-        explain: Maps an exception of a handler to the one to report, or to None to report it unchanged.
+        translate_error: Maps an exception of a handler to the one to report, or to None to report it unchanged.
         options: `limits`, `recovery`, and those of `socketio.AsyncServer`.
 
     Attributes:
@@ -38,15 +38,15 @@ class AsyncServer(SocketIOServer):
         *,
         app: FastAPI | None = None,
         strict: bool = False,
-        explain: Callable[[Exception], Exception | None] = lambda _: None,
+        translate_error: Callable[[Exception], Exception | None] = lambda _: None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.app = app
         self.strict = strict
-        self.explain = explain
+        self.translate_error = translate_error
         self.declared_events = EventRegistry()
-        self.emits({"error": ErrorBody}, namespace=ANY_NAMESPACE)
+        self.declare_events({"error": ErrorBody}, namespace=ANY_NAMESPACE)
         self.middlewares: list[Middleware] = []
         self._events: dict[tuple[str, str], SocketEvent] = {}
 
@@ -127,24 +127,24 @@ class AsyncServer(SocketIOServer):
         self.middlewares.append(function)
         return function
 
-    def recheck(self, function: F, namespace: str = "/") -> F:
+    def authorization_check(self, function: F, namespace: str = "/") -> F:
         """Register an injected function that decides whether a client is still authorized: it raises code 1008 if not.
 
         It runs when a session is recovered, after the client has re-entered its rooms, and for all clients when this
         process may have missed messages of the others.
         """
-        event = replace(compile_event("recheck", namespace, function), ack=None)
+        event = replace(compile_event("authorization_check", namespace, function), ack=None)
         self.clients.rechecks.add(namespace, Dispatch(self, event).check)
         return function
 
     async def disconnect_room(
-        self, room: str | Sequence[str], *, spare: str | None = None, namespace: str = "/"
+        self, room: str | Sequence[str], *, except_room: str | None = None, namespace: str = "/"
     ) -> None:
-        """Disconnect everyone in a room (or rooms), in every process, except those also in `spare`.
+        """Disconnect everyone in a room (or rooms), in every process, except those also in `except_room`.
 
         They first get an `error` event of code 1008.
         """
-        await self.manager.disconnect_room(room, spare, namespace, ended())
+        await self.manager.disconnect_room(room, except_room, namespace)
 
     def expire(self, sid: str, seconds: float, namespace: str = "/") -> None:
         """Disconnect a client of this process after `seconds`, with an `error` event; replaces an earlier expiry."""
@@ -177,7 +177,7 @@ class AsyncServer(SocketIOServer):
         """List the injected handlers."""
         return list(self._events.values())
 
-    def emits(self, payload_types: Mapping[str, Any], *, namespace: str = "/") -> None:
+    def declare_events(self, payload_types: Mapping[str, Any], *, namespace: str = "/") -> None:
         """Declare events that are not emitted by a handler, with their payload types.
 
         Raises:

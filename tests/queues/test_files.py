@@ -6,7 +6,7 @@ from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.queues.app import app
-from src.queues.schedules import BEAT_SCHEDULE
+from src.queues.beat_schedule import BEAT_SCHEDULE
 from src.utils.date import utc_now
 
 app.loader.import_default_modules()  # as a worker does

@@ -5,7 +5,7 @@ import pytest
 from src.core.unit_of_work import UnitOfWork
 from src.models.notice import Notice, NoticeStatus
 from src.queues.app import app
-from src.queues.schedules import BEAT_SCHEDULE
+from src.queues.beat_schedule import BEAT_SCHEDULE
 from src.utils.date import utc_now
 
 

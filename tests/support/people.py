@@ -9,7 +9,7 @@ from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.models.role import Role
 from src.models.user import User, UserRole
-from src.services.session import Client, SessionService, TokenPair
+from src.services.session import ClientInfo, SessionService, TokenPair
 from src.utils.password import hash_password
 
 PASSWORD = "correct horse battery staple"
@@ -64,4 +64,4 @@ class People:
 
     async def login(self, user: User) -> Person:
         """Start another session of a user."""
-        return Person(user, await SessionService(self.resources).start(user.id, Client(USER_AGENT, "127.0.0.1")))
+        return Person(user, await SessionService(self.resources).start(user.id, ClientInfo(USER_AGENT, "127.0.0.1")))

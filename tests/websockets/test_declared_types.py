@@ -103,7 +103,7 @@ class TestEvent:
     async def test_has_what_its_declaration_says(
         self, sio: AsyncServer, connect: Connect, declared: Any, data: Any, sent: Any
     ) -> None:
-        sio.emits({"news": declared})
+        sio.declare_events({"news": declared})
         peer = await connect()
         await sio.emit("news", data)
         assert (await peer.next())[2] == (sent[0] if isinstance(sent, tuple) else sent)
@@ -113,7 +113,7 @@ class TestEvent:
         self, sio: AsyncServer, connect: Connect, strict: bool
     ) -> None:
         sio.strict = strict
-        sio.emits({"news": list[UserOut]})
+        sio.declare_events({"news": list[UserOut]})
         peer = await connect()
         await sio.emit("news", [User(name="Ann")])
         assert (await peer.next())[2] == [ANN]
@@ -122,7 +122,7 @@ class TestEvent:
     async def test_with_another_payload_is_an_error_of_the_sender(
         self, sio: AsyncServer, declared: Any, data: Any
     ) -> None:
-        sio.emits({"news": declared})
+        sio.declare_events({"news": declared})
         with pytest.raises(UndeclaredEventError):
             await sio.emit("news", data)
 
@@ -137,7 +137,7 @@ class TestEventOfAService:
     def test_with_another_payload_is_an_error_before_the_commit(self, strict: bool) -> None:
         server = AsyncServer(strict=strict)
         server.on("ask")(lambda: None)
-        server.emits({"news": UserOut})
+        server.declare_events({"news": UserOut})
         worker = RedisEmitter(settings.REDIS_DATABASE_URL, declared=EventRegistry({"news": UserOut}), strict=strict)
         for emitter in (SocketEmitter(server), worker):
             emitter.check("news", User(name="Ann"))

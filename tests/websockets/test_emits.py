@@ -57,7 +57,7 @@ class TestStrictServer:
 
     async def test_sends_events_declared_on_the_server(self, sio: AsyncServer, connect: Connect) -> None:
         sio.on("ask")(lambda: None)
-        sio.emits({"news": list[Message]})
+        sio.declare_events({"news": list[Message]})
         peer = await connect()
         await sio.emit("news", [Message(text="hi")])
         assert await peer.next() == ("/", "news", [{"text": "hi"}])

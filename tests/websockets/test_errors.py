@@ -92,7 +92,7 @@ class TestExplaining:
     @pytest.fixture
     def sio(self, host: Host, app: FastAPI) -> AsyncServer:
         """A server that maps `OSError`."""
-        server = AsyncServer(explain=lambda error: ConflictError() if isinstance(error, OSError) else None)
+        server = AsyncServer(translate_error=lambda error: ConflictError() if isinstance(error, OSError) else None)
         host.app = server.asgi(app)
         return server
 

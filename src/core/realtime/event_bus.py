@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import structlog
 from redis.asyncio import Redis
@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from socketio.packet import Packet
 
+from src.core.config.sockets import SocketSettings
 from src.utils.wire import dumps
 
 log = structlog.get_logger(__name__)
@@ -47,9 +48,14 @@ class ReplaySettings:
     seconds: int = 0
     messages: int = 10_000
 
+    @classmethod
+    def from_settings(cls, settings: SocketSettings) -> Self:
+        """The settings `SOCKETIO_RECOVERY_*`."""
+        return cls(settings.recovery_seconds, settings.recovery_messages)
+
 
 class EventBus:
-    """Publishes messages at most once, and within a second: events are hints, REST has the truth.
+    """Publishes messages at most once, within a second. An event may be lost: clients get the current state by REST.
 
     Args:
         url: The Redis that all servers subscribe to.
@@ -117,7 +123,7 @@ class EventBus:
                 log.warning("event_bus_broken", reason=type(error.__cause__).__name__)
             raise
 
-    def emit_message(
+    def build_emit(
         self, event: str, data: Any, namespace: str = "/", room: Any = None, skip: Any = None
     ) -> dict[str, Any]:
         """Build python-socketio's message that emits an event. Its `offset` identifies the event to clients."""
@@ -132,9 +138,9 @@ class EventBus:
             "offset": self._next_offset() if self.replay.seconds else None,
         }
 
-    def disconnect_message(self, room: Any, spare: str | None, body: Any, namespace: str = "/") -> dict[str, Any]:
-        """Build our message that ends the connections in a room (or rooms), except those also in `spare`."""
-        return self._message("disconnect_room", room=room, spare=spare, namespace=namespace, body=body)
+    def build_disconnect(self, room: Any, except_room: str | None, namespace: str = "/") -> dict[str, Any]:
+        """Build our message that ends the connections in a room (or rooms), except those also in `except_room`."""
+        return self._message("disconnect_room", room=room, except_room=except_room, namespace=namespace)
 
     def _message(self, method: str, **fields: Any) -> dict[str, Any]:
         return {"method": method, **fields, "host_id": self.sender}

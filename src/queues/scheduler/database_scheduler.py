@@ -18,9 +18,9 @@ from src.core.config.sql import SQLSettings
 from src.core.stores.sql import create_engine
 from src.models.schedule import Schedule
 from src.queues.scheduler.config_sync import columns_by_name, merge
-from src.queues.scheduler.due import MISFIRE_GRACE, advance, message, plan
 from src.queues.scheduler.listener import ScheduleListener
 from src.queues.scheduler.overlap import has_running, insert_run
+from src.queues.scheduler.planning import MISFIRE_GRACE, advance, message, plan
 from src.queues.scheduler.signals import signals_deferred
 from src.queues.scheduler.statements import BATCH, DUE_SCHEDULES, NEXT_DUE, UNPLANNED_SCHEDULES
 from src.utils.date import utc_now

@@ -11,7 +11,7 @@ from typing_extensions import override
 from src.core.injection import EMPTY, read_return
 from src.core.realtime.event_registry import ANY_NAMESPACE, EventSchema
 from src.websockets.asyncapi.schemas import Schema, Schemas
-from src.websockets.registry import SocketEvent
+from src.websockets.compiled_event import SocketEvent
 
 
 def _id(namespace: str, event: str) -> str:

@@ -7,7 +7,7 @@ from src.core.realtime.event_registry import ANY_NAMESPACE
 from src.websockets import errors
 from src.websockets.asyncapi.channels import Channel, Emitted, Handled
 from src.websockets.asyncapi.schemas import Schema, Schemas
-from src.websockets.registry import SocketEvent
+from src.websockets.compiled_event import SocketEvent
 from src.websockets.server import AsyncServer
 
 CONNECTING = """

@@ -109,13 +109,13 @@ class Clients:
         await server.disconnect(sid, namespace, ignore_queue=True)
         self._tasks.start(self.close_unauthenticated(eio_sid))
 
-    async def dismiss_room(self, room: str | Sequence[str], spare: str | None, namespace: str, body: ErrorBody) -> None:
-        """Dismiss the clients of this process that are in `room`, except those also in `spare`."""
+    async def dismiss_room(self, room: str | Sequence[str], except_room: str | None, namespace: str) -> None:
+        """Dismiss the clients of this process in `room`, except those also in `except_room`: their session ended."""
         participants = self._server.manager.get_participants
-        spared = dict(participants(namespace, spare)) if spare else {}
+        excepted = dict(participants(namespace, except_room)) if except_room else {}
         for sid, _ in list(participants(namespace, room)):
-            if sid not in spared:
-                await self.dismiss(sid, body, namespace)
+            if sid not in excepted:
+                await self.dismiss(sid, ended(), namespace)
 
     def expire(self, sid: str, seconds: float, namespace: str) -> None:
         """Dismiss a client after `seconds`; replaces an earlier expiry."""

@@ -294,14 +294,14 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
             session.leave(room)
 
     def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
-        """First forget the session: it leaves its rooms now, but is saved as it was in them."""
+        """Forget the session before its rooms are left: the saved copy keeps them."""
         self.delivery.sessions.pop(sid, None)
         self.delivery.returning.pop(sid, None)
         super().basic_disconnect(sid, namespace, **options)
 
-    async def disconnect_room(self, room: str | Sequence[str], spare: str | None, namespace: str, body: Any) -> None:
-        """Send an `error` event to everyone in a room (or rooms) and disconnect them, except those also in `spare`."""
-        await self.server.clients.dismiss_room(room, spare, namespace, body)
+    async def disconnect_room(self, room: str | Sequence[str], except_room: str | None, namespace: str) -> None:
+        """End the sessions of the clients in `room` (or rooms), except those also in `except_room`."""
+        await self.server.clients.dismiss_room(room, except_room, namespace)
 
     async def aclose(self) -> None:
         """Stop background tasks."""
@@ -342,14 +342,14 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
             await super().emit(event, data, namespace, room, **options)
             return
         room, skip_sid = options.get("to") or room, options.get("skip_sid")
-        message = self._bus.emit_message(event, data, namespace, room, skip_sid)
+        message = self._bus.build_emit(event, data, namespace, room, skip_sid)
         self.deliver(event, data, namespace, room, skip_sid, message["offset"])
         await self._publish(message)
 
-    async def disconnect_room(self, room: str | Sequence[str], spare: str | None, namespace: str, body: Any) -> None:
+    async def disconnect_room(self, room: str | Sequence[str], except_room: str | None, namespace: str) -> None:
         """Disconnect here, then in the other processes."""
-        await super().disconnect_room(room, spare, namespace, body)
-        await self._publish(self._bus.disconnect_message(room, spare, body, namespace))
+        await super().disconnect_room(room, except_room, namespace)
+        await self._publish(self._bus.build_disconnect(room, except_room, namespace))
 
     async def aclose(self) -> None:
         """Stop listening, and close the connections to Redis."""
@@ -374,7 +374,7 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
                     data: dict[str, Any] = self.json.loads(message)
                     is_ours = data["method"] == "disconnect_room"
                     if is_ours and data["host_id"] != self.host_id:
-                        await super().disconnect_room(data["room"], data["spare"], data["namespace"], data["body"])
+                        await super().disconnect_room(data["room"], data["except_room"], data["namespace"])
                 except (KeyError, TypeError, ValueError):
                     log.warning("invalid_message")
                 else:

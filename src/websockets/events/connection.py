@@ -42,7 +42,9 @@ async def refresh(
     server.expire(sid, resources.tokens.seconds_left(new))
 
 
-async def recheck(sid: SID, server: Server, claims: UserAccessJWTDep, permissions: PermissionServiceDep) -> None:
+async def check_authorization(
+    sid: SID, server: Server, claims: UserAccessJWTDep, permissions: PermissionServiceDep
+) -> None:
     """Require the session to be active, and the permissions for the rooms that the client is in."""
     rooms = server.rooms(sid)
     for prefix, code in _REQUIRED_CODES.items():

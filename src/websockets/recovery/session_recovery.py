@@ -137,7 +137,7 @@ def _is_addressed(message: dict[str, Any], sent_at: int, session: RecoverableSes
         return False
     rooms = {room for room in session.rooms if session.entered.get(room, 0) <= sent_at}
     reached = message["room"] is None or not _as_set(message["room"]).isdisjoint(rooms)
-    excluded = session.sid in _as_set(message.get("skip_sid")) or message.get("spare") in session.rooms
+    excluded = session.sid in _as_set(message.get("skip_sid")) or message.get("except_room") in session.rooms
     return reached and not excluded
 
 

@@ -16,7 +16,7 @@ from src.core.resources import Resources
 from src.core.security.actor import current_actor_id
 from src.models.task_run import RunState, TaskRun
 from src.queues.app import app
-from src.queues.tasks.tasks import record
+from src.queues.tasks.runs import record
 from src.schemas.task import RunsToRetry
 from src.services.task_run import TaskRunService
 from src.utils.date import utc_now

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from src.models.schedule import IntervalPeriod, MisfirePolicy, Schedule, ScheduleKind
-from src.queues.scheduler.due import CATCH_UP_LIMIT, advance, message, plan
+from src.queues.scheduler.planning import CATCH_UP_LIMIT, advance, message, plan
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

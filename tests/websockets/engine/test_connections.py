@@ -67,7 +67,7 @@ class TestRecheck:
         peers = [await connect() for _ in range(2)]
         answers: list[Exception] = [OSError(), UnauthorizedError()]
 
-        @sio.recheck
+        @sio.authorization_check
         async def recheck(sid: SID) -> None:
             if sid == peers[0].client.get_sid():
                 raise answers.pop(0)

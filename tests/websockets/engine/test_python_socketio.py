@@ -79,7 +79,7 @@ class TestRefusal:
     async def test_by_the_builtin_error_of_a_store_is_explained(
         self, host: Host, app: FastAPI, connect: Connect
     ) -> None:
-        sio = AsyncServer(explain=lambda error: PermissionError() if isinstance(error, OSError) else None)
+        sio = AsyncServer(translate_error=lambda error: PermissionError() if isinstance(error, OSError) else None)
         host.app = sio.asgi(app)
 
         @sio.on("connect")

@@ -49,7 +49,7 @@ class TestNoRecovery:
         second: AsyncServer = servers[1][0]
         seen: list[list[str]] = []
 
-        @second.recheck
+        @second.authorization_check
         async def recheck(sid: SID, server: Server) -> None:
             seen.append(server.rooms(sid))
             raise PermissionError
@@ -64,7 +64,7 @@ class TestNoRecovery:
         back = await cut(client, servers[0][0])
         second: AsyncServer = servers[1][0]
 
-        @second.recheck
+        @second.authorization_check
         async def recheck(sid: SID, server: Server) -> None:
             await server.disconnect_room(sid)
 

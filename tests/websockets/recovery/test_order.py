@@ -21,7 +21,7 @@ class TestOrder:
         for number in (1, 2, 3):
             await first.emit("news", number, to=client.sid)
 
-        @second.recheck
+        @second.authorization_check
         async def recheck() -> None:  # the rooms are entered, and the missed events were read
             await second.emit("news", 4, to=client.sid)
             await second.emit("news", 5, to=client.sid)
@@ -71,7 +71,7 @@ class TestOrder:
         await client.call("join", "secret")
         back = await cut(client, first)
 
-        @second.recheck
+        @second.authorization_check
         async def recheck() -> None:
             await second.emit("news", "secret", room="secret")
             raise PermissionError
@@ -93,7 +93,7 @@ class TestBreakingAgain:
             await first.emit("news", number, to=client.sid)
         may_end = asyncio.Event()
 
-        @second.recheck
+        @second.authorization_check
         async def recheck() -> None:
             await second.emit("news", 7, to=client.sid)
             await may_end.wait()

@@ -20,7 +20,7 @@ class TestReading:
             for number in range(100)
         ]
         for number in range(20):
-            await bus.publish(bus.emit_message("news", number, room="a"))
+            await bus.publish(bus.build_emit("news", number, room="a"))
 
         async def reads() -> int:
             statistics = await bus.redis.info("commandstats")
@@ -40,7 +40,7 @@ class TestReading:
         session = RecoverableSession("p", "s", "/", "", client_tracks_offset=True, rooms=["a"])
         assert await recovery.missed(session) is None
         monkeypatch.undo()
-        await bus.publish(bus.disconnect_message("a", None, {}))
+        await bus.publish(bus.build_disconnect("a", None))
         await bus.redis.aclose()
 
 
