@@ -1,6 +1,6 @@
 """The web application: REST and Socket.IO in one ASGI app, `src.main:app`."""
 
-from src.core import gc_pause  # first: pauses the garbage collector during the imports below
+from src.core import fast_start  # first: it affects the imports below
 
 # isort: split
 import asyncio
@@ -145,4 +145,4 @@ settings.check_broker()
 server = create_server(settings)
 rest = create_app(settings, server)
 app = server.asgi(rest)
-gc_pause.resume()
+fast_start.finish()

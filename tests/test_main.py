@@ -113,7 +113,7 @@ class TestRow33Start:
 
 SEEN = """
 import gc, sys, src.main
-late = {"celery", "amqp", "minio", "urllib3", "alembic", "sqlalchemy.dialects.mysql", "src.queues.app"}
+late = {"celery", "amqp", "minio", "urllib3", "alembic", "rich", "sqlalchemy.dialects.mysql", "src.queues.app"}
 print(*late & sys.modules.keys(), "" if gc.isenabled() else "no collector")
 """
 
