@@ -32,7 +32,7 @@ async def open_stores(*, schema: bool = True) -> AsyncIterator[Resources]:
         PreflightError: One does not answer, or has another schema.
     """
     configure_logging(quiet(settings))
-    replay = ReplaySettings.from_settings(settings.sockets)
+    replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
     async with (
         aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, replay)) as events,
         open_resources(settings, create_outbox(load_app), events) as resources,

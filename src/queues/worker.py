@@ -47,7 +47,7 @@ class HousekeepingLogFilter(logging.Filter):
 @asynccontextmanager
 async def worker_lifespan(app: "Celery[Any]") -> AsyncIterator[Resources]:
     """The stores of one worker process, with an event emitter that needs no Socket.IO server."""
-    replay = ReplaySettings.from_settings(settings.sockets)
+    replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
     declared, strict = EventRegistry(SERVICE_EVENTS), settings.ENVIRONMENT.checks_events
     worker_settings = copy(settings)
     worker_settings.sql = settings.sql.model_copy(update={"pool_timeout_seconds": POOL_TIMEOUT_SECONDS})

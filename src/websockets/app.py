@@ -38,7 +38,7 @@ def create_server(settings: Settings) -> AsyncServer:
         """A recoverable session belongs to a login session, whichever of its tokens is used."""
         return tokens.read_access(auth["token"]).session_id
 
-    replay = ReplaySettings.from_settings(settings.sockets)
+    replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
     bus = EventBus(settings.REDIS_DATABASE_URL, replay)
     server = AsyncServer(
         strict=settings.ENVIRONMENT.checks_events,

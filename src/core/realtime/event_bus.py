@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from redis.asyncio import Redis
@@ -19,7 +19,6 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from socketio.packet import Packet
 
-from src.core.config.sockets import SocketSettings
 from src.utils.wire import dumps
 
 log = structlog.get_logger(__name__)
@@ -47,11 +46,6 @@ class ReplaySettings:
 
     seconds: int = 0
     messages: int = 10_000
-
-    @classmethod
-    def from_settings(cls, settings: SocketSettings) -> Self:
-        """The settings `SOCKETIO_RECOVERY_*`."""
-        return cls(settings.recovery_seconds, settings.recovery_messages)
 
 
 class EventBus:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config.sql import SQLSettings
+from src.core.stores.fair_pool import FairPool
 from src.core.stores.mysql import mysql_options
 
 # Without a transaction, each statement sees what is committed when it starts.
@@ -35,6 +36,7 @@ def create_engine(settings: SQLSettings, url: URL | None = None, *, read_only: b
     engine = create_async_engine(
         url,
         hide_parameters=True,  # errors are logged, and parameters may be secret
+        poolclass=FairPool,
         pool_size=settings.pool_size,
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout_seconds,
