@@ -52,6 +52,13 @@ INTERNALS = [
         "(self, environ)",
     ),
     Internal(
+        SOCKET,
+        "handle_get_request",
+        "Replaced on each socket: keeps the connection, to abort it if its client does not read.",
+        OVERRIDES,
+        "(self, environ)",
+    ),
+    Internal(
         "engineio.payload:Payload",
         "max_decode_packets",
         "Raised to the burst of the limits; documented, but one for the whole process.",
@@ -59,6 +66,7 @@ INTERNALS = [
     ),
     Internal(SOCKET, "connected", LOOPS, OVERRIDES),
     Internal(SOCKET, "upgraded", LOOPS, OVERRIDES),
+    Internal(SOCKET, "upgrading", "Reset after an invalid packet: Engine.IO would answer no poll again.", OVERRIDES),
     Internal(SOCKET, "receive", LOOPS, OVERRIDES, "(self, pkt)"),
     Internal(SOCKET, "queue", QUEUES, OVERRIDES),
     Internal(SOCKET, "closed", "Nothing is queued for a transport that is closed.", OVERRIDES),

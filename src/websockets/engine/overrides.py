@@ -49,6 +49,7 @@ log = structlog.get_logger(__name__)
 
 _FLUSH_SECONDS = 2
 _CLOSE_SECONDS = 1
+_UNREAD_SECONDS = 3
 _ENGINE_LOOPS = AsyncSocket._websocket_handler
 # What Engine.IO and its JSON parser raise for invalid packets.
 _PROTOCOL_ERRORS = ValueError, IndexError, RecursionError, EngineIOError
@@ -94,7 +95,14 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
         if not self._socket.connected and getattr(self.handler, "__func__", None) is _ENGINE_LOOPS:
             self._socket.connected = self._socket.upgraded = True
             self.handler = self._serve
-        return str(await super().__call__(environ))
+        try:
+            return str(await super().__call__(environ))
+        except _PROTOCOL_ERRORS:  # from Engine.IO's loops; a client whose upgrade failed goes on polling
+            self._socket.upgrading = False
+            if self._socket.upgraded:
+                await self._socket.server.abort(self._socket)
+            await self.close()
+            return ""
 
     async def _serve(self, _: Any) -> None:
         reason = _reasons.TRANSPORT_CLOSE
@@ -158,23 +166,36 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
             socket.ping = task
         return task
 
-    def watch_posts(self, sid: str) -> None:
+    def watch_requests(self, sid: str) -> None:
         """Engine.IO logs invalid POST requests, and answers them with 200: answer 400, and close the transport."""
         socket = self.sockets[sid]
+        socket.handle_get_request = partial(self._handle_get_request, socket)
         socket.handle_post_request = partial(self._handle_post_request, socket)
+
+    async def _handle_get_request(self, socket: Any, environ: dict[str, Any]) -> Any:
+        socket.send_response = environ["asgi.send"]
+        return await AsyncSocket.handle_get_request(socket, environ)
 
     async def _handle_post_request(self, socket: Any, environ: dict[str, Any]) -> None:
         try:
             await AsyncSocket.handle_post_request(socket, environ)
         except _PROTOCOL_ERRORS as error:
-            await self._abort(socket)
+            await self.abort(socket)
+            self.sockets[socket.sid] = socket  # Engine.IO answers 400 if it knows the socket, and then forgets it
             raise EngineIOError("invalid request") from error
 
     async def _trigger_event(self, event: str, *args: Any, run_async: bool = False) -> Any:
         """Engine.IO wraps each message in a closure and swallows errors; ours handles its own."""
         if event == "message" and not run_async:
             return await self.handlers[event](*args)
-        return await super()._trigger_event(event, *args, run_async=run_async)
+        if event != "disconnect":
+            return await super()._trigger_event(event, *args, run_async=run_async)
+        loop, (sid, *_) = asyncio.get_running_loop(), args
+        loop.call_later(_UNREAD_SECONDS, _abort_unread, getattr(self.sockets.get(sid), "send_response", None))
+        try:
+            return await super()._trigger_event(event, *args, run_async=run_async)
+        finally:  # Engine.IO marks the socket as closed in this iteration of the loop; a POST to it would be a KeyError
+            loop.call_soon(self.sockets.pop, sid, None)
 
     async def send_packet(self, sid: str, pkt: Any) -> None:
         """Engine.IO does not check the size of the queue."""
@@ -210,27 +231,35 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
             if wait:
                 await self._flush(socket)
                 if not socket.queue.empty():
-                    await self._abort(socket)
+                    await self.abort(socket)
 
     async def abort_transport(self, sid: str, *, discard: bool = True) -> bool:
         """Close a transport now; returns whether it was open. A waiting poll gets what is queued without `discard`."""
         socket = self.sockets.get(sid)
         if socket is None or socket.closed or socket.closing:
             return False
-        await self._abort(socket, discard=discard or socket.upgraded)
+        await self.abort(socket, discard=discard or socket.upgraded)
         return True
 
-    async def _flush(self, socket: Any) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(socket.queue.join(), _FLUSH_SECONDS)
-
-    async def _abort(self, socket: Any, *, discard: bool = True) -> None:
+    async def abort(self, socket: Any, *, discard: bool = True) -> None:
+        """Close the transport of a socket now."""
         await socket.close(wait=False, abort=True, reason=_reasons.SERVER_DISCONNECT)
         if discard:
             socket.queue.discard_all()
         await socket.queue.put(None)
         if (websocket := getattr(socket, "websocket", None)) is not None:
             websocket.abort()
+
+    async def _flush(self, socket: Any) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(socket.queue.join(), _FLUSH_SECONDS)
+
+
+def _abort_unread(send: Any) -> None:
+    """ASGI cannot abort a connection, and uvicorn waits without limit, also at its end, for a client to read."""
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is not None and transport.get_write_buffer_size():
+        transport.abort()
 
 
 class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is untyped
@@ -473,7 +502,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
             return False
         Client(self.limits, self._tasks).attach(environ)
         await super()._handle_eio_connect(eio_sid, environ)
-        self.eio.watch_posts(eio_sid)
+        self.eio.watch_requests(eio_sid)
         CLIENTS.inc()
         self._unauthenticated.add(eio_sid)
         return None

@@ -1,9 +1,7 @@
 """Each limit of `Limits`, exceeded by a client."""
 
 import asyncio
-import socket
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -34,17 +32,6 @@ def sio(host: Host, app: Any) -> AsyncServer:
     server = AsyncServer(limits=LIMITS)
     host.app = server.asgi(app)
     return server
-
-
-UPGRADE = (
-    f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-).encode()
-
-
-def text_frame(text: bytes) -> bytes:
-    """A short text from a client, masked by zeros."""
-    return bytes([0x81, 0x80 | len(text)]) + bytes(4) + text
 
 
 async def closed(websocket: aiohttp.ClientWebSocketResponse) -> bool:
@@ -190,38 +177,3 @@ class TestProtocol:
             await websocket.send_str("40")
             await websocket.send_str('42["x","' + "x" * 5000 + '"]')
             assert await closed(websocket)
-
-
-class TestSlowReader:
-    async def test_is_dropped(self, sio: AsyncServer, host: Host) -> None:
-        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
-            await websocket.send_str("40")
-            await websocket.receive_str()
-            await websocket.receive_str()
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while sio.eio.sockets:
-                    for _ in range(20):
-                        await sio.emit("news", "x" * 100_000)
-                    await asyncio.sleep(0.01)
-
-    async def test_that_goes_silent_leaves_nothing(self, host: Host, app: FastAPI) -> None:
-        """Neither its connection nor its queue."""
-        server = AsyncServer(ping_interval=1, ping_timeout=1)
-        host.app = server.asgi(app)
-        address = urlsplit(host.url)
-        with socket.socket() as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.setblocking(False)
-            loop = asyncio.get_running_loop()
-            await loop.sock_connect(client, (address.hostname, address.port))
-            await loop.sock_sendall(client, UPGRADE)
-            await loop.sock_recv(client, 1024)
-            await loop.sock_sendall(client, text_frame(b"40"))
-            await eventually(lambda: any(server.manager.get_participants("/", None)))
-            (transport,) = server.eio.sockets.values()
-            while transport.queue.size_bytes < 2_000_000:
-                await server.emit("news", "x" * 100_000)
-                await asyncio.sleep(0)
-            await eventually(lambda: not server.eio.sockets and transport.queue.empty())
-            assert not [task for task in asyncio.all_tasks() if "WebSocketLoops._write" in str(task.get_coro())]
-        await server.shutdown()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import aiohttp
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -10,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from src.websockets.limits import Limits
 from src.websockets.server import AsyncServer
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.conftest import Host
 
 SEPARATOR = "\x1e"
@@ -21,13 +22,13 @@ class Poller:
 
     def __init__(self, http: httpx.AsyncClient, url: str) -> None:
         self._http = http
-        self._url = url
+        self.url = url
 
     async def send(self, *packets: str) -> httpx.Response:
-        return await self._http.post(self._url, content=SEPARATOR.join(packets))
+        return await self._http.post(self.url, content=SEPARATOR.join(packets))
 
     async def poll(self) -> httpx.Response:
-        return await self._http.get(self._url)
+        return await self._http.get(self.url)
 
     async def receive(self, count: int) -> list[str]:
         """Poll until `count` packets have arrived."""
@@ -86,3 +87,69 @@ class TestInvalidRequest:
     async def test_ends_the_connection(self, poller: Poller, content: str) -> None:
         await poller.send(content)
         assert (await poller.poll()).status_code == 400
+
+
+class TestClosedSession:
+    """Whatever reaches it is refused, and nothing raises."""
+
+    @pytest.fixture
+    async def closed(self, poller: Poller, sio: AsyncServer) -> Poller:
+        (socket,) = sio.eio.sockets.values()
+        await socket.close(wait=False)
+        return poller
+
+    async def test_a_poll_is_refused(self, closed: Poller, host: Host) -> None:
+        assert (await closed.poll()).status_code == 400
+        assert not host.failures
+
+    async def test_a_post_is_refused(self, closed: Poller, host: Host) -> None:
+        assert (await closed.send('42["ping"]')).status_code == 400
+        assert not host.failures
+
+    async def test_an_upgrade_is_refused(self, closed: Poller, host: Host) -> None:
+        async with aiohttp.ClientSession() as http:
+            with pytest.raises(aiohttp.WSServerHandshakeError):
+                await http.ws_connect(host.url + closed.url.replace("polling", "websocket"))
+        assert not host.failures
+
+    @pytest.mark.parametrize("packets", [["1", "5"], ["1", "9"], ["41", "1", "2"]])
+    async def test_packets_after_the_end_are_refused(self, poller: Poller, host: Host, packets: list[str]) -> None:
+        assert (await poller.send(*packets)).status_code == 400
+        assert (await poller.send("3")).status_code == 400
+        assert not host.failures
+
+    async def test_a_poll_that_waits_while_it_closes_ends(self, poller: Poller, host: Host, sio: AsyncServer) -> None:
+        polling = asyncio.create_task(poller.poll())
+        await asyncio.sleep(0.05)
+        answers = await asyncio.gather(polling, poller.send("1", "5"), poller.send("1", "5"), poller.poll())
+        assert {answer.status_code for answer in answers} <= {200, 400}
+        assert not host.failures
+        assert not sio.eio.sockets
+
+
+class TestUpgrade:
+    @pytest.mark.parametrize("probe", ["x", "", "2probe2", "4" + "x" * 300_000])
+    async def test_that_fails_leaves_the_client_polling(
+        self, poller: Poller, host: Host, sio: AsyncServer, probe: str
+    ) -> None:
+        async with aiohttp.ClientSession() as http:
+            websocket = await http.ws_connect(host.url + poller.url.replace("polling", "websocket"))
+            await websocket.send_str(probe)
+            assert (await websocket.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+        await poller.send('421["ping"]')
+        assert await poller.receive(1) == ['431["pong"]']
+        assert not host.failures
+
+    async def test_an_invalid_packet_after_it_ends_the_connection(
+        self, poller: Poller, host: Host, sio: AsyncServer
+    ) -> None:
+        async with aiohttp.ClientSession() as http:
+            websocket = await http.ws_connect(host.url + poller.url.replace("polling", "websocket"))
+            await websocket.send_str("2probe")
+            assert await websocket.receive_str() == "3probe"
+            await websocket.send_str("5")
+            await websocket.send_str("x")
+            while (await websocket.receive()).type not in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
+                pass
+        await eventually(lambda: not sio.eio.sockets)
+        assert not host.failures

@@ -1,0 +1,13 @@
+from tests.foreign.internal import Internal
+
+ABORT = "Aborts a connection whose client does not read; ASGI has no message for that."
+OVERRIDES = ("src/websockets/engine/overrides.py",)
+
+INTERNALS = [
+    Internal(f"uvicorn.protocols.{protocol}", "transport", ABORT, OVERRIDES)
+    for protocol in (
+        "websockets.websockets_sansio_impl:WebSocketsSansIOProtocol",
+        "http.httptools_impl:RequestResponseCycle",
+        "http.h11_impl:RequestResponseCycle",
+    )
+]
