@@ -2,6 +2,8 @@
 
 import json
 import math
+from dataclasses import is_dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
@@ -11,8 +13,8 @@ from pydantic_core import to_jsonable_python
 def to_wire(value: Any) -> Any:
     """Convert models, dates, UUIDs and the like to JSON values, at any depth and by alias.
 
-    Bytes outside of models stay bytes: Socket.IO sends them as binary attachments. A tuple at the top stays a tuple:
-    Socket.IO sends it as several arguments.
+    Bytes stay bytes, except those of a model with `ser_json_bytes`: Socket.IO sends them as binary attachments. A tuple
+    at the top stays a tuple: Socket.IO sends it as several arguments.
 
     Raises:
         PydanticSerializationError: A value has no JSON form.
@@ -30,7 +32,7 @@ class WireType:
     def __init__(self, type_: Any) -> None:
         adapter: TypeAdapter[Any] = TypeAdapter(type_)
         self._validator, self._serializer = adapter.validator, adapter.serializer
-        self._mode = "python" if _has_raw_bytes(adapter.core_schema) else "json"
+        self._mode = "python" if _has_bytes(adapter.core_schema) else "json"
 
     def validate(self, value: Any) -> Any:
         """Convert a value to the declared type; instances of its models stay as they are.
@@ -54,13 +56,26 @@ class WireType:
         return tuple(wire) if isinstance(valid, tuple) else wire
 
 
-def _has_raw_bytes(schema: Any) -> bool:
-    """Whether values may contain bytes outside of models: in JSON mode pydantic would decode them."""
+def _has_bytes(schema: Any, *, in_model: bool = False) -> bool:
+    """Whether values may contain bytes: in JSON mode pydantic would decode them as text."""
     if isinstance(schema, (list, tuple)):
-        return any(map(_has_raw_bytes, schema))
-    if not isinstance(schema, dict) or schema.get("type") in ("model", "dataclass"):
+        return any(_has_bytes(item, in_model=in_model) for item in schema)
+    if not isinstance(schema, dict):
         return False
-    return schema.get("type") in ("any", "bytes") or any(map(_has_raw_bytes, schema.values()))
+    kind = schema.get("type")
+    if kind in ("model", "dataclass"):
+        in_model = True
+        if schema.get("config", {}).get("ser_json_bytes", "utf8") != "utf8":
+            return False
+    is_raw = kind == "bytes" or (kind == "any" and not in_model)
+    return is_raw or any(_has_bytes(item, in_model=in_model) for item in schema.values())
+
+
+@lru_cache(maxsize=1024)
+def _with_bytes(type_: type[Any]) -> TypeAdapter[Any] | None:
+    """The adapter of a model or dataclass that has bytes."""
+    adapter: TypeAdapter[Any] = TypeAdapter(type_)
+    return adapter if _has_bytes(adapter.core_schema) else None
 
 
 def dumps(value: Any, **options: Any) -> str:
@@ -88,6 +103,10 @@ def _convert(value: Any) -> Any:
         return {key if isinstance(key, str) else to_jsonable_python(key): _convert(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_convert(item) for item in value]
-    if isinstance(value, BaseModel):
+    type_: Any = type(value)
+    is_model = issubclass(type_, BaseModel)
+    if (is_model or is_dataclass(type_)) and (adapter := _with_bytes(type_)):
+        return _convert(adapter.dump_python(value, by_alias=True))
+    if is_model:
         return value.model_dump(mode="json", by_alias=True)
     return to_jsonable_python(value, by_alias=True)

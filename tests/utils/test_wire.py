@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticSerializationError
 
 from src.utils.wire import dumps, to_wire
@@ -29,8 +29,27 @@ class Point:
     x: int
 
 
+class Picture(BaseModel):
+    name: str
+    content: bytes
+    item: Item
+
+
+class Encoded(BaseModel):
+    model_config = ConfigDict(ser_json_bytes="base64")
+
+    content: bytes
+
+
+@dataclass
+class Chunk:
+    content: bytes
+
+
 ITEM = Item(madeAt=datetime(2026, 1, 2, tzinfo=UTC))
 WIRE = {"madeAt": "2026-01-02T00:00:00Z"}
+PICTURE = Picture(name="p", content=b"\xff", item=ITEM)
+PICTURE_WIRE = {"name": "p", "content": b"\xff", "item": WIRE}
 
 
 class TestToWire:
@@ -48,6 +67,10 @@ class TestToWire:
             ({UUID(int=1): date(2026, 1, 2)}, {str(UUID(int=1)): "2026-01-02"}),
             ({"price": Decimal("1.10"), "color": Color.RED}, {"price": "1.10", "color": "red"}),
             (Point(1), {"x": 1}),
+            (PICTURE, PICTURE_WIRE),
+            ([{"a": PICTURE}], [{"a": PICTURE_WIRE}]),
+            (Encoded(content=b"\xff"), {"content": "_w=="}),
+            (Chunk(b"\xff"), {"content": b"\xff"}),
             ({1}, [1]),
         ],
     )

@@ -27,6 +27,10 @@ class User(UserOut):
     hashed_password: str = "secret"
 
 
+class FileOut(BaseModel):
+    content: bytes
+
+
 @dataclass
 class Row:
     name: str
@@ -44,6 +48,7 @@ CASES = [
     (tuple[int, UserOut], (1, User(name="Ann")), (1, ANN)),
     (tuple[UserOut, bytes], (User(name="Ann"), b"\xff"), (ANN, b"\xff")),
     (dict[str, Any], {"file": b"\xff", "at": None}, {"file": b"\xff", "at": None}),
+    (list[FileOut], [FileOut(content=b"\xff")], [{"content": b"\xff"}]),
     (None, None, None),
 ]
 WRONG = [(UserOut, {"name": 5}), (list[UserOut], User(name="Ann")), (int, "one"), (None, "something")]
@@ -76,6 +81,13 @@ class TestAck:
         handler.__annotations__["return"] = declared
         sio.on("get")(handler)
         assert (await (await connect()).call("get"))["code"] == 1011
+
+    async def test_may_be_a_model_with_bytes_as_may_the_payload(self, sio: AsyncServer, connect: Connect) -> None:
+        @sio.on("double")
+        async def handler(file: FileOut) -> FileOut:
+            return FileOut(content=2 * file.content)
+
+        assert await (await connect()).call("double", {"content": b"\xff"}) == {"content": b"\xff\xff"}
 
     async def test_without_a_return_type_is_the_result(self, sio: AsyncServer, connect: Connect) -> None:
         sio.on("get")(lambda: User(name="Ann"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import Response, UploadFile, WebSocket, params
 from fastapi.security import SecurityScopes
+from pydantic import BaseModel
 from starlette.background import BackgroundTasks
 from starlette.requests import HTTPConnection
 
@@ -64,12 +65,13 @@ class _Reader:
 
     Args:
         entry_point: What can be supplied.
-        handler: The only callable that may have unmarked parameters.
+        handler: Its unmarked parameters are the caller's arguments; dependencies may take them too.
     """
 
     def __init__(self, entry_point: EntryPoint, handler: Call | None) -> None:
         self._entry_point = entry_point
         self._handler = handler
+        self._arguments: dict[str, Any] = {}
         self._path: list[Call] = []
 
     def read(
@@ -99,6 +101,8 @@ class _Reader:
         marked: list[tuple[params.Depends, Parameter | None]] = [(guard, None) for guard in guards]
         marked += [(p.marker, p) for p in parameters if isinstance(p.marker, params.Depends)]
         inputs = [(p.name, source) for p in parameters if (source := self._input(call, p)) is not None]
+        arguments = [p for p in parameters if (p.name, Argument(p.name)) in inputs] if call is self._handler else []
+        self._arguments.update((p.name, p.annotation) for p in arguments)
         from_connection = [p for p in parameters if isinstance(p.marker, _FROM_CONNECTION)]
         takes_scopes = [p.name for p in parameters if p.marker is None and _is_subclass(p.type, SecurityScopes)]
         dependencies = [self._dependency(call, scope, (*above, *own), *each) for each in marked]
@@ -110,7 +114,7 @@ class _Reader:
             fields=group_fields([self._field(call, parameter) for parameter in from_connection]),
             takes_scopes=takes_scopes[-1] if takes_scopes else None,
             positional=tuple(p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY),
-            arguments=tuple(p for p in parameters if (p.name, Argument(p.name)) in inputs),
+            arguments=tuple(arguments),
             scope=scope,
             security_scopes=(*above, *(name for name in dict.fromkeys(own) if name not in above)),
             adds_security_scopes=bool(own),
@@ -176,10 +180,16 @@ class _Reader:
             raise UnresolvableParameterError(call, parameter.name, "there is no HTTP connection here")
 
     def _require_handler(self, call: Call, parameter: Parameter) -> None:
-        if call is self._handler:
+        """Only the handler has arguments; a dependency takes one of them by its name and type, as a body in FastAPI."""
+        is_shared = parameter.name in self._arguments and self._arguments[parameter.name] == parameter.annotation
+        if call is self._handler or is_shared:
             return
+        if _is_subclass(call, BaseModel):
+            raise UnresolvableParameterError(
+                call, parameter.name, "a model is an argument of the handler, not a dependency"
+            )
         markers = "Query(), Header(), Cookie() or Depends(...)" if self._entry_point.connection else "Depends(...)"
-        reason = f"only the handler takes unmarked parameters; write Annotated[<type>, <marker>] with {markers}"
+        reason = f"the handler has no argument of this name and type; write Annotated[<type>, <marker>] with {markers}"
         raise UnresolvableParameterError(call, parameter.name, reason)
 
 

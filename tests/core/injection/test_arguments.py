@@ -3,9 +3,17 @@
 from typing import Annotated, Any
 
 import pytest
+from fastapi import Depends
 from pydantic import BaseModel, Field
 
-from src.core.injection import EntryPoint, PayloadError, Special, ValidatedArguments, compile_plan
+from src.core.injection import (
+    EntryPoint,
+    PayloadError,
+    Special,
+    UnresolvableParameterError,
+    ValidatedArguments,
+    compile_plan,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -137,3 +145,58 @@ class TestValidatedArguments:
         with pytest.raises(ValueError, match="validation error for Message") as error:
             await send(handler, {"text": "hi"})
         assert not isinstance(error.value, PayloadError)
+
+
+class TestSharedArguments:
+    """A dependency takes an argument of its handler by name and type, as FastAPI's dependencies take the body."""
+
+    async def test_are_those_of_the_handler(self) -> None:
+        async def room(message: Message) -> str:
+            return message.room
+
+        async def nested(room: Annotated[str, Depends(room)], message: Message) -> str:
+            return f"{room}: {message.text}"
+
+        async def handler(message: Message, line: Annotated[str, Depends(nested)]) -> list[Any]:
+            return [message.text, line]
+
+        assert await send(handler, {"text": "hi"}) == ["hi", "all: hi"]
+
+    async def test_serve_a_guard(self) -> None:
+        seen: list[str] = []
+
+        async def guard(message: Message) -> None:
+            seen.append(message.text)
+
+        async def handler(message: Message) -> None: ...
+
+        await compile_plan(handler, CLIENT, dependencies=[Depends(guard)]).run([{"text": "hi"}])
+        assert seen == ["hi"]
+
+    async def test_are_validated_first(self) -> None:
+        async def room(message: Message) -> str:
+            raise AssertionError
+
+        async def handler(message: Message, room: Annotated[str, Depends(room)]) -> None: ...
+
+        assert (await refuse(handler, {})).errors[0]["field"] == "text"
+
+    async def test_have_the_handlers_default(self) -> None:
+        async def double(count: int = 1) -> int:
+            return 2 * count
+
+        async def handler(doubled: Annotated[int, Depends(double)], count: int = 5) -> int:
+            return doubled
+
+        assert await send(handler) == 10
+
+    @pytest.mark.parametrize("annotation", [int, Message | None, "str"])
+    def test_of_another_type_are_refused(self, annotation: Any) -> None:
+        async def room(message: Any) -> None: ...
+
+        room.__annotations__["message"] = annotation
+
+        async def handler(message: Message, room: Annotated[str, Depends(room)]) -> None: ...
+
+        with pytest.raises(UnresolvableParameterError, match="room, parameter 'message'"):
+            compile_plan(handler, CLIENT)
