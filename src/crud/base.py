@@ -1,5 +1,6 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel
 from src.core.exceptions import ConflictError, NotFoundError, PreconditionFailedError
 from src.core.list_filters import Where
 from src.crud.query.list_queries import ListQueries, Projection, SchemaT
+from src.utils.date import utc_now
 
 ModelT = TypeVar("ModelT")
 Fields = Mapping[str, Any]
@@ -125,7 +127,16 @@ class BaseCRUD(ListQueries[ModelT]):
         """The fields of a new row, with its author for `Authored` models."""
         fields = data.model_dump() if isinstance(data, BaseModel) else dict(data)
         self._refuse_unknown(fields)
-        return fields | self._author_fields()
+        return self._new_times() | fields | self._author_fields()
+
+    def _new_times(self) -> dict[str, Any]:
+        """One moment for both times, so that a row that was never changed shows it."""
+        now = self._now()
+        return {name: now for name in ("create_time", "update_time") if self._has(name)}
+
+    @staticmethod
+    def _now() -> datetime:
+        return utc_now()
 
     def _author_fields(self) -> dict[str, Any]:
         return {"created_by": self.actor_id, "updated_by": self.actor_id} if self._has("created_by") else {}

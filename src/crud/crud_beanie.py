@@ -1,10 +1,14 @@
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, TypeVar, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from beanie import Document
-from beanie.odm.utils.encoder import Encoder
+from beanie.odm.actions import ActionDirections, EventTypes
+from beanie.odm.queries.find import FindMany
+from beanie.odm.utils.parsing import parse_obj, save_state
+from bson import DBRef
 from pydantic import BaseModel as PydanticModel
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -13,34 +17,26 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from typing_extensions import override
 
 from src.core.exceptions import ConflictError
-from src.core.list_filters import QuerySpec, Where, split_filter
+from src.core.list_filters import QuerySpec, Where
 from src.core.stores.documents import Documents
 from src.crud.base import BaseCRUD, Fields
+from src.crud.query.document_filters import Filter, all_of, search, stored_path
+from src.crud.query.document_writes import UPDATE_EVENTS, change, run_hooks, stored, stored_fields
 from src.crud.query.list_queries import Selection
 from src.models.document import utc_now_milliseconds
 
 ModelT = TypeVar("ModelT", bound=Document)
-Filter = dict[str, Any]
 
 DUPLICATE_KEY = 11000
 
-_FILTERS: dict[str, Callable[[Any], Any]] = {
-    "eq": lambda value: value,
-    "ne": lambda value: {"$ne": value},
-    "in": lambda value: {"$in": value},
-    "not_in": lambda value: {"$nin": value},
-    "lt": lambda value: {"$lt": value},
-    "lte": lambda value: {"$lte": value},
-    "gt": lambda value: {"$gt": value},
-    "gte": lambda value: {"$gte": value},
-    "contains": lambda value: {"$regex": re.escape(value), "$options": "i"},
-    "starts": lambda value: {"$regex": "^" + re.escape(value)},
-    "null": lambda value: None if value else {"$ne": None},
-}
-
 
 class BaseBeanieCRUD(BaseCRUD[ModelT]):
-    """The operations on one collection; with a session, in its transaction."""
+    """The operations on one collection; with a session, in its transaction.
+
+    They follow Beanie's rules: a class sees its own documents and those of its subclasses, and event hooks run for
+    `create`, `create_many`, `update`, `upsert`, `delete` and `restore`. `update_many` and `delete_many` load no
+    documents, so they run none.
+    """
 
     def __init__(
         self, documents: Documents, session: AsyncClientSession | None = None, actor_id: UUID | None = None
@@ -51,9 +47,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
 
     @override
     async def find(self, key: UUID) -> ModelT | None:
-        await self.documents.bind(self.model)
-        row: ModelT | None = await self.model.find_one(self._where(QuerySpec({"id": key})), session=self.session)
-        return row
+        return await self._find_one({"id": key})
 
     @override
     async def exists(self, where: Where | None = None) -> bool:
@@ -62,12 +56,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     @override
     async def create(self, data: PydanticModel | Fields) -> ModelT:
         await self.documents.bind(self.model)
-        row: ModelT = self.model.model_validate(self._new_fields(data))
-        try:
-            await row.insert(session=self.session)
-        except DuplicateKeyError as error:
-            raise ConflictError from error
-        return row
+        return await self._insert(self.model.model_validate(self._new_fields(data)))
 
     @override
     async def create_many(self, rows: Sequence[Fields]) -> Sequence[UUID]:
@@ -75,55 +64,60 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
             return []
         await self.documents.bind(self.model)
         complete: Sequence[ModelT] = [self.model.model_validate(self._new_fields(row)) for row in rows]
-        try:
+        for row in complete:
+            await row.validate_self()
+            await run_hooks(row, ActionDirections.BEFORE, [EventTypes.INSERT])
+            if self.model.get_settings().use_revision:
+                row.revision_id = uuid4()
+        with _conflicts():
             await self.model.insert_many(complete, session=self.session)
-        except BulkWriteError as error:
-            if all(failure["code"] == DUPLICATE_KEY for failure in error.details["writeErrors"]):
-                raise ConflictError from error
-            raise
+        for row in complete:
+            await run_hooks(row, ActionDirections.AFTER, [EventTypes.INSERT])
         return [cast(UUID, row.id) for row in complete]
 
     @override
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
         self._check_version(row, version)
-        as_read = {"id": row.id, "version": row.version} if self._has("version") else {"id": row.id}
-        changed = await self._change_one(self._where(QuerySpec(as_read)), self._change(self._checked_changes(changes)))
-        if changed is None:
-            raise self._changed_since_read(version) if self._has("version") else self.not_found()
-        return _copy(changed, row)
+        await self.documents.bind(self.model)
+        as_read = {name: getattr(row, name) for name in ("version",) if self._has(name)}
+        if self.model.get_settings().use_revision:
+            as_read["revision_id"] = row.revision_id
+        if await self._change(row, self._checked_changes(changes), as_read):
+            return row
+        raise self._changed_since_read(version) if as_read else self.not_found()
 
     @override
     async def update_many(self, where: Where, changes: Fields) -> int:
         collection = await self._collection()
-        change = self._change(self._checked_changes(changes))
-        try:
-            result = await collection.update_many(self._where(QuerySpec(where)), change, session=self.session)
-        except DuplicateKeyError as error:
-            raise ConflictError from error
+        touched = self._checked_changes(changes) | self._touched()
+        operators = change(self.model, {}, stored_fields(self.model, touched), touched)
+        with _conflicts():
+            result = await collection.update_many(self._filter(where), operators, session=self.session)
         return result.matched_count
 
     @override
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
-        await self.documents.bind(self.model)
         fields = self._new_fields(data)
         changes = self._updated_on_conflict(fields, by)
+        row = await self._find_one({name: fields[name] for name in by})
+        if row is None:
+            new: ModelT = self.model.model_validate(fields)
+            try:
+                return await self._insert(new)
+            except ConflictError:  # another caller was faster, or the document is deleted
+                row = await self._find_one({name: getattr(new, name) for name in by}, deleted=None)
+                if row is None:
+                    raise
         if self._has("delete_time"):
             changes["delete_time"] = None
-        change = self._change(changes)
-        inserted = Encoder(to_db=True).encode(self.model.model_validate(fields))
-        change["$setOnInsert"] = {
-            name: value for name, value in inserted.items() if name not in change["$set"] and name != "version"
-        }
-        by_key = {name: Encoder().encode(fields[name]) for name in by}
-        row = await self._change_one(by_key, change, upsert=True)
-        if row is None:
+        if not await self._change(row, changes, {}, deleted=None):
             raise ConflictError
         return row
 
     @override
     async def delete(self, row: ModelT) -> None:
         if self._has("delete_time"):
-            await self.update(row, {"delete_time": utc_now_milliseconds()})
+            await self.update(row, {"delete_time": self._now()})
         else:
             await self.documents.bind(self.model)
             await row.delete(session=self.session)
@@ -131,16 +125,55 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     @override
     async def delete_many(self, where: Where) -> int:
         if self._has("delete_time"):
-            return await self.update_many(where, {"delete_time": utc_now_milliseconds()})
+            return await self.update_many(where, {"delete_time": self._now()})
         collection = await self._collection()
-        return (await collection.delete_many(self._where(QuerySpec(where)), session=self.session)).deleted_count
+        return (await collection.delete_many(self._filter(where), session=self.session)).deleted_count
 
     @override
     async def restore(self, key: UUID) -> ModelT:
-        deleted: Filter = {"_id": key, "delete_time": {"$ne": None}}
-        row = await self._change_one(deleted, self._change(self._checked_changes({"delete_time": None})))
-        if row is None:
+        row = await self._find_one({"id": key}, deleted=True)
+        if row is None or not await self._change(row, self._checked_changes({"delete_time": None}), {}, deleted=True):
             raise self.not_found()
+        return row
+
+    async def _insert(self, row: ModelT) -> ModelT:
+        with _conflicts():
+            await row.insert(session=self.session)
+        return row
+
+    async def _change(self, row: ModelT, changes: Fields, where: Where, *, deleted: bool | None = False) -> bool:
+        """Change a document, both in the store and in place, if it still matches."""
+        changes = {**changes, **self._touched()}
+        changed = type(row).model_validate({**dict(row), **changes})
+        await changed.validate_self()
+        await run_hooks(changed, ActionDirections.BEFORE, UPDATE_EVENTS)
+        operators = change(type(row), stored(row), stored(changed), changes)
+        collection, condition = await self._collection(), self._filter({"id": row.id, **where}, deleted)
+        with _conflicts():
+            document = await collection.find_one_and_update(
+                condition, operators, return_document=ReturnDocument.AFTER, session=self.session
+            )
+        if document is None:
+            return False
+        for name, value in parse_obj(self.model, document):
+            setattr(row, name, value)
+        save_state(row)
+        await run_hooks(row, ActionDirections.AFTER, UPDATE_EVENTS)
+        return True
+
+    def _touched(self) -> dict[str, Any]:
+        """The fields that every change sets."""
+        return {"update_time": self._now()} if self._has("update_time") else {}
+
+    @override
+    @staticmethod
+    def _now() -> datetime:
+        return utc_now_milliseconds()
+
+    async def _find_one(self, where: Where, *, deleted: bool | None = False) -> ModelT | None:
+        await self.documents.bind(self.model)
+        found = self._query(QuerySpec(where), deleted)
+        row: ModelT | None = await (found.sort("delete_time") if deleted is None else found).first_or_none()
         return row
 
     async def _collection(self) -> AsyncCollection[dict[str, Any]]:
@@ -148,38 +181,25 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         collection: AsyncCollection[dict[str, Any]] = self.model.get_pymongo_collection()
         return collection
 
-    def _change(self, changes: Fields) -> dict[str, Any]:
-        encoded = {name: Encoder().encode(value) for name, value in changes.items()}
-        change: dict[str, Any] = {"$set": {**encoded, "update_time": utc_now_milliseconds()}}
-        return {**change, "$inc": {"version": 1}} if self._has("version") else change
-
-    async def _change_one(self, where: Filter, change: dict[str, Any], *, upsert: bool = False) -> ModelT | None:
-        collection = await self._collection()
-        try:
-            document = await collection.find_one_and_update(
-                where, change, upsert=upsert, return_document=ReturnDocument.AFTER, session=self.session
-            )
-        except DuplicateKeyError as error:
-            raise ConflictError from error
-        row: ModelT | None = None if document is None else self.model.model_validate(document)
-        return row
-
     @override
     async def _select(self, selection: Selection) -> Sequence[Any]:
         await self.documents.bind(self.model)
-        where = self._where(selection.spec)
+        found = self._query(selection.spec)
         if selection.after:
-            where = {"$and": [where, self._filters(selection.after)]}
-        order = [(self._field(key.name), DESCENDING if key.descending else ASCENDING) for key in selection.keys]
-        offset, limit = selection.offset, selection.limit
+            found = found.find(all_of(self.model, selection.after))
+        order: Any = [
+            (stored_path(self.model, key.name), DESCENDING if key.descending else ASCENDING) for key in selection.keys
+        ]
         if selection.fields is None:
-            found = self.model.find(where, session=self.session).sort(order).skip(offset).limit(limit)
-            instances: Sequence[Any] = await found.to_list()
+            instances: Sequence[Any] = await found.sort(order).skip(selection.offset).limit(selection.limit).to_list()
             return instances
-        names = {self._field(name): name for name in selection.fields}
-        query = self.model.get_pymongo_collection().find(where, names.keys(), session=self.session)
-        rows: list[dict[str, Any]] = await query.sort(order).skip(offset).limit(limit or 0).to_list()
-        return [{name: row[key] if key in row else self._default(name) for key, name in names.items()} for row in rows]
+        names = {stored_path(self.model, name): name for name in selection.fields}
+        raw = self.model.get_pymongo_collection().find(found.get_filter_query(), list(names), session=self.session)
+        rows = await raw.sort(order).skip(selection.offset).limit(selection.limit or 0).to_list()
+        return [
+            {name: _without_refs(row[key]) if key in row else self._default(name) for key, name in names.items()}
+            for row in rows
+        ]
 
     def _default(self, name: str) -> Any:
         """The value of a field that was added to the model after the document was stored."""
@@ -189,31 +209,38 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     async def _count(self, spec: QuerySpec, cap: int | None) -> int:
         collection = await self._collection()
         options = {} if cap is None else {"limit": cap}
-        return await collection.count_documents(self._where(spec), session=self.session, **options)
+        condition = self._query(spec).get_filter_query()
+        return await collection.count_documents(condition, session=self.session, **options)
 
-    def _where(self, spec: QuerySpec) -> Filter:
-        conditions = [self._filters(spec.where)]
+    def _filter(self, where: Where, deleted: bool | None = False) -> Filter:
+        return self._query(QuerySpec(where), deleted).get_filter_query()
+
+    def _query(self, spec: QuerySpec, deleted: bool | None = False) -> FindMany[ModelT]:
+        """The matching documents; `deleted` None includes deleted ones, True finds only them."""
+        conditions = [all_of(self.model, spec.where)]
         if spec.keyword:
-            contains = _FILTERS["contains"](spec.keyword)
-            conditions.append({"$or": [{self._field(name): contains} for name in spec.searched]})
-        if self._has("delete_time"):
-            conditions.append({"delete_time": None})
-        return {"$and": conditions}
-
-    def _filters(self, where: Where) -> Filter:
-        named = ((*split_filter(name), value) for name, value in where.items())
-        conditions = [
-            {self._field(field): _FILTERS[operator](Encoder().encode(value))} for field, operator, value in named
-        ]
-        return {"$and": conditions} if conditions else {}
-
-    def _field(self, name: str) -> str:
-        if not self._has(name):
-            raise ValueError(f"{self.model.__name__} has no field {name!r}.")
-        return "_id" if name == "id" else name
+            conditions.append(search(self.model, spec.searched, spec.keyword))
+        if self._has("delete_time") and deleted is not None:
+            conditions.append(all_of(self.model, {"delete_time__null": not deleted}))
+        found: FindMany[ModelT] = self.model.find({"$and": conditions}, with_children=True, session=self.session)
+        return found
 
 
-def _copy(source: ModelT, target: ModelT) -> ModelT:
-    for name in type(source).model_fields:
-        setattr(target, name, getattr(source, name))
-    return target
+@contextmanager
+def _conflicts() -> Iterator[None]:
+    """Translate the errors of unique indexes."""
+    try:
+        yield
+    except DuplicateKeyError as error:
+        raise ConflictError from error
+    except BulkWriteError as error:
+        if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
+            raise
+        raise ConflictError from error
+
+
+def _without_refs(value: Any) -> Any:
+    """The ids of links."""
+    if isinstance(value, DBRef):
+        return value.id
+    return [_without_refs(item) for item in value] if isinstance(value, list) else value

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from asyncpg import PostgresError
 from pydantic import BaseModel as PydanticModel
-from sqlalchemy import ColumnElement, Table, literal
+from sqlalchemy import ColumnElement, Table, and_, literal
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
@@ -15,7 +15,7 @@ from typing_extensions import override
 from src.core.list_filters import QuerySpec, Where
 from src.core.stores.errors import as_conflict
 from src.crud.base import BaseCRUD, Fields
-from src.crud.query.bulk_insert import insert_rows, values_by_column
+from src.crud.query.bulk_insert import insert_rows, is_filled, values_by_field
 from src.crud.query.list_queries import Selection
 from src.crud.query.sql_clauses import TableClauses
 from src.crud.query.statement_cache import select_count, select_rows
@@ -39,7 +39,7 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
 
     @override
     async def exists(self, where: Where | None = None) -> bool:
-        statement = select(literal(1)).select_from(self._table).where(*self._matches(where or {})).limit(1)
+        statement = select(literal(1)).select_from(self.model).where(*self._matches(where or {})).limit(1)
         return (await self.session.exec(statement)).first() is not None
 
     @override
@@ -54,10 +54,10 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         if not rows:
             return []
         self._refuse_unknown(set().union(*rows))
-        authors = self._author_fields()
-        values = values_by_column(self._table, [{**row, **authors} for row in rows] if authors else rows)
+        times, authors = self._new_times(), self._author_fields()
+        values = values_by_field(self.model, [{**times, **row, **authors} for row in rows])
         try:
-            await insert_rows(self.session, self._table, values)
+            await insert_rows(self.session, self.model, values)
         except (PostgresError, IntegrityError) as error:
             raise as_conflict(error) or error from error
         return values["id"]
@@ -77,19 +77,29 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
     @override
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
         fields = self._new_fields(data)
-        values = {name: value for name, (value,) in values_by_column(self._table, [fields]).items()}
-        changes = self._updated_on_conflict(fields, by) | self._touch()
+        new = self.model.model_validate(fields)
+        columns = self._clauses.columns
+        values = {column: getattr(new, name) for name, column in columns.items()}
+        values = {column: value for column, value in values.items() if value is not None or not is_filled(column)}
+        changes = self._updated_on_conflict({name: getattr(new, name) for name in fields}, by) | self._touch()
         if self._has("delete_time"):
             changes["delete_time"] = None
+        by_column = {columns[name]: value for name, value in changes.items()}
         if self.session.get_bind().dialect.name == "mysql":
             from sqlalchemy.dialects import mysql  # imported here: slow, and rarely needed
 
-            statement = mysql.insert(self.model).values(values).on_duplicate_key_update(changes)
-            await self.session.exec(statement)
+            await self.session.exec(mysql.insert(self._table).values(values).on_duplicate_key_update(by_column))
         else:
-            inserting = postgresql.insert(self.model).values(values)
-            await self.session.exec(inserting.on_conflict_do_update(index_elements=by, set_=changes))
-        by_key = [getattr(self.model, name) == values[name] for name in by]
+            inserting = postgresql.insert(self._table).values(values)
+            await self.session.exec(
+                inserting.on_conflict_do_update(
+                    index_elements=[columns[name] for name in by],
+                    # Matches a unique index of all rows as well.
+                    index_where=and_(*self._clauses.not_deleted()) if self._has("delete_time") else None,
+                    set_=by_column,
+                )
+            )
+        by_key = self._matches({name: getattr(new, name) for name in by})
         stored = select(self.model).where(*by_key).execution_options(populate_existing=True)
         row: ModelT = (await self.session.exec(stored)).one()
         return row
@@ -171,7 +181,7 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
 
     @property
     def _clauses(self) -> TableClauses:
-        return TableClauses(self._table)
+        return TableClauses(self.model)
 
     @property
     def _table(self) -> Table:

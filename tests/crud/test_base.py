@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -153,6 +154,19 @@ class TestOneRow:
         added = await items.upsert({"name": "a", "number": 1}, by=["name"])
         changed = await items.upsert({"name": "a", "number": 2}, by=["name"])
         assert (added.id, changed.number, changed.version) == (changed.id, 2, 2)
+
+    @pytest.mark.parametrize("verb", ["create", "create_many", "upsert"])
+    async def test_is_created_and_last_changed_at_one_moment(self, items: BaseCRUD[Any], verb: str) -> None:
+        for number in range(20):
+            name: dict[str, Any] = {"name": str(number)}
+            match verb:
+                case "create":
+                    await items.create(name)
+                case "create_many":
+                    await items.create_many([name])
+                case _:
+                    await items.upsert(name, by=["name"])
+        assert {row.update_time - row.create_time for row in await items.list()} == {timedelta()}
 
 
 class TestADeletedRow:

@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from decimal import Decimal
+from typing import Any, cast
 
 from beanie import Document, init_beanie
+from bson import Decimal128
+from bson.codec_options import TypeCodec, TypeRegistry
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -45,13 +48,23 @@ class Documents:
         if model in self._bound:
             return
         async with self._lock:
-            if model not in self._bound:
-                await init_beanie(self._database, document_models=[model], skip_indexes=True)
-                self._bound.add(model)
+            await self._bind(model)
+
+    async def _bind(self, model: type[Document]) -> None:
+        """Bind a class, its inheritance tree, and the classes that it links to."""
+        if model in self._bound:
+            return
+        models = _inheritance_tree(model)
+        await init_beanie(self._database, document_models=models, skip_indexes=True)
+        self._bound.update(models)
+        for bound in models:
+            for link in (bound.get_link_fields() or {}).values():
+                await self._bind(cast(type[Document], link.document_class))
 
     async def create_indexes(self, *models: type[Document]) -> None:
         """Create the indexes that the classes declare; part of the deployment, not of every start."""
-        await init_beanie(self._database, document_models=list(models))
+        trees = {bound: None for model in models for bound in _inheritance_tree(model)}
+        await init_beanie(self._database, document_models=list(trees))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncClientSession]:
@@ -72,6 +85,30 @@ class Documents:
             yield session
 
 
+def _inheritance_tree(model: type[Document]) -> list[type[Document]]:
+    """All classes of a collection, parents first: Beanie forgets the children that are not bound with their parent."""
+    roots = [base for base in model.mro() if getattr(base.__dict__.get("Settings"), "is_root", False)]
+    tree: list[type[Document]] = roots[-1:] or [model]
+    for parent in tree:
+        tree += parent.__subclasses__() if roots else []
+    return tree
+
+
+class _DecimalCodec(TypeCodec):
+    """Stores `Decimal` as Decimal128, of 34 digits."""
+
+    python_type = Decimal
+    bson_type = Decimal128
+
+    def transform_python(self, value: Decimal) -> Decimal128:
+        """Encode."""
+        return Decimal128(value)
+
+    def transform_bson(self, value: Decimal128) -> Decimal:
+        """Decode."""
+        return value.to_decimal()
+
+
 def create_mongo(settings: MongoSettings) -> MongoClient:
     """A client whose calls fail within `MONGO_TIMEOUT_SECONDS` while no server answers."""
     milliseconds = int(settings.timeout_seconds * 1000)
@@ -79,6 +116,7 @@ def create_mongo(settings: MongoSettings) -> MongoClient:
         settings.url,
         tz_aware=True,
         uuidRepresentation="standard",
+        type_registry=TypeRegistry([_DecimalCodec()]),
         serverSelectionTimeoutMS=milliseconds,
         connectTimeoutMS=milliseconds,
         timeoutMS=milliseconds,

@@ -1,9 +1,10 @@
 """WHERE and ORDER BY clauses on one table, from the filters and sort keys of `src/core/list_filters.py`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, literal, or_, tuple_
+from sqlalchemy import Column, ColumnElement, inspect, literal, or_, tuple_
 
 from src.core.list_filters import SortKey, Where, split_filter
 
@@ -36,11 +37,18 @@ def escape_like(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
+@cache
+def columns_by_field(model: Any) -> Mapping[str, Column[Any]]:
+    """The columns of a table class by field; a column may have another name than its field."""
+    return dict(inspect(model).columns.items())
+
+
 class TableClauses:
     """Builds clauses from the table's columns: the attributes of the model class give the same SQL, but slower."""
 
-    def __init__(self, table: Table) -> None:
-        self.table = table
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.columns = columns_by_field(model)
 
     def matches(self, where: Where) -> list[ColumnElement[bool]]:
         """Conditions for the rows that pass all filters and are not soft-deleted."""
@@ -48,7 +56,7 @@ class TableClauses:
 
     def not_deleted(self) -> list[ColumnElement[bool]]:
         """The condition that hides soft-deleted rows; none if the table has no soft delete."""
-        return [self.table.c.delete_time.is_(None)] if "delete_time" in self.table.c else []
+        return [self.columns["delete_time"].is_(None)] if "delete_time" in self.columns else []
 
     def filters(self, where: Where) -> list[ColumnElement[bool]]:
         """Conditions for the rows that pass all filters.
@@ -87,11 +95,11 @@ class TableClauses:
         """The column of a field.
 
         Raises:
-            ValueError: The table has no such column.
+            ValueError: There is no such field.
         """
-        if name not in self.table.c:
-            raise ValueError(f"{self.table.name} has no field {name!r}.")
-        return self.table.c[name]
+        if name not in self.columns:
+            raise ValueError(f"{self.model.__name__} has no field {name!r}.")
+        return self.columns[name]
 
     @staticmethod
     def _ordered(column: Column[Any], *, descending: bool) -> ColumnElement[Any]:

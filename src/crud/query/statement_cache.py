@@ -74,7 +74,7 @@ def _without_value(name: str, value: Any) -> Any:
 
 @lru_cache(maxsize=CACHED_STATEMENTS)
 def _select_rows(shape: QueryShape, fields: Fields, keys: tuple[SortKey, ...]) -> Select[*tuple[Any, ...]]:
-    clauses = TableClauses(shape.model.__table__)
+    clauses = TableClauses(shape.model)
     columns: list[Any] = [shape.model] if fields is None else [clauses.column(name) for name in fields]
     statement: Select[*tuple[Any, ...]] = Select(*columns).where(*_conditions(shape)).order_by(*clauses.order(keys))
     if shape.has_limit:
@@ -91,7 +91,7 @@ def _select_count(shape: QueryShape) -> Select[*tuple[Any, ...]]:
 
 
 def _conditions(shape: QueryShape) -> list[ColumnElement[bool]]:
-    clauses = TableClauses(shape.model.__table__)
+    clauses = TableClauses(shape.model)
     conditions = [
         clauses.filter(name, _parameter(clauses, name) if value is _PARAMETER else value)
         for name, value in shape.filters

@@ -1,0 +1,102 @@
+"""MongoDB filters on one document class, from the filters of `src/core/list_filters.py`.
+
+Values are left as they are: Beanie encodes them when the query runs.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from types import NoneType
+from typing import Any, get_args, get_origin
+
+from beanie import Document, Link
+from beanie.odm.registry import DocsRegistry
+from bson import DBRef
+from pydantic import BaseModel
+
+from src.core.list_filters import Where, split_filter
+
+Filter = dict[str, Any]
+# A document class. `type[Document]` is not hashable for mypy.
+Model = Any
+
+_FILTERS: dict[str, Callable[[Any], Any]] = {
+    "eq": lambda value: value,
+    "ne": lambda value: {"$ne": value},
+    "in": lambda value: {"$in": value},
+    "not_in": lambda value: {"$nin": value},
+    "lt": lambda value: {"$lt": value},
+    "lte": lambda value: {"$lte": value},
+    "gt": lambda value: {"$gt": value},
+    "gte": lambda value: {"$gte": value},
+    "contains": lambda value: {"$regex": re.escape(value), "$options": "i"},
+    "starts": lambda value: {"$regex": "^" + re.escape(value)},
+    "null": lambda value: None if value else {"$ne": None},
+}
+
+
+def all_of(model: Model, where: Where) -> Filter:
+    """The filter for the documents that pass all of these.
+
+    Raises:
+        ValueError: A field or an operator does not exist.
+    """
+    conditions = [_condition(model, *split_filter(name), value) for name, value in where.items()]
+    return {"$and": conditions} if conditions else {}
+
+
+def search(model: Model, names: Sequence[str], keyword: str) -> Filter:
+    """The filter for the documents that contain the keyword in any of these fields."""
+    return {"$or": [_condition(model, name, "contains", keyword) for name in names]}
+
+
+def stored_path(model: Model, name: str) -> str:
+    """Where MongoDB has a field: under its alias, and dotted if it belongs to a subdocument.
+
+    Raises:
+        ValueError: There is no such field.
+    """
+    return _resolve(model, name)[0]
+
+
+def _condition(model: Model, name: str, operator: str, value: Any) -> Filter:
+    path, linked = _resolve(model, name)
+    compared = value if linked is None or operator == "null" else _reference(linked, value)
+    return {path: _FILTERS[operator](compared)}
+
+
+@lru_cache(maxsize=1000)
+def _resolve(model: Model, name: str) -> tuple[str, type[Document] | None]:
+    """The path of a field, and the class that it links to."""
+    path: list[str] = []
+    kind: Any = model
+    for part in name.split("."):
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
+            field = kind.model_fields[part]
+            path.append(field.alias or part)
+            kind = _item_type(field.annotation)
+        elif get_origin(kind) is dict:
+            path.append(part)
+            kind = _item_type(get_args(kind)[1])
+        elif kind in (Any, dict):
+            path.append(part)
+        elif not (get_origin(kind) is Link and part == "id"):
+            raise ValueError(f"{model.__name__} has no field {name!r}.")
+    linked: Any = DocsRegistry.evaluate_fr(get_args(kind)[0]) if get_origin(kind) is Link else None
+    return ".".join(path), linked
+
+
+def _item_type(annotation: Any) -> Any:
+    """The type of a field without `Optional`, and of the items of a list: MongoDB compares each of them."""
+    while get_origin(annotation) not in (None, dict, Link):
+        annotation = next(kind for kind in get_args(annotation) if kind is not NoneType)
+    return annotation
+
+
+def _reference(linked: type[Document], value: Any) -> Any:
+    """A document, a link or an id as links are stored."""
+    if isinstance(value, Document | Link):
+        return value.to_ref()  # type: ignore[no-untyped-call]  # Beanie's
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_reference(linked, item) for item in value]
+    return value if value is None else DBRef(linked.get_collection_name(), value)
