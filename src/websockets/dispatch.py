@@ -81,7 +81,9 @@ class Dispatch:
             )
             for middleware in reversed(self._server.middlewares):
                 run = partial(middleware, EventCall(name, namespace, sid, sent), run)
-            return to_wire(await run())
+            result = await run()
+            is_wire = self._event.ack is not None and not self._server.middlewares  # `_run` has converted it
+            return result if is_wire else to_wire(result)
         except Exception as error:
             body = self._report(error, name)
             code = body["code"]
