@@ -7,6 +7,8 @@ from starlette.exceptions import HTTPException
 
 from src.core.exceptions import AppError, InvalidInputError
 from src.core.stores.errors import as_unavailable
+from src.utils.bounds import MAX_ERRORS, MAX_FIELD_LENGTH, MAX_MESSAGE_LENGTH
+from src.utils.text import printable
 
 
 class FrameworkError(AppError):
@@ -20,10 +22,11 @@ class FrameworkError(AppError):
 
 
 class InvalidRequestError(InvalidInputError):
-    """A request that does not match the declared parameters: one entry per field, without the input itself."""
+    """A request that does not match the declared parameters: the first 50 fields, without the input itself."""
 
     def __init__(self, error: RequestValidationError) -> None:
-        fields = [(_field(item["loc"]), _printable(item["msg"]), item["type"]) for item in error.errors()]
+        first = error.errors()[:MAX_ERRORS]
+        fields = [(_field(item["loc"]), printable(item["msg"], MAX_MESSAGE_LENGTH), item["type"]) for item in first]
         AppError.__init__(
             self, data=[{"field": field, "message": message, "type": type_} for field, message, type_ in fields]
         )
@@ -43,8 +46,4 @@ def as_app_error(error: BaseException) -> AppError | None:
 def _field(location: tuple[int | str, ...]) -> str:
     """The field as the client wrote it, without its part of the request (body, query, …)."""
     names = location[1:] if location[1:] and not isinstance(location[1], int) else location[:1]
-    return _printable(".".join(map(str, names)))
-
-
-def _printable(text: str) -> str:
-    return text.encode(errors="replace").decode()
+    return printable(".".join(map(str, names)), MAX_FIELD_LENGTH)

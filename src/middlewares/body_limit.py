@@ -1,9 +1,14 @@
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# Twice as many as a list of ids may have; parsing and validating 64 KiB of them would block the event loop.
+_MAX_QUERY_PARAMETERS = 2000
+
 
 class BodyLimitMiddleware:
     """Rejects request bodies that are too large with 413: by `Content-Length` at once, otherwise while they are read.
+
+    Too many query parameters are rejected with 414.
 
     It must run inside `UnexpectedErrorMiddleware`, which renders the 413.
     """
@@ -18,6 +23,8 @@ class BodyLimitMiddleware:
             return
         if _content_length(scope) > self._maximum:
             raise HTTPException(413)
+        if scope["query_string"].count(b"&") > _MAX_QUERY_PARAMETERS:
+            raise HTTPException(414)
         received = 0
 
         async def receive_and_count() -> Message:

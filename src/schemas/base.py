@@ -4,12 +4,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from src.utils.text import is_storable
+from src.utils.text import UNSTORABLE, is_storable
 
 
 def _storable(value: str) -> str:
     if not is_storable(value):
-        raise ValueError("must not contain NUL or lone surrogates")
+        raise ValueError(UNSTORABLE)
     return value
 
 

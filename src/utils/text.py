@@ -1,13 +1,43 @@
 """Text that every store accepts: none accepts NUL, and UTF-8 has no lone surrogates."""
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
+UNSTORABLE = "must not contain NUL or lone surrogates"
+
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def is_storable(text: str) -> bool:
     """Whether every store accepts the text."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    return "\0" not in text and (text.isascii() or _SURROGATE.search(text) is None)
+
+
+def find_unstorable(value: Any) -> tuple[str | int, ...] | None:
+    """The path to the first text in a JSON value, names included, that a store refuses; None if there is none."""
+    if isinstance(value, str):
+        return None if is_storable(value) else ()
+    items: Iterable[tuple[str | int, Any]]
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    else:
+        return None
+    for name, item in items:
+        if isinstance(name, str) and not is_storable(name):
+            return (name,)
+        if (path := find_unstorable(item)) is not None:
+            return (name, *path)
+    return None
+
+
+def printable(text: str, length: int) -> str:
+    """The text for a response, shortened: without control characters and lone surrogates."""
+    short = text if len(text) <= length else f"{text[: length - 1]}…"
+    return "".join("?" if char < " " else char for char in short).encode(errors="replace").decode()
 
 
 def to_storable(value: Any) -> Any:

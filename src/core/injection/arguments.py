@@ -10,6 +10,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from src.core.injection.errors import FieldError, PayloadError, UnresolvableParameterError, field_errors
 from src.core.injection.parameters import EMPTY, Parameter
+from src.utils.bounds import OutOfBoundsError, check_bounds
 
 
 class Arguments(ABC):
@@ -49,14 +50,18 @@ class ValidatedArguments(Arguments):
         self._fields = [(parameter.name, _validator(call, parameter), parameter.default) for parameter in parameters]
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
-        """Validate all arguments and report every error at once.
+        """Validate all arguments and report their errors at once.
 
         Raises:
-            PayloadError: Too many or too few arguments, or one that is invalid.
+            PayloadError: Too many or too few arguments, too much in them, or one that is invalid.
         """
         fields = self._fields
         if len(args) > len(fields):
             raise PayloadError([_arity_error(len(fields), len(args))], wrong_kind=True)
+        try:
+            check_bounds(args)
+        except OutOfBoundsError as error:
+            raise PayloadError([FieldError(field="arguments", message=str(error), type="out_of_bounds")]) from error
         values: list[Any] = []
         errors: list[FieldError] = []
         wrong_kind = False

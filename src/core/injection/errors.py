@@ -1,9 +1,13 @@
 """Errors of registration blame the handler's author; `PayloadError` is the only one that blames the caller."""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
+
+from src.utils.bounds import MAX_ERRORS, MAX_FIELD_LENGTH, MAX_MESSAGE_LENGTH
+from src.utils.text import printable
 
 
 class FieldError(TypedDict):
@@ -29,21 +33,25 @@ class PayloadError(ValueError):
     """The caller's input does not fit the parameters.
 
     Attributes:
-        errors: Every error found.
+        errors: The first 50 errors.
         wrong_kind: A payload has another type altogether (text for an object), or there are too many arguments.
     """
 
     def __init__(self, errors: Iterable[FieldError], *, wrong_kind: bool = False) -> None:
-        self.errors = list(errors)
+        self.errors = list(errors)[:MAX_ERRORS]
         self.wrong_kind = wrong_kind
         super().__init__("; ".join(f"{error['field']}: {error['message']}" for error in self.errors))
 
 
 def field_errors(errors: Iterable[Mapping[str, Any]], *prefix: str) -> list[FieldError]:
-    """Convert pydantic's errors; the values that the caller sent are left out."""
+    """Convert the first 50 of pydantic's errors; the values that the caller sent are left out."""
     return [
-        FieldError(field=".".join(map(str, (*prefix, *error["loc"]))), message=error["msg"], type=error["type"])
-        for error in errors
+        FieldError(
+            field=printable(".".join(map(str, (*prefix, *error["loc"]))), MAX_FIELD_LENGTH),
+            message=printable(error["msg"], MAX_MESSAGE_LENGTH),
+            type=error["type"],
+        )
+        for error in islice(errors, MAX_ERRORS)
     ]
 
 

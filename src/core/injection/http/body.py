@@ -1,4 +1,4 @@
-"""Read the body of a request, as FastAPI does."""
+"""Read the body of a request, as FastAPI does, and check the bounds of JSON."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,6 +13,8 @@ from pydantic_core import PydanticUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from src.utils.bounds import OutOfBoundsError, check_bounds
+
 ABSENT: Any = PydanticUndefined
 """The body of a request without one."""
 
@@ -21,6 +23,7 @@ ReadBody = Callable[[Request], Awaitable[Any]]
 
 Raises:
     json.JSONDecodeError: It is declared to be JSON, and is not.
+    OutOfBoundsError: The JSON has too many keys, values or levels.
     HTTPException: It cannot be parsed (400), or a middleware refused it.
 """
 
@@ -40,7 +43,7 @@ def compile_body(route: RouteContext) -> ReadBody | None:
 async def _parse(reading: Awaitable[Any]) -> Any:
     try:
         return await reading
-    except (json.JSONDecodeError, HTTPException):
+    except (json.JSONDecodeError, OutOfBoundsError, HTTPException):
         raise
     except Exception as error:
         raise HTTPException(400, "There was an error parsing the body") from error
@@ -60,7 +63,11 @@ async def _read_json(request: Request, strict: bool) -> Any:
         return ABSENT
     content_type = request.headers.get("content-type")
     is_json = _is_json(content_type) if content_type else not strict
-    return await request.json() if is_json else body
+    if not is_json:
+        return body
+    parsed = await request.json()
+    check_bounds((parsed,))
+    return parsed
 
 
 @lru_cache(maxsize=100)

@@ -23,6 +23,7 @@ from src.core.injection.http.response import JSONBytes, Renderer
 from src.core.injection.invoke import is_generator, runs_in_thread
 from src.core.injection.plan import Plan
 from src.core.injection.scopes import NO_SCOPES, Scopes
+from src.utils.bounds import OutOfBoundsError
 
 
 def compile_route(route: RouteContext) -> ASGIApp:
@@ -126,6 +127,9 @@ class _Route:
                 "ctx": {"error": error.msg},
             }
             raise self._invalid(request, [wrong], error.doc) from error
+        except OutOfBoundsError as error:
+            wrong = {"type": "out_of_bounds", "loc": ("body",), "msg": str(error), "input": {}}
+            raise self._invalid(request, [wrong], None) from error
 
     def _invalid(self, request: Request, errors: Errors, body: Any) -> RequestValidationError:
         return RequestValidationError(errors, body=body, endpoint_ctx=self._endpoint.context(request))
