@@ -7,14 +7,12 @@ import argparse
 import asyncio
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from scripts.bench.auth import CONNECTIONS, measure
 from scripts.bench.load import get, load
-from scripts.bench.servers import ROOT, Server, serve
+from scripts.bench.servers import Server, migrate, serve
 from scripts.local.stores import embedded_stores
 
 SMALL = 100_000
@@ -75,7 +73,7 @@ def main() -> None:
         Path(directory).chmod(0o755)
         with embedded_stores(Path(directory) / "stores") as variables:
             os.environ.update(variables, ENVIRONMENT="TESTING")
-            subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, check=True)
+            migrate()
             asyncio.run(measure_store(options.rounds, list_only=options.list_only))
             environment = dict(os.environ)
             with (

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from scripts.bench.servers import ROOT
+from scripts.bench.servers import ROOT, migrate
 from scripts.local.stores import embedded_stores
 
 OURS, HEAP, DJANGO = "ours", "heap", "django-celery-beat"
@@ -56,7 +56,7 @@ def main() -> None:
             environment = {**os.environ, **variables, "ENVIRONMENT": "TESTING", "PYTHONPATH": str(ROOT)}
             environment["BENCH_DATABASE"] = url.render_as_string(hide_password=False)
             environment["BENCH_BROKER"] = variables["REDIS_DATABASE_URL"].rpartition("/")[0] + "/2"
-            subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=environment, check=True)
+            migrate(environment)
             for _ in range(chosen.rounds):
                 for count in chosen.counts:
                     for system, python in systems.items():

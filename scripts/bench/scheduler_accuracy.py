@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ import psutil
 from redis import Redis
 from sqlalchemy import make_url
 
-from scripts.bench.servers import ROOT
+from scripts.bench.servers import ROOT, migrate
 from scripts.local.stores import embedded_stores
 
 SCHEDULES = 100
@@ -92,7 +91,7 @@ def main() -> None:
         with embedded_stores(Path(directory)) as variables:
             environment = {**os.environ, **variables, "ENVIRONMENT": "TESTING"}
             environment["CELERY_REDIS_URL"] = environment["REDIS_DATABASE_URL"].rpartition("/")[0] + "/1"
-            subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=environment, check=True)
+            migrate(environment)
             measure(environment, chosen.seconds, chosen.beats)
 
 

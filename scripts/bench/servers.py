@@ -39,6 +39,12 @@ class Server:
         return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
+def migrate(environment: dict[str, str] | None = None) -> None:
+    """Create the tables in the database that the environment names; this process's by default."""
+    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
+
+
 @contextmanager
 def stores() -> Iterator[None]:
     """Migrated stores of the run's own, named by the environment; import the settings only inside."""
@@ -46,7 +52,7 @@ def stores() -> Iterator[None]:
         Path(directory).chmod(0o755)  # PostgreSQL drops root's rights, and still has to get there
         with embedded_stores(Path(directory) / "stores") as variables:
             os.environ.update(variables, ENVIRONMENT="TESTING")
-            subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, check=True)
+            migrate()
             yield
 
 
