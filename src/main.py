@@ -12,7 +12,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from src.api import access, docs, health
+from src.api import access, docs, health, openapi
 from src.api.asyncapi import PAGE as EVENTS_PAGE
 from src.api.asyncapi import install_asyncapi
 from src.api.v1.router import PREFIX, create_router
@@ -67,6 +67,7 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=openapi.operation_id,
         # Spans take 15 % of a small request, and nothing collects them.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
@@ -74,6 +75,7 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
     # The prefix is passed here: otherwise FastAPI would build every route twice.
     app.include_router(create_router(settings), prefix=PREFIX)
     if debug:
+        openapi.install_openapi(app)
         docs.install_docs(app)
         install_asyncapi(app, describe(server, settings))
     app.state.registry = create_registry(app, server, settings)

@@ -117,7 +117,7 @@ def visit(page: Page, url: str) -> None:
     page.wait("document.querySelector('.auth-container')?.innerText.includes('Authorized')")
     page.save("authorized")
     page.click(".auth-btn-wrapper .btn-done")
-    route = "[id$=get_user_info_api_v1_auth_user_info_get]"
+    route = "[id$=get_user_info]"
     for button in (".opblock-summary-control", ".try-out__btn", ".execute"):
         page.click(f"{route} {button}")
     page.wait(f"document.querySelector('{route} tbody .response-col_status')?.innerText.trim() === '200'")

@@ -2,16 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.encoders import jsonable_encoder
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
-from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
-
-from src.schemas.response import ErrorResponse, ValidationErrorResponse
 
 _STATIC = "/docs/static"
 _OAUTH2_REDIRECT = "/docs/oauth2-redirect"
@@ -25,7 +20,6 @@ _FAVICON = f"{_STATIC}/favicon.png"
 
 def install_docs(app: FastAPI) -> None:
     """Serve `/docs` and `/redoc`; call it in debug environments only."""
-    _describe_errors(app)
     openapi_url = str(app.openapi_url)
     swagger = get_swagger_ui_html(
         openapi_url=openapi_url,
@@ -51,23 +45,6 @@ def install_docs(app: FastAPI) -> None:
     for path, page in pages.items():
         app.add_api_route(path, _serve(page), include_in_schema=False)
     app.mount(_STATIC, StaticFiles(directory=str(files("fastapi_offline") / "static")))
-
-
-def _describe_errors(app: FastAPI) -> None:
-    """Add the error models, to which all routes refer (see `ERRORS` in `src/api/v1/router.py`), to the document."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = generate()
-        _, errors = models_json_schema(
-            [(ErrorResponse, "serialization"), (ValidationErrorResponse, "serialization")],
-            ref_template="#/components/schemas/{model}",
-        )
-        schemas = document["components"]["schemas"] | jsonable_encoder(errors["$defs"], exclude_none=True)
-        document["components"]["schemas"] = dict(sorted(schemas.items()))
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
 
 
 def _serve(page: HTMLResponse) -> Callable[[], Awaitable[Response]]:

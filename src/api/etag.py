@@ -8,22 +8,18 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Response
 
-from src.core.exceptions import InvalidInputError, PreconditionFailedError
+from src.core.exceptions import InvalidInputError, PreconditionFailedError, raises
 from src.models.mixins import Versioned
-from src.schemas.response import ErrorResponse
 
 _ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
-# For `responses=` of routes: those that send an `ETag`, and those that check `If-Match`.
+# For `responses=` of routes that send an `ETag`.
 SENDS_ETAG: dict[int | str, dict[str, Any]] = {
     200: {"headers": {"ETag": {"description": "The version of the row.", "schema": {"type": "string"}}}}
 }
-CHECKS_ETAG: dict[int | str, dict[str, Any]] = {
-    **SENDS_ETAG,
-    412: {"model": ErrorResponse, "description": "The row does not have the version in `If-Match`: `resource.changed`"},
-}
 
 
+@raises(PreconditionFailedError)
 async def read_if_match(
     if_match: Annotated[
         str | None, Header(description='The `ETag` that the change is based on, such as `"3"`.')

@@ -1,6 +1,7 @@
 """Domain errors, each with its HTTP status and a stable dotted name; REST, Socket.IO and tasks render them."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 
 class AppError(Exception):
@@ -146,3 +147,27 @@ class ServiceUnavailableError(AppError):
     ) -> None:
         super().__init__(message, error=error, headers={"Retry-After": str(retry_after_seconds)})
         self.store = store
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_declared: dict[Callable[..., Any], tuple[AppError, ...]] = {}
+
+
+def raises(*errors: AppError | type[AppError]) -> Callable[[F], F]:
+    """Declare the errors of an endpoint or a dependency, each as an example; the OpenAPI document describes them.
+
+    The errors of a route are those of its endpoint and of all its dependencies.
+    """
+
+    def declare(function: F) -> F:
+        made = (error() if isinstance(error, type) else error for error in errors)
+        _declared[function] = (*_declared.get(function, ()), *made)
+        return function
+
+    return declare
+
+
+def declared_errors(function: Callable[..., Any] | None) -> tuple[AppError, ...]:
+    """The errors that `raises` declared for a function."""
+    return _declared.get(function, ()) if function else ()

@@ -7,7 +7,7 @@ from fastapi import Depends, Header
 from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
-from src.core.exceptions import UnauthorizedError
+from src.core.exceptions import UnauthorizedError, raises
 from src.core.resources import Resources
 from src.core.security.actor import current_actor_id
 from src.core.security.token import AccessClaims, RefreshClaims
@@ -33,9 +33,10 @@ class AccessToken(OAuth2PasswordBearer):
         return token
 
 
-get_access_token = AccessToken(tokenUrl="/api/v1/auth/login/swagger", auto_error=False)
+get_access_token = raises(UnauthorizedError)(AccessToken(tokenUrl="/api/v1/auth/login/swagger", auto_error=False))
 
 
+@raises(UnauthorizedError)
 async def get_refresh_token(token: Annotated[str | None, Header(alias="X-Refresh-Token")] = None) -> str:
     """The refresh token of the `X-Refresh-Token` header, not yet verified.
 
@@ -47,7 +48,7 @@ async def get_refresh_token(token: Annotated[str | None, Header(alias="X-Refresh
     return token
 
 
-async def get_user_agent(user_agent: Annotated[str, Header()] = "") -> str:
+async def get_user_agent(user_agent: Annotated[str, Header(include_in_schema=False)] = "") -> str:
     """The `User-Agent` header, empty if it is missing."""
     return user_agent
 

@@ -6,11 +6,13 @@ from typing import Annotated
 from fastapi import Depends
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from src.core.exceptions import ServiceUnavailableError, raises
 from src.core.resources import Resources, current_resources
 from src.core.stores.redis_client import RedisClient
 from src.core.unit_of_work import ReadUnitOfWork, UnitOfWork
 
 
+@raises(ServiceUnavailableError)
 async def get_resources() -> Resources:
     """The stores and clients of this process."""
     return current_resources()

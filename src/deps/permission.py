@@ -3,7 +3,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from src.core.exceptions import PermissionDeniedError
+from src.core.exceptions import PermissionDeniedError, raises
 from src.core.routing.registry import RouteRegistry
 from src.core.security.token import AccessClaims
 from src.deps.auth import HeaderAccessTokenDep, read_claims
@@ -21,6 +21,7 @@ async def get_permission_service(resources: ResourcesDep) -> PermissionService:
 PermissionServiceDep = Annotated[PermissionService, Depends(get_permission_service)]
 
 
+@raises(PermissionDeniedError)
 async def require_permission(
     connection: HTTPConnection, token: HeaderAccessTokenDep, resources: ResourcesDep
 ) -> AccessClaims:

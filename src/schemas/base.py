@@ -31,7 +31,12 @@ UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 class BaseSchema(BaseModel):
     """Base class of all schemas: camelCase in JSON, snake_case in Python."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        from_attributes=True,
+        json_schema_serialization_defaults_required=True,  # a response always has all fields
+    )
 
 
 class BaseRequest(BaseSchema):

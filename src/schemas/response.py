@@ -3,15 +3,24 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args, get_origin
 from uuid import UUID
 
 from pydantic import Field
+from typing_extensions import override
 
 from src.schemas.base import BaseSchema
 from src.schemas.list_params import PageQuery
 
 T = TypeVar("T")
+
+
+def _name(type_: Any) -> str:
+    """The name of a type in the documents, such as `UserResponseList` for `list[UserResponse]`."""
+    if get_origin(type_) is list:
+        return _name(get_args(type_)[0]) + "List"
+    name: str = "Empty" if type_ in (None, type(None)) else type_.__name__
+    return name[0].upper() + name[1:]
 
 
 class BaseResponse(BaseSchema):
@@ -29,6 +38,11 @@ class Response(BaseSchema, Generic[T]):
     message: str = "Success."
     ts: int = Field(default_factory=lambda: int(time.time()))
     data: T
+
+    @classmethod
+    @override
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        return f"{_name(params[0])}Envelope"
 
 
 class ErrorResponse(BaseSchema):
@@ -64,12 +78,22 @@ class Page(BaseSchema, Generic[T]):
     total: int | None = Field(None, exclude_if=lambda total: total is None)
     records: list[T]
 
+    @classmethod
+    @override
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        return f"{_name(params[0])}Page"
+
 
 class CursorPage(BaseSchema, Generic[T]):
     """A part of a list, and the cursor of the next part, null at the end."""
 
     records: list[T]
     next_cursor: str | None
+
+    @classmethod
+    @override
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        return f"{_name(params[0])}CursorPage"
 
 
 def ok(data: T) -> Response[T]:

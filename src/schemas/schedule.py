@@ -4,7 +4,9 @@ from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AliasChoices, Field, StrictBool
+from pydantic import AfterValidator, AliasChoices, Field, GetJsonSchemaHandler, StrictBool
+from pydantic_core import CoreSchema
+from typing_extensions import override
 
 from src.core.tasks.headers import is_reserved
 from src.models.schedule import IntervalPeriod, MisfirePolicy, OverlapPolicy, ScheduleKind, ScheduleOrigin
@@ -81,6 +83,15 @@ Every = Annotated[int, Field(ge=1, le=2**31 - 1)]
 MAXIMUM_JITTER_SECONDS = 900
 
 
+# The fields that define the times of each kind; those that have a default may be omitted.
+TIMING = {
+    ScheduleKind.INTERVAL: ("every", "period"),
+    ScheduleKind.CRONTAB: ("crontab", "timezone"),
+    ScheduleKind.SOLAR: ("event", "latitude", "longitude"),
+    ScheduleKind.CLOCKED: ("clockedTime",),
+}
+
+
 class ScheduleCreate(BaseRequest):
     """A task that is sent periodically; each `kind` requires its own timing fields.
 
@@ -113,6 +124,34 @@ class ScheduleCreate(BaseRequest):
     jitter_seconds: Annotated[float, Field(ge=0, le=MAXIMUM_JITTER_SECONDS)] = 0
     misfire_policy: MisfirePolicy = MisfirePolicy.RUN_ONCE
     overlap_policy: OverlapPolicy = OverlapPolicy.ALLOW
+
+    @classmethod
+    @override
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        reference = super().__get_pydantic_json_schema__(core_schema, handler)
+        schema = handler.resolve_ref_schema(reference)
+        if "kind" in schema.get("required", ()):
+            properties, required = schema.pop("properties"), schema.pop("required")
+            extra, type_ = schema.pop("additionalProperties"), schema.pop("type")
+            schema["oneOf"] = [
+                {
+                    "title": f"{kind.value.title()}{cls.__name__}",
+                    "type": type_,
+                    **_of_kind(kind, properties, required),
+                    "additionalProperties": extra,
+                }
+                for kind in ScheduleKind
+            ]
+        return reference
+
+
+def _of_kind(kind: ScheduleKind, properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    """The properties of a schedule of one kind, and the required ones."""
+    others = {name for names in TIMING.values() for name in names} - {*TIMING[kind]}
+    own = {name: schema for name, schema in properties.items() if name not in others}
+    own["kind"] = {"type": "string", "const": kind.value, "title": "Kind"}
+    nullable = {name: own[name]["anyOf"][0] for name in TIMING[kind] if "anyOf" in own[name]}
+    return {"properties": {**own, **nullable}, "required": [*required, *nullable]}
 
 
 class SchedulePreview(ScheduleCreate):

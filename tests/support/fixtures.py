@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from src.core.resources import Resources, current_resources
 from src.core.unit_of_work import UnitOfWork
 from src.main import app, rest
+from tests.support.documented import require_documented
 from tests.support.people import People, Person
 
 
@@ -39,8 +40,10 @@ async def uow(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 @pytest.fixture
 async def client(uow: UnitOfWork) -> AsyncIterator[httpx.AsyncClient]:
-    """HTTP client of the application, Socket.IO included, without a network."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+    """HTTP client of the application, Socket.IO included, without a network; it only gets documented responses."""
+    hooks = {"response": [require_documented]}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", event_hooks=hooks) as client:
         yield client
 
 

@@ -4,7 +4,14 @@ from fastapi import APIRouter, Depends, Path
 from fastapi.security import OAuth2PasswordRequestForm
 
 from src.api.audited_route import AuditedRoute
-from src.core.exceptions import NotFoundError
+from src.api.v1.errors import BAD_CIPHERTEXT, BUSY, TAKEN
+from src.core.exceptions import (
+    BadRequestError,
+    NotFoundError,
+    TooManyRequestsError,
+    UnauthorizedError,
+    raises,
+)
 from src.crud.user import UserCRUD
 from src.deps.audit import AuditEntryDep
 from src.deps.auth import (
@@ -34,6 +41,9 @@ router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
 swagger_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
 registration_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
 
+WRONG = UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
+THROTTLED = TooManyRequestsError(900, error="auth.throttled")
+
 
 @router.get("/keys/public")
 async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
@@ -42,6 +52,7 @@ async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
 
 
 @router.post("/login")
+@raises(WRONG, THROTTLED, BUSY)
 async def login(body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep) -> Response[TokenResponse]:
     """Log in with a username and an encrypted password."""
     pair = await auth.login(body.username, body.password, body.kid, entry)
@@ -49,6 +60,7 @@ async def login(body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep) 
 
 
 @swagger_router.post("/login/swagger")
+@raises(WRONG, THROTTLED, BUSY)
 async def login_swagger(
     form: Annotated[OAuth2PasswordRequestForm, Depends()], auth: AuthServiceDep, entry: AuditEntryDep
 ) -> SwaggerTokenResponse:
@@ -58,6 +70,7 @@ async def login_swagger(
 
 
 @registration_router.post("/register", status_code=201)
+@raises(TAKEN, BAD_CIPHERTEXT, BUSY)
 async def register(body: RegisterRequest, users: UserServiceDep) -> Response[UserResponse]:
     """Register an account without roles; only if registration is enabled."""
     user = await users.register(body)
@@ -102,6 +115,7 @@ async def list_sessions(claims: UserAccessJWTDep, sessions: SessionServiceDep) -
 
 
 @router.delete("/sessions/{sessionId}")
+@raises(NotFoundError("Session not found."))
 async def end_session(
     session_id: Annotated[SafeStr, Path(alias="sessionId", max_length=64)],
     claims: UserAccessJWTDep,
@@ -114,6 +128,7 @@ async def end_session(
 
 
 @router.put("/password")
+@raises(BadRequestError("The old password is wrong.", error="auth.wrong_password"), BAD_CIPHERTEXT, THROTTLED, BUSY)
 async def change_password(body: PasswordChange, claims: UserAccessJWTDep, auth: AuthServiceDep) -> Response[None]:
     """Change the current user's password, and end their other sessions."""
     await auth.change_password(claims, body.old_password, body.new_password, body.kid)

@@ -5,7 +5,8 @@ from fastapi import APIRouter, Depends, Header, Path, Query
 
 from src.api.audited_route import AuditedRoute
 from src.api.stream import Stream
-from src.core.exceptions import RangeNotSatisfiableError
+from src.api.v1.errors import CHANGED
+from src.core.exceptions import BadRequestError, ConflictError, NotFoundError, RangeNotSatisfiableError, raises
 from src.deps.file import FileServiceDep, UploadServiceDep
 from src.deps.permission import ActorDep, VerifyPermissionDep, require_permission
 from src.models.file import File
@@ -19,11 +20,27 @@ from src.utils.filename import attachment
 router = APIRouter(prefix="/files", tags=["File"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
 FileId = Annotated[UUID, Path(alias="fileId")]
+
+NOT_FOUND = NotFoundError("File not found.")
+CONTENT_MISSING = NotFoundError("The content is missing.", error="file.content_missing")
+TOO_MANY_UPLOADS = ConflictError(
+    "You have 10 pending uploads, which is the limit: complete or delete one.",
+    error="file.too_many_uploads",
+    data={"limit": 10},
+)
+WRONG_PARTS = BadRequestError("Every part must be listed exactly once.", error="file.wrong_parts")
+EXPIRED = ConflictError("The upload has expired.", error="file.upload_expired")
+BEING_COMPLETED = ConflictError(
+    "The file is being completed.", error="file.being_completed", headers={"Retry-After": "1"}
+)
+MISMATCHES = [
+    ConflictError(f"The content does not have the declared {name}.", error=f"file.{name}_mismatch")
+    for name in ("size", "type", "checksum")
+]
 BYTES: dict[str, Any] = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 CONTENT: dict[int | str, dict[str, Any]] = {
     200: {"description": "The content", **BYTES},
     206: {"description": "The requested range", **BYTES},
-    416: {"description": "The range starts beyond the end of the content"},
 }
 
 
@@ -34,6 +51,7 @@ async def render(file: File, files: FileService) -> FileResponse:
 
 
 @router.post("", status_code=201)
+@raises(TOO_MANY_UPLOADS)
 async def begin_upload(
     body: FileCreate, uploads: UploadServiceDep, claims: VerifyPermissionDep
 ) -> Response[UploadResponse]:
@@ -42,6 +60,7 @@ async def begin_upload(
 
 
 @router.post("/{fileId}/complete")
+@raises(NOT_FOUND, WRONG_PARTS, EXPIRED, BEING_COMPLETED, *MISMATCHES)
 async def complete_upload(
     file_id: FileId, body: FileComplete, uploads: UploadServiceDep, files: FileServiceDep, actor: ActorDep
 ) -> Response[FileResponse]:
@@ -58,12 +77,16 @@ async def list_files(
 
 
 @router.get("/{fileId}")
+@raises(NOT_FOUND)
 async def get_file(file_id: FileId, files: FileServiceDep, actor: ActorDep) -> Response[FileResponse]:
     """Get a file, with a signed URL to download it."""
     return ok(await render(await files.get(file_id, actor), files))
 
 
 @router.get("/{fileId}/content", status_code=200, response_class=Stream, responses=CONTENT)
+@raises(
+    NOT_FOUND, NotFoundError("The content is missing.", error="file.content_missing"), RangeNotSatisfiableError(1000)
+)
 async def get_content(
     file_id: FileId,
     files: FileServiceDep,
@@ -93,6 +116,7 @@ async def get_content(
 
 
 @router.delete("/{fileId}")
+@raises(NOT_FOUND, CHANGED)
 async def delete_file(file_id: FileId, files: FileServiceDep, actor: ActorDep) -> Response[None]:
     """Delete a file, or cancel its upload."""
     await files.delete(file_id, actor)

@@ -5,7 +5,9 @@ from fastapi import APIRouter, Depends, Path
 from fastapi import Response as HTTPResponse
 
 from src.api.audited_route import AuditedRoute
-from src.api.etag import CHECKS_ETAG, SENDS_ETAG, IfMatchDep, set_etag
+from src.api.etag import SENDS_ETAG, IfMatchDep, set_etag
+from src.api.v1.errors import CHANGED
+from src.core.exceptions import NotFoundError, raises
 from src.deps.notice import NoticeReaderDep, NoticeServiceDep
 from src.deps.permission import VerifyPermissionDep, require_permission
 from src.schemas.notice import NoticeCreate, NoticeResponse, NoticeUpdate
@@ -16,6 +18,8 @@ router = APIRouter(
 )
 
 NoticeId = Annotated[UUID, Path(alias="noticeId")]
+
+NOT_FOUND = NotFoundError("Notice not found.")
 
 
 @router.get("")
@@ -33,6 +37,7 @@ async def publish_notice(
 
 
 @router.get("/{noticeId}", responses=SENDS_ETAG)
+@raises(NOT_FOUND)
 async def get_notice(
     notice_id: NoticeId, notices: NoticeServiceDep, response: HTTPResponse
 ) -> Response[NoticeResponse]:
@@ -42,7 +47,8 @@ async def get_notice(
     return ok(NoticeResponse.model_validate(notice))
 
 
-@router.patch("/{noticeId}", responses=CHECKS_ETAG)
+@router.patch("/{noticeId}", responses=SENDS_ETAG)
+@raises(NOT_FOUND, CHANGED)
 async def update_notice(
     notice_id: NoticeId,
     body: NoticeUpdate,

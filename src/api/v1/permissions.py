@@ -3,6 +3,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from src.core.exceptions import NotFoundError, raises
 from src.core.routing.registry import RouteRegistry
 from src.deps.permission import ActorDep, PermissionExplanationServiceDep, require_permission
 from src.schemas.base import SafeStr
@@ -19,6 +20,7 @@ async def list_my_permissions(actor: ActorDep) -> Response[list[str]]:
 
 
 @router.get("/explain")
+@raises(NotFoundError("User not found."))
 async def explain_permission(
     user_id: Annotated[UUID, Query(alias="userId")],
     method: Annotated[SafeStr, Query(min_length=1, max_length=10)],

@@ -5,7 +5,9 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi import Response as HTTPResponse
 
 from src.api.audited_route import AuditedRoute
-from src.api.etag import CHECKS_ETAG, SENDS_ETAG, IfMatchDep, set_etag
+from src.api.etag import SENDS_ETAG, IfMatchDep, set_etag
+from src.api.v1.errors import CHANGED, NOT_YOURS_TO_GRANT
+from src.core.exceptions import ConflictError, NotFoundError, raises
 from src.deps.permission import ActorDep, VerifyPermissionDep, require_permission
 from src.deps.role import RoleReaderDep, RoleServiceDep
 from src.schemas.list_params import MAXIMUM_IDS
@@ -15,6 +17,9 @@ from src.schemas.role import RoleCreate, RoleDetail, RoleQuery, RoleResponse, Ro
 router = APIRouter(prefix="/roles", tags=["Role"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
 RoleId = Annotated[UUID, Path(alias="roleId")]
+
+NOT_FOUND = NotFoundError("Role not found.")
+CODE_TAKEN = ConflictError("Another role has this code.", data={"code": "editor"})
 
 
 @router.get("")
@@ -36,12 +41,14 @@ async def list_all_roles(roles: RoleReaderDep) -> Response[list[RoleResponse]]:
 
 
 @router.post("", status_code=201)
+@raises(NOT_YOURS_TO_GRANT, CODE_TAKEN)
 async def create_role(body: RoleCreate, roles: RoleServiceDep, actor: ActorDep) -> Response[RoleResponse]:
     """Create a role; it can only grant permissions that the caller holds."""
     return created(RoleResponse.model_validate(await roles.create(body, actor)))
 
 
 @router.get("/{roleId}", responses=SENDS_ETAG)
+@raises(NOT_FOUND)
 async def get_role(role_id: RoleId, roles: RoleServiceDep, response: HTTPResponse) -> Response[RoleDetail]:
     """Get a role, with its stale permission codes, and its version as `ETag`."""
     role = await roles.get(role_id)
@@ -50,7 +57,8 @@ async def get_role(role_id: RoleId, roles: RoleServiceDep, response: HTTPRespons
     return ok(RoleDetail.model_validate({**summary, "stale_permissions": await roles.stale_permissions(role)}))
 
 
-@router.put("/{roleId}", responses=CHECKS_ETAG)
+@router.put("/{roleId}", responses=SENDS_ETAG)
+@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, CHANGED)
 async def update_role(
     role_id: RoleId,
     body: RoleUpdate,
@@ -66,6 +74,7 @@ async def update_role(
 
 
 @router.delete("/{roleId}")
+@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, CHANGED)
 async def delete_role(role_id: RoleId, roles: RoleServiceDep, actor: ActorDep) -> Response[None]:
     """Delete a role, also from the users who have it."""
     await roles.delete([role_id], actor)
@@ -73,6 +82,7 @@ async def delete_role(role_id: RoleId, roles: RoleServiceDep, actor: ActorDep) -
 
 
 @router.delete("")
+@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, CHANGED)
 async def delete_roles(
     ids: Annotated[list[UUID], Query(min_length=1, max_length=MAXIMUM_IDS)], roles: RoleServiceDep, actor: ActorDep
 ) -> Response[None]:

@@ -5,6 +5,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 
 from src.api.audited_route import AuditedRoute
+from src.api.v1.errors import CHANGED
+from src.core.exceptions import ConflictError, NotFoundError, raises
 from src.deps.permission import VerifyPermissionDep, require_permission
 from src.deps.schedule import ScheduleServiceDep
 from src.schemas.response import Page, Response, created, ok, paged
@@ -17,6 +19,12 @@ router = APIRouter(
 
 ScheduleId = Annotated[UUID, Path(alias="scheduleId")]
 
+NOT_FOUND = NotFoundError("Schedule not found.")
+NAME_TAKEN = ConflictError("A schedule with this name exists already.", data={"name": "Nightly report"})
+DEFINED_IN_CODE = ConflictError(
+    "The schedule is defined in code; it can only be enabled and disabled.", error="schedules.config"
+)
+
 
 @router.get("")
 async def list_schedules(
@@ -28,6 +36,7 @@ async def list_schedules(
 
 
 @router.post("", status_code=201)
+@raises(NAME_TAKEN)
 async def create_schedule(
     body: ScheduleCreate, schedules: ScheduleServiceDep, claims: VerifyPermissionDep
 ) -> Response[ScheduleResponse]:
@@ -42,12 +51,14 @@ async def preview_schedule(body: SchedulePreview, schedules: ScheduleServiceDep)
 
 
 @router.get("/{scheduleId}")
+@raises(NOT_FOUND)
 async def get_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -> Response[ScheduleResponse]:
     """Get a schedule; its runs are at `/tasks/runs?scheduleId=`."""
     return ok(ScheduleResponse.model_validate(await schedules.get(schedule_id)))
 
 
 @router.patch("/{scheduleId}")
+@raises(NOT_FOUND, NAME_TAKEN, DEFINED_IN_CODE, CHANGED)
 async def update_schedule(
     schedule_id: ScheduleId, body: ScheduleUpdate, schedules: ScheduleServiceDep, claims: VerifyPermissionDep
 ) -> Response[ScheduleResponse]:
@@ -56,6 +67,7 @@ async def update_schedule(
 
 
 @router.delete("/{scheduleId}")
+@raises(NOT_FOUND, DEFINED_IN_CODE, CHANGED)
 async def delete_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -> Response[None]:
     """Delete a schedule."""
     await schedules.delete(schedule_id)
@@ -63,6 +75,7 @@ async def delete_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep
 
 
 @router.post("/{scheduleId}/run")
+@raises(NOT_FOUND)
 async def run_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -> Response[RunResponse]:
     """Run a schedule's task now; returns the run."""
     return ok(RunResponse.model_validate(await schedules.run(schedule_id)))

@@ -4,6 +4,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 
 from src.api.audited_route import AuditedRoute
+from src.api.v1.errors import CHANGED
+from src.core.exceptions import ConflictError, NotFoundError, raises
 from src.deps.permission import require_permission
 from src.deps.task import TaskRunServiceDep
 from src.schemas.response import CursorPage, Response, ok
@@ -12,6 +14,10 @@ from src.schemas.task import RunQuery, RunResponse, RunsToRetry, TaskResponse
 router = APIRouter(prefix="/tasks", tags=["Task"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
 TaskId = Annotated[UUID, Path(alias="taskId")]
+
+NOT_FOUND = NotFoundError("TaskRun not found.")
+UNFINISHED = ConflictError("The run has not finished.", error="tasks.unfinished")
+ARGUMENTS_NOT_KEPT = ConflictError("The run's arguments were not kept.", error="tasks.arguments_not_kept")
 
 
 @router.get("")
@@ -28,24 +34,28 @@ async def list_runs(query: Annotated[RunQuery, Query()], runs: TaskRunServiceDep
 
 
 @router.post("/runs/retry")
+@raises(CHANGED)
 async def retry_failed_runs(body: RunsToRetry, runs: TaskRunServiceDep) -> Response[list[RunResponse]]:
     """Retry failed runs; returns the new runs."""
     return ok([RunResponse.model_validate(run) for run in await runs.retry_failed(body)])
 
 
 @router.get("/runs/{taskId}")
+@raises(NOT_FOUND)
 async def get_run(task_id: TaskId, runs: TaskRunServiceDep) -> Response[RunResponse]:
     """Get a task run."""
     return ok(RunResponse.model_validate(await runs.get(task_id)))
 
 
 @router.post("/runs/{taskId}/revoke")
+@raises(NOT_FOUND, ConflictError("The run has finished.", error="tasks.finished"), CHANGED)
 async def revoke_run(task_id: TaskId, runs: TaskRunServiceDep) -> Response[RunResponse]:
     """Revoke a run: prevent its start, or terminate it; get the run again to see the result."""
     return ok(RunResponse.model_validate(await runs.revoke(task_id)))
 
 
 @router.post("/runs/{taskId}/retry")
+@raises(NOT_FOUND, UNFINISHED, ARGUMENTS_NOT_KEPT, CHANGED)
 async def retry_run(task_id: TaskId, runs: TaskRunServiceDep) -> Response[RunResponse]:
     """Retry a finished run; returns the new run."""
     return ok(RunResponse.model_validate(await runs.retry(task_id)))

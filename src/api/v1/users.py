@@ -5,6 +5,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 
 from src.api.audited_route import AuditedRoute
+from src.api.v1.errors import BAD_CIPHERTEXT, BUSY, CHANGED, CONFLICT, NOT_YOURS_TO_GRANT, TAKEN
+from src.core.exceptions import ConflictError, NotFoundError, PermissionDeniedError, raises
 from src.deps.permission import ActorDep, require_permission
 from src.deps.user import UserAdminServiceDep, UserServiceDep
 from src.models.user import User
@@ -23,6 +25,12 @@ from src.services.user import UserService
 router = APIRouter(prefix="/users", tags=["User"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
 UserId = Annotated[UUID, Path(alias="userId")]
+
+NOT_FOUND = NotFoundError("User not found.")
+NOT_YOURS_TO_RULE = PermissionDeniedError(
+    "Only administrators can manage administrators.", error="auth.not_yours_to_rule"
+)
+LAST_ADMIN = ConflictError("The last administrator cannot be removed.", error="user.last_admin")
 
 
 async def render(users: Sequence[User], service: UserService) -> list[UserResponse]:
@@ -44,18 +52,21 @@ async def list_users(query: Annotated[UserQuery, Query()], users: UserServiceDep
 
 
 @router.post("", status_code=201)
+@raises(NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, TAKEN, BAD_CIPHERTEXT, BUSY)
 async def create_user(body: UserCreate, users: UserAdminServiceDep, actor: ActorDep) -> Response[UserResponse]:
     """Create a user; the password is encrypted as for the login."""
     return created(await render_one(await users.create(body, actor), users))
 
 
 @router.get("/{userId}")
+@raises(NOT_FOUND)
 async def get_user(user_id: UserId, users: UserServiceDep) -> Response[UserResponse]:
     """Get a user."""
     return ok(await render_one(await users.get(user_id), users))
 
 
 @router.patch("/{userId}")
+@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, LAST_ADMIN, TAKEN, CHANGED)
 async def update_user(
     user_id: UserId, body: UserUpdate, users: UserAdminServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
@@ -64,6 +75,7 @@ async def update_user(
 
 
 @router.delete("/{userId}")
+@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, LAST_ADMIN, CHANGED)
 async def delete_user(user_id: UserId, users: UserAdminServiceDep, actor: ActorDep) -> Response[None]:
     """Delete a user, and end all of their sessions."""
     await users.delete(user_id, actor)
@@ -71,6 +83,7 @@ async def delete_user(user_id: UserId, users: UserAdminServiceDep, actor: ActorD
 
 
 @router.put("/{userId}/roles")
+@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, CONFLICT)
 async def set_user_roles(
     user_id: UserId, body: UserRolesUpdate, users: UserAdminServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
@@ -79,6 +92,7 @@ async def set_user_roles(
 
 
 @router.put("/{userId}/status")
+@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, LAST_ADMIN, CHANGED)
 async def set_user_status(
     user_id: UserId, body: UserStatusUpdate, users: UserAdminServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
@@ -87,6 +101,7 @@ async def set_user_status(
 
 
 @router.put("/{userId}/password")
+@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, BAD_CIPHERTEXT, CHANGED, BUSY)
 async def set_user_password(
     user_id: UserId, body: UserPasswordUpdate, users: UserAdminServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:

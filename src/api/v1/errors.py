@@ -1,0 +1,16 @@
+"""Errors that several endpoints document."""
+
+from src.core.exceptions import BadRequestError, ConflictError, PermissionDeniedError, ServiceUnavailableError
+
+CONFLICT = ConflictError()
+CHANGED = ConflictError(error="resource.changed")
+BAD_CIPHERTEXT = BadRequestError(
+    "The password was not encrypted with the current key and an unused challenge.", error="auth.bad_ciphertext"
+)
+BUSY = ServiceUnavailableError("Too many logins at once.", error="auth.busy")
+TAKEN = ConflictError("The username or the email address is taken.", error="user.taken")
+NOT_YOURS_TO_GRANT = PermissionDeniedError(
+    "You cannot grant or withdraw permissions that you do not hold.",
+    error="auth.not_yours_to_grant",
+    data=["POST:/api/v1/roles"],
+)

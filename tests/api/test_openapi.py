@@ -1,0 +1,127 @@
+"""The OpenAPI document: what generators and people need from it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from src.core.exceptions import AppError
+from src.main import rest
+from tests.support.documented import documented_response, error_names
+
+pytestmark = pytest.mark.unit
+
+DOCUMENT = rest.openapi()
+SCHEMAS = DOCUMENT["components"]["schemas"]
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+}
+API = [name for name in OPERATIONS if "/api/" in name]
+
+
+def parameters(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {parameter["name"]: parameter for parameter in operation.get("parameters", [])}
+
+
+class TestNames:
+    def test_of_operations_are_those_of_their_functions(self) -> None:
+        ids = [operation["operationId"] for operation in OPERATIONS.values()]
+        assert len(ids) == len(set(ids))
+        assert OPERATIONS["GET /api/v1/users"]["operationId"] == "list_users"
+
+    def test_of_generic_schemas_can_be_read(self) -> None:
+        assert {"UserResponsePage", "UserResponseEnvelope", "EmptyEnvelope", "RoleResponseListEnvelope"} <= {*SCHEMAS}
+        assert all(name.isidentifier() and "__" not in name and not name.endswith("_") for name in SCHEMAS)
+
+    def test_of_schemas_are_referred_to(self) -> None:
+        text = json.dumps(DOCUMENT)
+        assert [name for name in SCHEMAS if f'"#/components/schemas/{name}"' not in text] == []
+
+
+class TestParameters:
+    @pytest.mark.parametrize("name", OPERATIONS)
+    def test_leave_out_headers_that_browsers_set_themselves(self, name: str) -> None:
+        assert "user-agent" not in {parameter.lower() for parameter in parameters(OPERATIONS[name])}
+
+    def test_include_the_refresh_token_as_required(self) -> None:
+        parameter = parameters(OPERATIONS["POST /api/v1/auth/token/refresh"])["X-Refresh-Token"]
+        assert parameter["required"]
+        assert parameter["schema"] == {"type": "string"}
+
+
+class TestSecurity:
+    def test_offers_a_bearer_token_beside_the_login_of_swagger(self) -> None:
+        assert OPERATIONS["GET /api/v1/users"]["security"] == [{"AccessToken": []}, {"BearerToken": []}]
+        assert DOCUMENT["components"]["securitySchemes"]["BearerToken"]["scheme"] == "bearer"
+
+
+class TestRequired:
+    def test_are_fields_of_responses_that_have_a_default(self) -> None:
+        assert SCHEMAS["UserResponseEnvelope"]["required"] == ["code", "message", "ts", "data"]
+        assert "required" not in SCHEMAS["Liveness"] or SCHEMAS["Liveness"]["required"] == ["status"]
+
+    def test_are_not_fields_of_requests_that_have_a_default(self) -> None:
+        assert SCHEMAS["UserCreate"]["required"] == ["name", "email", "username", "password", "kid"]
+
+    def test_is_not_the_total_that_a_page_may_leave_out(self) -> None:
+        assert "total" not in SCHEMAS["UserResponsePage"]["required"]
+
+
+class TestASchedule:
+    @pytest.mark.parametrize("name", ["ScheduleCreate", "SchedulePreview"])
+    def test_has_one_alternative_for_each_kind(self, name: str) -> None:
+        kinds = {one["properties"]["kind"]["const"]: one for one in SCHEMAS[name]["oneOf"]}
+        assert kinds.keys() == {"interval", "crontab", "solar", "clocked"}
+        assert {"kind", "every", "period"} <= {*kinds["interval"]["required"]}
+        assert "crontab" not in kinds["interval"]["properties"]
+        assert "timezone" not in kinds["crontab"]["required"]
+        assert kinds["interval"]["properties"]["every"]["type"] == "integer"
+
+    def test_is_updated_in_parts(self) -> None:
+        assert {"kind", "every", "crontab"} <= SCHEMAS["ScheduleUpdate"]["properties"].keys()
+        assert "required" not in SCHEMAS["ScheduleUpdate"]
+
+
+class TestErrors:
+    @pytest.mark.parametrize("name", API)
+    def test_have_an_example_for_each_name(self, name: str) -> None:
+        for status in OPERATIONS[name]["responses"]:
+            if int(status) >= 400:
+                examples = documented_response(OPERATIONS[name], status)["content"]["application/json"]["examples"]
+                assert examples.keys() == error_names(OPERATIONS[name], int(status))
+                for error, example in examples.items():
+                    body = example["value"]
+                    assert (body["code"], body["error"]) == (int(status), error)
+                    assert body["message"] != AppError.message
+
+    def test_are_those_of_dependencies_and_endpoint(self) -> None:
+        operation = OPERATIONS["PUT /api/v1/roles/{roleId}"]
+        statuses = [status for status in operation["responses"] if status >= "400"]
+        assert statuses == ["400", "401", "403", "404", "409", "412", "413", "422", "503"]
+        assert error_names(operation, 403) == {"auth.permission_denied", "auth.not_yours_to_grant"}
+
+    def test_are_few_where_little_can_go_wrong(self) -> None:
+        assert OPERATIONS["GET /livez"]["responses"].keys() == {"200"}
+        assert OPERATIONS["GET /api/v1/auth/keys/public"]["responses"].keys() == {"200", "503"}
+
+
+class TestHeaders:
+    @pytest.mark.parametrize("name", OPERATIONS)
+    def test_include_the_request_id(self, name: str) -> None:
+        for status in OPERATIONS[name]["responses"]:
+            assert "X-Request-ID" in documented_response(OPERATIONS[name], status)["headers"]
+
+    @pytest.mark.parametrize(
+        ("name", "status", "header"),
+        [
+            ("GET /api/v1/users", "401", "WWW-Authenticate"),
+            ("GET /api/v1/users", "503", "Retry-After"),
+            ("POST /api/v1/auth/login", "429", "Retry-After"),
+            ("GET /api/v1/roles/{roleId}", "200", "ETag"),
+            ("GET /api/v1/files/{fileId}/content", "416", "Content-Range"),
+        ],
+    )
+    def test_are_those_of_the_status(self, name: str, status: str, header: str) -> None:
+        assert header in documented_response(OPERATIONS[name], status)["headers"]

@@ -1,0 +1,63 @@
+"""Fails a test whose request gets a response that the OpenAPI document does not describe."""
+
+import re
+from functools import cache
+from typing import Any
+
+import httpx
+
+from src.main import rest
+
+# Errors of requests that are refused before they reach an operation: unknown path, wrong method, body too large.
+REFUSED = "http."
+
+
+@cache
+def operations() -> list[tuple[str, re.Pattern[str], dict[str, Any]]]:
+    """Method, path and operation, paths with the longest fixed text first."""
+    found = [
+        (method.upper(), re.compile(re.sub(r"{\w+}", "[^/]+", path)), operation)
+        for path, item in sorted(rest.openapi()["paths"].items(), key=lambda entry: entry[0].replace("{", "\0"))
+        for method, operation in item.items()
+    ]
+    return found[::-1]
+
+
+def documented_response(operation: dict[str, Any], status: int | str) -> dict[str, Any]:
+    """The response that an operation documents for a status; empty if it documents none."""
+    response: dict[str, Any] = operation["responses"].get(str(status), {})
+    if "$ref" in response:
+        response = rest.openapi()["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    return response
+
+
+def error_names(operation: dict[str, Any], status: int) -> set[str]:
+    """The `error` names that an operation documents for a status."""
+    content = documented_response(operation, status).get("content", {})
+    parts = content.get("application/json", {}).get("schema", {}).get("allOf", [])
+    return {name for part in parts for name in part.get("properties", {}).get("error", {}).get("enum", ())}
+
+
+async def require_documented(response: httpx.Response) -> None:
+    """A response hook of a client. Unexpected errors (500) are the tests' own."""
+    request = response.request
+    for method, path, operation in operations():
+        if method == request.method and path.fullmatch(request.url.path) and response.status_code != 500:
+            await _check(response, operation)
+            return
+
+
+async def _check(response: httpx.Response, operation: dict[str, Any]) -> None:
+    name, status = operation["operationId"], response.status_code
+    if response.is_error and _is_json(response):
+        await response.aread()
+        error = response.json().get("error")
+        if error is not None and not error.startswith(REFUSED):
+            declared = error_names(operation, status)
+            assert error in declared, f"{name} responded with {status} {error}: declare it with @raises"
+    else:
+        assert str(status) in operation["responses"], f"{name} responded with {status}, which is not documented"
+
+
+def _is_json(response: httpx.Response) -> bool:
+    return str(response.headers.get("content-type")) == "application/json"
