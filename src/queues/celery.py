@@ -4,14 +4,13 @@ import pkgutil
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 import celery
 from celery import signals
 
-from src.queues.broker.dead_letters import keep_dead_letter
 from src.queues.broker.delayed import MoveDueMessages
-from src.queues.options import TaskOptions
+from src.queues.options import Signature, TaskOptions
 from src.queues.pool.greenlet_bridge import off_loop
 from src.queues.pool.identity import waits_for_coroutines
 from src.queues.publisher_thread import publisher_thread
@@ -22,7 +21,46 @@ R = TypeVar("R")
 Async = Coroutine[Any, Any, R]
 Packages = Iterable[str] | Callable[[], Iterable[str]] | None
 
-signals.task_unknown.connect(keep_dead_letter)
+
+# The type of the first parameter of a function under `@app.task(bind=True)`.
+Task = AsyncTask[..., Any, Any]
+
+if TYPE_CHECKING:
+    from celery.canvas import Signature as AnySignature
+    from celery.result import AsyncResult
+    from celery.result import GroupResult as AnyGroupResult
+
+    class GroupResult(AnyGroupResult, Generic[R]):
+        """The results of a group; see Celery's guide."""
+
+        def get(self, timeout: float | None = None, propagate: bool = True, **options: Any) -> list[R]:  # type: ignore[override]  # the stubs have Any
+            """Wait for all results, in the order of the tasks."""
+
+    class group(Signature[list[R]]):  # noqa: N801 - Celery's name
+        """Tasks that run concurrently."""
+
+        def __init__(self, *tasks: AnySignature[R] | Iterable[AnySignature[R]]) -> None: ...
+        def delay(self, *args: Any, **kwargs: Any) -> GroupResult[R]:  # type: ignore[override]  # no AsyncResult
+            """Send the tasks."""
+
+        def apply_async(self, *args: Any, **options: Any) -> GroupResult[R]:  # type: ignore[override]  # the same
+            """Send the tasks with options."""
+
+        def __call__(self, *args: Any, **options: Any) -> GroupResult[R]:  # type: ignore[override]  # the same
+            """Send the tasks with options."""
+
+    def chain(*tasks: *tuple[*tuple[AnySignature[Any], ...], AnySignature[R]]) -> Signature[R]:
+        """Tasks that run one after the other, each with the result of the one before."""
+
+    @overload
+    def chord(header: group[Any] | Iterable[AnySignature[Any]], body: AnySignature[R]) -> Signature[R]: ...
+    @overload
+    def chord(header: group[Any] | Iterable[AnySignature[Any]]) -> Callable[[AnySignature[R]], AsyncResult[R]]: ...
+    def chord(header: Any, body: Any = None) -> Any:
+        """Tasks that run concurrently, then the body with the list of their results."""
+
+else:
+    chain, chord, group = celery.chain, celery.chord, celery.group
 
 
 class Decorator(Protocol):
@@ -38,9 +76,9 @@ class BoundDecorator(Protocol):
     """The return type of `@app.task(bind=True, ...)`: the function's first parameter is the task."""
 
     @overload
-    def __call__(self, function: Callable[Concatenate[Any, P], Async[R]], /) -> AsyncTask[P, R, Async[R]]: ...
+    def __call__(self, function: Callable[Concatenate[Task, P], Async[R]], /) -> AsyncTask[P, R, Async[R]]: ...
     @overload
-    def __call__(self, function: Callable[Concatenate[Any, P], R], /) -> AsyncTask[P, R, R]: ...
+    def __call__(self, function: Callable[Concatenate[Task, P], R], /) -> AsyncTask[P, R, R]: ...
 
 
 class Celery(celery.Celery):
@@ -61,8 +99,9 @@ class Celery(celery.Celery):
         return super().task(*args, **options)
 
     def on_init(self) -> None:
-        """Have the workers of each application move delayed messages; Celery calls it at the end of `__init__`."""
+        """Have workers move delayed messages and keep dead letters; Celery calls it at the end of `__init__`."""
         self.steps["consumer"].add(MoveDueMessages)
+        self.add_defaults(lambda: {"worker_consumer": "src.queues.broker.consumer:Consumer"})
 
     @cached_property
     def Worker(self) -> Any:  # noqa: N802 - Celery's name

@@ -1,15 +1,19 @@
-"""Celery's options with types: for declaring a task, and for sending one message."""
+"""Celery's options and signatures with types: for declaring a task, for one message, and for workflows."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, overload
 
-from celery import Task
-from celery.canvas import Signature
+from celery import Task, canvas
+
+P = ParamSpec("P")
+Rest = ParamSpec("Rest")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
 class TaskOptions(TypedDict, total=False):
-    """Options of `@app.task`; Celery's user guide describes each, and `RecordedTask` the last two."""
+    """Options of `@app.task`; Celery's user guide describes each, and `RecordedTask` the last four."""
 
     name: str
     base: "type[Task[..., Any]]"
@@ -42,6 +46,8 @@ class TaskOptions(TypedDict, total=False):
     lazy: bool
     tracked: bool
     max_redeliveries: int
+    unique_by: str | Sequence[str]
+    rate_limit_key: str | Sequence[str]
 
 
 class SendOptions(TypedDict, total=False):
@@ -61,5 +67,42 @@ class SendOptions(TypedDict, total=False):
     soft_time_limit: float
     ignore_result: bool
     retry: bool
-    link: "Signature[Any]"
-    link_error: "Signature[Any]"
+    link: "canvas.Signature[Any]"
+    link_error: "canvas.Signature[Any]"
+
+
+if TYPE_CHECKING:
+
+    class Signature(canvas.Signature[R_co]):
+        """A call that can be sent later, or be part of a workflow: `add.s(1, 2) | double.s()`."""
+
+        def __or__(self, other: canvas.Signature[R]) -> "Signature[R]":  # type: ignore[override]  # the stubs lose R
+            """A chain: its result is that of its last task."""
+
+        def __ror__(self, other: canvas.Signature[Any]) -> "Signature[R_co]":  # type: ignore[override]  # the same
+            """A chain that ends with this task."""
+
+        def set(self, immutable: bool | None = None, **options: Unpack[SendOptions]) -> Self:  # type: ignore[override]  # the stubs forget the class
+            """Set options of the message."""
+
+else:
+    Signature = canvas.Signature
+
+
+class SignatureFactory(Protocol[P, R_co]):
+    """The type of `task.s`: takes all arguments, or those that remain after the ones that Celery passes first.
+
+    A task in a chain gets the previous result, the body of a chord the list of results, an error callback the id of the
+    failed task or `request, exc, traceback`.
+    """
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R_co]: ...
+    @overload
+    def __call__(
+        self: "SignatureFactory[Concatenate[Any, Rest], R_co]", *args: Rest.args, **kwargs: Rest.kwargs
+    ) -> Signature[R_co]: ...
+    @overload
+    def __call__(
+        self: "SignatureFactory[Concatenate[Any, Any, Any, Rest], R_co]", *args: Rest.args, **kwargs: Rest.kwargs
+    ) -> Signature[R_co]: ...

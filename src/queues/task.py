@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar, Un
 
 from celery import Task as CeleryTask
 from celery._state import _task_stack  # type: ignore[attr-defined]  # missing from the stubs
-from celery.canvas import Signature
 from celery.exceptions import Retry
 from celery.result import AsyncResult
 from pydantic import BaseModel
 
 from src.core.injection import EntryPoint, compile_plan
-from src.queues.options import SendOptions
+from src.queues.options import SendOptions, Signature, SignatureFactory
 from src.queues.pool.event_loop import process_loop
 from src.queues.pool.identity import called_by_celery, current_run, stack_identity, waits_for_coroutines
 from src.queues.pool.task_execution import raise_if_abandoned
@@ -45,6 +44,13 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
 
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Called:  # type: ignore[override]  # may be a coroutine
             """Call the function directly."""
+
+        @property
+        def s(self) -> SignatureFactory[P, R]:
+            """Create a signature, for a workflow."""
+
+        def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
+            """Create a signature that takes no result of another task."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -157,9 +163,15 @@ class TaskWithOptions(Generic[P, R]):
         """
         return await publisher_thread.publish(self._task.apply_async, args, kwargs, **self._options)
 
-    def s(self, *args: P.args, **kwargs: P.kwargs) -> "Signature[R]":
+    @property
+    def s(self) -> SignatureFactory[P, R]:
         """Create a signature, for a workflow."""
-        return self._task.s(*args, **kwargs).set(**cast("dict[str, Any]", self._options))
+        sign: Any = self._task.s
+        return cast("SignatureFactory[P, R]", lambda *args, **kwargs: sign(*args, **kwargs).set(**self._options))
+
+    def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
+        """Create a signature that takes no result of another task."""
+        return self._task.si(*args, **kwargs).set(**self._options)
 
 
 def _header(signature: inspect.Signature, bound: bool) -> Callable[..., Any]:

@@ -22,6 +22,7 @@ TIMINGS: list[dict[str, Any]] = [
     {"kind": "crontab", "crontab": "*/5 * * * *", "timezone": "America/New_York"},
     {"kind": "solar", "event": "sunset", "latitude": 52.5, "longitude": 13.4},
     {"kind": "clocked", "clockedTime": "2999-01-01T00:00:00Z"},
+    {"kind": "crontab", "crontab": "0 22-4 * nov-feb fri-mon", "timezone": "UTC"},
 ]
 
 

@@ -3,6 +3,8 @@ from tests.foreign.internal import Internal
 BACKEND = "celery.backends.redis:RedisBackend"
 RESULTS = ("src/queues/results/backend.py",)
 POOL = ("src/queues/pool/asyncio_pool.py",)
+CONSUMER = ("src/queues/broker/consumer.py",)
+DEAD_LETTER = "Overridden: keeps the message as a dead letter."
 TASK = ("src/queues/task.py",)
 OFF_LOOP = "Blocks, so that the asyncio pool runs it on a thread."
 
@@ -71,6 +73,17 @@ INTERNALS = [
         "Set to shut the worker down from the pool.",
         POOL,
     ),
+    Internal(
+        "celery.worker.consumer:Consumer",
+        "bucket_for_task",
+        "Overridden: `rate_limit` is not the worker's own if the task has a `rate_limit_key`.",
+        CONSUMER,
+        "(self, type)",
+    ),
+    Internal("celery.worker.consumer:Consumer", "on_unknown_task", DEAD_LETTER, CONSUMER, "(self, body, message, exc)"),
+    Internal("celery.worker.consumer:Consumer", "on_unknown_message", DEAD_LETTER, CONSUMER, "(self, body, message)"),
+    Internal("celery.worker.consumer:Consumer", "on_invalid_task", DEAD_LETTER, CONSUMER, "(self, body, message, exc)"),
+    Internal("celery.worker.consumer:Consumer", "on_decode_error", DEAD_LETTER, CONSUMER, "(self, message, exc)"),
     Internal(
         BACKEND,
         "_store_result",

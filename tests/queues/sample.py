@@ -19,6 +19,9 @@ from src.deps.database import RedisDep, SessionDep, UnitOfWorkDep
 from src.queues.app import app
 from src.queues.progress import progress
 from src.schemas.task import TaskProgress
+from tests.queues import limited
+
+__all__ = ["app", "limited"]
 
 # Messages of a killed worker return to the queue after seconds instead of half an hour.
 app.conf.broker_transport_options = {

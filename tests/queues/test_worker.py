@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from celery import chain, chord, group
-from celery.exceptions import NotRegistered, SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
+from celery.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from redis import Redis
 
 from src.queues.app import app
@@ -177,21 +177,6 @@ class TestCoroutineTasksCalledByCelery:
         assert wait_until(lambda: redis.lrange(key, 0, -1)) == ["chord"]
 
 
-def test_messages_of_unknown_tasks_become_dead_letters(pool: Pool) -> None:
-    result = app.send_task("sample.removed", (1,), {"y": 2}, queue=f"checks-{pool.name}")
-    with pytest.raises(NotRegistered):
-        result.get(timeout=PATIENCE_SECONDS)
-
-    def letter() -> Any:
-        with app.connection_for_read() as connection:
-            channel: Any = connection.default_channel
-            return channel.basic_get("dead-letters", no_ack=True)
-
-    message = wait_until(letter)
-    assert (message.headers["id"], message.headers["dead_letter_of"]) == (result.id, f"checks-{pool.name}")
-    assert message.decode()[:2] == [[1], {"y": 2}]
-
-
 class TestTiming:
     def test_an_eta_is_kept(self) -> None:
         eta = datetime.now(UTC) + timedelta(seconds=1)
@@ -236,6 +221,5 @@ def test_the_worker_logged_no_unexpected_errors(worker: CeleryProcess) -> None:
         "FlakyError",
         "TimeLimitExceeded",
         "Hard time limit",
-        "unregistered task",
     )
     assert [entry for entry in errors if not any(text in str(entry) for text in expected)] == []

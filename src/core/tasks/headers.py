@@ -41,6 +41,7 @@ RESERVED = frozenset(
         "progress_sent_at",
         "properties",
         "queued_at",
+        "rate_limit_turn",
         "redelivered",
         "replaced_task_nesting",
         "reply_to",

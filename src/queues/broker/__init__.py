@@ -7,9 +7,10 @@
     ack       collected per turn of the worker's hub, sent as one command
     lost      messages unacknowledged for longer than the visibility timeout return to their queue
 
-`transport.py` sends and fetches, `qos.py` acknowledges and restores, `delayed.py` moves due messages. The keys and
-their contents are kombu's own, except the wake-up keys and the sorted set. Public: `BulkTransport` in `transport.py`,
-which `use_bulk_transport` makes the transport of Redis URLs (`CELERY_BULK_TRANSPORT`).
+`transport.py` sends and fetches, `qos.py` acknowledges and restores. Whatever the transport, `delayed.py` moves due
+messages and `consumer.py` keeps dead letters. Keys and their contents are kombu's own, except the wake-up keys and the
+sorted set. Public: `BulkTransport` in `transport.py`, which `use_bulk_transport` makes the transport of Redis URLs
+(`CELERY_BULK_TRANSPORT`).
 """
 
 from kombu.transport import TRANSPORT_ALIASES

@@ -32,9 +32,10 @@ end
 def due_at(message: Any) -> float | None:
     """The Unix time until which a message has to wait; None if it is due within a second."""
     eta = (message.get("headers") or {}).get("eta")
-    if not eta:
+    try:
+        time_ = datetime.fromisoformat(eta)
+    except (TypeError, ValueError):  # none, or one that the worker will refuse
         return None
-    time_ = datetime.fromisoformat(eta)
     seconds = (time_ if time_.tzinfo else time_.replace(tzinfo=UTC)).timestamp()
     return seconds if seconds > time.time() + AHEAD_SECONDS else None
 

@@ -15,6 +15,7 @@ from src.core.logging import request_id
 from src.core.security.actor import current_actor_id
 from src.core.tasks.run_event import MAXIMUM_BYTES, RunEvent
 from src.queues.results.run_history import run_history, run_id
+from src.queues.results.start_limits import check_declaration, start_limits
 from src.queues.task import AsyncTask
 from src.utils.date import utc_now
 from src.utils.masking import MASK, is_secret, masked
@@ -33,6 +34,10 @@ class RevokedRunError(Ignore):
     """A run was revoked before it started."""
 
 
+class DuplicateRunError(Ignore):
+    """A run did not start, because another one with the same values of `unique_by` was running."""
+
+
 class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
     """A task whose runs are in the run history, do not start once revoked, and cannot kill one worker after another.
 
@@ -41,11 +46,21 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
     Attributes:
         tracked: Whether runs are recorded; frequent housekeeping switches it off.
         max_redeliveries: How often a run is started again after its worker was lost.
+        unique_by: Parameters: a run does not start while another one with the same values is running.
+        rate_limit_key: Parameters: `rate_limit` counts per value, across all workers, and later runs wait.
     """
 
     abstract = True
     tracked: ClassVar[bool] = True
     max_redeliveries: ClassVar[int] = 3
+    unique_by: ClassVar[str | Sequence[str]] = ()
+    rate_limit_key: ClassVar[str | Sequence[str]] = ()
+
+    @classmethod
+    def on_bound(cls, app: Any) -> None:
+        """Check the task's options when it is declared."""
+        super().on_bound(app)
+        check_declaration(cls)
 
     def before_start(self, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Record the start and restore the sender's context; Celery calls it before the task.
@@ -53,13 +68,18 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         Raises:
             RevokedRunError: The run was revoked.
             PoisonedTaskError: The run has lost too many workers.
+            DuplicateRunError: A run with the same values of `unique_by` is running.
+            Retry: The run waits for its turn.
         """
         run, request = run_id(task_id), self.request
         requested_by = getattr(request, "requested_by", None)
         # Log lines and tasks of this run belong to the request and the user that caused it.
         current_actor_id.set(UUID(requested_by) if requested_by else None)
         request_id.set(getattr(request, "request_id", None) or "")
-        if run is None or not self.tracked or request.is_eager:
+        if request.is_eager:
+            return
+        self._check_limits(task_id, args, kwargs)
+        if run is None or not self.tracked:
             return
         event = RunEvent(id=run, state=states.STARTED, **origin(request), **self._masked_arguments(args, kwargs))
         is_redelivered = bool((request.delivery_info or {}).get("redelivered"))
@@ -69,6 +89,16 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
             raise RevokedRunError("revoked")
         if start.redeliveries > self.max_redeliveries:
             raise PoisonedTaskError(f"{start.redeliveries} workers were lost while they ran it")
+
+    def _check_limits(self, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        if not self.unique_by and not self.rate_limit_key:
+            return
+        limits = start_limits(self.app.conf.run_history_url)
+        if self.unique_by and (holder := limits.acquire(self, args, kwargs)):
+            self.backend.mark_as_revoked(task_id, f"duplicate of {holder}", self.request)
+            raise DuplicateRunError(f"duplicate of {holder}")
+        if self.rate_limit_key:
+            limits.wait_for_turn(self, args, kwargs)
 
     def _masked_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         named = zip_longest(args, _parameters(self.run)[: len(args)], fillvalue="")
@@ -132,7 +162,7 @@ def _record_revocation(sender: Any, request: Any, terminated: bool, expired: boo
 def _record_without_result(task: Any, task_id: str, retval: Any, state: str | None, **_signal: object) -> None:
     """Record runs that raised `Ignore`, or `Reject` with `requeue`; Celery sends no other signal for them."""
     if state == states.IGNORED:
-        error = str(retval) if isinstance(retval, RevokedRunError) else f"Ignore: {retval}"
+        error = str(retval) if isinstance(retval, RevokedRunError | DuplicateRunError) else f"Ignore: {retval}"
         _record(task, task_id, task.request, {"state": states.REVOKED, "error": error})
     elif state == states.REJECTED and retval.requeue:
         _record(task, task_id, task.request, {"state": states.RETRY, "error": f"Reject: {retval}"}, is_requeued=True)
@@ -150,7 +180,11 @@ def _record_unknown(sender: Any, message: Any, name: str, **signal: Any) -> None
 
 def _record(task: Any, task_id: str, request: Any, outcome: dict[str, Any], *, is_requeued: bool = False) -> None:
     run = run_id(task_id)
-    if run is None or not isinstance(task, RecordedTask) or not task.tracked or request.is_eager:
+    if not isinstance(task, RecordedTask) or request.is_eager:
+        return
+    if task.unique_by:
+        start_limits(task.app.conf.run_history_url).release(task, task_id)
+    if run is None or not task.tracked:
         return
     event = RunEvent(id=run, **{**origin(request), "name": task.name, **outcome})
     history = run_history(task.app.conf.run_history_url)

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -20,8 +21,8 @@ class TestDueAt:
         eta = datetime.now(UTC) + timedelta(seconds=60)
         assert due_at({"headers": {"eta": eta.isoformat()}}) == pytest.approx(eta.timestamp())
 
-    @pytest.mark.parametrize("headers", [None, {}, {"eta": None}])
-    def test_without_an_eta(self, headers: dict[str, str | None] | None) -> None:
+    @pytest.mark.parametrize("headers", [None, {}, {"eta": None}, {"eta": "soon"}, {"eta": 5}])
+    def test_without_an_eta(self, headers: dict[str, Any] | None) -> None:
         assert due_at({"headers": headers}) is None
 
     def test_an_eta_within_a_second_is_left_to_the_worker(self) -> None:

@@ -1,0 +1,61 @@
+"""Celery's consumer, with dead letters, and with rate limits that are not its own."""
+
+from typing import Any
+
+from celery.utils.log import get_logger
+from celery.worker.consumer import Consumer as CeleryConsumer
+from kombu import Queue
+
+logger = get_logger(__name__)
+
+DEAD_LETTERS = "dead-letters"
+
+
+class Consumer(CeleryConsumer):
+    """Celery's consumer, which sends messages that it cannot run to the queue `dead-letters`, then drops them."""
+
+    def bucket_for_task(self, task: Any) -> Any:
+        """The rate limit of this worker; none for a task whose limit counts across workers."""
+        return None if getattr(task, "rate_limit_key", None) else super().bucket_for_task(task)
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Keep a message whose task this worker does not have."""
+        self._keep(message)
+        super().on_unknown_task(body, message, exc)
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        """Keep a message that is none of Celery's."""
+        self._keep(message)
+        super().on_unknown_message(body, message)
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Keep a message whose fields are invalid, or whose content type is not accepted."""
+        self._keep(message)
+        super().on_invalid_task(body, message, exc)
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Keep a message whose body cannot be decoded."""
+        self._keep(message)
+        super().on_decode_error(message, exc)
+
+    def _keep(self, message: Any) -> None:
+        """Publish the message as it is, with the name of its queue as a header."""
+        headers = dict(message.headers) if isinstance(message.headers, dict) else {}
+        if not message.errors:
+            headers.pop("compression", None)  # kombu has decompressed the body
+        try:
+            with self.app.producer_or_acquire() as producer:
+                producer.publish(
+                    message.body,
+                    routing_key=DEAD_LETTERS,
+                    exchange="",
+                    declare=[Queue(DEAD_LETTERS, routing_key=DEAD_LETTERS)],
+                    headers={**headers, "dead_letter_of": message.delivery_info.get("routing_key")},
+                    content_type=message.content_type or "application/data",
+                    content_encoding=message.content_encoding or "binary",
+                    **{name: message.properties.get(name) for name in ("correlation_id", "reply_to")},
+                )
+        except self.connection_errors:  # type: ignore[attr-defined]  # missing from the stubs
+            raise  # the message is still unacknowledged, and comes again
+        except Exception:  # it must not stop the worker each time that it comes
+            logger.exception("a message could not be kept as a dead letter")
