@@ -31,7 +31,7 @@ end
 
 def due_at(message: Any) -> float | None:
     """The Unix time until which a message has to wait; None if it is due within a second."""
-    eta = (message.get("headers") or {}).get("eta")
+    eta: Any = (message.get("headers") or {}).get("eta")
     try:
         time_ = datetime.fromisoformat(eta)
     except (TypeError, ValueError):  # none, or one that the worker will refuse
