@@ -21,6 +21,7 @@ from src.core.logging import configure_logging
 from src.core.resources import Resources, open_resources
 from src.core.routing.index import RouteIndex
 from src.core.routing.registry import RouteRegistry
+from src.core.security.access import DECLARED
 from src.core.stores.errors import as_unavailable, summary
 from src.deps.audit import audit_request
 from src.deps.auth import require_session
@@ -95,6 +96,8 @@ def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> Ro
         if event.name not in ("connect", "disconnect"):
             guards = {call for call in (require_permission, require_session) if event.plan.depends_on(call)}
             registry.add_event(event.name, first_line(event.handler), guarded_by=guards)
+    for code, description in DECLARED.items():
+        registry.add_permission(code, description)
     registry.check_guards(
         permission=require_permission,
         session=require_session,

@@ -15,7 +15,9 @@ from scripts.new_feature.rendering import render, tidy
 from scripts.new_feature.revision import next_revision
 
 EXAMPLE = "notice"
-SHOW_CODES = "from src.main import rest; print(*(route.code for route in rest.state.registry.routes), sep='\\n')"
+SHOW_CODES = """from src.main import rest
+known = rest.state.registry
+print(*(entry.code for entry in known.routes + known.permissions), sep="\\n")"""
 
 
 @dataclass(frozen=True)

@@ -35,13 +35,13 @@ class BaseCRUD(ListQueries[ModelT]):
     async def find(self, key: UUID) -> ModelT | None:
         """The row with this id, or None."""
 
-    async def get(self, key: UUID) -> ModelT:
-        """The row with this id.
+    async def get(self, key: UUID, where: Where | None = None) -> ModelT:
+        """The row with this id, if it matches `where`.
 
         Raises:
-            NotFoundError: It does not exist.
+            NotFoundError: It does not exist, or does not match.
         """
-        row = await self.find(key)
+        row = next(iter(await self.list({"id": key, **where}, limit=1)), None) if where else await self.find(key)
         if row is None:
             raise self.not_found()
         return row

@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlmodel import select
 
 from src.core.exceptions import NotFoundError
+from src.core.list_filters import Where
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.file import File, FileStatus
 from src.models.user import User
@@ -18,16 +19,13 @@ class FileCRUD(BaseSQLModelCRUD[File]):
 
     model: ClassVar[type[File]] = File
 
-    async def get_owned(self, file_id: UUID, owner_id: UUID | None) -> File:
-        """A file that is pending or ready, if `owner_id` is its owner or None.
+    async def get_visible(self, file_id: UUID, where: Where) -> File:
+        """A file that is pending or ready, if it matches `where`.
 
         Raises:
-            NotFoundError: There is no such file, or it has another owner.
+            NotFoundError: There is no such file.
         """
-        file = await self.get(file_id)
-        if file.status not in VISIBLE or owner_id not in (None, file.owner_id):
-            raise self.not_found()
-        return file
+        return await self.get(file_id, {"status__in": VISIBLE, **where})
 
     async def count_open(self, owner_id: UUID) -> int:
         """The number of the owner's pending uploads."""

@@ -1,8 +1,8 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import func, or_
+from sqlalchemy import and_, func, or_
 from sqlmodel import col, delete, select
 from typing_extensions import override
 
@@ -26,6 +26,21 @@ class UserCRUD(BaseSQLModelCRUD[User]):
     async def enabled_roles(self, user_id: UUID) -> Sequence[Role]:
         """The user's enabled roles, by code."""
         return [role for role in await self.roles(user_id) if role.status]
+
+    async def active_with_roles(self, user_ids: Collection[UUID]) -> Sequence[tuple[User, Sequence[Role]]]:
+        """Those of the users who are enabled and need not change their password first, with their enabled roles."""
+        pairs = (
+            select(User, Role)
+            .outerjoin(UserRole, col(UserRole.user_id) == User.id)
+            .outerjoin(Role, and_(col(Role.id) == UserRole.role_id, col(Role.status).is_(True)))
+            .where(col(User.id).in_(user_ids), col(User.status).is_(True), col(User.must_change_password).is_(False))
+        )
+        roles: dict[UUID, tuple[User, list[Role]]] = {}
+        for user, role in (await self.session.exec(pairs)).all():
+            held = roles.setdefault(user.id, (user, []))[1]
+            if role is not None:
+                held.append(role)
+        return list(roles.values())
 
     async def role_codes(self, user_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
         """The codes of each user's roles, enabled or not."""

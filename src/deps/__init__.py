@@ -1,9 +1,10 @@
 """Dependencies for handlers of routes, Socket.IO events and tasks.
 
 Caller: `VerifyPermissionDep` (guards a route by its permission code, gives the caller's claims), `ActorDep` (the caller
-with their permission codes), `UserAccessJWTDep` (any live session, no permission), `UserDBDep` (the caller's row),
-`UserRefreshJWTDep`, `UserRefreshDep`, `RefreshClaimsDep` (refresh tokens), `HeaderAccessTokenDep`,
-`HeaderRefreshTokenDep`, `HeaderUserAgentDep`, `ClientDep` (User-Agent and address), `AuditEntryDep` (to add details).
+with their permission codes), `owner_or` (whose rows the caller may use), `UserAccessJWTDep` (any live session, no
+permission), `UserDBDep` (the caller's row), `UserRefreshJWTDep`, `UserRefreshDep`, `RefreshClaimsDep` (refresh tokens),
+`HeaderAccessTokenDep`, `HeaderRefreshTokenDep`, `HeaderUserAgentDep`, `ClientDep` (User-Agent and address),
+`AuditEntryDep` (to add details).
 
 Stores: `UnitOfWorkDep`, `SessionDep` (its SQL session), `ReadUnitOfWorkDep`, `ReadSessionDep` (read-only, on the
 replica if there is one), `unit_of_work_on` (another SQL database), `RedisDep`, `ResourcesDep` (all stores),

@@ -2,11 +2,17 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from src.core.security.access import declare_permission
 from src.deps.database import ResourcesDep, UnitOfWorkDep
+from src.deps.permission import owner_or
+from src.services.actor import OwnerScope
 from src.services.file import FileService
 from src.services.file_reconciliation import FileReconciliation
 from src.services.file_sweep import FileSweep
 from src.services.upload import UploadService
+
+MANAGE_FILES = declare_permission("files.manage", "See, complete and delete everybody's files")
+FileScopeDep = Annotated[OwnerScope, owner_or(MANAGE_FILES)]
 
 
 async def get_file_service(uow: UnitOfWorkDep, resources: ResourcesDep) -> FileService:

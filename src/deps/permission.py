@@ -1,14 +1,15 @@
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from src.core.exceptions import PermissionDeniedError, raises
 from src.core.routing.registry import RouteRegistry
+from src.core.security.access import DECLARED
 from src.core.security.token import AccessClaims
 from src.deps.auth import HeaderAccessTokenDep, read_claims
 from src.deps.database import ResourcesDep, UnitOfWorkDep
-from src.services.actor import Actor
+from src.services.actor import Actor, OwnerScope
 from src.services.permission import PermissionService
 from src.services.permission_explanation import PermissionExplanationService
 
@@ -52,6 +53,25 @@ async def get_actor(claims: VerifyPermissionDep, permissions: PermissionServiceD
 
 
 ActorDep = Annotated[Actor, Depends(get_actor)]
+
+
+def owner_or(code: str) -> Any:
+    """A dependency on the caller's `OwnerScope`: their own rows, or everybody's if they hold the code.
+
+    The code needs `declare_permission`; the route or event is guarded by its own code as well.
+
+    InvoiceScopeDep = Annotated[OwnerScope, owner_or(MANAGE_INVOICES)]
+
+    Raises:
+        ValueError: The code is not declared.
+    """
+    if code not in DECLARED:
+        raise ValueError(f"{code} is not declared: roles could not grant it.")
+
+    async def get_scope(claims: VerifyPermissionDep, permissions: PermissionServiceDep) -> OwnerScope:
+        return OwnerScope(claims.user_id, await permissions.holds(claims.user_id, claims.session_id, code))
+
+    return Depends(get_scope)
 
 
 async def get_permission_explanation_service(uow: UnitOfWorkDep) -> PermissionExplanationService:

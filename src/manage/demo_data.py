@@ -59,23 +59,24 @@ async def insert() -> dict[str, int]:
         if admin is None:
             sys.exit("There is no administrator yet. Run scripts/initdb.sh.")
         current_actor_id.set(admin.id)
+        actor = Actor(admin.id, frozenset({ALL_CODES}))
         return {
-            "Roles": await insert_roles(uow, resources, admin.id),
+            "Roles": await insert_roles(uow, resources, actor),
             "Users": await insert_users(uow, resources),
             "Notices": await insert_notices(uow, admin.id),
-            "Schedules": await insert_schedules(uow, resources, admin.id),
+            "Schedules": await insert_schedules(uow, resources, actor),
             "Files": await insert_files(uow, resources, admin.id),
         }
 
 
-async def insert_roles(uow: UnitOfWork, resources: Resources, admin_id: UUID) -> int:
+async def insert_roles(uow: UnitOfWork, resources: Resources, actor: Actor) -> int:
     """One role for readers, one for editors, one for operators."""
     service = RoleService(uow, PermissionService(resources))
     kept = {role.code for role in await RoleCRUD(uow.session).by_codes(list(ROLES))}
     missing = {code: codes for code, codes in ROLES.items() if code not in kept}
     for code, codes in missing.items():
         role = RoleCreate(name=code.replace(".", " ").title(), code=code, interface_permissions=codes)
-        await service.create(role, Actor(admin_id, frozenset({ALL_CODES})))
+        await service.create(role, actor)
     return len(missing)
 
 
@@ -109,13 +110,13 @@ async def insert_notices(uow: UnitOfWork, admin_id: UUID) -> int:
     return inserted
 
 
-async def insert_schedules(uow: UnitOfWork, resources: Resources, admin_id: UUID) -> int:
+async def insert_schedules(uow: UnitOfWork, resources: Resources, actor: Actor) -> int:
     """One schedule of each recurring kind."""
     service, inserted = ScheduleService(uow, resources), 0
     for name, timing in SCHEDULES.items():
         if await ScheduleCRUD(uow.session).exists({"name": name}):
             continue
-        await service.create(ScheduleCreate.model_validate({"name": name, "task": "system.ping", **timing}), admin_id)
+        await service.create(ScheduleCreate.model_validate({"name": name, "task": "system.ping", **timing}), actor)
         inserted += 1
     return inserted
 

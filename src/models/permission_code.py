@@ -5,7 +5,7 @@ from src.models.base import BaseModel
 
 
 class PermissionCode(BaseModel, table=True):
-    """A permission that roles can grant: one method and path of a route, or one Socket.IO event."""
+    """A permission that roles can grant: one method and path of a route, one Socket.IO event, or a declared one."""
 
     __tablename__ = "routes"
 

@@ -63,6 +63,11 @@ class Schedule(Authored, BaseModel, table=True):
 
     Beat takes due rows by the index on `next_run_at`, and computes it for enabled rows where it is null. A trigger sets
     it to null when an UPDATE changes the row's timing or `enabled`, and not `next_run_at` itself.
+
+    Its author is the user who last changed it: `updated_by`. Their permissions decide at each run whether it may run.
+
+    Attributes:
+        pause_reason: Why beat disabled it: an invalid row, or an author who may no longer start the task.
     """
 
     __tablename__ = "schedules"
@@ -71,6 +76,7 @@ class Schedule(Authored, BaseModel, table=True):
     description: str = Field(default="", sa_type=Text)
     origin: ScheduleOrigin = Field(default=ScheduleOrigin.USER, sa_type=Text)
     enabled: bool = True
+    pause_reason: str | None = Field(default=None, sa_type=Text)
 
     task: str = Field(max_length=255)
     args: list[Any] = Field(default_factory=list, sa_type=JSONB)

@@ -57,6 +57,7 @@ app.conf.update(
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
         "beat_schedule": BEAT_SCHEDULE,
+        "schedule_guard": "src.services.schedule_author:find_refusals",
     }
 )
 set_up_workers(app)

@@ -99,4 +99,4 @@ def read_catalog(app: "Celery[Any]") -> dict[str, TaskInfo]:
 
 def _describe(task: Any) -> TaskInfo:
     run = getattr(task, "_orig_run", task.run)  # `autoretry_for` wraps the function
-    return TaskInfo(task.name, first_line(run), inspect.signature(run, eval_str=True))
+    return TaskInfo(task.name, first_line(run), inspect.signature(run, eval_str=True), getattr(task, "requires", None))

@@ -34,10 +34,14 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
     The coroutine runs on the worker process's event loop while Celery's tracer waits for it, so retries, time limits,
     acknowledgements, results and signals work as for any task. Calling the task directly returns the coroutine.
     `Depends` parameters are resolved in the worker; callers do not pass them.
+
+    Attributes:
+        requires: The permission code that users need to start the task; None: internal, no user can start it.
     """
 
     abstract = True
     is_async: ClassVar[bool] = False
+    requires: ClassVar[str | None] = None
     __header__: ClassVar[Any]
 
     if TYPE_CHECKING:

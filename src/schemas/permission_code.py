@@ -4,7 +4,7 @@ from src.schemas.base import BaseSchema
 
 
 class PermissionCodeResponse(BaseSchema):
-    """A permission code, and the route or event that it grants."""
+    """A permission code, and the route or event that it grants; declared permissions have the method `PERMISSION`."""
 
     id: UUID
     name: str

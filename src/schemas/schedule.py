@@ -188,6 +188,7 @@ class ScheduleResponse(BaseResponse):
     description: str
     origin: ScheduleOrigin = Field(description="`config`: defined in the code, and can only be enabled or disabled.")
     enabled: bool
+    pause_reason: str | None = Field(description="Why beat disabled it; null if a user did.")
     task: str
     args: list[Any]
     kwargs: dict[str, Any]

@@ -26,6 +26,7 @@ class TaskResponse(BaseSchema):
 
     name: str
     description: str
+    requires: str | None = Field(description="The permission code that starting it takes; null: internal, no user can.")
     parameters: list[TaskParameter]
 
 

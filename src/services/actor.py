@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from src.core.exceptions import PermissionDeniedError
+from src.core.tasks.info import TaskInfo
 from src.crud.permission import ALL_CODES
 
 
@@ -24,10 +25,24 @@ class Actor:
         """Whether the actor holds every permission."""
         return ALL_CODES in self.codes
 
-    @property
-    def owner_filter(self) -> UUID | None:
-        """The owner whose rows the actor may see: the actor; None for administrators, who see everybody's."""
-        return None if self.is_admin else self.user_id
+    def holds(self, code: str) -> bool:
+        """Whether the actor holds the permission code."""
+        return self.is_admin or code in self.codes
+
+    def require_start(self, task: TaskInfo) -> None:
+        """Check that the actor holds the permission that the task requires.
+
+        Raises:
+            PermissionDeniedError: They do not, or the task is internal, so that no user may start it.
+        """
+        if task.requires is None:
+            raise PermissionDeniedError("The task is internal: no user can start it.", error="tasks.internal")
+        if not self.holds(task.requires):
+            raise PermissionDeniedError(
+                f"Starting {task.name} requires {task.requires}.",
+                error="tasks.not_yours_to_start",
+                data=[task.requires],
+            )
 
     def require_all(self, permissions: AbstractSet[str]) -> None:
         """Check that the actor holds all of these permission codes and UI permissions.
@@ -42,3 +57,24 @@ class Actor:
                 error="auth.not_yours_to_grant",
                 data=sorted(missing),
             )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerScope:
+    """Whose rows a caller may use: their own, or everybody's if they hold a permission. Made by `owner_or`."""
+
+    user_id: UUID
+    includes_all: bool
+
+    def where(self, owner_field: str) -> dict[str, UUID]:
+        """The filter for queries: rows of the caller, or all rows."""
+        return {} if self.includes_all else {owner_field: self.user_id}
+
+    def require(self, owner_id: UUID | None) -> None:
+        """Check that a row with this owner is included; for rows that the caller may see, but not change.
+
+        Raises:
+            PermissionDeniedError: It is not.
+        """
+        if not self.includes_all and owner_id != self.user_id:
+            raise PermissionDeniedError("It belongs to somebody else.", error="auth.not_yours")

@@ -9,7 +9,7 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.models.file import File, FileStatus
 from src.schemas.file import FileSummary
-from src.services.actor import Actor
+from src.services.actor import OwnerScope
 from src.services.file_sweep import FileSweep
 from src.utils.content_type import harmless
 from src.utils.date import utc_now
@@ -17,7 +17,7 @@ from src.utils.filename import attachment
 
 
 class FileService:
-    """Uploaded files; users see their own, administrators see all."""
+    """Uploaded files; users see their own, holders of `files.manage` see all."""
 
     def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
         self.uow = uow
@@ -26,19 +26,19 @@ class FileService:
         self.settings = resources.settings.files
         self.files = FileCRUD(uow.session)
 
-    async def page(self, query: PageRequest, actor: Actor) -> tuple[Sequence[FileSummary], int | None]:
-        """One page of the files that the actor may see."""
-        owned = {"owner_id": actor.owner_filter} if actor.owner_filter else {}
-        return await self.files.project(FileSummary).page(query, {"status": FileStatus.READY, **owned})
+    async def page(self, query: PageRequest, scope: OwnerScope) -> tuple[Sequence[FileSummary], int | None]:
+        """One page of the files in the scope."""
+        where = {"status": FileStatus.READY, **scope.where("owner_id")}
+        return await self.files.project(FileSummary).page(query, where)
 
-    async def get(self, file_id: UUID, actor: Actor) -> File:
+    async def get(self, file_id: UUID, scope: OwnerScope) -> File:
         """A ready file, read in a separate transaction so that none stays open while the content is sent.
 
         Raises:
-            NotFoundError: The file does not exist, is not ready, or has another owner.
+            NotFoundError: The file does not exist, is not ready, or is outside the scope.
         """
         async with self.resources.unit_of_work() as uow:
-            file = await FileCRUD(uow.session).get_owned(file_id, actor.owner_filter)
+            file = await FileCRUD(uow.session).get_visible(file_id, scope.where("owner_id"))
         if file.status != FileStatus.READY:
             raise self.files.not_found()
         return file
@@ -63,13 +63,13 @@ class FileService:
         except NotFoundError as error:
             raise NotFoundError("The content is missing.", error="file.content_missing") from error
 
-    async def delete(self, file_id: UUID, actor: Actor) -> None:
+    async def delete(self, file_id: UUID, scope: OwnerScope) -> None:
         """Delete a file, or cancel its upload. The content is deleted after the commit; if that fails, by the sweep.
 
         Raises:
-            NotFoundError: The file does not exist, or has another owner.
+            NotFoundError: The file does not exist, or is outside the scope.
         """
-        file = await self.files.get_owned(file_id, actor.owner_filter)
+        file = await self.files.get_visible(file_id, scope.where("owner_id"))
         await self.files.update(file, {"status": FileStatus.DELETED})
         if file.leased_until <= utc_now():  # otherwise it is being completed; the sweep waits for that
             self.uow.after_commit("delete file", lambda: FileSweep(self.uow, self.resources).remove([file]))

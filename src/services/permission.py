@@ -1,5 +1,8 @@
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.exceptions import PermissionDeniedError, UnauthorizedError
 from src.core.resources import Resources
@@ -23,15 +26,22 @@ class PermissionService:
             UnauthorizedError: The session has ended.
             PermissionDeniedError: The user does not hold the code.
         """
-        result = await self.cache.check(user_id, session_id, code)
-        verdict = result.verdict
-        if verdict is None:
-            codes = await self._fill_cache(user_id, result.version)
-            verdict = Verdict.GRANTED if code in codes or ALL_CODES in codes else Verdict.DENIED
+        verdict = await self._decide(user_id, session_id, code)
         if verdict is Verdict.ENDED:
             raise UnauthorizedError
         if verdict is Verdict.DENIED:
             raise PermissionDeniedError
+
+    async def holds(self, user_id: UUID, session_id: str, code: str) -> bool:
+        """Whether the session is alive and the user holds the code."""
+        return await self._decide(user_id, session_id, code) is Verdict.GRANTED
+
+    async def _decide(self, user_id: UUID, session_id: str, code: str) -> Verdict:
+        result = await self.cache.check(user_id, session_id, code)
+        if result.verdict is not None:
+            return result.verdict
+        codes = await self._fill_cache(user_id, result.version)
+        return Verdict.GRANTED if code in codes or ALL_CODES in codes else Verdict.DENIED
 
     async def _fill_cache(self, user_id: UUID, version: str) -> AbstractSet[str]:
         """The user's codes by SQL, cached under the version; concurrent requests share one query."""
@@ -64,20 +74,19 @@ class PermissionService:
         uow.after_commit("invalidate permissions", commit)
 
     async def get_actor(self, user_id: UUID) -> Actor:
-        """The user with the permissions that they hold, by SQL.
-
-        Administrators hold `*`. Disabled users, and users who have to change their password first, hold nothing.
-        """
+        """The user with the permissions that they hold, by SQL; see `read_actors`."""
         async with self.resources.sessions() as session:
-            users = UserCRUD(session)
-            user = await users.find(user_id)
-            if user is None or not user.status or user.must_change_password:
-                return Actor(user_id, frozenset())
-            if user.is_admin:
-                return Actor(user_id, frozenset({ALL_CODES}))
-            roles = await users.enabled_roles(user_id)
-        return Actor(
-            user_id,
-            codes=frozenset(code for role in roles for code in role.interface_permissions) - {ALL_CODES},
-            ui_permissions=frozenset(permission for role in roles for permission in role.ui_permissions),
-        )
+            return (await read_actors(session, [user_id]))[user_id]
+
+
+async def read_actors(session: AsyncSession, user_ids: Collection[UUID]) -> dict[UUID, Actor]:
+    """Users with the permissions that they hold, by SQL.
+
+    Administrators hold `*`. Users who are deleted, disabled, or have to change their password first, hold nothing.
+    """
+    actors = {user_id: Actor(user_id, frozenset()) for user_id in user_ids}
+    for user, roles in await UserCRUD(session).active_with_roles(user_ids):
+        codes = frozenset(code for role in roles for code in role.interface_permissions) - {ALL_CODES}
+        ui_permissions = frozenset(permission for role in roles for permission in role.ui_permissions)
+        actors[user.id] = Actor(user.id, frozenset({ALL_CODES}) if user.is_admin else codes, ui_permissions)
+    return actors

@@ -5,15 +5,17 @@ from itertools import islice
 from uuid import UUID
 
 from src.core.effects import TaskCall
-from src.core.exceptions import ConflictError, InvalidInputError
+from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError
 from src.core.list_filters import PageRequest
 from src.core.resources import Resources
+from src.core.tasks.info import TaskInfo
 from src.core.unit_of_work import UnitOfWork
 from src.crud.schedule import ScheduleCRUD
 from src.crud.task_run import queued_run
 from src.models.schedule import Schedule, ScheduleKind, ScheduleOrigin
 from src.models.task_run import TaskRun
 from src.schemas.schedule import ScheduleCreate, SchedulePreview, ScheduleUpdate
+from src.services.actor import Actor, OwnerScope
 from src.utils.date import utc_now
 
 # The fields that each kind requires: column → name on the wire.
@@ -39,7 +41,11 @@ TIMING_COLUMNS = frozenset(
 
 
 class ScheduleService:
-    """Manages the schedules that beat sends tasks by."""
+    """Manages the schedules that beat sends tasks by.
+
+    Whoever creates, changes or runs a schedule needs the permission that its task requires; beat checks it at each run,
+    against the user who last changed the schedule. Methods with a scope raise `PermissionDeniedError` outside it.
+    """
 
     def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
         self.resources = resources
@@ -58,45 +64,54 @@ class ScheduleService:
         """
         return await self.schedules.get(schedule_id)
 
-    async def create(self, data: ScheduleCreate, actor_id: UUID) -> Schedule:
+    async def create(self, data: ScheduleCreate, actor: Actor) -> Schedule:
         """Create a schedule; beat picks it up within a second.
 
         Raises:
             InvalidInputError: The timing is incomplete or lies in the past, the task does not exist, or its arguments
                 are invalid.
+            PermissionDeniedError: The actor may not start the task.
             ConflictError: The name is taken.
         """
-        await self._check(data)
+        _check_upcoming(_schedule(data))
+        await self._check_call(data, actor)
         await self._require_free_name(data.name)
-        return await ScheduleCRUD(self.uow.session, actor_id).create(data)
+        return await ScheduleCRUD(self.uow.session, actor.user_id).create(data)
 
-    async def update(self, schedule_id: UUID, data: ScheduleUpdate, actor_id: UUID) -> Schedule:
+    async def update(self, schedule_id: UUID, data: ScheduleUpdate, actor: Actor, scope: OwnerScope) -> Schedule:
         """Partial update: only fields that are set are changed. Beat picks it up within a second.
+
+        The actor becomes the author, with whose permissions the schedule runs. Disabling does not need the task's.
 
         Raises:
             NotFoundError: The schedule does not exist.
             InvalidInputError: The updated schedule is invalid, as in `create`.
+            PermissionDeniedError: The actor may not start the task.
             ConflictError: The name is taken, or the schedule is defined in code and not only `enabled` is set.
         """
         schedule = await self.schedules.get(schedule_id)
+        scope.require(schedule.created_by)
         changes = {name: getattr(data, name) for name in data.model_fields_set}
-        if schedule.origin == ScheduleOrigin.CONFIG and set(changes) - {"enabled"}:
-            raise _defined_in_code()
-        if set(changes) - {"enabled"}:
+        if schedule.origin == ScheduleOrigin.CONFIG:
+            if set(changes) - {"enabled"}:
+                raise _defined_in_code()
+        elif changes != {"enabled": False}:
             current = {name: getattr(schedule, name) for name in ScheduleCreate.model_fields}
             merged = ScheduleCreate.model_validate({**current, **changes})
             _schedule(merged)
-            await self._check_call(merged)
+            await self._check_call(merged, actor)
         if changes.get("name", schedule.name) != schedule.name:
             await self._require_free_name(changes["name"])
         if TIMING_COLUMNS & changes.keys():
             changes["next_run_at"] = None
-        updated = await ScheduleCRUD(self.uow.session, actor_id).update(schedule, changes)
+        if "enabled" in changes:
+            changes["pause_reason"] = None
+        updated = await ScheduleCRUD(self.uow.session, actor.user_id).update(schedule, changes)
         if TIMING_COLUMNS & changes.keys() and updated.enabled:
             _check_upcoming(updated)
         return updated
 
-    async def delete(self, schedule_id: UUID) -> None:
+    async def delete(self, schedule_id: UUID, scope: OwnerScope) -> None:
         """Delete a schedule; its runs stay in the run history.
 
         Raises:
@@ -104,17 +119,24 @@ class ScheduleService:
             ConflictError: The schedule is defined in code.
         """
         schedule = await self.schedules.get(schedule_id)
+        scope.require(schedule.created_by)
         if schedule.origin == ScheduleOrigin.CONFIG:
             raise _defined_in_code()
         await self.schedules.delete(schedule)
 
-    async def run(self, schedule_id: UUID) -> TaskRun:
+    async def run(self, schedule_id: UUID, actor: Actor, scope: OwnerScope) -> TaskRun:
         """Send a schedule's task now, independent of its timing; returns the run.
 
         Raises:
-            NotFoundError: The schedule does not exist.
+            NotFoundError: The schedule, or its task, does not exist.
+            PermissionDeniedError: The actor may not start the task.
         """
         schedule = await self.schedules.get(schedule_id)
+        scope.require(schedule.created_by)
+        task = await self._find_task(schedule.task)
+        if task is None:
+            raise NotFoundError(f"There is no task {schedule.task!r}.")
+        actor.require_start(task)
         call = TaskCall(
             schedule.task,
             schedule.args,
@@ -142,14 +164,14 @@ class ScheduleService:
         if await self.schedules.exists({"name": name}):
             raise ConflictError("A schedule with this name exists already.", data={"name": name})
 
-    async def _check(self, data: ScheduleCreate) -> None:
-        _check_upcoming(_schedule(data))
-        await self._check_call(data)
+    async def _find_task(self, name: str) -> TaskInfo | None:
+        return (await self.resources.tasks.publisher.catalog()).get(name)
 
-    async def _check_call(self, data: ScheduleCreate) -> None:
-        task = (await self.resources.tasks.publisher.catalog()).get(data.task)
+    async def _check_call(self, data: ScheduleCreate, actor: Actor) -> None:
+        task = await self._find_task(data.task)
         if task is None:
             raise InvalidInputError("task", "No task has this name.")
+        actor.require_start(task)
         for field, message in task.check_call(data.args, data.kwargs).items():
             raise InvalidInputError(field, message)
 

@@ -18,6 +18,7 @@ from src.crud.task_run import TaskRunCRUD, queued_run
 from src.models.task_run import RunState, TaskRun
 from src.schemas.list_params import MAXIMUM_IDS
 from src.schemas.task import RunsToRetry, TaskFinished
+from src.services.actor import Actor
 from src.utils.date import utc_now
 
 BATCH = 1000
@@ -67,11 +68,12 @@ class TaskRunService:
             await self.events.add(RunEvent(id=task_id, state=RunState.REVOKED, error="revoked"))
         return run
 
-    async def retry(self, task_id: UUID) -> TaskRun:
+    async def retry(self, task_id: UUID, actor: Actor) -> TaskRun:
         """Send a finished run's task again, as a new run.
 
         Raises:
             NotFoundError: The run does not exist.
+            PermissionDeniedError: The actor does not hold the permission that the task requires.
             ConflictError: The run has not finished, or its arguments are not stored completely.
         """
         run = await self.runs.get(task_id)
@@ -79,19 +81,22 @@ class TaskRunService:
             raise ConflictError("The run has not finished.", error="tasks.unfinished")
         if not run.is_complete:
             raise ConflictError("The run's arguments were not kept.", error="tasks.arguments_not_kept")
-        return await self._repeat(run)
+        return await self._repeat(run, actor)
 
-    async def retry_failed(self, choice: RunsToRetry) -> Sequence[TaskRun]:
+    async def retry_failed(self, choice: RunsToRetry, actor: Actor) -> Sequence[TaskRun]:
         """Send failed runs again whose arguments are stored completely; returns the new runs.
 
         Idempotent: runs that were already repeated are skipped.
+
+        Raises:
+            PermissionDeniedError: The actor does not hold the permission that a task requires; none is repeated.
         """
         where: dict[str, Any] = {"state": RunState.FAILURE, "is_complete": True, "retried_by": None}
         if choice.ids is not None:
             where["id__in"] = choice.ids
         if choice.name is not None:
             where["name"] = choice.name
-        return [await self._repeat(run) for run in await self.runs.list(where, order=("id",), limit=MAXIMUM_IDS)]
+        return [await self._repeat(run, actor) for run in await self.runs.list(where, order=("id",), limit=MAXIMUM_IDS)]
 
     async def record(self) -> int:
         """Persist pending run events to `task_runs`; returns how many.
@@ -116,7 +121,10 @@ class TaskRunService:
         removed = await self.runs.prune(before, BATCH)
         return removed + await IdempotencyKeyCRUD(self.uow.session).delete_many({"create_time__lt": before})
 
-    async def _repeat(self, run: TaskRun) -> TaskRun:
+    async def _repeat(self, run: TaskRun, actor: Actor) -> TaskRun:
+        task = (await self.resources.tasks.publisher.catalog()).get(run.name)
+        if task is not None and task.requires is not None:  # internal tasks were sent by code, and may be sent again
+            actor.require_start(task)
         call = TaskCall(run.name, run.args, run.kwargs, retry_of=run.id)
         await self.runs.update(run, {"retried_by": self.uow.enqueue_call(call)})
         return queued_run(call)

@@ -12,7 +12,7 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.models.file import PREFIX, File, FileStatus
 from src.schemas.file import MAXIMUM_PARTS, FileCreate, PartResponse, UploadedPart, UploadResponse
-from src.services.actor import Actor
+from src.services.actor import OwnerScope
 from src.services.file_sweep import FileSweep
 from src.services.upload_lease import UploadLease
 from src.utils.content_type import contradicts
@@ -63,19 +63,19 @@ class UploadService:
             id=file_id, part_size_bytes=part_bytes, parts=parts, expires_in=self.settings.upload_seconds
         )
 
-    async def complete(self, file_id: UUID, parts: Sequence[UploadedPart], actor: Actor) -> File:
+    async def complete(self, file_id: UUID, parts: Sequence[UploadedPart], scope: OwnerScope) -> File:
         """Assemble the file from its parts and check the content; a file that fails is deleted. Idempotent.
 
         The content is read in full, which takes time: no transaction is open meanwhile.
 
         Raises:
-            NotFoundError: The file does not exist, or has another owner.
+            NotFoundError: The file does not exist, or is outside the scope.
             BadRequestError: Parts are missing, or do not match the uploaded ones.
             ConflictError: The upload has expired, is being completed by another request, or the content does not match
                 what was declared.
         """
         async with self.resources.unit_of_work() as uow:
-            file = await FileCRUD(uow.session).get_owned(file_id, actor.owner_filter)
+            file = await FileCRUD(uow.session).get_visible(file_id, scope.where("owner_id"))
         if file.status == FileStatus.READY:
             return file
         if file.expires_at <= utc_now():

@@ -39,6 +39,7 @@ class TestCatalogue:
         assert tasks["notices.announce"] == {
             "name": "notices.announce",
             "description": "Tell everyone online about a notice.",
+            "requires": "POST:/api/v1/notices",
             "parameters": [{"name": "notice_id", "type": "str", "required": True}],
         }
 

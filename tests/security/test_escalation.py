@@ -8,12 +8,15 @@ import httpx
 import pytest
 
 from src.core.routing.registry import RouteInfo
+from src.core.security.access import declare_permission
+from src.deps.permission import owner_or
 from src.main import rest
 from src.models.role import Role
 from tests.security.test_access import call
 from tests.security.test_administration import NOTICES, ROLES, USERS, create_role, give, role
 from tests.support.login import encrypted
 from tests.support.people import People, Person
+from tests.support.uploads import CODES, FILES, uploaded
 
 EDITOR = (*ROLES, "DELETE:/api/v1/roles", "GET:/api/v1/roles/{roleId}")
 REST: list[RouteInfo] = [route for route in rest.state.registry.routes if route.methods != ["SOCKET"]]
@@ -31,6 +34,64 @@ def refusal(response: httpx.Response) -> tuple[int, str]:
 async def editor(people: People) -> Person:
     """A user who may edit roles, and nothing else."""
     return await people.create(*EDITOR)
+
+
+class TestEscalation19OwnersOrHoldersOfAPermission:
+    @pytest.fixture
+    async def attachment(self, client: httpx.AsyncClient, people: People) -> str:
+        return f"{FILES}/{(await uploaded(client, await people.create(*CODES), b'content'))['id']}"
+
+    @pytest.mark.parametrize("method", ["GET", "DELETE"])
+    async def test_a_file_of_somebody_else_is_not_found(
+        self, client: httpx.AsyncClient, people: People, attachment: str, method: str
+    ) -> None:
+        stranger = await people.create(*CODES)
+        assert (await client.request(method, attachment, headers=stranger.headers)).status_code == 404
+        listed = (await client.get(FILES, headers=stranger.headers)).json()["data"]
+        assert listed["total"] == 0
+
+    async def test_a_permitted_clerk_sees_and_lists_it(
+        self, client: httpx.AsyncClient, people: People, attachment: str
+    ) -> None:
+        clerk = await people.create(*CODES, "files.manage")
+        content = await client.get(f"{attachment}/content", headers=clerk.headers)
+        ids = [row["id"] for row in (await client.get(FILES, headers=clerk.headers)).json()["data"]["records"]]
+        assert (content.content, attachment.rpartition("/")[2] in ids) == (b"content", True)
+
+    async def test_the_permission_alone_opens_no_route(
+        self, client: httpx.AsyncClient, people: People, attachment: str
+    ) -> None:
+        clerk = await people.create("files.manage")
+        assert (await client.get(attachment, headers=clerk.headers)).status_code == 403
+
+    async def test_taking_it_away_takes_effect_at_once(
+        self, client: httpx.AsyncClient, people: People, admin: Person, attachment: str
+    ) -> None:
+        clerk = await people.create()
+        plain, manager = [await create_role(client, admin, *CODES, *more) for more in ((), ("files.manage",))]
+        codes = []
+        for made in (plain, manager, plain):
+            await give(client, admin, clerk, made["code"])
+            codes.append((await client.get(attachment, headers=clerk.headers)).status_code)
+        assert codes == [404, 200, 404]
+
+    async def test_roles_grant_it_and_explain_knows_it(
+        self, client: httpx.AsyncClient, people: People, admin: Person
+    ) -> None:
+        clerk = await people.create("files.manage")
+        query = {"userId": str(clerk.user.id), "method": "PERMISSION", "path": "files.manage"}
+        answer = (await client.get("/api/v1/permissions/explain", params=query, headers=admin.headers)).json()["data"]
+        unknown = await client.post("/api/v1/roles", json=role("files.manages"), headers=admin.headers)
+        assert (answer["granted"], answer["permission"], unknown.status_code) == (True, "files.manage", 422)
+
+    def test_a_code_must_be_declared(self) -> None:
+        with pytest.raises(ValueError, match="not declared"):
+            owner_or("invoice.manage")
+
+    @pytest.mark.parametrize("code", ["*", "invoices", "GET:/api/v1/x", "Invoice.manage", "files.manage"])
+    def test_a_declaration_is_well_formed_and_unique(self, code: str) -> None:
+        with pytest.raises(ValueError, match=r"noun\.verb"):
+            declare_permission(code, "Another description")
 
 
 class TestEscalation13NobodyChangesWhatTheyCouldNotGrant:

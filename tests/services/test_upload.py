@@ -19,7 +19,7 @@ from src.services.file import FileService
 from src.services.file_sweep import FileSweep
 from src.services.upload import UploadService
 from src.utils.date import utc_now
-from tests.support.uploads import ADMIN, announced
+from tests.support.uploads import EVERYBODY, announced
 from tests.support.waiting import PATIENCE_SECONDS
 
 MANY = 20
@@ -50,7 +50,7 @@ def pause(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Pause:
 
 async def complete(resources: Resources, file: File, parts: list[UploadedPart]) -> File:
     async with resources.unit_of_work() as uow:
-        return await UploadService(uow, resources).complete(file.id, parts, ADMIN)
+        return await UploadService(uow, resources).complete(file.id, parts, EVERYBODY)
 
 
 async def sweep(resources: Resources) -> int:
@@ -174,7 +174,7 @@ class TestWithADeletion:
             completing = asyncio.create_task(complete(resources, file, parts))
             await pause.reached.wait()
             async with resources.unit_of_work() as uow:
-                await FileService(uow, resources).delete(file.id, ADMIN)
+                await FileService(uow, resources).delete(file.id, EVERYBODY)
             pause.let_go.set()
             with pytest.raises(NotFoundError):
                 await completing

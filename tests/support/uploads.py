@@ -9,10 +9,9 @@ import httpx
 
 from src.core.resources import Resources
 from src.crud.file import FileCRUD
-from src.crud.permission import ALL_CODES
 from src.models.file import File
 from src.schemas.file import FileCreate, UploadedPart
-from src.services.actor import Actor
+from src.services.actor import OwnerScope
 from src.services.upload import UploadService
 from tests.support.people import Person
 
@@ -64,7 +63,7 @@ async def uploaded(client: httpx.AsyncClient, person: Person, content: bytes, **
     return file
 
 
-ADMIN = Actor(uuid4(), frozenset({ALL_CODES}))
+EVERYBODY = OwnerScope(uuid4(), includes_all=True)
 
 
 @asynccontextmanager
@@ -88,4 +87,4 @@ async def announced(resources: Resources, content: bytes) -> AsyncIterator[tuple
 async def committed(resources: Resources, content: bytes) -> AsyncIterator[File]:
     """A completed file, committed, so that other processes can see it."""
     async with announced(resources, content) as (file, parts), resources.unit_of_work() as uow:
-        yield await UploadService(uow, resources).complete(file.id, parts, ADMIN)
+        yield await UploadService(uow, resources).complete(file.id, parts, EVERYBODY)

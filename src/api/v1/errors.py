@@ -14,3 +14,10 @@ NOT_YOURS_TO_GRANT = PermissionDeniedError(
     error="auth.not_yours_to_grant",
     data=["POST:/api/v1/roles"],
 )
+NOT_YOURS = PermissionDeniedError("It belongs to somebody else.", error="auth.not_yours")
+INTERNAL_TASK = PermissionDeniedError("The task is internal: no user can start it.", error="tasks.internal")
+NOT_YOURS_TO_START = PermissionDeniedError(
+    "Starting notices.announce requires POST:/api/v1/notices.",
+    error="tasks.not_yours_to_start",
+    data=["POST:/api/v1/notices"],
+)

@@ -7,8 +7,8 @@ from src.api.audited_route import AuditedRoute
 from src.api.stream import Stream
 from src.api.v1.errors import CHANGED
 from src.core.exceptions import BadRequestError, ConflictError, NotFoundError, RangeNotSatisfiableError, raises
-from src.deps.file import FileServiceDep, UploadServiceDep
-from src.deps.permission import ActorDep, VerifyPermissionDep, require_permission
+from src.deps.file import FileScopeDep, FileServiceDep, UploadServiceDep
+from src.deps.permission import VerifyPermissionDep, require_permission
 from src.models.file import File
 from src.schemas.file import FileComplete, FileCreate, FileQuery, FileResponse, FileSummary, UploadResponse
 from src.schemas.response import Page, Response, created, ok, paged
@@ -62,25 +62,25 @@ async def begin_upload(
 @router.post("/{fileId}/complete")
 @raises(NOT_FOUND, WRONG_PARTS, EXPIRED, BEING_COMPLETED, *MISMATCHES)
 async def complete_upload(
-    file_id: FileId, body: FileComplete, uploads: UploadServiceDep, files: FileServiceDep, actor: ActorDep
+    file_id: FileId, body: FileComplete, uploads: UploadServiceDep, files: FileServiceDep, scope: FileScopeDep
 ) -> Response[FileResponse]:
     """Complete an upload: assemble the parts and check the content."""
-    return ok(await render(await uploads.complete(file_id, body.parts, actor), files))
+    return ok(await render(await uploads.complete(file_id, body.parts, scope), files))
 
 
 @router.get("")
 async def list_files(
-    query: Annotated[FileQuery, Query()], files: FileServiceDep, actor: ActorDep
+    query: Annotated[FileQuery, Query()], files: FileServiceDep, scope: FileScopeDep
 ) -> Response[Page[FileSummary]]:
-    """List the caller's files; administrators see all files."""
-    return paged(query, await files.page(query, actor))
+    """List the caller's files; holders of `files.manage` see all files."""
+    return paged(query, await files.page(query, scope))
 
 
 @router.get("/{fileId}")
 @raises(NOT_FOUND)
-async def get_file(file_id: FileId, files: FileServiceDep, actor: ActorDep) -> Response[FileResponse]:
+async def get_file(file_id: FileId, files: FileServiceDep, scope: FileScopeDep) -> Response[FileResponse]:
     """Get a file, with a signed URL to download it."""
-    return ok(await render(await files.get(file_id, actor), files))
+    return ok(await render(await files.get(file_id, scope), files))
 
 
 @router.get("/{fileId}/content", status_code=200, response_class=Stream, responses=CONTENT)
@@ -90,12 +90,12 @@ async def get_file(file_id: FileId, files: FileServiceDep, actor: ActorDep) -> R
 async def get_content(
     file_id: FileId,
     files: FileServiceDep,
-    actor: ActorDep,
+    scope: FileScopeDep,
     range_header: Annotated[str | None, Header(alias="Range")] = None,
     if_range: Annotated[str | None, Header(alias="If-Range")] = None,
 ) -> Stream:
     """Download the content or a range of it, for clients that cannot reach the storage."""
-    file = await files.get(file_id, actor)
+    file = await files.get(file_id, scope)
     etag = f'"{file.checksum_sha256}"'
     headers = {
         "Accept-Ranges": "bytes",
@@ -117,7 +117,7 @@ async def get_content(
 
 @router.delete("/{fileId}")
 @raises(NOT_FOUND, CHANGED)
-async def delete_file(file_id: FileId, files: FileServiceDep, actor: ActorDep) -> Response[None]:
+async def delete_file(file_id: FileId, files: FileServiceDep, scope: FileScopeDep) -> Response[None]:
     """Delete a file, or cancel its upload."""
-    await files.delete(file_id, actor)
+    await files.delete(file_id, scope)
     return ok(None)

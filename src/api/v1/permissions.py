@@ -31,6 +31,7 @@ async def explain_permission(
     request: Request,
 ) -> Response[PermissionExplanation]:
     """Explain whether a user may call a route, and which role decides."""
-    code = f"{method.upper()}:{path}"
+    method = method.upper()
+    code = path if method == "PERMISSION" else f"{method}:{path}"
     registry: RouteRegistry = request.app.state.registry
     return ok(await explanations.explain(user_id, code, registry.access_to(code)))

@@ -5,10 +5,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 
 from src.api.audited_route import AuditedRoute
-from src.api.v1.errors import CHANGED
+from src.api.v1.errors import CHANGED, INTERNAL_TASK, NOT_YOURS, NOT_YOURS_TO_START
 from src.core.exceptions import ConflictError, NotFoundError, raises
-from src.deps.permission import VerifyPermissionDep, require_permission
-from src.deps.schedule import ScheduleServiceDep
+from src.deps.permission import ActorDep, require_permission
+from src.deps.schedule import ScheduleScopeDep, ScheduleServiceDep
 from src.schemas.response import Page, Response, created, ok, paged
 from src.schemas.schedule import ScheduleCreate, SchedulePreview, ScheduleQuery, ScheduleResponse, ScheduleUpdate
 from src.schemas.task import RunResponse
@@ -36,12 +36,12 @@ async def list_schedules(
 
 
 @router.post("", status_code=201)
-@raises(NAME_TAKEN)
+@raises(NAME_TAKEN, INTERNAL_TASK, NOT_YOURS_TO_START)
 async def create_schedule(
-    body: ScheduleCreate, schedules: ScheduleServiceDep, claims: VerifyPermissionDep
+    body: ScheduleCreate, schedules: ScheduleServiceDep, actor: ActorDep
 ) -> Response[ScheduleResponse]:
     """Create a schedule; beat picks it up within a second."""
-    return created(ScheduleResponse.model_validate(await schedules.create(body, claims.user_id)))
+    return created(ScheduleResponse.model_validate(await schedules.create(body, actor)))
 
 
 @router.post("/preview")
@@ -58,24 +58,32 @@ async def get_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -
 
 
 @router.patch("/{scheduleId}")
-@raises(NOT_FOUND, NAME_TAKEN, DEFINED_IN_CODE, CHANGED)
+@raises(NOT_FOUND, NAME_TAKEN, DEFINED_IN_CODE, CHANGED, NOT_YOURS, INTERNAL_TASK, NOT_YOURS_TO_START)
 async def update_schedule(
-    schedule_id: ScheduleId, body: ScheduleUpdate, schedules: ScheduleServiceDep, claims: VerifyPermissionDep
+    schedule_id: ScheduleId,
+    body: ScheduleUpdate,
+    schedules: ScheduleServiceDep,
+    actor: ActorDep,
+    scope: ScheduleScopeDep,
 ) -> Response[ScheduleResponse]:
     """Update a schedule; beat picks it up within a second."""
-    return ok(ScheduleResponse.model_validate(await schedules.update(schedule_id, body, claims.user_id)))
+    return ok(ScheduleResponse.model_validate(await schedules.update(schedule_id, body, actor, scope)))
 
 
 @router.delete("/{scheduleId}")
-@raises(NOT_FOUND, DEFINED_IN_CODE, CHANGED)
-async def delete_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -> Response[None]:
+@raises(NOT_FOUND, DEFINED_IN_CODE, CHANGED, NOT_YOURS)
+async def delete_schedule(
+    schedule_id: ScheduleId, schedules: ScheduleServiceDep, scope: ScheduleScopeDep
+) -> Response[None]:
     """Delete a schedule."""
-    await schedules.delete(schedule_id)
+    await schedules.delete(schedule_id, scope)
     return ok(None)
 
 
 @router.post("/{scheduleId}/run")
-@raises(NOT_FOUND)
-async def run_schedule(schedule_id: ScheduleId, schedules: ScheduleServiceDep) -> Response[RunResponse]:
+@raises(NOT_FOUND, NOT_YOURS, INTERNAL_TASK, NOT_YOURS_TO_START)
+async def run_schedule(
+    schedule_id: ScheduleId, schedules: ScheduleServiceDep, actor: ActorDep, scope: ScheduleScopeDep
+) -> Response[RunResponse]:
     """Run a schedule's task now; returns the run."""
-    return ok(RunResponse.model_validate(await schedules.run(schedule_id)))
+    return ok(RunResponse.model_validate(await schedules.run(schedule_id, actor, scope)))

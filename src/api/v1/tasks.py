@@ -4,9 +4,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 
 from src.api.audited_route import AuditedRoute
-from src.api.v1.errors import CHANGED
+from src.api.v1.errors import CHANGED, NOT_YOURS_TO_START
 from src.core.exceptions import ConflictError, NotFoundError, raises
-from src.deps.permission import require_permission
+from src.deps.permission import ActorDep, require_permission
 from src.deps.task import TaskRunServiceDep
 from src.schemas.response import CursorPage, Response, ok
 from src.schemas.task import RunQuery, RunResponse, RunsToRetry, TaskResponse
@@ -34,10 +34,10 @@ async def list_runs(query: Annotated[RunQuery, Query()], runs: TaskRunServiceDep
 
 
 @router.post("/runs/retry")
-@raises(CHANGED)
-async def retry_failed_runs(body: RunsToRetry, runs: TaskRunServiceDep) -> Response[list[RunResponse]]:
+@raises(CHANGED, NOT_YOURS_TO_START)
+async def retry_failed_runs(body: RunsToRetry, runs: TaskRunServiceDep, actor: ActorDep) -> Response[list[RunResponse]]:
     """Retry failed runs; returns the new runs."""
-    return ok([RunResponse.model_validate(run) for run in await runs.retry_failed(body)])
+    return ok([RunResponse.model_validate(run) for run in await runs.retry_failed(body, actor)])
 
 
 @router.get("/runs/{taskId}")
@@ -55,7 +55,7 @@ async def revoke_run(task_id: TaskId, runs: TaskRunServiceDep) -> Response[RunRe
 
 
 @router.post("/runs/{taskId}/retry")
-@raises(NOT_FOUND, UNFINISHED, ARGUMENTS_NOT_KEPT, CHANGED)
-async def retry_run(task_id: TaskId, runs: TaskRunServiceDep) -> Response[RunResponse]:
+@raises(NOT_FOUND, UNFINISHED, ARGUMENTS_NOT_KEPT, CHANGED, NOT_YOURS_TO_START)
+async def retry_run(task_id: TaskId, runs: TaskRunServiceDep, actor: ActorDep) -> Response[RunResponse]:
     """Retry a finished run; returns the new run."""
-    return ok(RunResponse.model_validate(await runs.retry(task_id)))
+    return ok(RunResponse.model_validate(await runs.retry(task_id, actor)))

@@ -1,4 +1,4 @@
-"""Permission codes of routes, `METHOD:/full/path/{template}`, and of Socket.IO events, `SOCKET:<event>`."""
+"""Permission codes: `METHOD:/path/{template}` of routes, `SOCKET:<event>` of events, `noun.verb` of declared ones."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from src.utils.docstring import first_line
 
 @dataclass(frozen=True, slots=True)
 class RouteInfo:
-    """A route for one method, or an event.
+    """A route for one method, an event, or a declared permission.
 
     Attributes:
         code: The permission code that guards it.
-        name: The name of its function, or of the event.
+        name: The name of its function, or of the event or permission.
         description: The first line of its docstring.
-        path: The path template with every prefix.
+        path: The path template with every prefix; of others, the name.
         methods: The method; a list, since `GET /router/backend` shows one.
         tags: Its groups in the OpenAPI document.
     """
@@ -51,6 +51,7 @@ class RouteRegistry:
         self._access: dict[str, Access] = {}
         self._others: set[str] = set()
         self.routes: list[RouteInfo] = []
+        self.permissions: list[RouteInfo] = []
         for route in iter_route_contexts(app.routes):
             if isinstance(route.original_route, APIRoute) and str(route.path_format).startswith(prefix):
                 self._add(route)
@@ -89,14 +90,23 @@ class RouteRegistry:
         self._access[code] = Access.PERMISSION
         self.routes.append(RouteInfo(code, event, description, event, ["SOCKET"], ["Socket.IO"]))
 
+    def add_permission(self, code: str, description: str) -> None:
+        """Add a permission that is no route or event, declared with `declare_permission`."""
+        self._access[code] = Access.PERMISSION
+        self.permissions.append(RouteInfo(code, code, description, code, ["PERMISSION"], ["Permission"]))
+
     def access_to(self, code: str) -> Access | None:
-        """What the guards of a route or event require; None if there is none with this code. Needs `check_guards`."""
+        """What the guards of a route or event require; None if no route, event or permission has the code.
+
+        Needs `check_guards`.
+        """
         return self._access.get(code)
 
     @property
     def grantable(self) -> list[RouteInfo]:
-        """The routes and events that require their permission code. Needs `check_guards`."""
-        return [route for route in self.routes if self._access[route.code] is Access.PERMISSION]
+        """The routes, events and permissions that roles can grant. Needs `check_guards`."""
+        guarded = [route for route in self.routes if self._access[route.code] is Access.PERMISSION]
+        return guarded + self.permissions
 
     def check_guards(
         self,

@@ -27,11 +27,13 @@ class TaskInfo:
     Attributes:
         description: The first line of its docstring.
         signature: The parameters that callers pass, without `self` and injected ones.
+        requires: The permission code that users need to start it; None for internal tasks, which no user can start.
     """
 
     name: str
     description: str
     signature: inspect.Signature
+    requires: str | None = None
 
     @property
     def parameters(self) -> list[TaskParameter]:

@@ -1,15 +1,18 @@
 """The scheduler class that `celery beat -S src.queues.scheduler:AsyncDatabaseScheduler` creates and calls."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from celery import Celery
 from celery.beat import Scheduler
 from celery.exceptions import ImproperlyConfigured
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
+from kombu.utils.imports import symbol_by_name
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -28,6 +31,8 @@ from src.utils.date import utc_now
 logger = get_logger(__name__)
 
 MAX_INTERVAL_SECONDS = 5
+Guard = Callable[[AsyncSession, Sequence[Schedule], Mapping[str, Any]], Awaitable[Mapping[UUID, str]]]
+"""Returns why schedules may not run, by their ids; gets the due schedules, and the application's tasks by name."""
 # When to look again if another beat has locked the due rows: it has probably sent them by then.
 CONTENDED_SECONDS = 0.1
 
@@ -39,8 +44,9 @@ class AsyncDatabaseScheduler(Scheduler):
     dies in between, the others send its slots again, under the same task ids.
 
     PostgreSQL notifies beat of new and changed rows. On other databases, and in case a notification is lost, it polls
-    every `refresh_interval` seconds, at most 5. Reads `app.conf.database_url`, `app.conf.refresh_interval`, and
-    `app.conf.misfire_grace_seconds` (default 60): how late a run may be before the misfire policy `skip` drops it.
+    every `refresh_interval` seconds, at most 5. Reads `app.conf.database_url`, `app.conf.refresh_interval`,
+    `app.conf.misfire_grace_seconds` (default 60): how late a run may be before the misfire policy `skip` drops it, and
+    `app.conf.schedule_guard`: the path of a function that is asked before schedules are sent; see `Guard`.
     """
 
     max_interval = MAX_INTERVAL_SECONDS
@@ -103,6 +109,14 @@ class AsyncDatabaseScheduler(Scheduler):
     def info(self) -> str:
         """A line of beat's start-up banner."""
         return f"    . db -> {self._engine.url.render_as_string()}"
+
+    @cached_property
+    def _guard(self) -> Guard | None:
+        guard: Guard | None = symbol_by_name(self.app.conf.get("schedule_guard"))
+        return guard
+
+    async def _refusals(self, session: AsyncSession, schedules: Sequence[Schedule]) -> Mapping[UUID, str]:
+        return await self._guard(session, schedules, self.app.tasks) if self._guard and schedules else {}
 
     @cached_property
     def _engine(self) -> AsyncEngine:
@@ -179,18 +193,22 @@ class AsyncDatabaseScheduler(Scheduler):
             try:
                 plan(schedule, now)
             except Exception as error:
-                _disable(schedule, error)
+                _pause(schedule, str(error))
         return len(schedules)
 
     async def _send_due(self, session: AsyncSession, now: datetime) -> int:
         schedules = (await session.exec(DUE_SCHEDULES, params={"now": now})).all()
         running = await has_running(session, schedules)
+        refusals = await self._refusals(session, schedules)
         for schedule in schedules:
+            if schedule.id in refusals:
+                _pause(schedule, refusals[schedule.id])
+                continue
             try:
                 slots = advance(schedule, now, is_running=schedule.id in running, grace=self._grace)
                 messages = [message(schedule, slot) for slot in slots]
             except Exception as error:
-                _disable(schedule, error)
+                _pause(schedule, str(error))
                 continue
             for options in messages:
                 try:
@@ -198,14 +216,14 @@ class AsyncDatabaseScheduler(Scheduler):
                 except OperationalError:
                     raise
                 except Exception as error:
-                    _disable(schedule, error)
+                    _pause(schedule, str(error))
                     break
                 await insert_run(session, schedule, options)
                 logger.debug("beat: sent %s for %s", schedule.task, schedule.name)
         return len(schedules)
 
 
-def _disable(schedule: Schedule, error: Exception) -> None:
-    """Disable an invalid schedule, so that it does not block the others."""
-    logger.error("beat: schedule %r is disabled: %s", schedule.name, error)
-    schedule.enabled = False
+def _pause(schedule: Schedule, reason: str) -> None:
+    """Disable a schedule that cannot or may not run, so that it does not block the others."""
+    logger.error("beat: schedule %r is disabled: %s", schedule.name, reason)
+    schedule.enabled, schedule.pause_reason = False, reason

@@ -4,7 +4,7 @@ from src.deps.notice import NoticeServiceDep
 from src.queues.app import app
 
 
-@app.task(name="notices.announce")
+@app.task(name="notices.announce", requires="POST:/api/v1/notices")
 async def announce(notice_id: str, notices: NoticeServiceDep) -> None:
     """Tell everyone online about a notice."""
     await notices.announce(UUID(notice_id))

@@ -18,6 +18,7 @@ from src.models.task_run import RunState, TaskRun
 from src.queues.app import app
 from src.queues.tasks.runs import record
 from src.schemas.task import RunsToRetry
+from src.services.actor import Actor
 from src.services.task_run import TaskRunService
 from src.utils.date import utc_now
 from tests.queues import sample
@@ -28,6 +29,7 @@ from tests.support.waiting import PATIENCE_SECONDS, eventually, wait_until
 pytestmark = [pytest.mark.worker, pytest.mark.usefixtures("worker")]
 
 USER = UUID(int=7)
+OPERATOR = Actor(USER, frozenset())
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +215,7 @@ class TestRepeating:
     async def test_repeating_creates_a_new_run(self, history: History) -> None:
         result = sample.add.delay(1, y=2)
         await history.wait(result.id)
-        again = await history.call(lambda runs: runs.retry(UUID(result.id)))
+        again = await history.call(lambda runs: runs.retry(UUID(result.id), OPERATOR))
         run = await history.wait(again.id)
         assert (run.state, run.result, run.retry_of) == (RunState.SUCCESS, 3, UUID(result.id))
 
@@ -222,18 +224,18 @@ class TestRepeating:
         for task_id in failed:
             await history.wait(task_id)
         choice = RunsToRetry(name="sample.fail")
-        again = await history.call(lambda runs: runs.retry_failed(choice))
+        again = await history.call(lambda runs: runs.retry_failed(choice, OPERATOR))
         assert {run.retry_of for run in again} == {UUID(task_id) for task_id in failed}
         for run in again:
             await history.wait(run.id)
         chosen = RunsToRetry(ids=[UUID(task_id) for task_id in failed])
-        assert await history.call(lambda runs: runs.retry_failed(chosen)) == []
+        assert await history.call(lambda runs: runs.retry_failed(chosen, OPERATOR)) == []
 
     async def test_a_run_with_masked_arguments_cannot_be_repeated(self, history: History) -> None:
         result = sample.login.delay("ann", "hunter2")
         await history.wait(result.id)
         with pytest.raises(ConflictError, match="not kept"):
-            await history.call(lambda runs: runs.retry(UUID(result.id)))
+            await history.call(lambda runs: runs.retry(UUID(result.id), OPERATOR))
 
 
 class TestPoison:
