@@ -1,13 +1,17 @@
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import Session, SessionTransaction
 from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
 from src.core.effects import EventEmitter, TaskCall, TaskOutbox
+from src.utils.cancellation import finish
 from src.utils.date import utc_now
 
 log = structlog.get_logger(__name__)
@@ -18,8 +22,8 @@ Hook = Callable[[], Awaitable[object]]
 class UnitOfWork:
     """The transaction of one request, event or task, and its effects: tasks and events that are sent after the commit.
 
-    A rollback sends nothing. Handlers, services and CRUD classes do not commit. Exceptions: `TaskOutbox.deliver`, the
-    task `outbox.relay`, and beat.
+    A rollback sends nothing, and that of a savepoint nothing that was recorded in it. Handlers, services and CRUD
+    classes do not commit. Exceptions: `TaskOutbox.deliver`, the task `outbox.relay`, and beat.
     """
 
     def __init__(self, session: AsyncSession, tasks: TaskOutbox, events: EventEmitter) -> None:
@@ -29,6 +33,23 @@ class UnitOfWork:
         self._calls: list[TaskCall] = []
         self._before_commit: list[Hook] = []
         self._after_commit: list[tuple[str, Hook]] = []
+        # The numbers of calls and hooks before each open savepoint.
+        self._before_savepoint: dict[SessionTransaction, tuple[int, int, int]] = {}
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part of the transaction that can fail alone: an error in the block undoes the block, with its effects.
+
+        Catch the error around the block. Rows that were changed in it are reloaded.
+        """
+        try:
+            async with self.session.begin_nested():
+                yield
+        except Exception:
+            for row in list(self.session):
+                if inspect(row).expired:
+                    await self.session.refresh(row)
+            raise
 
     def enqueue(
         self,
@@ -70,6 +91,7 @@ class UnitOfWork:
 
     def enqueue_call(self, call: TaskCall) -> UUID:
         """`enqueue` with all options of a call, such as its ordering key."""
+        self._remember_savepoints()
         self._calls.append(call)
         return call.id
 
@@ -90,17 +112,25 @@ class UnitOfWork:
 
     def before_commit(self, hook: Hook) -> None:
         """Run `hook` before the commit; if it raises, the transaction is rolled back."""
+        self._remember_savepoints()
         self._before_commit.append(hook)
 
     def after_commit(self, name: str, effect: Hook) -> None:
         """Run `effect` after the commit; if it fails, `name` is logged."""
+        self._remember_savepoints()
         self._after_commit.append((name, effect))
 
     async def commit(self) -> None:
-        """Run the hooks, commit, send the tasks, then run the other effects in the order of their calls."""
+        """Run the hooks, commit, send the tasks, then run the other effects in the order of their calls.
+
+        A caller that is cancelled after the hooks is so after the last effect.
+        """
         hooks, self._before_commit = self._before_commit, []
         for hook in hooks:
             await hook()
+        await finish(self._commit())
+
+    async def _commit(self) -> None:
         calls, self._calls = self._calls, []
         if calls:
             await self._tasks.store(self.session, calls)
@@ -121,6 +151,22 @@ class UnitOfWork:
         self._before_commit.clear()
         self._after_commit.clear()
         await self.session.rollback()
+
+    def _remember_savepoints(self) -> None:
+        """Note where the effects of the open savepoints begin, including those of `session.begin_nested()`."""
+        session = self.session.sync_session
+        savepoint = session.get_nested_transaction()
+        if savepoint is not None and not self._before_savepoint:
+            event.listen(session, "after_soft_rollback", self._drop_effects)
+        while savepoint is not None and savepoint.nested:
+            counts = len(self._calls), len(self._before_commit), len(self._after_commit)
+            self._before_savepoint.setdefault(savepoint, counts)
+            savepoint = savepoint.parent
+
+    def _drop_effects(self, _session: Session, savepoint: SessionTransaction) -> None:
+        if savepoint in self._before_savepoint:
+            calls, before, after = self._before_savepoint[savepoint]
+            del self._calls[calls:], self._before_commit[before:], self._after_commit[after:]
 
 
 class ReadUnitOfWork(UnitOfWork):

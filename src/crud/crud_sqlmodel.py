@@ -1,12 +1,13 @@
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
 from asyncpg import PostgresError
 from pydantic import BaseModel as PydanticModel
-from sqlalchemy import ColumnElement, Table, and_, literal
+from sqlalchemy import ColumnElement, Table, and_, inspect, literal
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -45,8 +46,9 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
     @override
     async def create(self, data: PydanticModel | Fields) -> ModelT:
         row: ModelT = self.model.model_validate(self._new_fields(data))
-        self.session.add(row)
-        await self._flush()
+        async with self._writing():
+            self.session.add(row)
+            await self.session.flush()
         return row
 
     @override
@@ -56,18 +58,18 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         self._refuse_unknown(set().union(*rows))
         times, authors = self._new_times(), self._author_fields()
         values = values_by_field(self.model, [{**times, **row, **authors} for row in rows])
-        try:
+        async with self._writing():
             await insert_rows(self.session, self.model, values)
-        except (PostgresError, IntegrityError) as error:
-            raise as_conflict(error) or error from error
         return values["id"]
 
     @override
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
         self._check_version(row, version)
-        for name, value in self._checked_changes(changes).items():
-            setattr(row, name, value)
-        await self._flush(version)
+        checked = self._checked_changes(changes)
+        async with self._writing(row, version):
+            for name, value in checked.items():
+                setattr(row, name, value)
+            await self.session.flush()
         return row
 
     @override
@@ -88,17 +90,17 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         if self.session.get_bind().dialect.name == "mysql":
             from sqlalchemy.dialects import mysql  # imported here: slow, and rarely needed
 
-            await self.session.exec(mysql.insert(self._table).values(values).on_duplicate_key_update(by_column))
+            statement: Any = mysql.insert(self._table).values(values).on_duplicate_key_update(by_column)
         else:
-            inserting = postgresql.insert(self._table).values(values)
-            await self.session.exec(
-                inserting.on_conflict_do_update(
-                    index_elements=[columns[name] for name in by],
-                    # Matches a unique index of all rows as well.
-                    index_where=and_(*self._clauses.not_deleted()) if self._has("delete_time") else None,
-                    set_=by_column,
-                )
+            statement = postgresql.insert(self._table).values(values)
+            statement = statement.on_conflict_do_update(
+                index_elements=[columns[name] for name in by],
+                # Matches a unique index of all rows as well.
+                index_where=and_(*self._clauses.not_deleted()) if self._has("delete_time") else None,
+                set_=by_column,
             )
+        async with self._writing():
+            await self.session.exec(statement)
         by_key = self._matches({name: getattr(new, name) for name in by})
         stored = select(self.model).where(*by_key).execution_options(populate_existing=True)
         row: ModelT = (await self.session.exec(stored)).one()
@@ -109,15 +111,17 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         if self._has("delete_time"):
             await self.update(row, {"delete_time": utc_now()})
         else:
-            await self.session.delete(row)
-            await self._flush()
+            async with self._writing(row):
+                await self.session.delete(row)
+                await self.session.flush()
 
     @override
     async def delete_many(self, where: Where) -> int:
         conditions = self._matches(where)
         if self._has("delete_time"):
             return await self._update(conditions, self._checked_changes({"delete_time": utc_now()}))
-        return int((await self.session.exec(delete(self.model).where(*conditions))).rowcount)
+        async with self._writing():
+            return int((await self.session.exec(delete(self.model).where(*conditions))).rowcount)
 
     @override
     async def restore(self, key: UUID) -> ModelT:
@@ -126,21 +130,27 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
             raise self.not_found()
         return await self.update(row, {"delete_time": None})
 
-    async def _flush(self, version: int | None = None) -> None:
+    @asynccontextmanager
+    async def _writing(self, row: ModelT | None = None, version: int | None = None) -> AsyncIterator[None]:
+        """A write that is undone if it fails: who catches its error can go on with the transaction, and with `row`."""
+        is_first = not (self.session.in_transaction() or self.session.identity_map)
         try:
-            await self.session.flush()
-        except StaleDataError as error:
-            raise self._changed_since_read(version) from error
-        except IntegrityError as error:
+            # The first write needs no savepoint, which takes two round trips: there is nothing else to undo.
+            async with _undo_all(self.session) if is_first else self.session.begin_nested():
+                yield
+        except (StaleDataError, IntegrityError, PostgresError) as error:
+            if row is not None and inspect(row).expired:
+                with suppress(InvalidRequestError):  # it was deleted
+                    await self.session.refresh(row)
+            if isinstance(error, StaleDataError):
+                raise self._changed_since_read(version) from error
             raise as_conflict(error) or error from error
 
     async def _update(self, conditions: Sequence[ColumnElement[bool]], changes: Fields) -> int:
         statement = update(self.model).where(*conditions).values({**changes, **self._touch()})
-        try:
+        async with self._writing():
             # Matching rows that the session has loaded are expired, and reloaded when they are next used.
             result = await self.session.exec(statement.execution_options(synchronize_session="fetch"))
-        except IntegrityError as error:
-            raise as_conflict(error) or error from error
         return int(result.rowcount)
 
     def _touch(self) -> dict[str, Any]:
@@ -187,3 +197,13 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
     def _table(self) -> Table:
         table: Table = self.model.__table__
         return table
+
+
+@asynccontextmanager
+async def _undo_all(session: AsyncSession) -> AsyncIterator[None]:
+    """Roll the whole transaction back if the block raises."""
+    try:
+        yield
+    except BaseException:
+        await session.rollback()
+        raise

@@ -1,4 +1,5 @@
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from typing import ClassVar
 from uuid import UUID
 
@@ -79,8 +80,10 @@ class UserCRUD(BaseSQLModelCRUD[User]):
         return True
 
     @override
-    async def _flush(self, version: int | None = None) -> None:
+    @asynccontextmanager
+    async def _writing(self, row: User | None = None, version: int | None = None) -> AsyncIterator[None]:
         try:
-            await super()._flush(version)
+            async with super()._writing(row, version):
+                yield
         except ConflictError as error:
             raise ConflictError("The username or the email address is taken.", error="user.taken") from error

@@ -41,6 +41,7 @@ async def audit_request(
         yield entry
     except BaseException as error:
         entry.actor_id = entry.actor_id or getattr(connection.state, "actor_id", None)
+        await uow.rollback()  # returns its connection to the pool before the entry takes one
         await service.record_failure(entry, as_app_error(error) or AppError())
         raise
     entry.actor_id = entry.actor_id or getattr(connection.state, "actor_id", None)

@@ -1,6 +1,8 @@
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from src.core.exceptions import ConflictError
 from src.core.realtime.event_registry import UndeclaredEventError
 from src.core.resources import Resources
 from src.core.unit_of_work import ReadUnitOfWork, UnitOfWork
+from src.crud.notice import NoticeCRUD
 from src.deps.database import UnitOfWorkDep
 from src.middlewares.errors import install_error_handlers
 from src.models.notice import Notice
@@ -171,6 +174,139 @@ class TestBeforeCommit:
         with pytest.raises(ConnectionError):
             await self.refuse(resources, notice)
         assert sinks.sent == []
+
+
+class TestSavepoint:
+    """`uow.savepoint()`: a part that fails alone, with its effects."""
+
+    async def fail(self, uow: UnitOfWork) -> None:
+        async with uow.savepoint():
+            uow.enqueue("inner")
+            uow.emit("inner", None)
+            uow.before_commit(uow.session.flush)
+            await NoticeCRUD(uow.session).create({"title": "t", "body": "b", "expires_at": utc_now()})
+            raise ConflictError
+
+    async def test_that_fails_is_undone_with_its_effects(self, resources: Resources, sinks: Sinks) -> None:
+        async with resources.unit_of_work() as uow:
+            before = await NoticeCRUD(uow.session).count()
+            uow.enqueue("outer")
+            with pytest.raises(ConflictError):
+                await self.fail(uow)
+            uow.emit("outer", None)
+            assert await NoticeCRUD(uow.session).count() == before
+        assert [name for name, _ in sinks.sent] == ["outer", "outer"]
+
+    async def test_that_succeeds_keeps_its_effects(self, resources: Resources, sinks: Sinks) -> None:
+        async with resources.unit_of_work() as uow:
+            async with uow.savepoint():
+                uow.enqueue("inner")
+            with pytest.raises(ConflictError):
+                await self.fail(uow)
+        assert [name for name, _ in sinks.sent] == ["inner"]
+
+    async def test_takes_those_inside_it_along(self, resources: Resources, sinks: Sinks) -> None:
+        async def fail(uow: UnitOfWork) -> None:
+            async with uow.savepoint():
+                async with uow.savepoint():
+                    uow.enqueue("inner")
+                raise ConflictError
+
+        async with resources.unit_of_work() as uow:
+            with pytest.raises(ConflictError):
+                await fail(uow)
+        assert sinks.sent == []
+
+    async def test_of_sqlalchemy_is_the_same(self, resources: Resources, sinks: Sinks) -> None:
+        async with resources.unit_of_work() as uow:
+            savepoint = await uow.session.begin_nested()
+            uow.enqueue("inner")
+            await savepoint.rollback()
+            uow.enqueue("outer")
+        assert [name for name, _ in sinks.sent] == ["outer"]
+
+    async def test_reloads_the_rows_that_it_had_changed(self, uow: UnitOfWork, notice: Notice) -> None:
+        async def fail() -> None:
+            async with uow.savepoint():
+                notice.title = "changed"
+                await uow.session.flush()
+                raise ConflictError
+
+        uow.session.add(notice)
+        await uow.session.flush()
+        with pytest.raises(ConflictError):
+            await fail()
+        assert notice.title == "t"
+
+
+class TestCancellation:
+    """A caller that is cancelled once the transaction is being committed is so after the last effect."""
+
+    @pytest.mark.parametrize("at", [0, 1, 2])
+    async def test_drops_no_effect(self, resources: Resources, sinks: Sinks, notice: Notice, at: int) -> None:
+        reached, go_on, ran = asyncio.Event(), asyncio.Event(), list[int]()
+
+        async def effect(number: int) -> None:
+            if number == at:
+                reached.set()
+                await go_on.wait()
+            ran.append(number)
+
+        async def work() -> None:
+            async with resources.unit_of_work() as uow:
+                uow.session.add(notice)
+                uow.enqueue("task")
+                for number in range(3):
+                    uow.after_commit("effect", partial(effect, number))
+
+        task = asyncio.create_task(work())
+        await reached.wait()
+        task.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (ran, [name for name, _ in sinks.sent]) == ([0, 1, 2], ["task"])
+
+    async def test_during_the_commit_sends_everything(
+        self, resources: Resources, sinks: Sinks, notice: Notice, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        committing, commit = asyncio.Event(), AsyncSession.commit
+
+        async def slow_commit(session: AsyncSession) -> None:
+            committing.set()
+            await asyncio.sleep(0)
+            await commit(session)
+
+        async def work() -> None:
+            async with resources.unit_of_work() as uow:
+                uow.session.add(notice)
+                uow.emit("event", None)
+
+        monkeypatch.setattr(AsyncSession, "commit", slow_commit)
+        task = asyncio.create_task(work())
+        await committing.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await is_stored(resources, notice.id), sinks.sent) == (True, [("event", (None, None))])
+
+    async def test_before_the_commit_sends_nothing(self, resources: Resources, sinks: Sinks, notice: Notice) -> None:
+        waiting = asyncio.Event()
+
+        async def work() -> None:
+            async with resources.unit_of_work() as uow:
+                uow.session.add(notice)
+                uow.emit("event", None)
+                waiting.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(work())
+        await waiting.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await is_stored(resources, notice.id), sinks.sent) == (False, [])
 
 
 class TestFailingEffect:

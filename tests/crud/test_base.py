@@ -19,6 +19,7 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.base import BaseCRUD
 from src.crud.crud_beanie import BaseBeanieCRUD
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
+from src.crud.permission_code import PermissionCodeCRUD
 from src.models.base import BaseModel
 from src.models.document import BaseDocument
 from src.models.mixins import Authored, SoftDelete, Versioned
@@ -167,6 +168,45 @@ class TestOneRow:
                 case _:
                     await items.upsert(name, by=["name"])
         assert {row.update_time - row.create_time for row in await items.list()} == {timedelta()}
+
+
+class TestACaughtConflict:
+    """A write that fails is undone alone: what came before it stays, and what follows works."""
+
+    @pytest.fixture
+    async def row(self, items: BaseCRUD[Any]) -> Any:
+        await items.create({"name": "taken"})
+        return await items.create({"name": "own"})
+
+    async def fail(self, items: BaseCRUD[Any], verb: str, row: Any) -> None:
+        match verb:
+            case "create":
+                await items.create({"name": "taken"})
+            case "create_many":
+                await items.create_many([{"name": "taken"}])
+            case "update":
+                await items.update(row, {"name": "taken"})
+            case "update_many":
+                await items.update_many({"name": "own"}, {"name": "taken"})
+            case _:
+                await items.upsert({"id": row.id, "name": "new"}, by=["name"])
+
+    @pytest.mark.parametrize("verb", ["create", "create_many", "update", "update_many", "upsert"])
+    async def test_leaves_the_transaction_usable(self, items: BaseCRUD[Any], row: Any, verb: str) -> None:
+        with pytest.raises(ConflictError):
+            await self.fail(items, verb, row)
+        await items.create({"name": "after"})
+        assert ({found.name for found in await items.list()}, row.name) == ({"taken", "own", "after"}, "own")
+
+    async def test_in_the_first_statement_leaves_the_next_usable(self, resources: Resources) -> None:
+        async with resources.unit_of_work() as uow:
+            codes = PermissionCodeCRUD(uow.session)
+            taken = (await codes.list(limit=1))[0].code
+        async with resources.unit_of_work() as uow:
+            codes = PermissionCodeCRUD(uow.session)
+            with pytest.raises(ConflictError):
+                await codes.create({"code": taken, "name": "", "path": "", "methods": []})
+            assert await codes.exists({"code": taken})
 
 
 class TestADeletedRow:
