@@ -25,4 +25,7 @@ EXPOSE 16000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:16000/livez', timeout=2)"]
 # X-Forwarded-* headers are trusted only from the addresses in FORWARDED_ALLOW_IPS, which is not set here.
-CMD ["uvicorn", "src.main:app", "--host", "0.0.0.0", "--port", "16000", "--no-server-header", "--timeout-graceful-shutdown", "20"]
+# --http, --ws-…: limits of requests and of websocket messages, explained in docs/operations.md.
+CMD ["uvicorn", "src.main:app", "--host", "0.0.0.0", "--port", "16000", "--no-server-header", \
+     "--timeout-graceful-shutdown", "20", "--http", "src.middlewares.http_protocol:HttpProtocol", \
+     "--ws-max-size", "262144", "--ws-per-message-deflate", "false"]

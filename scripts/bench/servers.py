@@ -58,7 +58,11 @@ def stores() -> Iterator[None]:
 
 @contextmanager
 def serve(
-    application: str, alive: str, environment: dict[str, str], python: Sequence[str] = (sys.executable,)
+    application: str,
+    alive: str,
+    environment: dict[str, str],
+    python: Sequence[str] = (sys.executable,),
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
     """Run one uvicorn worker until the context ends; `alive` is a path that answers 200 when it is up."""
     with socket.socket() as probe:
@@ -74,6 +78,7 @@ def serve(
         "--no-access-log",
         "--log-level",
         "warning",
+        *options,
     ]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - ours
         try:

@@ -12,6 +12,9 @@ from scripts.local.log import Log
 from scripts.local.process import PROJECT_ROOT, Process
 
 MODULE = [sys.executable, "-m"]
+# Limits of requests and of websocket messages, explained in docs/operations.md; the image has the same.
+WEB_LIMITS = ["--http", "src.middlewares.http_protocol:HttpProtocol"]
+WEB_LIMITS += ["--ws-max-size", "262144", "--ws-per-message-deflate", "false"]
 CELERY = [*MODULE, "celery", "-A", "src.queues.app"]
 POOL = {"CELERY_CUSTOM_WORKER_POOL": "src.queues.pool:AsyncIOPool"}
 ASYNCIO = "-P", "custom", "-c", "100", "--prefetch-multiplier", "2", "--without-gossip", "--heartbeat-interval", "30"
@@ -84,7 +87,7 @@ def default_plan(logs: Path, host: str, port: int) -> Plan:
         )
 
     serve = ["uvicorn", "src.main:app", "--host", host, "--port", str(port), "--timeout-graceful-shutdown", "2"]
-    api = process("api", [*MODULE, *serve])
+    api = process("api", [*MODULE, *serve, *WEB_LIMITS])
     worker = process("worker", [*CELERY, "worker", *ASYNCIO, *ALONE, "-l", "info"], **POOL)
     beat = process("beat", [*CELERY, "beat", "-S", SCHEDULER, "-l", "info"])
     return Plan(

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts.local.applications import WEB_LIMITS
+from src.core.config.sockets import SocketSettings
+
 ROOT = Path(__file__).resolve().parents[2]
 LINES = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text()).splitlines()
 INSTRUCTIONS = [tuple(line.split(maxsplit=1)) for line in LINES if line and not line.startswith("#")]
@@ -54,6 +57,16 @@ class TestTheImage:
         assert (program, application) == ("uvicorn", "src.main:app")
         assert options[:4] == ["--host", "0.0.0.0", "--port", "16000"]  # noqa: S104 - inside its container
         assert "--reload" not in options
+
+    def test_limits_requests_as_the_local_processes_do(self) -> None:
+        (command,) = arguments("CMD")
+        options = json.loads(command)
+        begin = options.index(WEB_LIMITS[0])
+        assert options[begin : begin + len(WEB_LIMITS)] == WEB_LIMITS
+
+    def test_lets_no_larger_websocket_message_in_than_the_setting(self) -> None:
+        size = WEB_LIMITS[WEB_LIMITS.index("--ws-max-size") + 1]
+        assert int(size) == SocketSettings.model_fields["payload_bytes"].default
 
     def test_believes_no_proxy_by_itself(self) -> None:
         assert not re.search(r"FORWARDED_ALLOW_IPS=|--forwarded-allow-ips", "\n".join(text for _, text in FINAL))

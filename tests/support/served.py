@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from scripts.local.applications import WEB_LIMITS
 from src.core.resources import Resources
 from src.models.user import User
 from tests.support.login import encrypted
@@ -49,7 +50,7 @@ class Served:
 @asynccontextmanager
 async def process(output: Path, *, app: str = "src.main:app", **environment: str) -> AsyncIterator[str]:
     """Run an application, yield its URL, and stop it at the end."""
-    command = sys.executable, "-m", "uvicorn", app, "--port", "0"
+    command = sys.executable, "-m", "uvicorn", app, "--port", "0", *WEB_LIMITS
     with Process(command, output, os.environ | environment) as running:
         await asyncio.to_thread(running.wait_for, "running on")
         yield re.findall(r"running on (http://[\d.:]+)", running.output)[0]
