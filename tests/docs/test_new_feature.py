@@ -8,7 +8,7 @@ from tests.docs.readme import ROOT, blocks
 
 PAGE = (ROOT / "docs/new-feature.md").read_text()
 EXCERPTS = [block.split("\n", 1) for block in blocks("python", PAGE)]
-LAYERS = ["models", "schemas", "crud", "services", "deps", "api/v1", "websockets/events", "queues/tasks"]
+LAYERS = ["models", "schemas", "crud", "services", "deps", "api/v1", "api/v1", "websockets/events", "queues/tasks"]
 OWNERS = ["deps", "services"]
 
 
