@@ -24,7 +24,7 @@ from src.core.routing.registry import RouteRegistry
 from src.core.security.access import DECLARED
 from src.core.stores.errors import as_unavailable, summary
 from src.deps.audit import audit_request
-from src.deps.auth import require_session
+from src.deps.auth import DEVICE_HEADER, require_session
 from src.deps.permission import require_permission
 from src.middlewares.body_limit import BodyLimitMiddleware
 from src.middlewares.errors import install_error_handlers
@@ -121,7 +121,14 @@ def install_middlewares(app: FastAPI, settings: Settings) -> None:
             allow_credentials=True,
             allow_methods=["*"],
             allow_headers=settings.cors.headers,
-            expose_headers=[REQUEST_ID_HEADER, "Retry-After", "Content-Disposition", "Content-Range", "ETag"],
+            expose_headers=[
+                REQUEST_ID_HEADER,
+                DEVICE_HEADER,
+                "Retry-After",
+                "Content-Disposition",
+                "Content-Range",
+                "ETag",
+            ],
         )
     app.add_middleware(RequestMiddleware, deployed=settings.ENVIRONMENT.is_deployed)
 

@@ -1,5 +1,6 @@
 """The caller: tokens, sessions and the current user. The same in REST handlers and socket events."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -16,6 +17,9 @@ from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.models.user import User
 from src.services.auth import AuthService
 from src.services.session import ClientInfo, SessionService
+
+DEVICE_HEADER = "X-Device-Token"
+"""Sent with the response to a login, and by clients with their next login: strangers cannot lock them out."""
 
 
 class AccessToken(OAuth2PasswordBearer):
@@ -72,9 +76,14 @@ ClientDep = Annotated[ClientInfo, Depends(get_client)]
 SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
 
 
-async def get_auth_service(uow: UnitOfWorkDep, resources: ResourcesDep, client: ClientDep) -> AuthService:
+async def get_auth_service(
+    uow: UnitOfWorkDep,
+    resources: ResourcesDep,
+    client: ClientDep,
+    device: Annotated[str, Header(alias=DEVICE_HEADER, description="From the response to an earlier login.")] = "",
+) -> AuthService:
     """The service for logins and changes of the own password."""
-    return AuthService(uow, resources, client)
+    return AuthService(uow, resources, replace(client, device=device))
 
 
 async def get_auth_crud(uow: UnitOfWorkDep) -> UserCRUD:

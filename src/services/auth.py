@@ -1,6 +1,6 @@
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -30,6 +30,7 @@ class AuthService:
     def __init__(self, uow: UnitOfWork, resources: Resources, client: ClientInfo) -> None:
         self.resources = resources
         self.client = client
+        self.throttle = resources.throttle
         self.users = UserService(uow, resources)
         self.sessions = self.users.sessions
         self.passwords = self.users.passwords
@@ -52,7 +53,7 @@ class AuthService:
             UnauthorizedError: Anything is wrong. The error, and the time until it is raised, do not reveal what.
             TooManyRequestsError: Too many failed logins of this account or from this address.
         """
-        await self.resources.throttle.admit(username, self.client.address)
+        await self.throttle.admit(username, self.client.login)
         return await self._login(username, partial(self.passwords.verify, ciphertext, kid), entry)
 
     async def login_with_password(self, username: str, password: str, entry: AuditEntry) -> TokenPair:
@@ -62,7 +63,7 @@ class AuthService:
             UnauthorizedError: As for `login`.
             TooManyRequestsError: As for `login`.
         """
-        await self.resources.throttle.admit(username, self.client.address)
+        await self.throttle.admit(username, self.client.login)
         return await self._login(username, partial(self.passwords.verify_plain, password), entry)
 
     async def _login(self, username: str, verify: Verify, entry: AuditEntry) -> TokenPair:
@@ -77,18 +78,16 @@ class AuthService:
         # Hash without a user too, so that it takes equally long.
         new_hash = await verify(dummy_hash() if user is None else user.password_hash)
         if user is None or new_hash is None or not user.status:
-            await self.resources.throttle.failed(self.client.address)
             log.info("login_failed", user_id=user and str(user.id), address=self.client.address)
+            await self.throttle.fail(username, self.client.login)
             raise UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
+        device = await self.throttle.succeed(username, self.client.login)
         if new_hash:
             await self.users.users.update(await self.users.get(user.id), {"password_hash": new_hash})
         entry.actor_id = user.id
+        pair = await self.sessions.start(user.id, self.client)
         log.info("login", user_id=str(user.id), address=self.client.address)
-        # Concurrently, so that both are sent to Redis in one round trip.
-        _, pair = await asyncio.gather(
-            self.resources.throttle.reset(username), self.sessions.start(user.id, self.client)
-        )
-        return pair
+        return replace(pair, device_token=device)
 
     async def change_password(self, claims: AccessClaims, old: str, new: str, kid: str) -> None:
         """Change the caller's password, and end their other sessions.
@@ -99,10 +98,11 @@ class AuthService:
             TooManyRequestsError: The old password was wrong too often.
         """
         user = await self.users.get(claims.user_id)
-        await self.resources.throttle.admit(user.username, self.client.address)
+        attempts = f"session:{claims.session_id}"  # no username; strangers cannot use up these
+        await self.throttle.admit(attempts, self.client.login)
         if await self.passwords.verify(old, kid, user.password_hash) is None:
+            await self.throttle.fail(attempts, self.client.login)
             raise BadRequestError("The old password is wrong.", error="auth.wrong_password")
-        await self.resources.throttle.reset(user.username)
         hashed = await self.passwords.hash_new("newPassword", new, kid)
         await self.users.replace_password(user, hashed, must_change=False, except_session=claims.session_id)
         log.info("password_changed", user_id=str(user.id), address=self.client.address)

@@ -7,6 +7,7 @@ import structlog
 from src.core.exceptions import UnauthorizedError
 from src.core.realtime.rooms import session_room, user_room
 from src.core.resources import Resources
+from src.core.security.throttle import LoginClient
 from src.core.security.token import AccessClaims, RefreshClaims, new_id
 from src.core.unit_of_work import UnitOfWork
 from src.crud.session import RefreshToken, Rotation, SessionCRUD, digest
@@ -16,21 +17,28 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ClientInfo:
-    """The client that a request comes from."""
+    """The client that a request comes from; `device` is the token that an earlier login handed out, if any."""
 
     user_agent: str
     address: str
+    device: str = ""
+
+    @property
+    def login(self) -> LoginClient:
+        """The client, as failed logins are counted."""
+        return LoginClient(self.address, self.device)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """The tokens of a login or a refresh; lifetimes in seconds."""
+    """The tokens of a login or a refresh; lifetimes in seconds. Only logins hand out a device token."""
 
     user_id: UUID
     access_token: str
     refresh_token: str
     expires_in: int
     refresh_expires_in: int
+    device_token: str = ""
 
 
 class SessionService:

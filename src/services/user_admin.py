@@ -71,6 +71,12 @@ class UserAdminService(UserService):
         user = await self._get_manageable(user_id, actor)
         return await self.replace_password(user, await self.passwords.hash_new("password", ciphertext, kid))
 
+    async def unlock(self, user_id: UUID, actor: Actor) -> User:
+        """Let a user log in again who was locked out by failed logins."""
+        user = await self._get_manageable(user_id, actor)
+        await self.resources.throttle.unlock(user.username)
+        return user
+
     async def delete(self, user_id: UUID, actor: Actor) -> None:
         """Delete a user, and end all of their sessions."""
         user = await self._get_manageable(user_id, actor)

@@ -47,9 +47,9 @@ class UserOperatorService(UserService):
         return await self.replace_password(user, hashed, must_change=must_change_password)
 
     async def unlock(self, username: str) -> tuple[User, bool]:
-        """Reset the user's failed logins; returns the user, and whether there were any."""
+        """Reset the failed logins of the user and of the clients that tried; returns whether there were any."""
         user = await self._find(username)
-        return user, await self.resources.throttle.reset(username)
+        return user, await self.resources.throttle.unlock(user.username)
 
     async def _find(self, username: str) -> User:
         users = await self.users.list({"username": username})

@@ -10,6 +10,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from src.core.config import settings
 from src.core.resources import Resources
+from src.core.security.throttle import LoginClient
 from src.core.unit_of_work import UnitOfWork
 from src.models.user import User
 from src.utils.password import hash_password, verify_password
@@ -185,6 +186,7 @@ class TestRow26Throttle:
     async def test_100_failures_from_one_address_are_the_limit(
         self, own_client: httpx.AsyncClient, people: People, resources: Resources
     ) -> None:
-        for _ in range(100):
-            await resources.throttle.failed(own_client.headers["x-test-address"])
+        client = LoginClient(own_client.headers["x-test-address"])
+        for number in range(100):
+            await resources.throttle.fail(f"somebody {number}", client)
         assert (await log_in(own_client, (await people.user()).username)).status_code == 429

@@ -1,6 +1,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
+from fastapi import Response as HTTPResponse
 from fastapi.security import OAuth2PasswordRequestForm
 
 from src.api.audited_route import AuditedRoute
@@ -15,6 +16,7 @@ from src.core.exceptions import (
 from src.crud.user import UserCRUD
 from src.deps.audit import AuditEntryDep
 from src.deps.auth import (
+    DEVICE_HEADER,
     AuthServiceDep,
     ClientDep,
     HeaderRefreshTokenDep,
@@ -53,9 +55,12 @@ async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
 
 @router.post("/login")
 @raises(WRONG, THROTTLED, BUSY)
-async def login(body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep) -> Response[TokenResponse]:
+async def login(
+    body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep, response: HTTPResponse
+) -> Response[TokenResponse]:
     """Log in with a username and an encrypted password."""
     pair = await auth.login(body.username, body.password, body.kid, entry)
+    response.headers[DEVICE_HEADER] = pair.device_token
     return ok(TokenResponse.model_validate(pair))
 
 

@@ -100,6 +100,13 @@ async def set_user_status(
     return ok(await render_one(await users.set_status(user_id, body.status, actor), users))
 
 
+@router.post("/{userId}/unlock")
+@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE)
+async def unlock_user(user_id: UserId, users: UserAdminServiceDep, actor: ActorDep) -> Response[UserResponse]:
+    """Let a user log in again who was locked out by failed logins."""
+    return ok(await render_one(await users.unlock(user_id, actor), users))
+
+
 @router.put("/{userId}/password")
 @raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, BAD_CIPHERTEXT, CHANGED, BUSY)
 async def set_user_password(

@@ -69,7 +69,7 @@ class CorsSettings(SettingsGroup):
 
     origins: Names = Field([], alias="CORS_ORIGINS")
     origins_regex: str | None = Field(None, alias="CORS_ORIGINS_REGEX")
-    headers: Names = Field(["Authorization", "Content-Type", "X-Refresh-Token"], alias="CORS_HEADERS")
+    headers: Names = Field(["Authorization", "Content-Type", "X-Device-Token", "X-Refresh-Token"], alias="CORS_HEADERS")
 
     @field_validator("origins_regex")
     @classmethod

@@ -1,66 +1,151 @@
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+
 from src.core.config.auth import AuthSettings
 from src.core.exceptions import TooManyRequestsError
 from src.core.stores.redis_client import RedisClient
 from src.core.stores.redis_script import RedisScript
 
-# Fixed windows, which begin with their first count. The braces are literal: one slot in Redis Cluster.
-_ACCOUNT = "auth:failures:{login}:account:"
+# Fixed windows, which begin with their first failure. The braces are literal: one slot in Redis Cluster.
+_STRANGERS = "auth:failures:{login}:account:"
+_CLIENT = "auth:failures:{login}:client:"
 _ADDRESS = "auth:failures:{login}:address:"
+_SEEN = "auth:failures:{login}:seen:"
+_KNOWN = "auth:known:{login}:"
 
-# Returns the seconds to wait, or nil.
-_ADMIT = RedisScript(
-    """
-if tonumber(redis.call('GET', address) or 0) >= tonumber(address_limit) then return redis.call('TTL', address) end
-local attempts = redis.call('INCR', account)
-if attempts == 1 then redis.call('EXPIRE', account, window_seconds) end
-if attempts > tonumber(account_limit) then return redis.call('TTL', account) end
+KNOWN_SECONDS = 90 * 86_400
+MAXIMUM_CLIENTS = 200
+
+# Finds the counter that limits this client, and returns the seconds to wait if that or the address is at its limit.
+_WAIT = """
+local function remember(set, expires_at, ...)
+  for _, client in ipairs({...}) do
+    if client ~= '' then redis.call('ZADD', set, expires_at, client) end
+  end
+  redis.call('ZREMRANGEBYRANK', set, 0, -1 - maximum_clients)
+  redis.call('EXPIREAT', set, expires_at)
+end
+local function seconds_left(counter, limit)
+  return tonumber(redis.call('GET', counter) or 0) >= tonumber(limit) and redis.call('TTL', counter) or nil
+end
+redis.call('ZREMRANGEBYSCORE', known, '-inf', now)
+local is_known_device = redis.call('ZSCORE', known, device)
+local counter = strangers
+if is_known_device then counter = of_device
+elseif redis.call('ZSCORE', known, address) then counter = of_address end
+local seconds = seconds_left(counter, account_limit)
+if not seconds and not is_known_device then seconds = seconds_left(of_all, address_limit) end
+if seconds then
+  remember(seen, now + window_seconds, device, address)
+  return seconds
+end
+"""
+_KEYS = "known seen strangers of_device of_address of_all"
+_ARGS = "device address now account_limit address_limit window_seconds maximum_clients"
+
+_ADMIT = RedisScript(f"{_WAIT}\nreturn false", keys=_KEYS, args=_ARGS)
+_FAILED = RedisScript(
+    f"""{_WAIT}
+for _, key in ipairs({{counter, of_all}}) do
+  if redis.call('INCR', key) == 1 then redis.call('EXPIRE', key, window_seconds) end
+end
+remember(seen, now + window_seconds, device, address)
 return false
 """,
-    keys="account address",
-    args="account_limit address_limit window_seconds",
+    keys=_KEYS,
+    args=_ARGS,
+)
+_SUCCEEDED = RedisScript(
+    f"""{_WAIT}
+remember(known, now + known_seconds, is_known_device and device or new_device, address)
+redis.call('DEL', of_device, of_address)
+return is_known_device and -1 or false
+""",
+    keys=_KEYS,
+    args=f"{_ARGS} new_device known_seconds",
 )
 
-_COUNT = RedisScript(
-    "if redis.call('INCR', address) == 1 then redis.call('EXPIRE', address, window_seconds) end",
-    keys="address",
-    args="window_seconds",
-)
+
+@dataclass(frozen=True, slots=True)
+class LoginClient:
+    """Who tries to log in: an IP address, and the device token that an earlier login handed out, or an empty string."""
+
+    address: str
+    device: str = ""
 
 
 class LoginThrottle:
-    """Rate limits of failed logins, per account and per IP address.
+    """Rate limits of failed logins, such that nobody can lock the owner of an account out.
 
-    An attempt counts against the account before its password is checked, so that parallel guesses do not get through; a
-    success resets the count. An address only counts failures, since many users may share it.
+    A client that logged in to the account before, recognised by its device token or its address, has its own budget of
+    failures. All others share one budget per account, and each address has one for all accounts. Attempts are counted
+    after the password is checked. Once a budget is used up, attempts that are under way are refused as well, even with
+    the right password, so that parallel guesses find out no more than sequential ones.
     """
 
     def __init__(self, redis: RedisClient, settings: AuthSettings) -> None:
         self._redis = redis
-        self._account_limit = settings.login_failures_per_account
-        self._address_limit = settings.login_failures_per_address
-        self._window_seconds = settings.login_window_seconds
+        self._settings = settings
 
-    async def admit(self, account: str, address: str) -> None:
-        """Count an attempt.
+    async def admit(self, account: str, client: LoginClient) -> None:
+        """Check before the password that the client may try.
 
         Raises:
-            TooManyRequestsError: The account or the address has reached its limit.
+            TooManyRequestsError: Its budget, or that of its address, is used up.
         """
-        seconds = await _ADMIT.run(
+        await self._run(_ADMIT, account, client)
+
+    async def fail(self, account: str, client: LoginClient) -> None:
+        """Count a failed attempt.
+
+        Raises:
+            TooManyRequestsError: The budget was used up meanwhile.
+        """
+        await self._run(_FAILED, account, client)
+
+    async def succeed(self, account: str, client: LoginClient) -> str:
+        """Remember the client of a successful attempt; returns its device token, a new one if it had none.
+
+        Raises:
+            TooManyRequestsError: The budget was used up meanwhile.
+        """
+        new = secrets.token_urlsafe(24)
+        result = await self._run(_SUCCEEDED, account, client, new_device=_device(new), known_seconds=KNOWN_SECONDS)
+        return new if result is None else client.device
+
+    async def unlock(self, account: str) -> bool:
+        """Reset the account's failures, and those of the clients that failed or were refused; returns whether any."""
+        clients = [str(client) for client in await self._redis.zrange(_SEEN + account, 0, -1)]
+        keys = [_STRANGERS + account, _SEEN + account, *(f"{_CLIENT}{client}:{account}" for client in clients)]
+        keys += [_ADDRESS + client.removeprefix("address:") for client in clients if client.startswith("address:")]
+        return bool(await self._redis.delete(*keys))
+
+    async def _run(self, script: RedisScript, account: str, client: LoginClient, **more: object) -> int | None:
+        device, address = _device(client.device), f"address:{client.address}"
+        result: int | None = await script.run(
             self._redis,
-            account=_ACCOUNT + account,
-            address=_ADDRESS + address,
-            account_limit=self._account_limit,
-            address_limit=self._address_limit,
-            window_seconds=self._window_seconds,
+            known=_KNOWN + account,
+            seen=_SEEN + account,
+            strangers=_STRANGERS + account,
+            of_device=f"{_CLIENT}{device}:{account}",
+            of_address=f"{_CLIENT}{address}:{account}",
+            of_all=_ADDRESS + client.address,
+            device=device,
+            address=address,
+            now=int(time.time()),
+            account_limit=self._settings.login_failures_per_account,
+            address_limit=self._settings.login_failures_per_address,
+            window_seconds=self._settings.login_window_seconds,
+            maximum_clients=MAXIMUM_CLIENTS,
+            **more,
         )
-        if seconds is not None:
-            raise TooManyRequestsError(int(seconds) + 1, error="auth.throttled")
+        if result is not None and result >= 0:
+            raise TooManyRequestsError(result + 1, error="auth.throttled")
+        return result
 
-    async def failed(self, address: str) -> None:
-        """Count a failure against the address."""
-        await _COUNT.run(self._redis, address=_ADDRESS + address, window_seconds=self._window_seconds)
 
-    async def reset(self, account: str) -> bool:
-        """Reset the account's count, after a success or to unlock it; returns whether there was one."""
-        return bool(await self._redis.delete(_ACCOUNT + account))
+def _device(token: str) -> str:
+    """How a device token is stored: hashed, so that whoever reads Redis cannot use it."""
+    return f"device:{hashlib.sha256(token.encode()).hexdigest()}" if token else ""
