@@ -17,7 +17,8 @@ class Limits:
         attachments: Binary attachments of one event.
         payload_bytes: Size of one packet.
         connect_seconds: How long a transport may stay unauthenticated, that is, accepted by no namespace.
-        unauthenticated_connections: Unauthenticated transports per process.
+        unauthenticated_connections: Unauthenticated transports per process; one more closes the oldest.
+        unauthenticated_per_address: The same for one IP address.
         drain_seconds: How long running events may continue when the server shuts down.
     """
 
@@ -31,6 +32,7 @@ class Limits:
     payload_bytes: int = 256 * 1024
     connect_seconds: float = 20
     unauthenticated_connections: int = 1000
+    unauthenticated_per_address: int = 500
     drain_seconds: float = 3
 
     @property

@@ -20,6 +20,7 @@ class SocketSettings(SettingsGroup):
     payload_bytes: int = Field(262144, ge=1024, alias="SOCKETIO_PAYLOAD_BYTES")
     connect_seconds: float = Field(20, gt=0, alias="SOCKETIO_CONNECT_SECONDS")
     unauthenticated_connections: int = Field(1000, ge=1, alias="SOCKETIO_UNAUTHENTICATED_CONNECTIONS")
+    unauthenticated_per_address: int = Field(500, ge=1, alias="SOCKETIO_UNAUTHENTICATED_PER_ADDRESS")
     drain_seconds: float = Field(3, ge=0, alias="SOCKETIO_DRAIN_SECONDS")
     recovery_seconds: int = Field(120, ge=0, alias="SOCKETIO_RECOVERY_SECONDS")
     recovery_messages: int = Field(10_000, ge=1, alias="SOCKETIO_RECOVERY_MESSAGES")

@@ -27,6 +27,8 @@ from socketio.async_pubsub_manager import AsyncPubSubManager
 from socketio.exceptions import ConnectionRefusedError as ConnectionRefused
 from socketio.packet import ACK, CONNECT, CONNECT_ERROR, EVENT
 from socketio.packet import Packet as SocketIOPacket
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import Response
 
 from src.core.realtime.event_bus import CHANNEL, EventBus, EventBusError, event_data
 from src.utils.termination import on_termination
@@ -166,6 +168,16 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
             socket.ping = task
         return task
 
+    async def handle_request(self, *args: Any) -> Any:
+        """Engine.IO reads what is left of a POST that is too large, and all of one without a length, for ever."""
+        scope, _, _ = args
+        if scope["type"] == "http" and scope["method"] == "POST":
+            length = Headers(scope=scope).get("content-length")
+            if length is None or int(length) > self.max_http_buffer_size:
+                await self.abort_transport(QueryParams(scope["query_string"]).get("sid", ""))
+                return await Response(status_code=411 if length is None else 413)(*args)
+        return await super().handle_request(*args)
+
     def watch_requests(self, sid: str) -> None:
         """Engine.IO logs invalid POST requests, and answers them with 200: answer 400, and close the transport."""
         socket = self.sockets[sid]
@@ -260,6 +272,12 @@ def _abort_unread(send: Any) -> None:
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is not None and transport.get_write_buffer_size():
         transport.abort()
+
+
+def _address(environ: dict[str, Any]) -> str:
+    """The client's IP address; Engine.IO's `REMOTE_ADDR` is always the same."""
+    client = environ["asgi.scope"].get("client")
+    return client[0] if client else ""
 
 
 class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is untyped
@@ -453,6 +471,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         self.clients = Clients(self, self._tasks)
         self._unauthenticated = UnauthenticatedConnections(
             self.limits.unauthenticated_connections,
+            self.limits.unauthenticated_per_address,
             self.limits.connect_seconds,
             lambda eio_sid: self._tasks.start(self.clients.close_unauthenticated(eio_sid)),
         )
@@ -497,14 +516,14 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         return Engine
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> bool | None:
-        """Reject transports during shutdown, and when too many are unauthenticated."""
-        if self._shutting_down or self._unauthenticated.is_full:
+        """Reject transports during shutdown, and limit the unauthenticated ones."""
+        if self._shutting_down:
             return False
         Client(self.limits, self._tasks).attach(environ)
         await super()._handle_eio_connect(eio_sid, environ)
         self.eio.watch_requests(eio_sid)
         CLIENTS.inc()
-        self._unauthenticated.add(eio_sid)
+        self._unauthenticated.add(eio_sid, _address(environ))
         return None
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
@@ -634,7 +653,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
                 session.discard_recent(self.eio.ping_interval + self.eio.ping_timeout)
             await self.recovery.save(session)
         if eio_sid in self.environ and not self.clients.is_accepted(eio_sid):
-            self._unauthenticated.add(eio_sid)
+            self._unauthenticated.add(eio_sid, _address(self.environ[eio_sid]))
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:  # noqa: A002 - its base's name
         """Validate and rate-limit; the event is queued, since the reader must go on for acks and pongs."""

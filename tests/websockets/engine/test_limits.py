@@ -1,6 +1,8 @@
 """Each limit of `Limits`, exceeded by a client."""
 
 import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -22,7 +24,8 @@ LIMITS = Limits(
     attachments=2,
     payload_bytes=4096,
     connect_seconds=0.2,
-    unauthenticated_connections=2,
+    unauthenticated_connections=3,
+    unauthenticated_per_address=2,
     drain_seconds=0.2,
 )
 
@@ -32,6 +35,11 @@ def sio(host: Host, app: Any) -> AsyncServer:
     server = AsyncServer(limits=LIMITS)
     host.app = server.asgi(app)
     return server
+
+
+def address(name: str) -> dict[str, str]:
+    """The header by which a proxy tells the address of a client."""
+    return {"X-Forwarded-For": f"203.0.113.{ord(name)}"}
 
 
 async def closed(websocket: aiohttp.ClientWebSocketResponse) -> bool:
@@ -130,14 +138,20 @@ class TestUnauthenticated:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             assert await closed(websocket)
 
-    async def test_another_one_is_refused_when_the_process_has_the_maximum(self, sio: AsyncServer, host: Host) -> None:
-        async with (
-            aiohttp.ClientSession() as http,
-            http.ws_connect(f"{host.url}{PATH}"),
-            http.ws_connect(f"{host.url}{PATH}"),
-        ):
-            with pytest.raises(aiohttp.WSServerHandshakeError):
-                await http.ws_connect(f"{host.url}{PATH}")
+    @pytest.mark.parametrize("opened", [["a", "a", "a"], ["a", "b", "c", "d"], ["a", "b", "a", "a"]])
+    async def test_one_too_many_closes_the_oldest(self, host: Host, app: FastAPI, opened: list[str]) -> None:
+        """Of its address, or else of all: three at most, two of one address."""
+        host.app = AsyncServer(limits=replace(LIMITS, connect_seconds=PATIENCE_SECONDS)).asgi(app)
+        async with aiohttp.ClientSession() as http, AsyncExitStack() as stack:
+            first, *others = [
+                await stack.enter_async_context(http.ws_connect(f"{host.url}{PATH}", headers=address(name)))
+                for name in opened
+            ]
+            assert await closed(first)
+            for websocket in others:
+                assert (await websocket.receive_str()).startswith("0")
+                await websocket.send_str("40")
+                assert (await websocket.receive_str()).startswith("40")
 
     async def test_a_client_that_disconnected_does_not_count(self, sio: AsyncServer, connect: Connect) -> None:
         for _ in range(LIMITS.unauthenticated_connections + 1):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
@@ -87,6 +88,33 @@ class TestInvalidRequest:
     async def test_ends_the_connection(self, poller: Poller, content: str) -> None:
         await poller.send(content)
         assert (await poller.poll()).status_code == 400
+
+
+class TestRow52TooLarge:
+    async def test_is_413_and_ends_the_session(self, poller: Poller) -> None:
+        assert (await poller.send("42" + "x" * Limits().payload_bytes)).status_code == 413
+        assert (await poller.poll()).status_code == 400
+
+    async def test_of_unknown_length_is_411_and_ends_the_session(self, poller: Poller, host: Host) -> None:
+        async def content() -> AsyncIterator[bytes]:
+            yield b"2"
+
+        async with httpx.AsyncClient(base_url=host.url, timeout=PATIENCE_SECONDS) as http:
+            assert (await http.post(poller.url, content=content())).status_code == 411
+        assert (await poller.poll()).status_code == 400
+
+    async def test_is_answered_before_it_is_sent(self, poller: Poller, host: Host) -> None:
+        address = urlsplit(host.url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(f"POST {poller.url} HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n".encode())
+        assert (await asyncio.wait_for(reader.readline(), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 413 ")
+        writer.close()
+
+    async def test_ends_a_poll_that_waits(self, poller: Poller) -> None:
+        polling = asyncio.create_task(poller.poll())
+        await asyncio.sleep(0.05)
+        await poller.send("42" + "x" * Limits().payload_bytes)
+        await asyncio.wait_for(polling, PATIENCE_SECONDS)
 
 
 class TestClosedSession:
