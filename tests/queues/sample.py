@@ -114,6 +114,15 @@ async def again(self: Any, failures: int) -> int:
     return int(self.request.retries)
 
 
+@app.task(name="sample.returned", bind=True, max_retries=1)
+async def returned(self: Any, countdown: float) -> list[Any]:
+    """Retry once; returns where the second attempt came from, and with which priority."""
+    if not self.request.retries:
+        raise self.retry(countdown=countdown)
+    delivery = self.request.delivery_info
+    return [delivery["exchange"], delivery["routing_key"], delivery["priority"]]
+
+
 @app.task(name="sample.overdue", track_started=True, soft_time_limit=1, time_limit=20)
 async def overdue(*, handles: bool) -> str:
     try:

@@ -6,6 +6,10 @@ import pytest
 from celery.exceptions import Reject, Retry
 
 from src.queues.retry import defer, retrying, send_deferred
+from tests.queues import sample
+from tests.queues.conftest import Run
+from tests.support.pools import POOLS, Pool
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 def failing() -> None:
@@ -51,3 +55,15 @@ class TestOutsideACoroutine:
         with pytest.raises(Reject) as rejected, retrying():
             raise Reject(ConnectionError("no broker"), requeue=False)
         assert "requeue=True" in repr(rejected.value)
+
+@pytest.mark.worker
+@pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
+def test_a_retry_keeps_the_queue_and_the_priority_of_its_message(run: Run, pool: Pool, key: str) -> None:
+    worker = pool.start(run, key, SAMPLE_QUEUE="elsewhere")
+    worker.wait_for("ready.")
+    results = [
+        sample.returned.apply_async((countdown,), queue=key, priority=priority)
+        for countdown, priority in ((0, 3), (2, 6), (0, 0))
+    ]
+    assert [result.get(timeout=PATIENCE_SECONDS) for result in results] == [["", key, 3], ["", key, 6], ["", key, 0]]
+    assert worker.stop() == 0

@@ -2,7 +2,9 @@
 
 import pytest
 from celery.exceptions import TimeLimitExceeded
+from redis import Redis
 
+from src.core.config import settings
 from src.queues.celery import Celery
 from tests.queues import sample
 from tests.queues.conftest import Run
@@ -21,6 +23,9 @@ def test_a_tasks_own_limit_replaces_both_global_ones(run: Run, pool: Pool, key: 
     with pytest.raises(TimeLimitExceeded, match="2"):
         endless.get(timeout=PATIENCE_SECONDS)
     assert worker.stop() == 0
+    with Redis.from_url(str(settings.CELERY_REDIS_URL), decode_responses=True) as broker:
+        assert not broker.llen(key)
+        assert not [message for message in broker.hvals("unacked") if endless.id in message]
 
 
 class TestOptions:
