@@ -46,6 +46,7 @@ app.conf.update(
             "socket_keepalive": True,
         },
         "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # a worker waits for its broker, however long it takes
         "broker_connection_timeout": 2,
         "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
         "redis_socket_connect_timeout": 2,

@@ -74,6 +74,13 @@ INTERNALS = [
         POOL,
     ),
     Internal(
+        "celery.beat:Scheduler",
+        "_ensure_connected",
+        "Overridden: the log names the broker that beat waits for.",
+        ("src/queues/scheduler/database_scheduler.py",),
+        "(self)",
+    ),
+    Internal(
         "celery.worker.consumer:Consumer",
         "bucket_for_task",
         "Overridden: `rate_limit` is not the worker's own if the task has a `rate_limit_key`.",

@@ -56,6 +56,7 @@ class TestOutsideACoroutine:
             raise Reject(ConnectionError("no broker"), requeue=False)
         assert "requeue=True" in repr(rejected.value)
 
+
 @pytest.mark.worker
 @pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
 def test_a_retry_keeps_the_queue_and_the_priority_of_its_message(run: Run, pool: Pool, key: str) -> None:

@@ -91,7 +91,7 @@ class AsyncDatabaseScheduler(Scheduler):
         except Exception as error:
             # Beat outlives its stores, and logs a repeated failure once.
             if self._failure != (failure := f"{type(error).__name__}: {error}"):
-                logger.exception("beat: cannot schedule, trying again")
+                logger.exception("beat: cannot schedule, waiting for %s", self._store_of(error))
             self._failure = failure
             return self.max_interval
         return 0
@@ -122,6 +122,22 @@ class AsyncDatabaseScheduler(Scheduler):
     def _engine(self) -> AsyncEngine:
         url = SecretStr(self.app.conf.database_url)
         return create_engine(SQLSettings(SQL_DATABASE_URL=url, SQL_POOL_SIZE=1, SQL_MAX_OVERFLOW=0))
+
+    def _ensure_connected(self) -> Any:
+        """Wait for the broker, and say so; Celery's own message does not name it."""
+
+        def report(error: Exception, seconds: float) -> None:
+            uri = self.connection.as_uri()
+            logger.error("beat: Connection error, waiting for %s: %s. Next try in %s seconds.", uri, error, seconds)
+
+        return self.connection.ensure_connection(report, self.app.conf.broker_connection_max_retries)
+
+    def _store_of(self, error: Exception) -> str:
+        return (
+            str(self.connection.as_uri())
+            if isinstance(error, OperationalError)
+            else self._engine.url.render_as_string()
+        )
 
     async def _disconnect(self) -> None:
         if self._listener is not None:
