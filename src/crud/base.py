@@ -22,6 +22,10 @@ class BaseCRUD(ListQueries[ModelT]):
     """The operations on one resource, the same for SQL and MongoDB. None of them commits.
 
     Values come from validated schemas: unknown fields raise `ValueError`, nothing else is validated here.
+    A write that fails changes nothing, and the transaction goes on. A violated constraint raises `ConflictError`
+    (unique keys, rows that are still referenced) or `InvalidInputError` (foreign keys, required values, checks), each
+    with the field.
+
     Only `restore` sees soft-deleted rows. `create_many`, `upsert` and `restore` have no callers yet: they are for the
     features that you add.
 
@@ -56,19 +60,11 @@ class BaseCRUD(ListQueries[ModelT]):
 
     @abstractmethod
     async def create(self, data: BaseModel | Fields) -> ModelT:
-        """Insert a row.
-
-        Raises:
-            ConflictError: A unique value is taken.
-        """
+        """Insert a row."""
 
     @abstractmethod
     async def create_many(self, rows: Sequence[Fields]) -> Sequence[UUID]:
-        """Insert rows with one statement, and return their ids in the same order; omitted fields get their defaults.
-
-        Raises:
-            ConflictError: A unique value is taken.
-        """
+        """Insert rows with one statement, and return their ids in the same order; omitted fields get their defaults."""
 
     @abstractmethod
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
@@ -78,16 +74,12 @@ class BaseCRUD(ListQueries[ModelT]):
 
         Raises:
             PreconditionFailedError: The row has another version.
-            ConflictError: A unique value is taken; or `version` is None and the row was changed since it was read.
+            ConflictError: `version` is None and the row was changed since it was read.
         """
 
     @abstractmethod
     async def update_many(self, where: Where, changes: Fields) -> int:
-        """Change all matching rows with one statement, and return their number.
-
-        Raises:
-            ConflictError: A unique value is taken.
-        """
+        """Change all matching rows with one statement, and return their number."""
 
     @abstractmethod
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:

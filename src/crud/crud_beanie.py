@@ -13,13 +13,14 @@ from pydantic import BaseModel as PydanticModel
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import OperationFailure
 from typing_extensions import override
 
 from src.core.exceptions import ConflictError
 from src.core.list_filters import QuerySpec, Where
 from src.core.stores.documents import Documents
 from src.crud.base import BaseCRUD, Fields
+from src.crud.query.constraints import document_violation
 from src.crud.query.document_filters import Filter, all_of, search, stored_path
 from src.crud.query.document_writes import UPDATE_EVENTS, change, run_hooks, stored, stored_fields
 from src.crud.query.list_queries import Selection
@@ -69,7 +70,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
             await run_hooks(row, ActionDirections.BEFORE, [EventTypes.INSERT])
             if self.model.get_settings().use_revision:
                 row.revision_id = uuid4()
-        with _conflicts():
+        with self._writing():
             await self.model.insert_many(complete, session=self.session)
         for row in complete:
             await run_hooks(row, ActionDirections.AFTER, [EventTypes.INSERT])
@@ -91,7 +92,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         collection = await self._collection()
         touched = self._checked_changes(changes) | self._touched()
         operators = change(self.model, {}, stored_fields(self.model, touched), touched)
-        with _conflicts():
+        with self._writing():
             result = await collection.update_many(self._filter(where), operators, session=self.session)
         return result.matched_count
 
@@ -137,7 +138,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         return row
 
     async def _insert(self, row: ModelT) -> ModelT:
-        with _conflicts():
+        with self._writing():
             await row.insert(session=self.session)
         return row
 
@@ -149,7 +150,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         await run_hooks(changed, ActionDirections.BEFORE, UPDATE_EVENTS)
         operators = change(type(row), stored(row), stored(changed), changes)
         collection, condition = await self._collection(), self._filter({"id": row.id, **where}, deleted)
-        with _conflicts():
+        with self._writing():
             document = await collection.find_one_and_update(
                 condition, operators, return_document=ReturnDocument.AFTER, session=self.session
             )
@@ -160,6 +161,14 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         save_state(row)
         await run_hooks(row, ActionDirections.AFTER, UPDATE_EVENTS)
         return True
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Translate the errors of violated constraints."""
+        try:
+            yield
+        except OperationFailure as error:
+            raise document_violation(self.model, error) or error from error
 
     def _touched(self) -> dict[str, Any]:
         """The fields that every change sets."""
@@ -224,19 +233,6 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
             conditions.append(all_of(self.model, {"delete_time__null": not deleted}))
         found: FindMany[ModelT] = self.model.find({"$and": conditions}, with_children=True, session=self.session)
         return found
-
-
-@contextmanager
-def _conflicts() -> Iterator[None]:
-    """Translate the errors of unique indexes."""
-    try:
-        yield
-    except DuplicateKeyError as error:
-        raise ConflictError from error
-    except BulkWriteError as error:
-        if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
-            raise
-        raise ConflictError from error
 
 
 def _without_refs(value: Any) -> Any:

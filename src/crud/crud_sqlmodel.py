@@ -14,9 +14,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
 from src.core.list_filters import QuerySpec, Where
-from src.core.stores.errors import as_conflict
 from src.crud.base import BaseCRUD, Fields
 from src.crud.query.bulk_insert import insert_rows, is_filled, values_by_field
+from src.crud.query.constraints import table_violation
 from src.crud.query.list_queries import Selection
 from src.crud.query.sql_clauses import TableClauses
 from src.crud.query.statement_cache import select_count, select_rows
@@ -144,7 +144,7 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
                     await self.session.refresh(row)
             if isinstance(error, StaleDataError):
                 raise self._changed_since_read(version) from error
-            raise as_conflict(error) or error from error
+            raise table_violation(self.model, error) or error from error
 
     async def _update(self, conditions: Sequence[ColumnElement[bool]], changes: Fields) -> int:
         statement = update(self.model).where(*conditions).values({**changes, **self._touch()})

@@ -86,4 +86,5 @@ class UserCRUD(BaseSQLModelCRUD[User]):
             async with super()._writing(row, version):
                 yield
         except ConflictError as error:
-            raise ConflictError("The username or the email address is taken.", error="user.taken") from error
+            message = "The username or the email address is taken."
+            raise ConflictError(message, error="user.taken", data=error.data) from error

@@ -267,7 +267,7 @@ class TestEveryWrite:
 
 
 class TestHooks:
-    @pytest.mark.parametrize("verb", set(WRITES) - {"update_many"})
+    @pytest.mark.parametrize("verb", [verb for verb in WRITES if verb != "update_many"])
     async def test_run_once_before_every_write_of_a_document(self, houses: HouseCRUD, verb: str) -> None:
         expected = 2 if verb in ("update", "upsert") else 1
         stored = await write(houses, verb, {"title": "LOUD"})

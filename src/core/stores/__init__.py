@@ -4,5 +4,5 @@
 (`redis_values.py`) and Lua scripts (`redis_script.py`) · `cache.py` a cache with tags
 
 `Resources` opens one client of each store per process; handlers get them by `src/deps/database.py`. `errors.py` decides
-which error of a client means "the store is unavailable" (503), and which a conflict (409).
+which error of a client means "the store is unavailable" (503).
 """

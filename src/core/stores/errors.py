@@ -1,4 +1,4 @@
-"""Which errors of the stores' clients mean that a store is unavailable (503), and which a conflict (409).
+"""Which errors of the stores' clients mean that a store is unavailable (503).
 
 A store is unavailable if it cannot be reached, does not reply in time, or replies that it cannot serve. The tables
 below list such replies.
@@ -9,14 +9,14 @@ import socket
 from traceback import walk_tb
 
 from asyncpg import PostgresError
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, PyMongoError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from src.core.exceptions import ConflictError, ServiceUnavailableError
+from src.core.exceptions import ServiceUnavailableError
 
 _UNAVAILABLE = (
     RedisConnectionError,  # wrong password, loading and too many clients included
@@ -132,15 +132,3 @@ def _store_of(error: BaseException) -> str:
     modules = [type(error).__module__, *(frame.f_globals["__name__"] for frame, _ in walk_tb(error.__traceback__))]
     names = {name for module in modules for name in module.split(".")}
     return next((store for library, store in _STORES.items() if library in names), "")
-
-
-# Violations of unique and foreign keys: SQLSTATEs of PostgreSQL, numbers of MySQL.
-_CONFLICTS = frozenset({"23505", "23503", 1062, 1451, 1452})
-
-
-def as_conflict(error: BaseException) -> ConflictError | None:
-    """The 409 to render this error as; None if it is not a conflict."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, DuplicateKeyError):
-        return ConflictError()
-    return ConflictError() if {getattr(cause, "sqlstate", None), _mysql_code(cause)} & _CONFLICTS else None

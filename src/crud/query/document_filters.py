@@ -59,6 +59,12 @@ def stored_path(model: Model, name: str) -> str:
     return _resolve(model, name)[0]
 
 
+def field_of(model: Model, path: str) -> str:
+    """The field that MongoDB has under this path."""
+    alias, dot, rest = path.partition(".")
+    return next((name for name in model.model_fields if stored_path(model, name) == alias), alias) + dot + rest
+
+
 def _condition(model: Model, name: str, operator: str, value: Any) -> Filter:
     path, linked = _resolve(model, name)
     compared = value if linked is None or operator == "null" else _reference(linked, value)
