@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from src.api import access, docs, health, openapi
-from src.api.asyncapi import PAGE as EVENTS_PAGE
 from src.api.asyncapi import install_asyncapi
+from src.api.document_info import document_info
 from src.api.v1.router import PREFIX, create_router
 from src.core.config import Settings, settings
 from src.core.logging import configure_logging
@@ -60,9 +60,7 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
             await server.shutdown()
 
     app = FastAPI(
-        title=settings.app.name,
-        version=settings.app.version,
-        description=f"Events, by Socket.IO: [{EVENTS_PAGE}]({EVENTS_PAGE})." if debug else "",
+        **document_info(settings),
         lifespan=lifespan,
         openapi_url="/openapi.json" if debug else None,
         docs_url=None,

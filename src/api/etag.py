@@ -19,10 +19,10 @@ SENDS_ETAG: dict[int | str, dict[str, Any]] = {
 }
 
 
-@raises(PreconditionFailedError)
+@raises(InvalidInputError("If-Match", 'Must be one entity tag, such as "3".'), PreconditionFailedError)
 async def read_if_match(
     if_match: Annotated[
-        str | None, Header(description='The `ETag` that the change is based on, such as `"3"`.')
+        str | None, Header(description="The `ETag` that the change is based on; without it, any.", examples=['"3"'])
     ] = None,
 ) -> int | None:
     """The version in `If-Match`; None for any version.

@@ -1,28 +1,33 @@
 """`/livez`, `/readyz` and `/metrics`, for operators."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
 
 from src.core.health import check_stores
 from src.deps.database import ResourcesDep
+from src.schemas.base import BaseSchema
 
 router = APIRouter(tags=["Health"])
 
 
-class Liveness(BaseModel):
+class Liveness(BaseSchema):
     """The process is running."""
 
     status: Literal["ok"] = "ok"
+    """Always `ok`."""
 
 
-class Readiness(BaseModel):
+class Readiness(BaseSchema):
     """Which stores are available."""
 
     status: Literal["ok", "degraded"]
+    """`ok` if every store is available."""
     stores: dict[str, bool]
+    """Whether each store is available."""
+
+    EXAMPLE: ClassVar = {"stores": {"postgresql": True, "redis": True}}
 
 
 @router.get("/livez")

@@ -16,12 +16,23 @@ from starlette.routing import BaseRoute
 from src.core.exceptions import AppError, InvalidInputError, declared_errors
 from src.core.http_errors import FrameworkError
 from src.schemas.response import ErrorResponse, ValidationErrorResponse
+from src.utils.json_examples import add_example, complete_examples
 
 Json = dict[str, Any]
 
 _SCHEMAS = "#/components/schemas/"
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The `accessToken` of a login."}
 _REFRESH_TOKEN = "X-Refresh-Token"  # noqa: S105 - a header
+# Pydantic describes its `JsonValue` as `{}`.
+_JSON_VALUE = {
+    "description": "Any JSON value.",
+    "anyOf": [
+        *({"type": type_} for type_ in ("string", "number", "boolean", "null")),
+        {"type": "array", "items": {"$ref": f"{_SCHEMAS}JsonValue"}},
+        {"type": "object", "additionalProperties": {"$ref": f"{_SCHEMAS}JsonValue"}},
+    ],
+    "examples": [None],
+}
 _HEADERS = {
     "X-Request-ID": "Identifies the request in the logs; that of the request, if it sent a valid one.",
     "WWW-Authenticate": "The scheme that the request must authenticate with.",
@@ -58,13 +69,17 @@ def complete(document: Json, routes: Iterable[BaseRoute]) -> Json:
         if "security" in operation:  # an alternative to the login of Swagger UI
             operation["security"].append({"BearerToken": []})
         for parameter in operation.get("parameters", ()):
+            parameter.setdefault("description", parameter["schema"].get("description", ""))
+            add_example(parameter["schema"], components["schemas"])
             if parameter["name"] == _REFRESH_TOKEN:  # optional for FastAPI, since a missing one is 401 and not 422
-                parameter |= {"required": True, "schema": {"type": "string"}}
+                parameter |= {"required": True, "schema": parameter["schema"] | {"type": "string"}}
+                del parameter["schema"]["anyOf"]
     components["securitySchemes"]["BearerToken"] = _BEARER
     components["headers"] = {
         name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
     }
-    components["schemas"] = _without_unused(components["schemas"]) | _error_schemas()
+    components["schemas"] = _without_unused(components["schemas"]) | _error_schemas() | {"JsonValue": _JSON_VALUE}
+    complete_examples(components["schemas"])
     return _name_by_title(document)
 
 
@@ -88,9 +103,8 @@ def _calls(dependant: Dependant) -> Iterator[Any]:
 
 
 def _has_parameters(dependant: Dependant) -> bool:
-    own = (*dependant.path_params, *dependant.query_params, *dependant.header_params, *dependant.cookie_params)
-    shown = any(getattr(parameter.field_info, "include_in_schema", True) for parameter in own)
-    return shown or any(map(_has_parameters, dependant.dependencies))
+    """Whether there are parameters that may be invalid; headers are strings."""
+    return bool(dependant.path_params or dependant.query_params) or any(map(_has_parameters, dependant.dependencies))
 
 
 def _operations(document: Json, routes: Iterable[BaseRoute]) -> Iterator[tuple[Json, RouteContext]]:

@@ -41,7 +41,12 @@ get_access_token = raises(UnauthorizedError)(AccessToken(tokenUrl="/api/v1/auth/
 
 
 @raises(UnauthorizedError)
-async def get_refresh_token(token: Annotated[str | None, Header(alias="X-Refresh-Token")] = None) -> str:
+async def get_refresh_token(
+    token: Annotated[
+        str | None,
+        Header(alias="X-Refresh-Token", description="The refresh token.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.c2ln"]),
+    ] = None,
+) -> str:
     """The refresh token of the `X-Refresh-Token` header, not yet verified.
 
     Raises:

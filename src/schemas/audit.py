@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from fastapi import Query
@@ -14,8 +14,11 @@ class AuditQuery(CursorQuery):
 
     sort: Annotated[SafeStr, SortBy("id")] = "-id"
     actor_id: UUID | None = None
-    action: Annotated[SafeStr, Field(max_length=255)] | None = None
+    """Only entries of this user."""
+    action: Annotated[SafeStr, Field(max_length=255, examples=["POST:/api/v1/users"])] | None = None
+    """Only entries with this permission code."""
     result: Literal["success", "failure"] | None = None
+    """Only successful or only failed requests."""
 
 
 AuditQueryDep = Annotated[AuditQuery, Query()]
@@ -25,14 +28,38 @@ class AuditLogResponse(BaseSchema):
     """An audit log entry."""
 
     id: UUID
+    """The entry's id; later entries have greater ids."""
     time: datetime
-    action: str = Field(description="Permission code of the route.")
+    """When the request was made."""
+    action: str
+    """Permission code of the route."""
     actor_id: UUID | None
+    """The user who made the request; null if it was unauthenticated."""
     result: Literal["success", "failure"]
+    """Whether the request succeeded."""
     status: int
+    """HTTP status of the response."""
     error: str | None
-    target: dict[str, str] = Field(description="Path parameters of the request.")
+    """Name of the error; null for a success."""
+    target: dict[str, str]
+    """Path parameters of the request."""
     details: dict[str, Any]
+    """What the route recorded in addition, such as the username of a login."""
     address: str
+    """IP address of the client."""
     user_agent: str
+    """`User-Agent` header of the request."""
     request_id: str
+    """`X-Request-ID` of the response."""
+
+    EXAMPLE: ClassVar = {
+        "action": "DELETE:/api/v1/users/{userId}",
+        "result": "failure",
+        "status": 403,
+        "error": "auth.permission_denied",
+        "target": {"userId": "019b7700-0000-7000-8000-000000000000"},
+        "details": {},
+        "address": "192.0.2.1",
+        "userAgent": "Mozilla/5.0",
+        "requestId": "019b7700-0000-7000-8000-000000000000",
+    }

@@ -43,7 +43,8 @@ class SortBy:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Describe the accepted fields."""
         keys = ", ".join(f"`{to_camel(name)}`" for name in self.names)
-        return {**handler(schema), "description": f"One or more of {keys}, separated by commas; `-` for descending."}
+        description = f"One or more of {keys}, separated by commas; `-` for descending."
+        return {**handler(schema), "description": description, "examples": [f"-{to_camel(self.names[0])}"]}
 
     def _check(self, value: str) -> str:
         names = [key.removeprefix("-") for key in keys_of(value)]
@@ -74,6 +75,7 @@ class SearchIn:
         return {
             **handler(schema),
             "description": f"Searched in {fields}, literally and ignoring case.",
+            "examples": ["report"],
         }
 
 
@@ -121,10 +123,11 @@ class PageQuery(ListQuery):
     """Parameters of a list that is read page by page."""
 
     page: int = Field(1, ge=1, le=MAXIMUM_PAGE)
+    """Number of the page, from 1."""
     page_size: int = Field(20, ge=1, le=MAXIMUM_PAGE_SIZE)
-    total: Annotated[
-        Total, Field(description="How rows are counted: `exact`, `capped` (10001 means more than 10000), `none`.")
-    ] = Total.EXACT
+    """How many rows a page has."""
+    total: Total = Total.EXACT
+    """How rows are counted: `exact`, `capped` (10001 means more than 10000), `none`."""
 
 
 class CursorQuery(ListQuery):
@@ -133,8 +136,10 @@ class CursorQuery(ListQuery):
     A cursor is only valid with the same filters and order.
     """
 
-    cursor: Annotated[SafeStr, Field(max_length=2000)] = ""
+    cursor: Annotated[SafeStr, Field(max_length=2000, examples=[""])] = ""
+    """`nextCursor` of the previous response; empty for the first rows."""
     limit: int = Field(20, ge=1, le=MAXIMUM_PAGE_SIZE)
+    """At most so many rows."""
 
 
 _NO_FILTERS = frozenset({"keyword", *PageQuery.model_fields, *CursorQuery.model_fields})

@@ -1,84 +1,30 @@
 from datetime import datetime
-from math import isfinite
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AliasChoices, Field, GetJsonSchemaHandler, StrictBool
+from pydantic import AliasChoices, Field, GetJsonSchemaHandler, StrictBool
 from pydantic_core import CoreSchema
 from typing_extensions import override
 
-from src.core.tasks.headers import is_reserved
 from src.models.schedule import IntervalPeriod, MisfirePolicy, OverlapPolicy, ScheduleKind, ScheduleOrigin
 from src.schemas.base import BaseRequest, SafeStr, UtcDatetime
 from src.schemas.list_params import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
-from src.utils.crontab import Crontab
+from src.schemas.schedule_fields import (
+    Arguments,
+    Every,
+    Expression,
+    Headers,
+    Name,
+    NamedArguments,
+    QueueName,
+    TaskName,
+    Zone,
+)
 from src.utils.solar import SolarEvent
-from src.utils.text import is_storable
 
-UTC_ZONE = ZoneInfo("UTC")
-MAXIMUM_DEPTH = 32
-# Prefixes of Celery's own Redis keys.
-RESERVED_PREFIXES = "unacked", "celery-task", "_"
 # The default of fields that an update may omit; none of them accepts null.
 OMITTED: Any = None
-
-
-def _is_crontab(value: str) -> str:
-    Crontab.parse(value, UTC_ZONE)
-    return value
-
-
-def _is_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, OSError, ValueError) as error:
-        raise ValueError("unknown time zone") from error
-    return value
-
-
-def _is_storable(value: Any, depth: int = 0) -> Any:
-    if depth > MAXIMUM_DEPTH:
-        raise ValueError(f"is nested more than {MAXIMUM_DEPTH} levels deep")
-    match value:
-        case str() if not is_storable(value):
-            raise ValueError("must not contain NUL or lone surrogates")
-        case float() if not isfinite(value):
-            raise ValueError("numbers must be finite")
-        case list():
-            for item in value:
-                _is_storable(item, depth + 1)
-        case dict():
-            for name, item in value.items():
-                _is_storable(name)
-                _is_storable(item, depth + 1)
-    return value
-
-
-def _is_queue(value: str) -> str:
-    # A queue is a Redis key.
-    if value.startswith(RESERVED_PREFIXES):
-        raise ValueError("this name is reserved for the broker")
-    return value
-
-
-def _is_unreserved(headers: dict[str, Any]) -> dict[str, Any]:
-    if reserved := sorted(filter(is_reserved, headers)):
-        raise ValueError(f"reserved headers: {', '.join(reserved)}")
-    return headers
-
-
-Name = Annotated[SafeStr, Field(min_length=1, max_length=200)]
-TaskName = Annotated[SafeStr, Field(min_length=1, max_length=255)]
-Expression = Annotated[SafeStr, Field(max_length=500), AfterValidator(_is_crontab)]
-Zone = Annotated[SafeStr, Field(min_length=1, max_length=64), AfterValidator(_is_zone)]
-QueueName = Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9_.:-]+$"), AfterValidator(_is_queue)]
-# JSON that Celery's serializer and PostgreSQL accept.
-Arguments = Annotated[list[Any], Field(max_length=100), AfterValidator(_is_storable)]
-NamedArguments = Annotated[dict[str, Any], Field(max_length=100), AfterValidator(_is_storable)]
-Headers = Annotated[NamedArguments, AfterValidator(_is_unreserved)]
-Every = Annotated[int, Field(ge=1, le=2**31 - 1)]
 # Workers hold a delayed run until its time, which must be well within the broker's visibility timeout.
 MAXIMUM_JITTER_SECONDS = 900
 
@@ -100,30 +46,63 @@ class ScheduleCreate(BaseRequest):
     """
 
     name: Name
+    """Names the schedule; each has a different name."""
     description: Annotated[SafeStr, Field(max_length=2000)] = ""
+    """What it is for."""
     enabled: StrictBool = True
+    """Whether it sends its task."""
     task: TaskName
+    """Name of a registered task."""
     args: Arguments = Field(default_factory=list)
+    """Positional arguments of the task."""
     kwargs: NamedArguments = Field(default_factory=dict)
+    """Named arguments of the task."""
     kind: ScheduleKind
-    every: Every | None = None
+    """How its times are defined."""
+    every: Annotated[Every, Field(examples=[30])] | None = None
+    """Length of the interval, in units of `period`."""
     period: IntervalPeriod | None = None
-    crontab: Expression | None = Field(None, description="minute hour day-of-month month day-of-week")
-    timezone: Zone = Field("UTC", description="IANA time zone of the crontab.")
+    """The unit of `every`."""
+    crontab: Annotated[Expression, Field(examples=["*/5 * * * *"])] | None = None
+    """Minute, hour, day of the month, month and day of the week."""
+    timezone: Zone = "UTC"
+    """IANA time zone of the crontab."""
     event: SolarEvent | None = None
-    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
-    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    """The event of the sun."""
+    latitude: Annotated[float, Field(ge=-90, le=90, examples=[48.86])] | None = None
+    """Degrees, positive in the north."""
+    longitude: Annotated[float, Field(ge=-180, le=180, examples=[2.35])] | None = None
+    """Degrees, positive in the east."""
     clocked_time: UtcDatetime | None = None
-    queue: QueueName | None = None
-    priority: Annotated[int, Field(ge=0, le=9)] | None = None
+    """The time of the only run."""
+    queue: Annotated[QueueName, Field(examples=["celery"])] | None = None
+    """The queue to send the task to; null for the task's own."""
+    priority: Annotated[int, Field(ge=0, le=9, examples=[5])] | None = None
+    """Priority of the message; null for the task's own."""
     headers: Headers = Field(default_factory=dict)
-    expires_seconds: Annotated[float, Field(gt=0, le=366 * 24 * 3600)] | None = None
+    """Further headers of the message."""
+    expires_seconds: Annotated[float, Field(gt=0, le=366 * 24 * 3600, examples=[3600])] | None = None
+    """A run that no worker has started after so many seconds is dropped."""
     start_time: UtcDatetime | None = None
+    """No run is sent before."""
     end_time: UtcDatetime | None = None
-    max_runs: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    """No run is sent after."""
+    max_runs: Annotated[int, Field(ge=1, le=2**31 - 1, examples=[100])] | None = None
+    """The schedule ends after so many runs."""
     jitter_seconds: Annotated[float, Field(ge=0, le=MAXIMUM_JITTER_SECONDS)] = 0
+    """Each run is delayed by a random time up to this."""
     misfire_policy: MisfirePolicy = MisfirePolicy.RUN_ONCE
+    """What to do with runs missed while no scheduler was running."""
     overlap_policy: OverlapPolicy = OverlapPolicy.ALLOW
+    """What to do when a run is due and the previous one has not finished."""
+
+    EXAMPLE: ClassVar = {
+        "name": "Heartbeat",
+        "task": "system.ping",
+        "kind": "crontab",
+        "crontab": "*/5 * * * *",
+        "timezone": "Europe/Paris",
+    }
 
     @classmethod
     @override
@@ -149,25 +128,32 @@ def _of_kind(kind: ScheduleKind, properties: dict[str, Any], required: list[str]
     """The properties of a schedule of one kind, and the required ones."""
     others = {name for names in TIMING.values() for name in names} - {*TIMING[kind]}
     own = {name: schema for name, schema in properties.items() if name not in others}
-    own["kind"] = {"type": "string", "const": kind.value, "title": "Kind"}
-    nullable = {name: own[name]["anyOf"][0] for name in TIMING[kind] if "anyOf" in own[name]}
-    return {"properties": {**own, **nullable}, "required": [*required, *nullable]}
+    own["kind"] = {"type": "string", "const": kind.value, "description": "How its times are defined."}
+    optional = {name: own[name] for name in TIMING[kind] if "anyOf" in own[name]}
+    needed = {name: {**schema["anyOf"][0], "description": schema["description"]} for name, schema in optional.items()}
+    return {"properties": {**own, **needed}, "required": [*required, *needed]}
 
 
 class SchedulePreview(ScheduleCreate):
     """A schedule whose next runs are computed without storing it."""
 
     name: Name = "preview"
+    """Is ignored."""
     task: TaskName = "preview"
+    """Is ignored."""
     count: Annotated[int, Field(ge=1, le=100)] = 10
+    """How many runs to compute."""
 
 
 class ScheduleUpdate(ScheduleCreate):
     """A partial update of a schedule; the result is validated as a whole, and no defaults are applied."""
 
     name: Name = OMITTED
+    """Names the schedule; each has a different name."""
     task: TaskName = OMITTED
+    """Name of a registered task."""
     kind: ScheduleKind = OMITTED
+    """How its times are defined."""
 
 
 class ScheduleQuery(PageQuery):
@@ -175,44 +161,90 @@ class ScheduleQuery(PageQuery):
 
     sort: Annotated[SafeStr, SortBy("create_time", "name", "next_run_at", "last_run_at")] = ""
     keyword: Annotated[SafeStr, SearchIn("name", "description")] = ""
-    task: Annotated[SafeStr, Field(max_length=255)] | None = None
+    task: Annotated[SafeStr, Field(max_length=255, examples=["system.ping"])] | None = None
+    """Only schedules of this task."""
     kind: ScheduleKind | None = None
+    """Only schedules of this kind."""
     enabled: bool | None = None
+    """Only enabled or only disabled schedules."""
     origin: ScheduleOrigin | None = None
+    """Only schedules of users, or only those that are defined in the code."""
 
 
 class ScheduleResponse(BaseResponse):
     """A schedule, with its last and next run."""
 
     name: str
+    """Names the schedule; each has a different name."""
     description: str
-    origin: ScheduleOrigin = Field(description="`config`: defined in the code, and can only be enabled or disabled.")
+    """What it is for."""
+    origin: ScheduleOrigin
+    """`config`: defined in the code, and can only be enabled or disabled."""
     enabled: bool
-    pause_reason: str | None = Field(description="Why beat disabled it; null if a user did.")
+    """Whether it sends its task."""
+    pause_reason: str | None
+    """Why beat disabled it; null if a user did."""
     task: str
+    """Name of the task."""
     args: list[Any]
+    """Positional arguments of the task."""
     kwargs: dict[str, Any]
+    """Named arguments of the task."""
     kind: ScheduleKind
+    """How its times are defined."""
     every: int | None
+    """Length of the interval, in units of `period`."""
     period: IntervalPeriod | None
+    """The unit of `every`."""
     crontab: str | None
+    """Minute, hour, day of the month, month and day of the week."""
     timezone: str
+    """IANA time zone of the crontab."""
     event: SolarEvent | None
+    """The event of the sun."""
     latitude: float | None
+    """Degrees, positive in the north."""
     longitude: float | None
+    """Degrees, positive in the east."""
     clocked_time: datetime | None
+    """The time of the only run."""
     queue: str | None
+    """The queue to send the task to; null for the task's own."""
     priority: int | None
+    """Priority of the message; null for the task's own."""
     headers: dict[str, Any]
+    """Further headers of the message."""
     expires_seconds: float | None
+    """A run that no worker has started after so many seconds is dropped."""
     start_time: datetime | None
+    """No run is sent before."""
     end_time: datetime | None
+    """No run is sent after."""
     max_runs: int | None
+    """The schedule ends after so many runs."""
     jitter_seconds: float
+    """Each run is delayed by a random time up to this."""
     misfire_policy: MisfirePolicy
+    """What to do with runs missed while no scheduler was running."""
     overlap_policy: OverlapPolicy
+    """What to do when a run is due and the previous one has not finished."""
     created_by: UUID | None
+    """The user who created it."""
     updated_by: UUID | None
+    """The user who last changed it."""
     last_run_at: datetime | None
+    """When it last sent its task."""
     next_run_at: datetime | None = Field(validation_alias=AliasChoices("upcoming", "nextRunAt", "next_run_at"))
+    """When it will next send its task."""
     total_run_count: int
+    """How many times it has sent its task."""
+
+    EXAMPLE: ClassVar = {
+        **ScheduleCreate.EXAMPLE,
+        "description": "",
+        "origin": "user",
+        "jitterSeconds": 0,
+        "misfirePolicy": "run_once",
+        "overlapPolicy": "allow",
+        "totalRunCount": 42,
+    }

@@ -1,4 +1,4 @@
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import EmailStr, Field, StrictBool
 
@@ -18,8 +18,13 @@ class UserIdentity(BaseRequest):
     """The fields that every new user has."""
 
     name: Name
+    """The name that others see."""
     email: Email
+    """The email address; each user has a different one."""
     username: Username
+    """The name to log in with; upper and lower case are not distinguished."""
+
+    EXAMPLE: ClassVar = {"name": "Ada Lovelace", "email": "ada@example.com", "username": "ada"}
 
 
 class RegisterRequest(UserIdentity):
@@ -28,13 +33,20 @@ class RegisterRequest(UserIdentity):
     password: Ciphertext
     kid: KeyId
 
+    EXAMPLE: ClassVar = {**UserIdentity.EXAMPLE, "password": "correct horse battery staple", "kid": "current"}
+
 
 class UserCreate(RegisterRequest):
     """A new user."""
 
     roles: RoleCodes = Field(default_factory=list)
+    """Codes of the user's roles."""
     status: StrictBool = True
+    """Whether the user is enabled."""
     is_admin: StrictBool = False
+    """Administrators hold every permission."""
+
+    EXAMPLE: ClassVar = {**RegisterRequest.EXAMPLE, "roles": []}
 
 
 class OperatorUserCreate(UserIdentity):
@@ -48,20 +60,29 @@ class UserUpdate(BaseRequest):
     """A partial update of a user."""
 
     name: Name | None = None
+    """The name that others see."""
     email: Email | None = None
+    """The email address; each user has a different one."""
     is_admin: StrictBool | None = None
+    """Administrators hold every permission."""
+
+    EXAMPLE: ClassVar = {"name": "Ada King", "email": "ada.king@example.com"}
 
 
 class UserStatusUpdate(BaseRequest):
     """Enables or disables a user; disabling ends all of their sessions."""
 
     status: StrictBool
+    """Whether the user is enabled."""
 
 
 class UserRolesUpdate(BaseRequest):
     """The codes of the user's new roles, which replace the current ones."""
 
     roles: RoleCodes
+    """Codes of roles."""
+
+    EXAMPLE: ClassVar = {"roles": []}
 
 
 class UserPasswordUpdate(BaseRequest):
@@ -78,6 +99,12 @@ class PasswordChange(BaseRequest):
     new_password: Ciphertext
     kid: KeyId
 
+    EXAMPLE: ClassVar = {
+        "oldPassword": "the current password",
+        "newPassword": "correct horse battery staple",
+        "kid": "current",
+    }
+
 
 class UserQuery(PageQuery):
     """Filters of the user list."""
@@ -85,18 +112,36 @@ class UserQuery(PageQuery):
     sort: Annotated[SafeStr, SortBy("create_time", "update_time", "name", "username", "email", "status")] = ""
     keyword: Annotated[SafeStr, SearchIn("name", "username", "email")] = ""
     status: bool | None = None
+    """Only enabled or only disabled users."""
     is_admin: bool | None = None
+    """Only administrators, or only others."""
     create_time__gte: UtcDatetime | None = None
+    """Only users who were created at this time or later."""
     create_time__lt: UtcDatetime | None = None
+    """Only users who were created before this time."""
 
 
 class UserResponse(BaseResponse):
     """A user."""
 
     name: str
+    """The name that others see."""
     email: str
+    """The email address."""
     username: str
+    """The name to log in with."""
     status: bool
+    """Whether the user is enabled."""
     is_admin: bool
+    """Administrators hold every permission."""
     must_change_password: bool
-    roles: list[str] = Field(description="Codes of the user's roles, enabled or not.")
+    """If true, nothing else is permitted until the user has changed their password."""
+    roles: list[str]
+    """Codes of the user's roles, enabled or not."""
+
+    EXAMPLE: ClassVar = {
+        **UserIdentity.EXAMPLE,
+        "isAdmin": False,
+        "mustChangePassword": False,
+        "roles": ["editor"],
+    }

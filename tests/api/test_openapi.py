@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from src.core.exceptions import AppError
 from src.main import rest
+from src.schemas.base import BaseSchema
 from tests.support.documented import documented_response, error_names
 
 pytestmark = pytest.mark.unit
@@ -48,7 +50,8 @@ class TestParameters:
     def test_include_the_refresh_token_as_required(self) -> None:
         parameter = parameters(OPERATIONS["POST /api/v1/auth/token/refresh"])["X-Refresh-Token"]
         assert parameter["required"]
-        assert parameter["schema"] == {"type": "string"}
+        assert parameter["schema"]["type"] == "string"
+        assert "anyOf" not in parameter["schema"]
 
 
 class TestSecurity:
@@ -119,9 +122,61 @@ class TestHeaders:
             ("GET /api/v1/users", "401", "WWW-Authenticate"),
             ("GET /api/v1/users", "503", "Retry-After"),
             ("POST /api/v1/auth/login", "429", "Retry-After"),
+            ("POST /api/v1/auth/login", "200", "X-Device-Token"),
             ("GET /api/v1/roles/{roleId}", "200", "ETag"),
             ("GET /api/v1/files/{fileId}/content", "416", "Content-Range"),
         ],
     )
     def test_are_those_of_the_status(self, name: str, status: str, header: str) -> None:
         assert header in documented_response(OPERATIONS[name], status)["headers"]
+
+
+def properties(name: str) -> dict[str, dict[str, Any]]:
+    """The properties of a schema, with what they refer to."""
+    parts = (SCHEMAS[name], *SCHEMAS[name].get("oneOf", ()))
+    found = {key: value for part in parts for key, value in part.get("properties", {}).items()}
+    return {key: SCHEMAS.get(value.get("$ref", "").rpartition("/")[2], {}) | value for key, value in found.items()}
+
+
+def subclasses(cls: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    return {cls.__name__: cls} | {
+        name: one for direct in cls.__subclasses__() for name, one in subclasses(direct).items()
+    }
+
+
+class TestProse:
+    """Every schema, property and parameter has a description and an example."""
+
+    @pytest.mark.parametrize("name", SCHEMAS)
+    def test_describes_schemas_and_their_properties(self, name: str) -> None:
+        described = {name: SCHEMAS[name], **properties(name)}
+        assert [key for key, one in described.items() if not one.get("description") or "examples" not in one] == []
+
+    @pytest.mark.parametrize("name", OPERATIONS)
+    def test_describes_operations_and_their_parameters(self, name: str) -> None:
+        assert OPERATIONS[name]["description"].endswith(".")
+        found = parameters(OPERATIONS[name])
+        assert [key for key, one in found.items() if not one["description"] or "examples" not in one["schema"]] == []
+
+    def test_introduces_the_api(self) -> None:
+        assert DOCUMENT["info"].keys() >= {"title", "version", "summary", "description", "contact", "license"}
+        assert DOCUMENT["servers"]
+        for topic in ("Log in", "Responses", "Errors", "Lists"):
+            assert f"## {topic}" in DOCUMENT["info"]["description"]
+
+    def test_describes_tags(self) -> None:
+        used = [tag for operation in OPERATIONS.values() for tag in operation["tags"]]
+        assert all(tag["description"] and tag["name"] in used for tag in DOCUMENT["tags"])
+
+
+class TestExamples:
+    CLASSES = subclasses(BaseSchema)
+
+    @pytest.mark.parametrize("name", sorted(SCHEMAS.keys() & CLASSES.keys()))
+    def test_are_valid(self, name: str) -> None:
+        (example,) = SCHEMAS[name]["examples"]
+        self.CLASSES[name].model_validate(example)
+
+    def test_of_nearly_all_schemas_are_validated(self) -> None:
+        others = SCHEMAS.keys() - self.CLASSES.keys()
+        assert all("enum" in SCHEMAS[name] or name == "JsonValue" for name in others)

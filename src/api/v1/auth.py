@@ -1,8 +1,7 @@
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Form, Path
 from fastapi import Response as HTTPResponse
-from fastapi.security import OAuth2PasswordRequestForm
 
 from src.api.audited_route import AuditedRoute
 from src.api.v1.errors import BAD_CIPHERTEXT, BUSY, TAKEN
@@ -30,6 +29,7 @@ from src.deps.user import ProfileServiceDep, UserServiceDep
 from src.schemas.auth import (
     LoginRequest,
     PublicKeyResponse,
+    SwaggerLoginRequest,
     SwaggerTokenResponse,
     TokenResponse,
     UserInfoResponse,
@@ -44,6 +44,9 @@ swagger_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRou
 registration_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
 
 WRONG = UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
+SENDS_DEVICE_TOKEN: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {DEVICE_HEADER: {"description": "Send it with the next login.", "schema": {"type": "string"}}}}
+}
 THROTTLED = TooManyRequestsError(900, error="auth.throttled")
 
 
@@ -53,7 +56,7 @@ async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
     return ok(auth.public_key())
 
 
-@router.post("/login")
+@router.post("/login", responses=SENDS_DEVICE_TOKEN)
 @raises(WRONG, THROTTLED, BUSY)
 async def login(
     body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep, response: HTTPResponse
@@ -67,7 +70,7 @@ async def login(
 @swagger_router.post("/login/swagger")
 @raises(WRONG, THROTTLED, BUSY)
 async def login_swagger(
-    form: Annotated[OAuth2PasswordRequestForm, Depends()], auth: AuthServiceDep, entry: AuditEntryDep
+    form: Annotated[SwaggerLoginRequest, Form()], auth: AuthServiceDep, entry: AuditEntryDep
 ) -> SwaggerTokenResponse:
     """Log in with the Authorize button of Swagger UI; only in debug environments."""
     pair = await auth.login_with_password(form.username, form.password, entry)
@@ -122,7 +125,10 @@ async def list_sessions(claims: UserAccessJWTDep, sessions: SessionServiceDep) -
 @router.delete("/sessions/{sessionId}")
 @raises(NotFoundError("Session not found."))
 async def end_session(
-    session_id: Annotated[SafeStr, Path(alias="sessionId", max_length=64)],
+    session_id: Annotated[
+        SafeStr,
+        Path(alias="sessionId", max_length=64, description="Id of the session.", examples=["q1w2e3r4t5y6u7i8o9p0"]),
+    ],
     claims: UserAccessJWTDep,
     sessions: SessionServiceDep,
 ) -> Response[None]:

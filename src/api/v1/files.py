@@ -19,7 +19,7 @@ from src.utils.filename import attachment
 
 router = APIRouter(prefix="/files", tags=["File"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
-FileId = Annotated[UUID, Path(alias="fileId")]
+FileId = Annotated[UUID, Path(alias="fileId", description="Id of the file.")]
 
 NOT_FOUND = NotFoundError("File not found.")
 CONTENT_MISSING = NotFoundError("The content is missing.", error="file.content_missing")
@@ -91,8 +91,17 @@ async def get_content(
     file_id: FileId,
     files: FileServiceDep,
     scope: FileScopeDep,
-    range_header: Annotated[str | None, Header(alias="Range")] = None,
-    if_range: Annotated[str | None, Header(alias="If-Range")] = None,
+    range_header: Annotated[
+        str | None, Header(alias="Range", description="The bytes to send.", examples=["bytes=0-999"])
+    ] = None,
+    if_range: Annotated[
+        str | None,
+        Header(
+            alias="If-Range",
+            description="`ETag` that the range is of; if it differs, all bytes are sent.",
+            examples=['"9f86d0"'],
+        ),
+    ] = None,
 ) -> Stream:
     """Download the content or a range of it, for clients that cannot reach the storage."""
     file = await files.get(file_id, scope)

@@ -17,7 +17,7 @@ router = APIRouter(
     prefix="/notices", tags=["Notice"], route_class=AuditedRoute, dependencies=[Depends(require_permission)]
 )
 
-NoticeId = Annotated[UUID, Path(alias="noticeId")]
+NoticeId = Annotated[UUID, Path(alias="noticeId", description="Id of the notice.")]
 
 NOT_FOUND = NotFoundError("Notice not found.")
 

@@ -22,10 +22,18 @@ async def list_my_permissions(actor: ActorDep) -> Response[list[str]]:
 @router.get("/explain")
 @raises(NotFoundError("User not found."))
 async def explain_permission(
-    user_id: Annotated[UUID, Query(alias="userId")],
-    method: Annotated[SafeStr, Query(min_length=1, max_length=10)],
+    user_id: Annotated[UUID, Query(alias="userId", description="Id of the user.")],
+    method: Annotated[
+        SafeStr, Query(min_length=1, max_length=10, description="The method; `SOCKET` for an event.", examples=["GET"])
+    ],
     path: Annotated[
-        SafeStr, Query(min_length=1, max_length=255, description="The path template, such as `/api/v1/roles/{roleId}`.")
+        SafeStr,
+        Query(
+            min_length=1,
+            max_length=255,
+            description="The path template, or the name of the event.",
+            examples=["/api/v1/roles/{roleId}"],
+        ),
     ],
     explanations: PermissionExplanationServiceDep,
     request: Request,

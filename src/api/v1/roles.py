@@ -16,7 +16,7 @@ from src.schemas.role import RoleCreate, RoleDetail, RoleQuery, RoleResponse, Ro
 
 router = APIRouter(prefix="/roles", tags=["Role"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
-RoleId = Annotated[UUID, Path(alias="roleId")]
+RoleId = Annotated[UUID, Path(alias="roleId", description="Id of the role.")]
 
 NOT_FOUND = NotFoundError("Role not found.")
 CODE_TAKEN = ConflictError("Another role has this code.", data={"code": "editor"})
@@ -84,7 +84,9 @@ async def delete_role(role_id: RoleId, roles: RoleServiceDep, actor: ActorDep) -
 @router.delete("")
 @raises(NOT_FOUND, NOT_YOURS_TO_GRANT, CHANGED)
 async def delete_roles(
-    ids: Annotated[list[UUID], Query(min_length=1, max_length=MAXIMUM_IDS)], roles: RoleServiceDep, actor: ActorDep
+    ids: Annotated[list[UUID], Query(min_length=1, max_length=MAXIMUM_IDS, description="Ids of the roles.")],
+    roles: RoleServiceDep,
+    actor: ActorDep,
 ) -> Response[None]:
     """Delete several roles; none of them if one does not exist."""
     await roles.delete(ids, actor)

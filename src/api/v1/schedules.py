@@ -17,7 +17,7 @@ router = APIRouter(
     prefix="/schedules", tags=["Schedule"], route_class=AuditedRoute, dependencies=[Depends(require_permission)]
 )
 
-ScheduleId = Annotated[UUID, Path(alias="scheduleId")]
+ScheduleId = Annotated[UUID, Path(alias="scheduleId", description="Id of the schedule.")]
 
 NOT_FOUND = NotFoundError("Schedule not found.")
 NAME_TAKEN = ConflictError("A schedule with this name exists already.", data={"name": "Nightly report"})

@@ -13,7 +13,7 @@ from src.schemas.task import RunQuery, RunResponse, RunsToRetry, TaskResponse
 
 router = APIRouter(prefix="/tasks", tags=["Task"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
-TaskId = Annotated[UUID, Path(alias="taskId")]
+TaskId = Annotated[UUID, Path(alias="taskId", description="Id of the run.")]
 
 NOT_FOUND = NotFoundError("TaskRun not found.")
 UNFINISHED = ConflictError("The run has not finished.", error="tasks.unfinished")

@@ -24,7 +24,7 @@ from src.services.user import UserService
 
 router = APIRouter(prefix="/users", tags=["User"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
-UserId = Annotated[UUID, Path(alias="userId")]
+UserId = Annotated[UUID, Path(alias="userId", description="Id of the user.")]
 
 NOT_FOUND = NotFoundError("User not found.")
 NOT_YOURS_TO_RULE = PermissionDeniedError(
