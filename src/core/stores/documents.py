@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from typing import Any, cast
 
@@ -12,10 +12,10 @@ from bson.codec_options import TypeCodec, TypeRegistry
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
+from typing_extensions import override
 
 from src.core.config.stores import MongoSettings
-
-MongoClient = AsyncMongoClient[dict[str, Any]]
+from src.core.single_flight import SingleFlight
 
 
 class TransactionsUnsupportedError(RuntimeError):
@@ -31,7 +31,7 @@ class Documents:
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._database = database
         self._bound: set[type[Document]] = set()
-        self._lock = asyncio.Lock()
+        self._binding = SingleFlight()
         self._has_transactions = False
 
     @property
@@ -45,10 +45,9 @@ class Documents:
         Raises:
             PyMongoError: No server responds.
         """
-        if model in self._bound:
-            return
-        async with self._lock:
-            await self._bind(model)
+        while model not in self._bound:
+            # Callers share an attempt, and its error: while no server responds, one after the other would wait in turn.
+            await self._binding.do("bind", lambda: self._bind(model))
 
     async def _bind(self, model: type[Document]) -> None:
         """Bind a class, its inheritance tree, and the classes that it links to."""
@@ -109,10 +108,29 @@ class _DecimalCodec(TypeCodec):
         return value.to_decimal()
 
 
+class MongoClient(AsyncMongoClient[dict[str, Any]]):
+    """PyMongo's client, whose calls end by their own timeout: a cancellation is raised once the call has ended.
+
+    On Python 3.11 a cancellation while PyMongo waits for a server can leave the lock of its topology acquired, and no
+    later call of the client would ever return.
+    """
+
+    @override
+    async def _retry_internal(self, *args: Any, **kwargs: Any) -> Any:
+        call = asyncio.ensure_future(super()._retry_internal(*args, **kwargs))
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            while not call.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([call])
+            raise
+
+
 def create_mongo(settings: MongoSettings) -> MongoClient:
     """A client whose calls fail within `MONGO_TIMEOUT_SECONDS` while no server answers."""
     milliseconds = int(settings.timeout_seconds * 1000)
-    return AsyncMongoClient(
+    return MongoClient(
         settings.url,
         tz_aware=True,
         uuidRepresentation="standard",
