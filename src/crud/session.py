@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from src.core.stores.redis_client import RedisClient
-from src.crud.session_scripts import END, ROTATE, START
+from src.crud.session_scripts import CONFIRM, END, ROTATE, START
 
 
 class Rotation(StrEnum):
@@ -21,6 +21,7 @@ class Rotation(StrEnum):
     REPEATED = "repeated"
     REUSED = "reused"
     REFUSED = "refused"
+    LATE = "late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +87,19 @@ class SessionCRUD:
         user_agent: str,
         now: int,
         grace_seconds: int,
+        timeout_seconds: float,
     ) -> tuple[Rotation, RefreshToken | None]:
         """Exchange the presented token for its successor, atomically. Each token can be exchanged once.
 
+        The previous token yields the successor again until `confirm`, and during the grace period after it.
+
         Returns:
             `ROTATED` and the successor. `REPEATED` and the successor of the first exchange (without its hash), if the
-            previous token is presented again within the grace period. `REUSED` if the token was used before: the
-            session has been ended. `REFUSED` for anything else.
+            previous token is presented again in time. `REUSED` if the token was used before: the session has been
+            ended. `LATE` if Redis did not get to it within `timeout_seconds`: nothing has changed. `REFUSED` for
+            anything else.
         """
+        seconds, microseconds = await self.redis.time()
         outcome, *rest = await ROTATE.run(
             self.redis,
             session=session_key(user_id, session_id),
@@ -104,6 +110,7 @@ class SessionCRUD:
             user_agent_hash=digest(user_agent),
             now=now,
             grace_seconds=grace_seconds,
+            deadline=seconds + microseconds / 1_000_000 + timeout_seconds,
             jti=presented.jti,
             token_hash=presented.hash,
             new_jti=successor.jti,
@@ -115,6 +122,10 @@ class SessionCRUD:
         if rotation is Rotation.REPEATED:
             return rotation, RefreshToken(rest[0], "", int(rest[1]), int(rest[2]))
         return rotation, successor if rotation is Rotation.ROTATED else None
+
+    async def confirm(self, user_id: UUID, session_id: str, jti: str, now: int) -> None:
+        """Begin the grace period of the token before `jti`, whose response is about to be sent."""
+        await CONFIRM.run(self.redis, session=session_key(user_id, session_id), jti=jti, now=now)
 
     async def alive(self, user_id: UUID, session_id: str) -> bool:
         """Whether the session exists, that is, has neither ended nor expired."""

@@ -16,16 +16,21 @@ for _, key in ipairs(KEYS) do redis.call('EXPIREAT', key, expires_at) end
     args="session_id jti token_hash issued_at expires_at user_agent_hash user_agent address",
 )
 
+# After the deadline, by the clock of Redis, nothing changes: the caller of a script that was delayed has given up.
+# The grace period of the previous token begins with `CONFIRM`: until then nobody may have received the successor.
 ROTATE = RedisScript(
     """
-local stored = redis.call('HMGET', session, 'jti', 'previous_jti', 'user_agent_hash', 'issued_at', 'expires_at')
+local time = redis.call('TIME')
+if time[1] + time[2] / 1000000 > tonumber(deadline) then return {'late'} end
+local stored = redis.call('HMGET', session, 'jti', 'previous_jti', 'user_agent_hash', 'issued_at', 'expires_at',
+                          'confirmed_at')
 local current_jti, previous_jti, owner_hash, rotated_at = stored[1], stored[2], stored[3], stored[4]
 if not current_jti or owner_hash ~= user_agent_hash then return {'refused'} end
 if current_jti == jti then
   if redis.call('HGET', presented, 'token_hash') ~= token_hash then return {'refused'} end
   redis.call('DEL', presented)
   redis.call('HSET', session, 'jti', new_jti, 'previous_jti', jti, 'issued_at', new_issued_at,
-             'expires_at', new_expires_at)
+             'expires_at', new_expires_at, 'confirmed_at', '')
   redis.call('EXPIREAT', session, new_expires_at)
   redis.call('HSET', successor, 'created_at', new_issued_at, 'token_hash', new_hash,
              'user_agent_hash', user_agent_hash, 'family', session_id)
@@ -34,7 +39,8 @@ if current_jti == jti then
   redis.call('EXPIREAT', index, new_expires_at, 'GT')
   return {'rotated'}
 end
-if previous_jti == jti and tonumber(now) <= tonumber(rotated_at) + tonumber(grace_seconds) then
+local grace_from = stored[6] or rotated_at
+if previous_jti == jti and (grace_from == '' or tonumber(now) <= grace_from + tonumber(grace_seconds)) then
   return {'repeated', current_jti, rotated_at, stored[5]}
 end
 redis.call('DEL', session, (string.gsub(presented, '[^:]+$', '')) .. current_jti)
@@ -42,7 +48,17 @@ redis.call('ZREM', index, session_id)
 return {'reused'}
 """,
     keys="session presented successor index",
-    args="session_id user_agent_hash now grace_seconds jti token_hash new_jti new_hash new_issued_at new_expires_at",
+    args="session_id user_agent_hash now grace_seconds deadline "
+    "jti token_hash new_jti new_hash new_issued_at new_expires_at",
+)
+
+CONFIRM = RedisScript(
+    """
+local stored = redis.call('HMGET', session, 'jti', 'confirmed_at')
+if stored[1] == jti and stored[2] == '' then redis.call('HSET', session, 'confirmed_at', now) end
+""",
+    keys="session",
+    args="jti now",
 )
 
 # Ends `session_id` if the mode is `only`, and all other sessions if it is `except`.

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import structlog
 
-from src.core.exceptions import UnauthorizedError
+from src.core.exceptions import ServiceUnavailableError, UnauthorizedError
 from src.core.realtime.rooms import session_room, user_room
 from src.core.resources import Resources
 from src.core.security.throttle import LoginClient
@@ -47,6 +47,7 @@ class SessionService:
     def __init__(self, resources: Resources) -> None:
         self.tokens = resources.tokens
         self.settings = resources.settings.auth
+        self._timeout_seconds = resources.settings.redis.timeout_seconds
         self.sessions = SessionCRUD(resources.redis)
         self.events = resources.events
 
@@ -61,13 +62,15 @@ class SessionService:
         )
         return pair
 
-    async def refresh(self, old: RefreshClaims, token: str, client: ClientInfo) -> TokenPair:
+    async def refresh(self, uow: UnitOfWork, old: RefreshClaims, token: str, client: ClientInfo) -> TokenPair:
         """Exchange a verified refresh token for the next token pair; each token can be exchanged once.
 
-        For a few seconds the same token yields the same pair again, so that a client that lost the response can retry.
+        The same token yields the same pair again until the unit of work has committed, and for a few seconds after it,
+        so that a client that got no response can retry.
 
         Raises:
             UnauthorizedError: The token was used before (which ends its session), has expired, or is another client's.
+            ServiceUnavailableError: Redis was too slow; the token can still be exchanged.
         """
         now = self.tokens.now()
         new = self._successor(old, new_id(), now, self._expiry(now, old.session_started_at))
@@ -79,7 +82,10 @@ class SessionService:
             user_agent=client.user_agent,
             now=now,
             grace_seconds=self.settings.refresh_grace_seconds,
+            timeout_seconds=self._timeout_seconds,
         )
+        if rotation is Rotation.LATE:
+            raise ServiceUnavailableError(store="redis")
         if stored is None:
             if rotation is Rotation.REUSED:
                 await self.events.disconnect(session_room(old.session_id))
@@ -87,6 +93,7 @@ class SessionService:
             raise UnauthorizedError
         if rotation is Rotation.REPEATED:
             new = self._successor(old, stored.jti, stored.issued_at, stored.expires_at)
+        uow.after_commit("grace period", lambda: self.sessions.confirm(new.user_id, new.session_id, new.jti, now))
         return self._pair(new, now)
 
     async def require(self, claims: AccessClaims) -> None:

@@ -17,6 +17,8 @@ class Proxy:
     def __init__(self, host: str, port: int) -> None:
         self._target = host, port
         self._flowing = asyncio.Event()
+        self._replying = asyncio.Event()
+        self._last: bytes | None = None
         self._resetting = False
         self._greeting: bytes | None = None
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -31,8 +33,9 @@ class Proxy:
         self._target = parts.hostname, parts.port
 
     async def heal(self) -> None:
-        self._resetting, self._greeting = False, None
+        self._resetting, self._greeting, self._last = False, None, None
         self._flowing.set()
+        self._replying.set()
         if self._server is None:
             self._server = await asyncio.start_server(self._accept, HOST, self.port)
             self.port = self._server.sockets[0].getsockname()[1]
@@ -52,6 +55,10 @@ class Proxy:
     def hang(self) -> None:
         """Accept connections, and forward nothing."""
         self._flowing.clear()
+
+    def lose_replies(self, request: bytes = b"") -> None:
+        """Forward requests and no replies, from the next request on that contains these bytes."""
+        self._last = request
 
     def reset(self) -> None:
         """Accept and drop connections."""
@@ -95,7 +102,10 @@ class Proxy:
             elif not self._resetting:
                 await self._flowing.wait()
                 source, upstream = await asyncio.open_connection(*self._target)
-                await _first(self._pipe(reader, upstream), self._pipe(source, writer))
+                await _first(
+                    self._pipe(reader, upstream, self._flowing),
+                    self._pipe(source, writer, self._flowing, self._replying),
+                )
         except OSError:
             return  # one side has gone; the other is closed below
         finally:
@@ -103,9 +113,12 @@ class Proxy:
             if upstream is not None:
                 upstream.transport.abort()
 
-    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *gates: asyncio.Event) -> None:
         while data := await reader.read(65_536):
-            await self._flowing.wait()
+            if self._replying not in gates and self._last is not None and self._last in data:
+                self._replying.clear()
+            for gate in gates:
+                await gate.wait()
             writer.write(data)
             await writer.drain()
 

@@ -24,7 +24,7 @@ from src.deps.auth import (
     UserAccessJWTDep,
     require_enabled,
 )
-from src.deps.database import ResourcesDep
+from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.deps.user import ProfileServiceDep, UserServiceDep
 from src.schemas.auth import (
     LoginRequest,
@@ -92,12 +92,13 @@ async def refresh(
     client: ClientDep,
     sessions: SessionServiceDep,
     resources: ResourcesDep,
+    uow: UnitOfWorkDep,
 ) -> Response[TokenResponse]:
     """Exchange a single-use refresh token for a new token pair."""
     # Before the exchange, so that a disabled user's token is not used up; its connection is released first.
     async with resources.sessions() as session:
         await require_enabled(UserCRUD(session), claims.user_id)
-    pair = await sessions.refresh(claims, token, client)
+    pair = await sessions.refresh(uow, claims, token, client)
     return ok(TokenResponse.model_validate(pair))
 
 
