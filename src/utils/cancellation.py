@@ -16,7 +16,6 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
             await asyncio.wait([task])
         except asyncio.CancelledError as error:
             cancelled = error
-    result = task.result()
     if cancelled is not None:
-        raise cancelled
-    return result
+        raise cancelled from (None if task.cancelled() else task.exception())
+    return task.result()

@@ -1,8 +1,7 @@
 """MongoDB: the client, and Beanie's document classes on it."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, cast
 
@@ -16,6 +15,7 @@ from typing_extensions import override
 
 from src.core.config.stores import MongoSettings
 from src.core.single_flight import SingleFlight
+from src.utils.cancellation import finish
 
 
 class TransactionsUnsupportedError(RuntimeError):
@@ -117,14 +117,7 @@ class MongoClient(AsyncMongoClient[dict[str, Any]]):
 
     @override
     async def _retry_internal(self, *args: Any, **kwargs: Any) -> Any:
-        call = asyncio.ensure_future(super()._retry_internal(*args, **kwargs))
-        try:
-            return await asyncio.shield(call)
-        except asyncio.CancelledError:
-            while not call.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([call])
-            raise
+        return await finish(super()._retry_internal(*args, **kwargs))
 
 
 def create_mongo(settings: MongoSettings) -> MongoClient:
