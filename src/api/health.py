@@ -5,7 +5,8 @@ from typing import ClassVar, Literal
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from src.core.health import check_stores
+from src.core.health import REQUIRED, check_stores
+from src.core.outages import report_outage
 from src.deps.database import ResourcesDep
 from src.schemas.base import BaseSchema
 
@@ -20,14 +21,22 @@ class Liveness(BaseSchema):
 
 
 class Readiness(BaseSchema):
-    """Which stores are available."""
+    """Which stores are available, how long each took to respond, and without which requests cannot be served."""
 
     status: Literal["ok", "degraded"]
     """`ok` if every store is available."""
     stores: dict[str, bool]
     """Whether each store is available."""
+    latency_ms: dict[str, float]
+    """How long each store took to respond."""
+    required: list[str]
+    """The stores that most requests need."""
 
-    EXAMPLE: ClassVar = {"stores": {"postgresql": True, "redis": True}}
+    EXAMPLE: ClassVar = {
+        "stores": {"postgres": True, "redis": True, "mongo": True, "s3": True},
+        "latencyMs": {"postgres": 0.8, "redis": 0.4, "mongo": 1.2, "s3": 2.5},
+        "required": ["postgres", "redis"],
+    }
 
 
 @router.get("/livez")
@@ -38,13 +47,22 @@ async def livez() -> Liveness:
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(resources: ResourcesDep, response: Response) -> Readiness:
-    """Whether every store is available; 503 if one is not."""
-    stores = await check_stores(resources)
-    if all(stores.values()):
-        return Readiness(status="ok", stores=stores)
-    response.status_code = 503
-    response.headers["Retry-After"] = "1"
-    return Readiness(status="degraded", stores=stores)
+    """Whether requests can be served: 503 if a required store is unavailable; without another one, it is degraded."""
+    health = await check_stores(resources)
+    for name, store in health.items():
+        if store.reason:
+            report_outage(name, store.reason)
+    available = {name: not store.reason for name, store in health.items()}
+    required = [name for name in health if name in REQUIRED]
+    if not all(available[name] for name in required):
+        response.status_code = 503
+        response.headers["Retry-After"] = "1"
+    return Readiness(
+        status="ok" if all(available.values()) else "degraded",
+        stores=available,
+        latency_ms={name: store.milliseconds for name, store in health.items()},
+        required=required,
+    )
 
 
 @router.get("/metrics", include_in_schema=False)

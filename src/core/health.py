@@ -1,52 +1,71 @@
-import asyncio
-from collections.abc import Awaitable, Callable
+"""Checks whether the stores can serve: for `/readyz`, and to find the end of an outage."""
 
-import structlog
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.resources import Resources
+from src.core.stores.errors import summary
 
-log = structlog.get_logger(__name__)
+TIMEOUT_SECONDS = 2.5
+# Without one of these, most requests fail; without another store, those that use it.
+REQUIRED = {"postgres", "redis", "sql:replica"}
 
-_TIMEOUT_SECONDS = 2.5
+Check = Callable[[], Awaitable[None]]
 
 
-async def check_stores(resources: Resources) -> dict[str, bool]:
-    """Ping every store, and return which of them respond within 2.5 seconds."""
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """The result of a check; `reason` is why the store is unavailable, empty if it is not."""
 
-    def sql(sessions: async_sessionmaker[AsyncSession]) -> Callable[[], Awaitable[None]]:
+    milliseconds: float
+    reason: str
+
+
+def store_checks(resources: Resources) -> Mapping[str, Check]:
+    """A check for each store, by name, which tries what requests need: a write in Redis, a writable PostgreSQL."""
+
+    def sql(sessions: async_sessionmaker[AsyncSession], *, writable: bool = False) -> Check:
         async def check() -> None:
             async with sessions() as session:
-                await (await session.connection()).execute(text("SELECT 1"))
+                query = text("SHOW transaction_read_only" if writable else "SELECT 1")
+                if (await (await session.connection()).execute(query)).scalar_one() == "on":
+                    raise ConnectionError("PostgreSQL is read-only.")
 
         return check
 
     async def redis() -> None:
-        await resources.redis.ping()
+        await resources.redis.set("health:write", "1", ex=60)
         if not resources.events.is_listening:
             raise ConnectionError("Not subscribed to the events of other processes.")
 
     async def mongo() -> None:
         await resources.mongo.command("ping")
 
-    async def s3() -> None:
-        await resources.storage.check()
-
-    named = {f"sql:{name}": sql(database.sessions) for name, database in resources.databases.items()}
+    checks = {"postgres": sql(resources.sessions, writable=True)}
+    checks |= {f"sql:{name}": sql(database.sessions) for name, database in resources.databases.items()}
     if resources.settings.sql.replica_url is not None:
-        named["sql:replica"] = sql(resources.read_sessions)
-    checks = {"postgres": sql(resources.sessions), **named, "redis": redis, "mongo": mongo, "s3": s3}
-    alive = await asyncio.gather(*(_responds(name, check) for name, check in checks.items()))
-    return dict(zip(checks, alive, strict=True))
+        checks["sql:replica"] = sql(resources.read_sessions)
+    return {**checks, "redis": redis, "mongo": mongo, "s3": resources.storage.check}
 
 
-async def _responds(name: str, check: Callable[[], Awaitable[None]]) -> bool:
+async def check_stores(resources: Resources) -> dict[str, StoreHealth]:
+    """Check all stores at once."""
+    checks = store_checks(resources)
+    return dict(zip(checks, await asyncio.gather(*map(check_store, checks.values())), strict=True))
+
+
+async def check_store(check: Check) -> StoreHealth:
+    """Run a check; a store that does not respond within 2.5 seconds is unavailable."""
+    started, reason = time.perf_counter(), ""
     try:
-        async with asyncio.timeout(_TIMEOUT_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await check()
     except Exception as error:
-        log.warning("store_down", store=name, reason=type(error).__name__)
-        return False
-    return True
+        reason = summary(error)
+    return StoreHealth(round((time.perf_counter() - started) * 1000, 1), reason)

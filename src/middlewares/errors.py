@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.core.exceptions import AppError, ServiceUnavailableError
 from src.core.http_errors import as_app_error
+from src.core.outages import report_outage
 from src.core.stores.errors import summary
 from src.schemas.response import ErrorResponse
 
@@ -42,7 +43,7 @@ class UnexpectedErrorMiddleware:
             if known is None:
                 log.exception("unexpected_error")
             elif isinstance(known, ServiceUnavailableError):
-                log.warning("store_unavailable", store=known.store, reason=summary(error))
+                report_outage(known.store, summary(error))
             if started:
                 raise  # a part of the response is sent: only closing the connection tells the client
             await _render(scope, known or AppError())(scope, receive, send)
@@ -50,6 +51,8 @@ class UnexpectedErrorMiddleware:
 
 async def on_error(request: Request, error: Exception) -> Response:
     """Render an error that is not unexpected."""
+    if isinstance(error, ServiceUnavailableError) and error.store:
+        report_outage(error.store, summary(error.__cause__ or error))
     return _render(request.scope, as_app_error(error) or AppError())
 
 

@@ -2,6 +2,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from uuid import UUID
 
 import structlog
 
@@ -28,6 +29,7 @@ class AuthService:
     """Login with a password, and change of the own password."""
 
     def __init__(self, uow: UnitOfWork, resources: Resources, client: ClientInfo) -> None:
+        self.uow = uow
         self.resources = resources
         self.client = client
         self.throttle = resources.throttle
@@ -86,8 +88,11 @@ class AuthService:
             await self.users.users.update(await self.users.get(user.id), {"password_hash": new_hash})
         entry.actor_id = user.id
         pair = await self.sessions.start(user.id, self.client)
-        log.info("login", user_id=str(user.id), address=self.client.address)
+        self.uow.after_commit("log", partial(self._log_login, user.id))
         return replace(pair, device_token=device)
+
+    async def _log_login(self, user_id: UUID) -> None:
+        log.info("login", user_id=str(user_id), address=self.client.address)
 
     async def change_password(self, claims: AccessClaims, old: str, new: str, kid: str) -> None:
         """Change the caller's password, and end their other sessions.

@@ -3,9 +3,8 @@
 from dataclasses import fields
 from typing import Any
 
-import structlog
-
 from src.core.config import Settings
+from src.core.outages import report_outage
 from src.core.realtime.event_bus import EventBus, ReplaySettings
 from src.core.security.token import TokenIssuer
 from src.core.stores.errors import as_unavailable, summary
@@ -19,7 +18,6 @@ from src.websockets.limits import Limits
 from src.websockets.recovery import SessionRecovery
 from src.websockets.server import AsyncServer
 
-log = structlog.get_logger(__name__)
 MODULES = (
     connection,
     chat,
@@ -65,7 +63,7 @@ def _translate_outage(error: Exception) -> Exception | None:
     """Report a store that is down as 4503, as REST does as 503."""
     unavailable = as_unavailable(error)
     if unavailable is not None:
-        log.warning("store_unavailable", store=unavailable.store, reason=summary(error))
+        report_outage(unavailable.store, summary(error))
     return unavailable
 
 

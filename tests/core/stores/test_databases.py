@@ -84,7 +84,7 @@ class TestASecondDatabase:
         assert await names(reports.database("reports")) == ["by route"]
 
     async def test_is_part_of_the_health_check(self, reports: Resources) -> None:
-        assert (await check_stores(reports))["sql:reports"] is True
+        assert (await check_stores(reports))["sql:reports"].reason == ""
 
     async def test_that_is_down_does_not_affect_the_primary(
         self, reports: Resources, scratch: Scratch, monkeypatch: pytest.MonkeyPatch
@@ -95,10 +95,10 @@ class TestASecondDatabase:
             proxy.refuse()
             with pytest.raises(Exception) as caught:
                 await names(database)
-            alive = await check_stores(reports)
+            health = await check_stores(reports)
             await database.engine.dispose()
         assert as_unavailable(caught.value)
-        assert (alive["sql:reports"], alive["postgres"]) == (False, True)
+        assert (bool(health["sql:reports"].reason), health["postgres"].reason) == (True, "")
 
     async def test_without_a_name_in_the_settings_is_an_error(self, reports: Resources) -> None:
         with pytest.raises(LookupError, match="payroll"):

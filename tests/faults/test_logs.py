@@ -1,0 +1,63 @@
+"""What the log of a process says about an outage: its begin and its end, and nothing that is untrue."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from src.core.resources import Resources
+from tests.faults.read_only import read_only_postgres
+from tests.support.people import PASSWORD, Person
+from tests.support.served import IMPATIENT, Served, serve
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+async def served_process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """A process for each test, with a log of its own."""
+    async with serve(tmp_path_factory.mktemp("logs") / "output", **IMPATIENT) as served:
+        yield served
+
+
+def entries(served: Served, event: str) -> list[dict[str, Any]]:
+    lines = (line for line in served.output.read_text().splitlines() if line.startswith("{"))
+    return [entry for entry in map(json.loads, lines) if entry["event"] == event]
+
+
+NEEDED = {"redis": "/api/v1/notices", "postgres": "/api/v1/users", "mongo": "/api/v1/audit-logs"}
+NAMES = {"redis": "redis", "postgres": "postgresql", "mongo": "mongodb"}
+
+
+@pytest.mark.parametrize("store", NEEDED)
+class TestAnOutage:
+    async def test_is_two_lines_however_many_requests_fail(
+        self, served: Served, served_admin: Person, store: str
+    ) -> None:
+        for _ in range(2):
+            served.stores[store].refuse()
+            failed = [served.client.get(NEEDED[store], headers=served_admin.headers) for _ in range(20)]
+            assert {response.status_code for response in await asyncio.gather(*failed)} == {503}
+            await served.client.get("/readyz")
+            await served.stores[store].heal()
+            await eventually(
+                lambda: len(entries(served, "store_unavailable")) == len(entries(served, "store_available"))
+            )
+        begins, ends = entries(served, "store_unavailable"), entries(served, "store_available")
+        assert [entry["store"] for entry in begins + ends] == [NAMES[store]] * 4
+        assert [entry["failures"] for entry in ends] == [21, 21]
+
+
+class TestALogin:
+    async def test_that_is_503_is_not_logged_as_a_login(
+        self, served: Served, served_admin: Person, resources: Resources
+    ) -> None:
+        form = {"username": served_admin.user.username, "password": PASSWORD}
+        async with read_only_postgres(served, resources):
+            assert (await served.client.post("/api/v1/auth/login/swagger", data=form)).status_code == 503
+        assert entries(served, "login") == []
+        assert (await served.client.post("/api/v1/auth/login/swagger", data=form)).status_code == 200
+        assert len(entries(served, "login")) == 1
