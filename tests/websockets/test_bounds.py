@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from src.utils.bounds import MAX_DEPTH, MAX_KEYS, MAX_VALUES
+from src.websockets.server import AsyncServer
 from tests.support.people import Person
-from tests.websockets.conftest import Join
+from tests.websockets.conftest import Connect, Join
 
 DEEP: list[Any] = []
 for _ in range(MAX_DEPTH):
@@ -29,3 +30,33 @@ class TestRow47Payload:
         ack = await (await join(admin)).call("notice.get", {f"{key}" * 50: 1 for key in range(MAX_KEYS)})
         assert len(ack["errors"]) == 50
         assert len(json.dumps(ack)) <= 64 * 1024
+
+
+TEXTS: list[tuple[Any, str]] = [
+    ("\0", "data"),
+    ({"text": "\0"}, "text"),
+    ({"texts": ["a", "\ud800"]}, "texts.1"),
+    ({"\0": 1}, "?"),
+    ([{"a": {"b": "\0"}}], "0.a.b"),
+]
+
+
+class TestRow54Text:
+    @pytest.mark.parametrize(("payload", "field"), TEXTS)
+    async def test_that_no_store_accepts_is_refused_though_the_type_is_plain(
+        self, sio: AsyncServer, connect: Connect, payload: Any, field: str
+    ) -> None:
+        @sio.on("any")
+        async def handler(data: Any) -> str:
+            return "accepted"
+
+        ack = await (await connect()).call("any", payload)
+        assert (ack["code"], [error["field"] for error in ack["errors"]]) == (1007, [field])
+
+    async def test_of_a_second_argument_is_refused(self, sio: AsyncServer, connect: Connect) -> None:
+        @sio.on("any")
+        async def handler(first: str, second: str) -> str:
+            return "accepted"
+
+        ack = await (await connect()).call("any", ("a", "\0"))
+        assert [error["field"] for error in ack["errors"]] == ["second"]

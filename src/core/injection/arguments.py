@@ -10,7 +10,8 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from src.core.injection.errors import FieldError, PayloadError, UnresolvableParameterError, field_errors
 from src.core.injection.parameters import EMPTY, Parameter
-from src.utils.bounds import OutOfBoundsError, check_bounds
+from src.utils.bounds import MAX_FIELD_LENGTH, OutOfBoundsError, check_bounds
+from src.utils.text import UNSTORABLE, find_unstorable, printable
 
 
 class Arguments(ABC):
@@ -80,9 +81,21 @@ class ValidatedArguments(Arguments):
                 wrong_kind = True
             else:
                 values.append(default)
-        if errors:
+        if errors or (errors := _text_errors(args, [name for name, _, _ in fields])):
             raise PayloadError(errors, wrong_kind=wrong_kind)
         return values
+
+
+def _text_errors(args: Sequence[Any], names: Sequence[str]) -> list[FieldError]:
+    """Refuse text that no store accepts, whatever type its parameter has."""
+    path = find_unstorable(list(args))
+    if path is None:
+        return []
+    index, *inner = path
+    field = ".".join(map(str, inner if len(names) == 1 and inner else (names[int(index)], *inner)))
+    return [
+        FieldError(field=printable(field, MAX_FIELD_LENGTH), message=f"Value error, {UNSTORABLE}", type="value_error")
+    ]
 
 
 def _validator(call: Callable[..., Any], parameter: Parameter) -> Callable[[Any], Any]:

@@ -13,10 +13,12 @@ from fastapi import params
 from fastapi.dependencies.utils import analyze_param, request_body_to_args, request_params_to_args
 from fastapi.exceptions import FastAPIError
 from pydantic import Json, PydanticUserError
+from starlette.datastructures import FormData, ImmutableMultiDict
 from starlette.requests import HTTPConnection
 
 from src.core.injection.errors import UnresolvableParameterError
 from src.core.injection.parameters import Parameter
+from src.utils.text import UNSTORABLE, find_unstorable, is_storable
 
 _PLAIN = (str, int, float, Decimal, UUID, date, time, timedelta, Enum, NoneType)
 _UNKNOWN: Any = object()
@@ -50,10 +52,13 @@ class _Source:
                 validated, wrong = field.validate(value, values, loc=(self._name, key))
                 if wrong:
                     errors += wrong
+                elif isinstance(value, str) and not is_storable(value):
+                    errors.append(_unstorable((self._name, key)))
                 else:
                     values[field.name] = validated
             elif default is _UNKNOWN:
                 _add(request_params_to_args([field], received), values, errors)
+                errors += [_unstorable((self._name, *path)) for path in _unstorable_items(received)]
             else:
                 values[field.name] = default
 
@@ -106,6 +111,9 @@ class Fields:
         """Add the parameters of a parsed body to `values`; return what is wrong with it."""
         errors: Errors = []
         _add(await request_body_to_args(self.body, body, self._embed_body), values, errors)
+        if not errors:
+            paths = _unstorable_items(body) if isinstance(body, FormData) else [find_unstorable(body)]
+            errors += [_unstorable(("body", *path)) for path in paths if path is not None]
         return errors
 
 
@@ -142,6 +150,18 @@ def group_fields(fields: Sequence[ModelField]) -> Fields | None:
 def _add(read: tuple[dict[str, Any], Errors], values: dict[str, Any], errors: Errors) -> None:
     values.update(read[0])
     errors += read[1]
+
+
+def _unstorable(location: tuple[str | int | None, ...]) -> dict[str, Any]:
+    """The error for text that no store accepts: it is refused whatever type the parameter has."""
+    return {"type": "value_error", "loc": location, "msg": f"Value error, {UNSTORABLE}", "input": None}
+
+
+def _unstorable_items(received: Mapping[str, Any]) -> list[tuple[str]]:
+    """The names of parameters, or of files, that no store accepts, or whose values."""
+    items = received.multi_items() if isinstance(received, ImmutableMultiDict) else received.items()
+    texts = [(name, getattr(value, "filename", value) or "") for name, value in items]
+    return [(name,) for name, text in texts if not (is_storable(name) and is_storable(str(text)))]
 
 
 def _plain_key(field: ModelField) -> str | None:

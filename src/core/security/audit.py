@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from src.utils.text import to_storable
+
 
 @dataclass(slots=True)
 class AuditEntry:
@@ -26,16 +28,19 @@ class AuditEntry:
     record_anonymous: bool = False
 
     def outcome(self, status: int, error: str | None = None) -> dict[str, Any]:
-        """The entry with its result, as the payload of the task that stores it."""
-        return {
-            "action": self.action,
-            "actor_id": str(self.actor_id) if self.actor_id else None,
-            "result": "success" if error is None else "failure",
-            "status": status,
-            "error": error,
-            "target": self.target,
-            "details": self.details,
-            "address": self.address,
-            "user_agent": self.user_agent[:256],
-            "request_id": self.request_id,
-        }
+        """The entry with its result, as the payload of the task that stores it: it may quote what was refused."""
+        payload: dict[str, Any] = to_storable(
+            {
+                "action": self.action,
+                "actor_id": str(self.actor_id) if self.actor_id else None,
+                "result": "success" if error is None else "failure",
+                "status": status,
+                "error": error,
+                "target": self.target,
+                "details": self.details,
+                "address": self.address,
+                "user_agent": self.user_agent[:256],
+                "request_id": self.request_id,
+            }
+        )
+        return payload
