@@ -4,7 +4,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from src.core.exceptions import AppError
+from src.core.exceptions import AppError, TooManyRequestsError, raises
 from src.core.http_errors import as_app_error
 from src.core.routing.registry import RouteRegistry
 from src.core.security.audit import AuditEntry
@@ -21,6 +21,7 @@ async def get_audit_service(resources: ResourcesDep) -> AuditService:
 AuditServiceDep = Annotated[AuditService, Depends(get_audit_service)]
 
 
+@raises(TooManyRequestsError(60))
 async def audit_request(
     connection: HTTPConnection, uow: UnitOfWorkDep, client: ClientDep, service: AuditServiceDep
 ) -> AsyncIterator[AuditEntry]:

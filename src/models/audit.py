@@ -10,7 +10,8 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 class AuditLog(Document):
     """An audit log entry: who did what, when, from where, with which result. No passwords, tokens or bodies.
 
-    `id` is the id of the outbox row: a repeated delivery is detected, and entries sort by time.
+    `id` is the id of the outbox row: a repeated delivery is detected, and entries sort by time. Many equal refusals in
+    a minute are one entry, with their number as `times`.
     """
 
     id: UUID  # type: ignore[assignment]  # how Beanie documents other key types
@@ -25,6 +26,7 @@ class AuditLog(Document):
     address: str = ""
     user_agent: str = ""
     request_id: str = ""
+    times: int = 1
 
     class Settings:
         """The collection and its indexes."""

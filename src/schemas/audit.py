@@ -51,6 +51,8 @@ class AuditLogResponse(BaseSchema):
     """`User-Agent` header of the request."""
     request_id: str
     """`X-Request-ID` of the response."""
+    times: int
+    """How often it happened in that minute; above 1 for merged refusals."""
 
     EXAMPLE: ClassVar = {
         "action": "DELETE:/api/v1/users/{userId}",

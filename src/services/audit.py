@@ -1,10 +1,11 @@
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import structlog
 
-from src.core.exceptions import AppError, TooManyRequestsError
+from src.core.exceptions import AppError, PermissionDeniedError, TooManyRequestsError, UnauthorizedError
 from src.core.list_filters import CursorRequest
 from src.core.resources import Resources
 from src.core.security.audit import AuditEntry
@@ -12,6 +13,7 @@ from src.core.stores.errors import as_unavailable
 from src.core.unit_of_work import UnitOfWork
 from src.crud.audit import AuditCRUD
 from src.crud.outbox import OutboxCRUD
+from src.crud.refusal import WINDOW_SECONDS, RefusalCRUD, Refusals
 from src.models.audit import AuditLog
 from src.models.outbox import OutboxMessage
 
@@ -19,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 TOPIC = "audit"
 BATCH = 500
+MAXIMUM_BATCHES = 20
+REFUSED = {UnauthorizedError.status, PermissionDeniedError.status}
 
 
 class AuditService:
@@ -31,6 +35,7 @@ class AuditService:
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
         self.entries = AuditCRUD(resources.documents)
+        self.refusals = RefusalCRUD(resources.redis)
 
     def record_on_commit(self, uow: UnitOfWork, entry: AuditEntry, status: int) -> None:
         """Write the entry as part of the transaction, just before it commits."""
@@ -41,10 +46,34 @@ class AuditService:
         uow.before_commit(write)
 
     async def record_failure(self, entry: AuditEntry, error: AppError) -> None:
-        """Write the entry of a failed request, in a separate transaction."""
+        """Write the entry of a failed request, in a separate transaction; many equal ones within a minute are merged.
+
+        Raises:
+            TooManyRequestsError: The account, or the address, was refused too often within a minute.
+        """
         # Anybody can cause these without limit, so they are only in the access log.
         if error.status == TooManyRequestsError.status or (entry.actor_id is None and not entry.record_anonymous):
             return
+        refusals = await self._count(entry.outcome(error.status, error.error))
+        if refusals is None or not refusals.is_merged:
+            await self._record_failure(entry, error)
+        if refusals is not None and error.status in REFUSED and self._is_too_often(entry, refusals):
+            raise TooManyRequestsError(WINDOW_SECONDS - int(time.time()) % WINDOW_SECONDS)
+
+    async def _count(self, payload: dict[str, Any]) -> Refusals | None:
+        try:
+            return await self.refusals.count(payload)
+        except Exception as failure:
+            if as_unavailable(failure) is None:
+                raise
+            return None
+
+    def _is_too_often(self, entry: AuditEntry, refusals: Refusals) -> bool:
+        settings = self.resources.settings.app
+        of_account = refusals.of_account if entry.actor_id is not None else 0
+        return of_account > settings.refusals_per_account or refusals.of_address > settings.refusals_per_address
+
+    async def _record_failure(self, entry: AuditEntry, error: AppError) -> None:
         try:
             async with self.resources.unit_of_work() as uow:
                 await OutboxCRUD(uow.session).put(TOPIC, entry.outcome(error.status, error.error))
@@ -59,12 +88,29 @@ class AuditService:
 
     async def relay(self, uow: UnitOfWork) -> int:
         """Move entries from the outbox to MongoDB, and return their number. On an error they stay in the outbox."""
-        outbox = OutboxCRUD(uow.session)
-        messages = await outbox.take(TOPIC, BATCH)
-        if messages:
-            await self.entries.insert([_fields(message) for message in messages])
-            await outbox.delete_delivered([message.id for message in messages])
-        return len(messages)
+        outbox, moved = OutboxCRUD(uow.session), 0
+        for _ in range(MAXIMUM_BATCHES):  # a flood of entries must not delay those that follow
+            messages = await outbox.take(TOPIC, BATCH)
+            if messages:
+                await self.entries.insert([_fields(message) for message in messages])
+                await outbox.delete_delivered([message.id for message in messages])
+            moved += len(messages)
+            if len(messages) < BATCH:
+                break
+        return moved + await self.relay_merged()
+
+    async def relay_merged(self) -> int:
+        """Move merged entries of past minutes to MongoDB, and return their number."""
+        merged = await self.refusals.merged(BATCH)
+        if not merged:
+            return 0
+        entries = [entry for entry in merged.values() if entry is not None]
+        if len(entries) < len(merged):
+            log.warning("unreadable_refusals_dropped", count=len(merged) - len(entries))
+        if entries:
+            await self.entries.insert(entries)
+        await self.refusals.delete(list(merged))
+        return len(entries)
 
     async def cursor(self, query: CursorRequest) -> tuple[Sequence[AuditLog], str | None]:
         """The entries after the query's cursor, and the next cursor."""

@@ -61,6 +61,8 @@ class AppSettings(SettingsGroup):
     version: str = Field("0.1.0", alias="APP_VERSION")
     log_level: LogLevel = Field("INFO", alias="LOG_LEVEL")
     max_body_bytes: int = Field(1024 * 1024, ge=1024, alias="MAX_BODY_BYTES")
+    refusals_per_account: int = Field(300, ge=1, alias="REFUSALS_PER_ACCOUNT")
+    refusals_per_address: int = Field(6000, ge=1, alias="REFUSALS_PER_ADDRESS")
     audit_retention_days: int = Field(365, ge=1, alias="AUDIT_RETENTION_DAYS")
 
 

@@ -9,7 +9,7 @@ async def relay(uow: UnitOfWorkDep, audit: AuditServiceDep, resources: Resources
     """Deliver the messages of the outbox; undeliverable ones stay for the next run. Returns how many were delivered."""
     async with resources.read_connection() as connection:
         if not await is_any_waiting(connection):
-            return 0
+            return await audit.relay_merged()
     tasks = await resources.tasks.relay(uow.session)
     await uow.commit()  # sent tasks must not be sent again if MongoDB is unavailable
     return tasks + await audit.relay(uow)
