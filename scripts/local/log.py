@@ -1,6 +1,8 @@
 from collections import deque
 from pathlib import Path
 
+from src.utils.text import escape_controls
+
 
 class Log:
     """A child's output: the child writes the file, the supervisor reads it."""
@@ -22,9 +24,14 @@ class Log:
             file.seek(self._offset)
             text, newline, _ = file.read().rpartition(b"\n")
         self._offset += len(text + newline)
-        return text.decode(errors="replace").splitlines()
+        return [_printable(line) for line in text.decode(errors="replace").splitlines()]
 
     def tail(self, count: int = 15) -> str:
         """The last lines, for an error message."""
         with self.path.open(errors="replace") as file:
-            return "".join(deque(file, count)).rstrip()
+            return _printable("".join(deque(file, count)).rstrip())
+
+
+def _printable(text: str) -> str:
+    """What a client sent may be in it, and must not control the terminal."""
+    return escape_controls(text, keep="\n\t")

@@ -4,19 +4,22 @@ Our own loggers (structlog) write to standard output directly, which is much che
 logging. Loggers of libraries get the same format from a formatter.
 """
 
+import json
 import logging
 import sys
 from collections.abc import MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from io import StringIO
+from typing import Any, TextIO
 
 import structlog
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from src.core.config import Settings
 from src.core.config.app import Environment
 from src.utils.masking import MASK, is_secret
+from src.utils.text import escape_controls
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -91,14 +94,32 @@ _tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.Except
 
 def _rendering(environment: Environment) -> list[structlog.types.Processor]:
     if environment is Environment.LOCAL:
-        return [
-            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)
-        ]
+        render = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=_write_traceback)
+        return [_escape_values, render]
     return [_tracebacks, structlog.processors.JSONRenderer(serializer=_serialize)]
 
 
+def _escape_values(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escape what would control the terminal; the renderer does so for values that are no text."""
+    for key, value in entry.items():
+        if isinstance(value, str):
+            entry[key] = escape_controls(value, keep="\n" if key in ("exception", "stack") else "")
+    return entry
+
+
+def _write_traceback(file: TextIO, error: Any) -> None:
+    text = StringIO()
+    structlog.dev.plain_traceback(text, error)
+    file.write(escape_controls(text.getvalue(), keep="\n"))
+
+
 def _serialize(entry: Any, **_options: Any) -> str:
-    return to_json(entry, fallback=repr).decode()
+    try:
+        text = to_json(entry, fallback=repr).decode()
+    except PydanticSerializationError:  # text or bytes that are no UTF-8
+        text = json.dumps(entry, default=repr)
+    # JSON need not escape them all.
+    return text if text.isascii() and "\x7f" not in text else escape_controls(text)
 
 
 def add_request_id(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

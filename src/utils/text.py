@@ -1,4 +1,4 @@
-"""Text that every store accepts: none accepts NUL, and UTF-8 has no lone surrogates."""
+"""Text that every store accepts (none accepts NUL, and UTF-8 has no lone surrogates), and that is safe to show."""
 
 import re
 from collections.abc import Iterable
@@ -7,6 +7,8 @@ from typing import Any
 UNSTORABLE = "must not contain NUL or lone surrogates"
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+# What moves a terminal's cursor, changes its colors or the direction of its text, or begins a line.
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -38,6 +40,11 @@ def printable(text: str, length: int) -> str:
     """The text for a response, shortened: without control characters and lone surrogates."""
     short = text if len(text) <= length else f"{text[: length - 1]}…"
     return "".join("?" if char < " " else char for char in short).encode(errors="replace").decode()
+
+
+def escape_controls(text: str, keep: str = "") -> str:
+    """The text for a terminal: characters that would control it are escaped as in JSON, but those to keep."""
+    return _CONTROL.sub(lambda found: found[0] if found[0] in keep else f"\\u{ord(found[0]):04x}", text)
 
 
 def to_storable(value: Any) -> Any:

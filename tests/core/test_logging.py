@@ -24,15 +24,33 @@ log.debug("quiet")
 logging.getLogger("uvicorn.access").info("GET /?token=hunter2")
 log.info("two\\nlines")
 """
+HOSTILE = """
+import logging, structlog
+from src.core.config import settings
+from src.core.logging import configure_logging, write_info
+configure_logging(settings)
+log, text = structlog.get_logger("ours"), "".join(map(chr, HOSTILE))
+log.info("value", path=f"/{text}", inner=[text], data=text.encode("utf-8", "replace"))
+log.info(f"event {text}")
+write_info("access", "request", {"path": text})
+logging.getLogger("theirs").warning("theirs %s", text)
+try:
+    raise ValueError(text)
+except ValueError:
+    log.exception("failed")
+    logging.getLogger("theirs").exception("failed")
+"""
+# Escape, NUL and the rest of C0, DEL, C1 with its one-byte CSI, directions of text, separators of lines.
+CONTROLS = [*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xD800]
 
 
-def run(environment: str) -> list[str]:
-    command = [sys.executable, "-c", PROGRAM]
+def run(environment: str, program: str = PROGRAM) -> list[str]:
+    command = [sys.executable, "-c", program]
     variables = os.environ | {"ENVIRONMENT": environment}
     ended = subprocess.run(  # noqa: S603 - our own
         command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True
     )
-    return ended.stdout.splitlines()
+    return ended.stdout.split("\n")[:-1]
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +85,15 @@ class TestRow45Secrets:
 class TestLocal:
     def test_it_is_for_people(self) -> None:
         assert not run("LOCAL")[0].startswith("{")
+
+
+class TestTerminal:
+    @pytest.mark.parametrize("environment", ["LOCAL", "TESTING"])
+    def test_nothing_in_a_line_controls_it(self, environment: str) -> None:
+        lines = run(environment, HOSTILE.replace("HOSTILE", str(CONTROLS)))
+        assert not {chr(code) for code in CONTROLS} & {*"".join(lines)}
+        assert len([line for line in lines if "\\u001b" in line]) >= 6
+
+    def test_json_stays_valid(self) -> None:
+        lines = run("TESTING", HOSTILE.replace("HOSTILE", str([*CONTROLS[:-1], 0xE9])))
+        assert json.loads(lines[2])["path"] == "".join(map(chr, [*CONTROLS[:-1], 0xE9]))
