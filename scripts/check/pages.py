@@ -121,6 +121,12 @@ def visit(page: Page, url: str) -> None:
     for button in (".opblock-summary-control", ".try-out__btn", ".execute"):
         page.click(f"{route} {button}")
     page.wait(f"document.querySelector('{route} tbody .response-col_status')?.innerText.trim() === '200'")
+    page.click("[id$=create_user] .opblock-summary-control")
+    page.click("[id$=create_user] .try-out__btn")
+    page.click("[id$=create_user] .execute")
+    status = "document.querySelector('[id$=create_user] tbody .response-col_status')?.innerText.trim()"
+    page.wait(f"['201', '409'].includes({status})")
+    page.save("created")
     page.send("Page.navigate", url=f"{url}/redoc")
     page.wait("document.querySelectorAll('[data-section-id]').length > 5")
     page.save("redoc")
