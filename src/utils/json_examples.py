@@ -68,6 +68,7 @@ def _of_type(schema: Schema, schemas: Mapping[str, Schema]) -> Any:
         case "object":
             return {}
         case "array":
-            item = example_of(schema.get("items", {}), schemas)
-            return [] if item is _MISSING else [item]
+            items = schema.get("items", {})  # a list of schemas, in draft 7, for an array of fixed length
+            examples = [example_of(item, schemas) for item in (items if isinstance(items, list) else [items])]
+            return [example for example in examples if example is not _MISSING]
     return _MISSING

@@ -14,9 +14,10 @@ Codes follow the close codes of RFC 6455, section 7.4, and its private range:
 
 from http import HTTPStatus
 from http.client import responses
-from typing import Any, NotRequired, Protocol, runtime_checkable
+from typing import Annotated, Any, NotRequired, Protocol, runtime_checkable
 
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from pydantic import Field
 from starlette.exceptions import HTTPException, WebSocketException
 from typing_extensions import TypedDict
 
@@ -35,12 +36,16 @@ _ERROR_KEYS = FieldError.__required_keys__
 class ErrorBody(TypedDict):
     """The body of a negative ack, of an `error` event and of a refused connect."""
 
-    code: int
-    event: str
-    message: str
-    data: Any
-    error: NotRequired[str]
-    errors: NotRequired[list[FieldError]]
+    code: Annotated[int, Field(description="One of the codes above.", examples=[INVALID])]
+    event: Annotated[str, Field(description="The event that failed.", examples=["chat.send"])]
+    message: Annotated[str, Field(description="One sentence for people.", examples=["Data Validation Error."])]
+    data: Annotated[
+        Any, Field(description="Details; those of invalid fields as text.", examples=["room field required"])
+    ]
+    error: NotRequired[
+        Annotated[str, Field(description="Stable dotted name of the error.", examples=["request.validation"])]
+    ]
+    errors: NotRequired[Annotated[list[FieldError], Field(description="The invalid fields.")]]
 
 
 @runtime_checkable

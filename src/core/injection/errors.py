@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
 from src.utils.bounds import MAX_ERRORS, MAX_FIELD_LENGTH, MAX_MESSAGE_LENGTH
@@ -13,9 +14,9 @@ from src.utils.text import printable
 class FieldError(TypedDict):
     """One fault in the caller's input; `field` is its dotted path, `type` pydantic's stable name of the rule."""
 
-    field: str
-    message: str
-    type: str
+    field: Annotated[str, Field(description="The input's name, dotted if it is nested.", examples=["room"])]
+    message: Annotated[str, Field(description="What is wrong, for people.", examples=["Field required"])]
+    type: Annotated[str, Field(description="What is wrong, for programs.", examples=["missing"])]
 
 
 class UnresolvableParameterError(TypeError):

