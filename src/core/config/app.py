@@ -5,7 +5,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from src import NAME
@@ -60,6 +60,7 @@ class AppSettings(SettingsGroup):
     name: str = Field(NAME, alias="APP_NAME")
     version: str = Field("0.1.0", alias="APP_VERSION")
     log_level: LogLevel = Field("INFO", alias="LOG_LEVEL")
+    metrics_token: SecretStr | None = Field(None, min_length=16, alias="METRICS_TOKEN")
     max_body_bytes: int = Field(1024 * 1024, ge=1024, alias="MAX_BODY_BYTES")
     refusals_per_account: int = Field(300, ge=1, alias="REFUSALS_PER_ACCOUNT")
     refusals_per_address: int = Field(6000, ge=1, alias="REFUSALS_PER_ADDRESS")

@@ -62,6 +62,8 @@ class Settings:
         if settings.ENVIRONMENT.is_deployed:
             settings.auth.check_deployed()
             settings.cors.check_deployed()
+            if settings.app.metrics_token is not None:
+                check_no_placeholder("METRICS_TOKEN", settings.app.metrics_token.get_secret_value())
             settings.check_store_passwords()
         return settings
 
