@@ -8,6 +8,7 @@ from pydantic import BaseModel as PydanticModel
 from sqlalchemy import ColumnElement, Table, and_, inspect, literal
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -69,6 +70,8 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         async with self._writing(row, version):
             for name, value in checked.items():
                 setattr(row, name, value)
+                if isinstance(value, dict | list):  # which may be the row's own, changed in place
+                    flag_modified(row, name)
             await self.session.flush()
         return row
 

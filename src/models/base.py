@@ -1,7 +1,9 @@
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, MetaData
+from sqlalchemy import JSON, DateTime, MetaData, event
+from sqlalchemy.orm import Mapper
 from sqlmodel import Field, SQLModel
 
 from src.utils.date import utc_now
@@ -30,3 +32,11 @@ class BaseModel(SQLModel):
         nullable=False,
         sa_column_kwargs={"onupdate": utc_now},
     )
+
+
+@event.listens_for(BaseModel, "instrument_class", propagate=True)
+def _store_none_as_null(mapper: Mapper[Any], _model: type[BaseModel]) -> None:
+    """Store None in JSON columns as NULL, as in all others, not as JSON's `null`."""
+    for column in mapper.local_table.columns:
+        if isinstance(column.type, JSON):
+            column.type.none_as_null = True

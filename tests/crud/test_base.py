@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
 from pydantic import BaseModel as Schema
 from pydantic import SecretStr
+from sqlalchemy import JSON
 from sqlmodel import Field
 
 from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError, PreconditionFailedError
@@ -31,6 +34,7 @@ class ItemRow(SoftDelete, Versioned, Authored, BaseModel, table=True):
     name: str = Field(unique=True)
     number: int = 0
     maybe: int | None = None
+    note: Any = Field(default=None, sa_type=JSON, nullable=True)
 
 
 TABLE = ItemRow.metadata.tables["test_items"]
@@ -40,6 +44,7 @@ class ItemDocument(SoftDelete, Versioned, Authored, BaseDocument):
     name: str
     number: int = 0
     maybe: int | None = None
+    note: Any = None
 
     class Settings:
         name = "test_items"
@@ -170,6 +175,35 @@ class TestOneRow:
         assert {row.update_time - row.create_time for row in await items.list()} == {timedelta()}
 
 
+class TestJson:
+    async def test_that_was_changed_in_place_is_stored(self, items: BaseCRUD[Any]) -> None:
+        row = await items.create({"name": "a", "note": {"tags": ["a"]}})
+        row.note["tags"].append("b")
+        await items.update(row, {"note": row.note})
+        assert [found.note for found in await items.project(Noted).list()] == [{"tags": ["a", "b"]}]
+
+    @pytest.mark.parametrize("verb", ["create", "create_many", "update", "update_many", "upsert"])
+    async def test_none_is_null(self, items: BaseCRUD[Any], verb: str) -> None:
+        fields: dict[str, Any] = {"name": "a", "note": None}
+        row = await items.create({**fields, "note": 1}) if verb.startswith("update") else None
+        match verb:
+            case "create":
+                await items.create(fields)
+            case "create_many":
+                await items.create_many([fields])
+            case "update":
+                await items.update(row, fields)
+            case "update_many":
+                await items.update_many({}, fields)
+            case _:
+                await items.upsert(fields, by=["name"])
+        assert (await items.count({"note": None}), await items.count({"note__null": False})) == (1, 0)
+
+    async def test_in_a_list_of_values_is_stored(self, items: BaseCRUD[Any]) -> None:
+        await items.create_many([{"name": "a", "note": [None, {"b": None}]}, {"name": "b"}])
+        assert [row.note for row in await items.list(order=("name",))] == [[None, {"b": None}], None]
+
+
 class TestACaughtConflict:
     """A write that fails is undone alone: what came before it stays, and what follows works."""
 
@@ -258,6 +292,12 @@ class TestFilters:
             ({"maybe": None}, 3),
             ({"maybe__ne": 1}, 5),
             ({"maybe__not_in": [1]}, 5),
+            ({"maybe__in": [1, None]}, 8),
+            ({"maybe__in": [None]}, 3),
+            ({"maybe__not_in": [1, None]}, 2),
+            ({"maybe__not_in": [None]}, 7),
+            ({"maybe__in": [None], "number__not_in": [0, None]}, 2),
+            ({"number": "1"}, 3),
             ({"maybe__null": True}, 3),
             ({"maybe__null": False}, 7),
             ({"name__contains": "a%ME_0"}, 10),
@@ -281,6 +321,38 @@ class TestFilters:
         with pytest.raises(ValueError, match="unknown"):
             await ten.count({name: 1})
 
+    @pytest.mark.parametrize(
+        ("where", "field"),
+        [
+            ({"number": 2**63}, "number"),
+            ({"number__in": [1, -(2**63) - 1]}, "number"),
+            ({"number__gt": "many"}, "number"),
+            ({"number__lte": 1.5}, "number"),
+            ({"number__contains": "1"}, "number"),
+            ({"number__in": 1}, "number"),
+            ({"number__starts": 1}, "number"),
+            ({"name__contains": 1}, "name"),
+            ({"name": 1}, "name"),
+            ({"id": "x"}, "id"),
+            ({"create_time__lt": "yesterday"}, "createTime"),
+        ],
+        ids=str,
+    )
+    async def test_with_unusable_values_are_invalid_input(
+        self, ten: BaseCRUD[Any], where: dict[str, Any], field: str
+    ) -> None:
+        for query in (ten.count, ten.list, ten.exists, ten.delete_many, partial(ten.page, PageOf())):
+            with pytest.raises(InvalidInputError) as caught:
+                await query(where)
+            assert caught.value.data[0]["field"] == field
+
+    @pytest.mark.parametrize(("value", "is_valid"), [(2**31 - 1, True), (-(2**31), True), (2**31, False)])
+    async def test_on_a_column_of_32_bits_are_of_32_bits(
+        self, sql_items: BaseCRUD[Any], value: int, is_valid: bool
+    ) -> None:
+        with nullcontext() if is_valid else pytest.raises(InvalidInputError):
+            assert await sql_items.count({"number__gte": value}) == 0 or value < 0
+
     async def test_of_the_same_shape_do_not_share_values(self, ten: BaseCRUD[Any]) -> None:
         lists: list[Any] = [[0], [0, 1], []]
         assert [await ten.count({"number__in": numbers}) for numbers in lists] == [4, 7, 0]
@@ -291,6 +363,10 @@ class TestFilters:
 class Shown(Schema):
     name: str
     maybe: int | None
+
+
+class Noted(Schema):
+    note: Any
 
 
 class TestProjectedRows:

@@ -6,7 +6,6 @@ Values are left as they are: Beanie encodes them when the query runs.
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from types import NoneType
 from typing import Any, get_args, get_origin
 
 from beanie import Document, Link
@@ -15,10 +14,13 @@ from bson import DBRef
 from pydantic import BaseModel
 
 from src.core.list_filters import Where, split_filter
+from src.crud.query.filter_values import checked_value, item_type
 
 Filter = dict[str, Any]
 # A document class. `type[Document]` is not hashable for mypy.
 Model = Any
+
+_INTEGER_BITS = 64
 
 _FILTERS: dict[str, Callable[[Any], Any]] = {
     "eq": lambda value: value,
@@ -66,37 +68,31 @@ def field_of(model: Model, path: str) -> str:
 
 
 def _condition(model: Model, name: str, operator: str, value: Any) -> Filter:
-    path, linked = _resolve(model, name)
-    compared = value if linked is None or operator == "null" else _reference(linked, value)
-    return {path: _FILTERS[operator](compared)}
+    path, kind, linked = _resolve(model, name)
+    if linked is not None and operator != "null":
+        value = _reference(linked, value)
+    return {path: _FILTERS[operator](checked_value(name, operator, value, kind, _INTEGER_BITS))}
 
 
 @lru_cache(maxsize=1000)
-def _resolve(model: Model, name: str) -> tuple[str, type[Document] | None]:
-    """The path of a field, and the class that it links to."""
+def _resolve(model: Model, name: str) -> tuple[str, Any, type[Document] | None]:
+    """The path of a field, the type of its items, and the class that it links to."""
     path: list[str] = []
     kind: Any = model
     for part in name.split("."):
         if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
             field = kind.model_fields[part]
             path.append(field.alias or part)
-            kind = _item_type(field.annotation)
+            kind = item_type(field.annotation)
         elif get_origin(kind) is dict:
             path.append(part)
-            kind = _item_type(get_args(kind)[1])
+            kind = item_type(get_args(kind)[1])
         elif kind in (Any, dict):
             path.append(part)
         elif not (get_origin(kind) is Link and part == "id"):
             raise ValueError(f"{model.__name__} has no field {name!r}.")
     linked: Any = DocsRegistry.evaluate_fr(get_args(kind)[0]) if get_origin(kind) is Link else None
-    return ".".join(path), linked
-
-
-def _item_type(annotation: Any) -> Any:
-    """The type of a field without `Optional`, and of the items of a list: MongoDB compares each of them."""
-    while get_origin(annotation) not in (None, dict, Link):
-        annotation = next(kind for kind in get_args(annotation) if kind is not NoneType)
-    return annotation
+    return ".".join(path), kind, linked
 
 
 def _reference(linked: type[Document], value: Any) -> Any:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, inspect, literal, or_, tuple_
+from sqlalchemy import BigInteger, Column, ColumnElement, Integer, SmallInteger, and_, inspect, literal, or_, tuple_
 
 from src.core.list_filters import SortKey, Where, split_filter
+from src.crud.query.filter_values import checked_value, item_type
 
 _ESCAPE = "/"
 _ESCAPES = str.maketrans({character: _ESCAPE + character for character in (_ESCAPE, "%", "_")})
@@ -16,7 +17,9 @@ _FILTERS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "eq": lambda column, value: column == value,
     "ne": lambda column, value: column.is_distinct_from(value),
     "in": lambda column, value: column.in_(value),
+    "in_or_null": lambda column, value: or_(column.is_(None), column.in_(value)),
     "not_in": lambda column, value: or_(column.is_(None), column.not_in(value)),
+    "not_in_or_null": lambda column, value: and_(column.is_not(None), column.not_in(value)),
     "lt": lambda column, value: column < value,
     "lte": lambda column, value: column <= value,
     "gt": lambda column, value: column > value,
@@ -27,9 +30,10 @@ _FILTERS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
 }
 
 
-def encode_value(name: str, value: Any) -> Any:
-    """A filter's value as the statement needs it: text of `contains` and `starts` is escaped."""
-    return escape_like(value) if split_filter(name)[1] in ("contains", "starts") else value
+def condition_of(name: str, value: Any) -> str:
+    """The key of a filter's condition: its operator, and whether the values of `in` or `not_in` include NULL."""
+    operator = split_filter(name)[1]
+    return f"{operator}_or_null" if operator in ("in", "not_in") and None in value else operator
 
 
 def escape_like(text: str) -> str:
@@ -41,6 +45,14 @@ def escape_like(text: str) -> str:
 def columns_by_field(model: Any) -> Mapping[str, Column[Any]]:
     """The columns of a table class by field; a column may have another name than its field."""
     return dict(inspect(model).columns.items())
+
+
+@cache
+def _type_of(column: Column[Any], annotation: Any) -> tuple[Any, int]:
+    """The type of a field, and the size of its integers."""
+    integers = {SmallInteger: 16, BigInteger: 64, Integer: 32}
+    bits = next((size for kind, size in integers.items() if isinstance(column.type, kind)), 64)
+    return item_type(annotation, of_lists=False), bits
 
 
 class TableClauses:
@@ -64,12 +76,28 @@ class TableClauses:
         Raises:
             ValueError: A field or an operator does not exist.
         """
-        return [self.filter(name, encode_value(name, value)) for name, value in where.items()]
+        encoded = {name: self.encode(name, value) for name, value in where.items()}
+        return [self.filter(name, condition_of(name, where[name]), value) for name, value in encoded.items()]
 
-    def filter(self, name: str, value: Any) -> ColumnElement[bool]:
+    def filter(self, name: str, condition: str, value: Any) -> ColumnElement[bool]:
         """The condition of one filter; `value` is an encoded value or a bind parameter."""
+        return _FILTERS[condition](self.column(split_filter(name)[0]), value)
+
+    def encode(self, name: str, value: Any) -> Any:
+        """A filter's value as the statement needs it: checked, without NULL in lists, and escaped for LIKE.
+
+        Raises:
+            InvalidInputError: It is no value of the field's type.
+        """
         field, operator = split_filter(name)
-        return _FILTERS[operator](self.column(field), value)
+        kind, bits = self._type(field)
+        checked = checked_value(field, operator, value, kind, bits)
+        if operator in ("in", "not_in"):
+            return [item for item in checked if item is not None]
+        return escape_like(checked) if operator in ("contains", "starts") else checked
+
+    def _type(self, field: str) -> tuple[Any, int]:
+        return _type_of(self.column(field), self.model.model_fields[field].annotation)
 
     def search(self, names: Sequence[str], value: Any) -> ColumnElement[bool]:
         """The condition that any of these fields contains `value`, an escaped text or a bind parameter."""

@@ -13,7 +13,7 @@ from sqlalchemy import BindParameter, ColumnElement, bindparam, func, literal, s
 from sqlmodel.sql.expression import Select
 
 from src.core.list_filters import QuerySpec, SortKey, split_filter
-from src.crud.query.sql_clauses import TableClauses, encode_value, escape_like
+from src.crud.query.sql_clauses import TableClauses, condition_of, escape_like
 
 # Each list of an application has a few shapes.
 CACHED_STATEMENTS = 1000
@@ -30,12 +30,12 @@ class QueryShape:
     """A query without its values.
 
     Attributes:
-        filters: Names, each with `_PARAMETER` or with a value that is part of the shape.
+        filters: Names, each with its condition, and with `_PARAMETER` or a value that is part of the shape.
         searched: The fields to search for the keyword; empty without a keyword.
     """
 
     model: Any
-    filters: tuple[tuple[str, Any], ...]
+    filters: tuple[tuple[str, str, Any], ...]
     searched: tuple[str, ...]
     has_limit: bool
     has_offset: bool
@@ -44,24 +44,33 @@ class QueryShape:
 def select_rows(
     model: Any, fields: Fields, spec: QuerySpec, keys: Sequence[SortKey], limit: int | None, offset: int
 ) -> tuple[Select[*tuple[Any, ...]], Parameters]:
-    """A SELECT of rows, as model instances or as the values of `fields`, and the parameters to execute it with."""
-    return _select_rows(_shape(model, spec, limit, offset), fields, tuple(keys)), _parameters(spec, limit, offset)
+    """A SELECT of rows, as model instances or as the values of `fields`, and the parameters to execute it with.
+
+    Raises:
+        InvalidInputError: A filter's value is no value of its field.
+    """
+    parameters = _parameters(model, spec, limit, offset)
+    return _select_rows(_shape(model, spec, limit, offset), fields, tuple(keys)), parameters
 
 
 def select_count(model: Any, spec: QuerySpec, cap: int | None) -> tuple[Select[*tuple[Any, ...]], Parameters]:
-    """A SELECT of the number of rows, counted up to `cap`, and the parameters to execute it with."""
-    return _select_count(_shape(model, spec, cap, 0)), _parameters(spec, cap, 0)
+    """A SELECT of the number of rows, counted up to `cap`, and the parameters to execute it with; see `select_rows`."""
+    parameters = _parameters(model, spec, cap, 0)
+    return _select_count(_shape(model, spec, cap, 0)), parameters
 
 
-def _parameters(spec: QuerySpec, limit: int | None, offset: int) -> Parameters:
-    values = {f"where_{name}": encode_value(name, value) for name, value in spec.where.items() if value is not None}
+def _parameters(model: Any, spec: QuerySpec, limit: int | None, offset: int) -> Parameters:
+    encode = TableClauses(model).encode
+    values = {f"where_{name}": encode(name, value) for name, value in spec.where.items() if value is not None}
     return {**values, "keyword": escape_like(spec.keyword), "limit": limit, "offset": offset}
 
 
 def _shape(model: Any, spec: QuerySpec, limit: int | None, offset: int) -> QueryShape:
     return QueryShape(
         model=model,
-        filters=tuple((name, _without_value(name, value)) for name, value in spec.where.items()),
+        filters=tuple(
+            (name, condition_of(name, value), _without_value(name, value)) for name, value in spec.where.items()
+        ),
         searched=spec.searched if spec.keyword else (),
         has_limit=limit is not None,
         has_offset=offset > 0,
@@ -93,8 +102,8 @@ def _select_count(shape: QueryShape) -> Select[*tuple[Any, ...]]:
 def _conditions(shape: QueryShape) -> list[ColumnElement[bool]]:
     clauses = TableClauses(shape.model)
     conditions = [
-        clauses.filter(name, _parameter(clauses, name) if value is _PARAMETER else value)
-        for name, value in shape.filters
+        clauses.filter(name, condition, _parameter(clauses, name) if value is _PARAMETER else value)
+        for name, condition, value in shape.filters
     ]
     if shape.searched:
         keyword = bindparam("keyword", type_=clauses.column(shape.searched[0]).type)
