@@ -64,4 +64,5 @@ class AuditLogResponse(BaseSchema):
         "address": "192.0.2.1",
         "userAgent": "Mozilla/5.0",
         "requestId": "019b7700-0000-7000-8000-000000000000",
+        "times": 1,
     }
