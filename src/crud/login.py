@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from src.models.user import User
+from src.utils.username import canonical_username
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class LoginUser:
 
 
 _BY_USERNAME = select(col(User.id), col(User.password_hash), col(User.status)).where(
-    col(User.username) == bindparam("username")
+    col(User.username_key) == bindparam("key")
 )
 
 
@@ -29,6 +30,6 @@ class LoginCRUD:
         self.connection = connection
 
     async def find(self, username: str) -> LoginUser | None:
-        """The user with exactly this username, or None."""
-        row = (await self.connection.execute(_BY_USERNAME, {"username": username})).first()
+        """The user with this username, or None."""
+        row = (await self.connection.execute(_BY_USERNAME, {"key": canonical_username(username)})).first()
         return None if row is None else LoginUser(*row)

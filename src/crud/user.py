@@ -12,6 +12,7 @@ from src.core.stores.advisory_locks import AdvisoryLock
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.role import Role
 from src.models.user import User, UserRole
+from src.utils.username import canonical_username
 
 
 class UserCRUD(BaseSQLModelCRUD[User]):
@@ -72,7 +73,7 @@ class UserCRUD(BaseSQLModelCRUD[User]):
         """Insert the user unless an administrator, or a user of the same name, exists; returns whether it did."""
         # If two deployments run this at once, the second waits here and then finds the user of the first.
         await self.session.exec(select(func.pg_advisory_xact_lock(AdvisoryLock.INITIAL_ADMIN)))
-        taken = or_(col(User.is_admin).is_(True), col(User.username) == user.username)
+        taken = or_(col(User.is_admin).is_(True), col(User.username_key) == canonical_username(user.username))
         if (await self.session.exec(select(User.id).where(taken).limit(1))).first() is not None:
             return False
         self.session.add(user)

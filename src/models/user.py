@@ -1,23 +1,36 @@
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy import ForeignKey, Index, event, func
 from sqlmodel import Field, SQLModel
 
 from src.models.base import BaseModel
+from src.utils.username import canonical_username
 
 
 class User(BaseModel, table=True):
-    """A user account; administrators hold every permission."""
+    """A user account; administrators hold every permission.
+
+    Attributes:
+        username_key: The username as it is compared: in NFKC, without case. Set when a row is written.
+    """
 
     __tablename__ = "users"
 
     name: str = Field(max_length=64)
     email: str = Field(max_length=254)
-    username: str = Field(max_length=64, unique=True)
+    username: str = Field(max_length=64)
+    username_key: str = Field(default=None, nullable=False, max_length=255, unique=True)
     password_hash: str = Field(max_length=255)
     status: bool = Field(default=True)
     is_admin: bool = Field(default=False)
     must_change_password: bool = Field(default=False)
+
+
+@event.listens_for(User, "before_insert")
+@event.listens_for(User, "before_update")
+def _set_username_key(_mapper: object, _connection: object, user: User) -> None:
+    # A trigger does it for rows that are written with SQL.
+    user.username_key = canonical_username(user.username)
 
 
 # Email addresses are unique regardless of case.

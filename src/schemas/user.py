@@ -1,15 +1,18 @@
 from typing import Annotated, ClassVar
 
-from pydantic import EmailStr, Field, StrictBool
+from pydantic import AfterValidator, EmailStr, Field, StrictBool
 
 from src.schemas.auth import Ciphertext, KeyId
 from src.schemas.base import BaseRequest, SafeStr, UtcDatetime
 from src.schemas.list_params import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 from src.schemas.role import RoleCode
+from src.utils.username import normalize_username
 
 Name = Annotated[SafeStr, Field(min_length=1, max_length=64)]
-Username = Annotated[SafeStr, Field(min_length=1, max_length=64, pattern=r"^[\w.@+\-]+$")]
+Username = Annotated[
+    SafeStr, Field(min_length=1, max_length=64, pattern=r"^[\w.@+\-]+$"), AfterValidator(normalize_username)
+]
 Email = Annotated[EmailStr, Field(max_length=254)]
 RoleCodes = Annotated[list[RoleCode], Field(max_length=1000)]
 

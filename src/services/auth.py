@@ -18,6 +18,7 @@ from src.services.session import ClientInfo, TokenPair
 from src.services.user import UserService
 from src.utils.password import dummy_hash
 from src.utils.text import is_storable
+from src.utils.username import canonical_username
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,6 @@ class AuthService:
             UnauthorizedError: Anything is wrong. The error, and the time until it is raised, do not reveal what.
             TooManyRequestsError: Too many failed logins of this account or from this address.
         """
-        await self.throttle.admit(username, self.client.login)
         return await self._login(username, partial(self.passwords.verify, ciphertext, kid), entry)
 
     async def login_with_password(self, username: str, password: str, entry: AuditEntry) -> TokenPair:
@@ -65,10 +65,11 @@ class AuthService:
             UnauthorizedError: As for `login`.
             TooManyRequestsError: As for `login`.
         """
-        await self.throttle.admit(username, self.client.login)
         return await self._login(username, partial(self.passwords.verify_plain, password), entry)
 
     async def _login(self, username: str, verify: Verify, entry: AuditEntry) -> TokenPair:
+        account = canonical_username(username)
+        await self.throttle.admit(account, self.client.login)
         entry.record_anonymous = True
         user = None
         if is_storable(username):
@@ -81,9 +82,9 @@ class AuthService:
         new_hash = await verify(dummy_hash() if user is None else user.password_hash)
         if user is None or new_hash is None or not user.status:
             log.info("login_failed", user_id=user and str(user.id), address=self.client.address)
-            await self.throttle.fail(username, self.client.login)
+            await self.throttle.fail(account, self.client.login)
             raise UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
-        device = await self.throttle.succeed(username, self.client.login)
+        device = await self.throttle.succeed(account, self.client.login)
         if new_hash:
             await self.users.users.update(await self.users.get(user.id), {"password_hash": new_hash})
         entry.actor_id = user.id

@@ -74,7 +74,7 @@ class UserAdminService(UserService):
     async def unlock(self, user_id: UUID, actor: Actor) -> User:
         """Let a user log in again who was locked out by failed logins."""
         user = await self._get_manageable(user_id, actor)
-        await self.resources.throttle.unlock(user.username)
+        await self.resources.throttle.unlock(user.username_key)
         return user
 
     async def delete(self, user_id: UUID, actor: Actor) -> None:

@@ -2,6 +2,7 @@ from src.core.exceptions import ConflictError, NotFoundError
 from src.models.user import User
 from src.schemas.user import OperatorUserCreate
 from src.services.user import UserService
+from src.utils.username import canonical_username
 
 
 class UserOperatorService(UserService):
@@ -49,10 +50,10 @@ class UserOperatorService(UserService):
     async def unlock(self, username: str) -> tuple[User, bool]:
         """Reset the failed logins of the user and of the clients that tried; returns whether there were any."""
         user = await self._find(username)
-        return user, await self.resources.throttle.unlock(user.username)
+        return user, await self.resources.throttle.unlock(user.username_key)
 
     async def _find(self, username: str) -> User:
-        users = await self.users.list({"username": username})
+        users = await self.users.list({"username_key": canonical_username(username)})
         if not users:
             raise NotFoundError(f"There is no user {username!r}.")
         return users[0]
