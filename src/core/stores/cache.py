@@ -5,7 +5,6 @@ every entry with the old one, entries that are still being loaded included: no v
 ever stored or returned.
 """
 
-import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -16,11 +15,11 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
 from redis.exceptions import RedisError
 
 from src.core.exceptions import ConflictError
 from src.core.single_flight import SingleFlight
+from src.core.stores.cache_keys import digest
 from src.core.stores.redis_client import RedisClient
 
 log = structlog.get_logger(__name__)
@@ -110,7 +109,12 @@ class Cache:
             return _decode(key, (await pipe.execute())[-1])
 
     async def _store(self, key: CacheKey[T], value: T, versions: str) -> None:
-        text = f"{versions}\n{key.adapter.dump_json(value).decode()}"
+        try:
+            body = key.adapter.dump_json(value, warnings="error").decode()
+        except (ValueError, TypeError) as error:
+            log.warning("cache_refused", key=key.name, reason=str(error))
+            return
+        text = f"{versions}\n{body}"
         try:
             await self.redis.set(key.redis_keys[0], text, px=max(1, round(key.seconds * 1000)))
         except RedisError as error:
@@ -160,13 +164,14 @@ Method = Callable[Concatenate[OwnerT, P], Coroutine[Any, Any, T]]
 def cached(
     name: str, adapter: TypeAdapter[T], *, seconds: float, tags: Sequence[str] = ()
 ) -> Callable[[Method[OwnerT, P, T]], Method[OwnerT, P, T]]:
-    """Cache the result of a method by its arguments, which must be JSON.
+    """Cache the result of a method by its arguments and by the attributes of its object, which must be plain data.
 
-    The method must not use anything that belongs to one caller; see `Cache.get`.
+    The method must not use anything that belongs to one caller; see `Cache.get`. So its object may hold nothing but
+    plain data (a tenant's id), its cache, and an object with the same cache (`Resources`): else it raises `TypeError`.
 
     Args:
-        name: The name of the entries; a digest of the arguments is appended.
-        adapter: The type of the result.
+        name: The name of the entries; a digest of the arguments and attributes is appended.
+        adapter: The type of the result. One that cannot be stored is returned, and not cached.
         seconds: The lifetime of an entry.
         tags: The tags that invalidate entries before.
     """
@@ -174,10 +179,22 @@ def cached(
     def decorate(method: Method[OwnerT, P, T]) -> Method[OwnerT, P, T]:
         @wraps(method)
         async def get(owner: OwnerT, /, *args: P.args, **kwargs: P.kwargs) -> T:
-            digest = hashlib.sha256(to_json([args, sorted(kwargs.items())])).hexdigest()[:32]
-            key = CacheKey(f"{name}:{digest}" if args or kwargs else name, adapter, seconds, tags)
+            state = _state_of(owner)
+            own_name = f"{name}:{digest([args, kwargs, state])}" if args or kwargs or state else name
+            key = CacheKey(own_name, adapter, seconds, tags)
             return await owner.cache.get(key, lambda: method(owner, *args, **kwargs))
 
         return cast(Method[OwnerT, P, T], get)
 
     return decorate
+
+
+def _state_of(owner: HasCache) -> dict[str, Any]:
+    """The attributes of an object, without its cache and what holds it."""
+    slots = {name for kind in type(owner).__mro__ for name in getattr(kind, "__slots__", ()) if hasattr(owner, name)}
+    attributes = {name: getattr(owner, name) for name in slots} | getattr(owner, "__dict__", {})
+    return {
+        name: value
+        for name, value in attributes.items()
+        if value is not owner.cache and getattr(value, "cache", None) is not owner.cache
+    }

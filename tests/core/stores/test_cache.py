@@ -1,15 +1,26 @@
 import asyncio
 from collections.abc import AsyncIterator
-from uuid import uuid4
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from uuid import UUID, uuid4
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from src.core.resources import Resources
 from src.core.stores.cache import Cache, CacheKey, cached
 from tests.core.stores.test_faults import redis_by_proxy
 
 NUMBER = TypeAdapter(int)
+
+
+class Kind(Enum):
+    ONE = "1"
+
+
+class Shown(BaseModel):
+    text: str
 
 
 class Numbers:
@@ -158,15 +169,73 @@ class TestWhileRedisIsDown:
 
 class TestADecoratedMethod:
     class Squares:
+        loads = 0
+
         def __init__(self, cache: Cache) -> None:
             self.cache = cache
-            self.loads = 0
 
         @cached(f"test-squares-{uuid4()}", NUMBER, seconds=60)
         async def of(self, number: int, *, plus: int = 0) -> int:
             """The square."""
-            self.loads += 1
+            type(self).loads += 1
             return number**2 + plus
+
+    class Tenant:
+        """A service of one tenant."""
+
+        def __init__(self, cache: Cache, tenant: object) -> None:
+            self.cache = cache
+            self.tenant = tenant
+
+        @cached(f"test-tenant-{uuid4()}", TypeAdapter(str), seconds=60)
+        async def name(self, value: object = None) -> str:
+            """The value and the tenant."""
+            return f"{value!r} of {self.tenant!r}"
+
+    async def test_keeps_the_types_of_its_arguments_apart(self, resources: Resources) -> None:
+        values = [
+            "1", 1, 1.0, True, Decimal(1), Decimal("1.0"), b"1", ("1",), ["1"], {"1"}, {"1": None}, None, "None",
+            UUID(int=1), str(UUID(int=1)), date(2026, 1, 1), "2026-01-01", datetime(2026, 1, 1, tzinfo=UTC), Kind.ONE,
+            timedelta(1), [["1"], []], [[], ["1"]], Shown(text="1"),
+        ]  # fmt: skip
+        tenant = self.Tenant(Cache(resources.redis), 1)
+        for _ in range(2):
+            assert [await tenant.name(value) for value in values] == [f"{value!r} of 1" for value in values]
+
+    async def test_keeps_the_state_of_its_objects_apart(self, resources: Resources) -> None:
+        tenants = [self.Tenant(Cache(resources.redis), tenant) for tenant in (1, 2, "1", None)]
+        for _ in range(2):
+            assert [await tenant.name() for tenant in tenants] == [f"None of {t.tenant!r}" for t in tenants]
+
+    async def test_is_shared_by_equal_objects(self, resources: Resources) -> None:
+        loads: list[int] = []
+
+        class Counting:
+            def __init__(self, cache: Cache, tenant: UUID) -> None:
+                self.cache = cache
+                self.tenant = tenant
+
+            @cached(f"test-counting-{uuid4()}", NUMBER, seconds=60)
+            async def value(self) -> int:
+                loads.append(1)
+                return len(loads)
+
+        assert [await Counting(Cache(resources.redis), UUID(int=7)).value() for _ in range(3)] == [1, 1, 1]
+
+    @pytest.mark.parametrize("state", [object(), asyncio.Event])
+    async def test_refuses_objects_with_state_that_is_no_data(self, resources: Resources, state: object) -> None:
+        with pytest.raises(TypeError, match="cache key"):
+            await self.Tenant(Cache(resources.redis), state).name()
+
+    async def test_returns_what_cannot_be_stored(self, resources: Resources) -> None:
+        class Wrong:
+            cache = Cache(resources.redis)
+
+            @cached(f"test-wrong-{uuid4()}", NUMBER, seconds=60)
+            async def value(self) -> int:
+                return object()  # type: ignore[return-value]  # the point of the test
+
+        assert [type(await Wrong().value()) for _ in range(2)] == [object, object]
 
     async def test_is_cached_by_its_arguments(self, resources: Resources) -> None:
         squares = self.Squares(Cache(resources.redis))
