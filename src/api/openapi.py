@@ -1,5 +1,6 @@
 """The OpenAPI document: what FastAPI generates, completed with what it does not know."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
@@ -23,13 +24,13 @@ Json = dict[str, Any]
 _SCHEMAS = "#/components/schemas/"
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The `accessToken` of a login."}
 _REFRESH_TOKEN = "X-Refresh-Token"  # noqa: S105 - a header
-# Pydantic describes its `JsonValue` as `{}`.
+# Pydantic describes its `JsonValue` as `{}`. It does not refer to itself here: some generators cannot express that.
 _JSON_VALUE = {
     "description": "Any JSON value.",
     "anyOf": [
         *({"type": type_} for type_ in ("string", "number", "boolean", "null")),
-        {"type": "array", "items": {"$ref": f"{_SCHEMAS}JsonValue"}},
-        {"type": "object", "additionalProperties": {"$ref": f"{_SCHEMAS}JsonValue"}},
+        {"type": "array", "items": {}},
+        {"type": "object", "additionalProperties": True},
     ],
     "examples": [None],
 }
@@ -80,6 +81,8 @@ def complete(document: Json, routes: Iterable[BaseRoute]) -> Json:
     }
     components["schemas"] = _without_unused(components["schemas"]) | _error_schemas() | {"JsonValue": _JSON_VALUE}
     complete_examples(components["schemas"])
+    for schema in components["schemas"].values():
+        _describe_defaults(schema)
     return _name_by_title(document)
 
 
@@ -184,6 +187,16 @@ def _error_schemas() -> Json:
 def _without_unused(schemas: Json) -> Json:
     """The schemas without those of FastAPI's own 422."""
     return {name: schema for name, schema in schemas.items() if name not in ("HTTPValidationError", "ValidationError")}
+
+
+def _describe_defaults(schema: Json) -> None:
+    """Move defaults to the descriptions: generators take a property with a default for one that is always there."""
+    for part in (schema, *schema.get("oneOf", ())):
+        for name, property_ in part.get("properties", {}).items():
+            default = property_.pop("default", None)
+            if default not in (None, "") and name not in part.get("required", ()):
+                description = property_.get("description", "")
+                property_["description"] = f"{description} By default `{json.dumps(default)}`.".strip()
 
 
 def _name_by_title(document: Json) -> Json:

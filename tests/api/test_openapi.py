@@ -68,6 +68,10 @@ class TestRequired:
     def test_are_not_fields_of_requests_that_have_a_default(self) -> None:
         assert SCHEMAS["UserCreate"]["required"] == ["name", "email", "username", "password", "kid"]
 
+    def test_are_not_properties_that_generators_take_for_required(self) -> None:
+        assert [name for name in SCHEMAS for one in properties(name).values() if "default" in one] == []
+        assert properties("UserCreate")["status"]["description"] == "Whether the user is enabled. By default `true`."
+
     def test_is_not_the_total_that_a_page_may_leave_out(self) -> None:
         assert "total" not in SCHEMAS["UserResponsePage"]["required"]
 
