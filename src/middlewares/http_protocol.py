@@ -28,7 +28,8 @@ class HttpProtocol(HttpToolsProtocol):
         silence_seconds: A client has to send something in this time.
         head_seconds: The head has to arrive in this time.
         body_bytes_per_second: How fast a body has to arrive after that.
-        linger_seconds: After a refusal, what the client still sends is discarded; a reset would discard the response.
+        linger_seconds: For so long after a refusal, or until the client closes the connection, what it still sends is
+            discarded; a reset would discard the response.
     """
 
     max_head_bytes = 64 * 1024
@@ -160,6 +161,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.write(_response(status))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
         self._timer = self.loop.call_later(self.linger_seconds, self.transport.close)
 
 

@@ -19,17 +19,17 @@ LENGTH = HEAD + b"Content-Length: 10000\r\n\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-class Brief(HttpProtocol):
-    linger_seconds = 0.1
+class Lingering(HttpProtocol):
+    linger_seconds = PATIENCE_SECONDS
 
 
-class Impatient(Brief):
+class Impatient(Lingering):
     silence_seconds = 0.3
     head_seconds = 0.6
     body_bytes_per_second = 1000
 
 
-class Patient(Brief):
+class Patient(Lingering):
     """Waits so long for a byte that only the total counts."""
 
     silence_seconds = PATIENCE_SECONDS
@@ -95,7 +95,7 @@ async def serving(protocol: type[HttpProtocol], app: ASGIApp | None = None) -> A
 
 @pytest.fixture(scope="module")
 async def server() -> AsyncIterator[Server]:
-    async with serving(Brief) as server:
+    async with serving(Lingering) as server:
         yield server
 
 
