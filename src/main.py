@@ -121,6 +121,8 @@ def install_middlewares(app: FastAPI, settings: Settings) -> None:
             allow_methods=["*"],
             allow_headers=settings.cors.headers,
             expose_headers=[
+                "RateLimit",
+                "RateLimit-Policy",
                 REQUEST_ID_HEADER,
                 DEVICE_HEADER,
                 "Retry-After",

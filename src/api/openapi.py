@@ -38,6 +38,8 @@ _HEADERS = {
     "X-Request-ID": "Identifies the request in the logs; that of the request, if it sent a valid one.",
     "WWW-Authenticate": "The scheme that the request must authenticate with.",
     "Retry-After": "In how many seconds the request may succeed.",
+    "RateLimit": "What is left of the budget (`r`), and in how many seconds it is renewed (`t`).",
+    "RateLimit-Policy": "The budget (`q` requests in `w` seconds), named after whose it is.",
     "Content-Range": "The size of the content.",
 }
 

@@ -37,6 +37,8 @@ class RequestMiddleware:
                 headers = message["headers"]
                 self._headers.add(scope["path"], headers)
                 headers.append((_HEADER, name.encode()))
+                if further := scope.get("response_headers"):  # those of a rate limit
+                    headers += [(key.lower().encode(), value.encode()) for key, value in further.items()]
             return send(message)
 
         token = request_id.set(name)

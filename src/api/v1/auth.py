@@ -25,6 +25,7 @@ from src.deps.auth import (
     require_enabled,
 )
 from src.deps.database import ResourcesDep, UnitOfWorkDep
+from src.deps.rate_limit import ANONYMOUS
 from src.deps.user import ProfileServiceDep, UserServiceDep
 from src.schemas.auth import (
     LoginRequest,
@@ -50,13 +51,14 @@ SENDS_DEVICE_TOKEN: dict[int | str, dict[str, Any]] = {
 THROTTLED = TooManyRequestsError(900, error="auth.throttled")
 
 
+# Without a rate limit: it touches no store, and counting would cost more than it.
 @router.get("/keys/public")
 async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
     """Get the public key and a single-use challenge, to encrypt a password with."""
     return ok(auth.public_key())
 
 
-@router.post("/login", responses=SENDS_DEVICE_TOKEN)
+@router.post("/login", responses=SENDS_DEVICE_TOKEN, dependencies=[ANONYMOUS])
 @raises(WRONG, THROTTLED, BUSY)
 async def login(
     body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep, response: HTTPResponse
@@ -67,7 +69,7 @@ async def login(
     return ok(TokenResponse.model_validate(pair))
 
 
-@swagger_router.post("/login/swagger")
+@swagger_router.post("/login/swagger", dependencies=[ANONYMOUS])
 @raises(WRONG, THROTTLED, BUSY)
 async def login_swagger(
     form: Annotated[SwaggerLoginRequest, Form()], auth: AuthServiceDep, entry: AuditEntryDep
@@ -77,7 +79,7 @@ async def login_swagger(
     return SwaggerTokenResponse(access_token=pair.access_token)
 
 
-@registration_router.post("/register", status_code=201)
+@registration_router.post("/register", status_code=201, dependencies=[ANONYMOUS])
 @raises(TAKEN, BAD_CIPHERTEXT, BUSY)
 async def register(body: RegisterRequest, users: UserServiceDep) -> Response[UserResponse]:
     """Register an account without roles; only if registration is enabled."""
@@ -85,7 +87,7 @@ async def register(body: RegisterRequest, users: UserServiceDep) -> Response[Use
     return created(UserResponse.model_validate({**user.model_dump(), "roles": []}))
 
 
-@router.post("/token/refresh")
+@router.post("/token/refresh", dependencies=[ANONYMOUS])
 async def refresh(
     claims: RefreshClaimsDep,
     token: HeaderRefreshTokenDep,

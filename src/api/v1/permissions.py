@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from src.core.exceptions import NotFoundError, raises
 from src.core.routing.registry import RouteRegistry
 from src.deps.permission import ActorDep, PermissionExplanationServiceDep, require_permission
+from src.deps.rate_limit import EXPENSIVE
 from src.schemas.base import SafeStr
 from src.schemas.permission import PermissionExplanation
 from src.schemas.response import Response, ok
@@ -19,7 +20,7 @@ async def list_my_permissions(actor: ActorDep) -> Response[list[str]]:
     return ok(sorted(actor.codes))
 
 
-@router.get("/explain")
+@router.get("/explain", dependencies=[EXPENSIVE])
 @raises(NotFoundError("User not found."))
 async def explain_permission(
     user_id: Annotated[UUID, Query(alias="userId", description="Id of the user.")],

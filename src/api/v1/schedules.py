@@ -8,6 +8,7 @@ from src.api.audited_route import AuditedRoute
 from src.api.v1.errors import CHANGED, INTERNAL_TASK, NOT_YOURS, NOT_YOURS_TO_START
 from src.core.exceptions import ConflictError, NotFoundError, raises
 from src.deps.permission import ActorDep, require_permission
+from src.deps.rate_limit import EXPENSIVE
 from src.deps.schedule import ScheduleScopeDep, ScheduleServiceDep
 from src.schemas.response import Page, Response, created, ok, paged
 from src.schemas.schedule import ScheduleCreate, SchedulePreview, ScheduleQuery, ScheduleResponse, ScheduleUpdate
@@ -44,7 +45,7 @@ async def create_schedule(
     return created(ScheduleResponse.model_validate(await schedules.create(body, actor)))
 
 
-@router.post("/preview")
+@router.post("/preview", dependencies=[EXPENSIVE])
 async def preview_schedule(body: SchedulePreview, schedules: ScheduleServiceDep) -> Response[list[datetime]]:
     """Preview the next runs of a schedule without creating it."""
     return ok(await schedules.preview(body))

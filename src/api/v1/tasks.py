@@ -7,6 +7,7 @@ from src.api.audited_route import AuditedRoute
 from src.api.v1.errors import CHANGED, NOT_YOURS_TO_START
 from src.core.exceptions import ConflictError, NotFoundError, raises
 from src.deps.permission import ActorDep, require_permission
+from src.deps.rate_limit import EXPENSIVE
 from src.deps.task import TaskRunServiceDep
 from src.schemas.response import CursorPage, Response, ok
 from src.schemas.task import RunQuery, RunResponse, RunsToRetry, TaskResponse
@@ -33,7 +34,7 @@ async def list_runs(query: Annotated[RunQuery, Query()], runs: TaskRunServiceDep
     return ok(CursorPage(records=[RunResponse.model_validate(run) for run in rows], next_cursor=next_cursor))
 
 
-@router.post("/runs/retry")
+@router.post("/runs/retry", dependencies=[EXPENSIVE])
 @raises(CHANGED, NOT_YOURS_TO_START)
 async def retry_failed_runs(body: RunsToRetry, runs: TaskRunServiceDep, actor: ActorDep) -> Response[list[RunResponse]]:
     """Retry failed runs; returns the new runs."""

@@ -61,6 +61,7 @@ class AppSettings(SettingsGroup):
     version: str = Field("0.1.0", alias="APP_VERSION")
     log_level: LogLevel = Field("INFO", alias="LOG_LEVEL")
     metrics_token: SecretStr | None = Field(None, min_length=16, alias="METRICS_TOKEN")
+    rate_limit_factor: float = Field(1, ge=0, alias="RATE_LIMIT_FACTOR")
     max_body_bytes: int = Field(1024 * 1024, ge=1024, alias="MAX_BODY_BYTES")
     refusals_per_account: int = Field(300, ge=1, alias="REFUSALS_PER_ACCOUNT")
     refusals_per_address: int = Field(6000, ge=1, alias="REFUSALS_PER_ADDRESS")
