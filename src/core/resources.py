@@ -1,9 +1,11 @@
 """The stores of one process, opened together in its lifespan and closed in reverse."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo.asynchronous.database import AsyncDatabase
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
@@ -20,9 +22,12 @@ from src.core.storage.minio_storage import MinioStorage
 from src.core.storage.port import FileStorage
 from src.core.stores.cache import Cache
 from src.core.stores.documents import Documents, create_mongo
+from src.core.stores.errors import is_serialization_failure
 from src.core.stores.redis_client import RedisClient, create_redis
 from src.core.stores.sql import SQLDatabase
 from src.core.unit_of_work import UnitOfWork
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -83,6 +88,23 @@ class Resources:
             except BaseException:
                 await uow.rollback()
                 raise
+
+    async def retrying(self, work: Callable[[UnitOfWork], Awaitable[T]], *, attempts: int = 3) -> T:
+        """Run `work` in a unit of work of its own; repeat both if they fail only because of other transactions.
+
+        Those are deadlocks, and conflicts of REPEATABLE READ and SERIALIZABLE. Effects leave after the attempt that is
+        committed; `work` must do nothing else that cannot be repeated. The last error is raised, as a 503.
+        """
+        for attempt in range(1, attempts):
+            try:
+                async with self.unit_of_work() as uow:
+                    return await work(uow)
+            except Exception as error:
+                if not is_serialization_failure(error):
+                    raise
+                await asyncio.sleep(attempt * 0.05 * random.random())  # noqa: S311 - keeps the repeated ones apart
+        async with self.unit_of_work() as uow:
+            return await work(uow)
 
 
 _current: Resources | None = None

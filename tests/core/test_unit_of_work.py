@@ -11,6 +11,7 @@ import pytest
 import structlog
 from fastapi import FastAPI
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, delete
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -307,6 +308,50 @@ class TestCancellation:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert (await is_stored(resources, notice.id), sinks.sent) == (False, [])
+
+
+class TestRetrying:
+    """`resources.retrying` repeats a unit of work that failed only because of others."""
+
+    @pytest.mark.usefixtures("sinks")
+    async def test_serializable_transactions_all_succeed(self, resources: Resources, notice: Notice) -> None:
+        async def append(uow: UnitOfWork) -> None:
+            _ = await uow.session.connection(execution_options={"isolation_level": "SERIALIZABLE"})
+            row = await NoticeCRUD(uow.session).get(notice.id)
+            await NoticeCRUD(uow.session).update(row, {"body": row.body + "x"})
+
+        async with resources.unit_of_work() as uow:
+            uow.session.add(notice)
+        await asyncio.gather(*(resources.retrying(append, attempts=20) for _ in range(5)))
+        async with resources.sessions() as session:
+            assert (await NoticeCRUD(session).get(notice.id)).body == "bxxxxx"
+
+    @pytest.mark.parametrize(("state", "attempts", "runs"), [("40P01", 3, 3), ("40001", 1, 1), ("22012", 3, 1)])
+    async def test_ends_with_the_last_error(
+        self, resources: Resources, sinks: Sinks, state: str, attempts: int, runs: int
+    ) -> None:
+        tried: list[int] = []
+
+        async def fail(uow: UnitOfWork) -> None:
+            tried.append(1)
+            uow.enqueue("task")
+            body = f"DO $$BEGIN RAISE 'no' USING ERRCODE = '{state}'; END$$"
+            await (await uow.session.connection()).execute(text(body))
+
+        with pytest.raises(DBAPIError):
+            await resources.retrying(fail, attempts=attempts)
+        assert (len(tried), sinks.sent) == (runs, [])
+
+    async def test_sends_the_effects_of_the_attempt_that_succeeds(self, resources: Resources, sinks: Sinks) -> None:
+        async def work(uow: UnitOfWork) -> int:
+            uow.enqueue("task", attempt=len(tried))
+            tried.append(1)
+            if len(tried) == 1:
+                await (await uow.session.connection()).execute(text("DO $$BEGIN RAISE USING ERRCODE = '40001'; END$$"))
+            return len(tried)
+
+        tried: list[int] = []
+        assert (await resources.retrying(work), sinks.sent) == (2, [("task", {"attempt": 1})])
 
 
 class TestFailingEffect:

@@ -30,6 +30,7 @@ class SQLSettings(StoreSettings):
     pool_size: int = Field(20, ge=1, alias="SQL_POOL_SIZE")
     max_overflow: int = Field(0, ge=0, alias="SQL_MAX_OVERFLOW")
     pool_timeout_seconds: float = Field(2, gt=0, alias="SQL_POOL_TIMEOUT_SECONDS")
+    pool_recycle_seconds: int = Field(1800, ge=-1, alias="SQL_POOL_RECYCLE_SECONDS")
     connect_timeout_seconds: float = Field(2, gt=0, alias="SQL_CONNECT_TIMEOUT_SECONDS")
     lock_timeout_seconds: float = Field(1.5, gt=0, alias="SQL_LOCK_TIMEOUT_SECONDS")
     command_timeout_seconds: float = Field(10, gt=0, alias="SQL_COMMAND_TIMEOUT_SECONDS")

@@ -64,6 +64,7 @@ MYSQL_CODES = {
     1205: "lock timeout",
     1213: "deadlock",
     1290: "the server is read-only",
+    1836: "the server is read-only",
     1969: "statement timeout",
     2002: "the server cannot be reached",
     2003: "the server cannot be reached",
@@ -85,6 +86,17 @@ def as_unavailable(error: BaseException) -> ServiceUnavailableError | None:
     if isinstance(error, ServiceUnavailableError):
         return error
     return ServiceUnavailableError(store=_store_of(error)) if _is_unavailable(error) else None
+
+
+def is_read_only(error: BaseException | None) -> bool:
+    """Whether a SQL server refused a write because it is read-only."""
+    return getattr(error, "sqlstate", None) == "25006" or _mysql_code(error) in (1290, 1836)
+
+
+def is_serialization_failure(error: BaseException) -> bool:
+    """Whether a SQL transaction failed only because of others at the same time, so that it may be repeated."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlstate", None) in ("40001", "40P01") or _mysql_code(cause) == 1213
 
 
 def summary(error: BaseException) -> str:

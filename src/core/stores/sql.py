@@ -3,11 +3,13 @@
 from typing import Any
 
 from sqlalchemy import URL, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config.sql import SQLSettings
+from src.core.stores.errors import is_read_only
 from src.core.stores.fair_pool import FairPool
 from src.core.stores.mysql import mysql_options
 
@@ -40,11 +42,14 @@ def create_engine(settings: SQLSettings, url: URL | None = None, *, read_only: b
         pool_size=settings.pool_size,
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout_seconds,
+        pool_recycle=settings.pool_recycle_seconds,
         pool_pre_ping=not postgresql,
         connect_args=_postgresql_options(settings, read_only) if postgresql else mysql_options(settings, read_only),
     )
     if postgresql:
         event.listen(engine.sync_engine, "checkout", _replace_closed)
+    if not read_only:
+        event.listen(engine.sync_engine, "handle_error", _leave_demoted_server)
     return engine
 
 
@@ -59,6 +64,12 @@ def _postgresql_options(settings: SQLSettings, read_only: bool) -> dict[str, Any
             **({"default_transaction_read_only": "on"} if read_only else {}),
         },
     }
+
+
+def _leave_demoted_server(context: ExceptionContext) -> None:
+    """Replace all connections once the server is found to be read-only, as a primary is after a failover."""
+    if is_read_only(context.original_exception):
+        context.is_disconnect = True
 
 
 def _replace_closed(connection: Any, _record: object, _proxy: object) -> None:

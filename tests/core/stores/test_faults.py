@@ -113,6 +113,33 @@ class TestPostgres:
                 await other.execute(text(f"SELECT pg_terminate_backend({first}, 2000)"))
             assert await backend(engine) != first
 
+    async def test_a_primary_that_became_read_only_is_left(self, resources: Resources) -> None:
+        """As after a failover: the connections of the pool stay open, and the address leads to the new primary."""
+        async with engine_by_proxy(resources, pool_size=3, command_timeout_seconds=10) as (engine, _):
+            opened = [await engine.connect().start() for _ in range(3)]
+            demoted = []
+            for connection in opened:
+                demoted.append((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+                await connection.execute(text("SET default_transaction_read_only = on"))
+                await connection.commit()
+                await connection.close()
+
+            async def write() -> int:
+                async with engine.begin() as connection:
+                    await connection.execute(text("UPDATE notices SET title = ''  WHERE false"))
+                    return int((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+            error, _ = await failure(write)
+            pids = [await write() for _ in range(3)]
+        assert as_unavailable(error)
+        assert not {*pids} & {*demoted}
+
+    async def test_connections_are_replaced_at_an_age(self, resources: Resources) -> None:
+        async with engine_by_proxy(resources, pool_recycle_seconds=0, command_timeout_seconds=10) as (engine, _):
+            first = await backend(engine)
+            await asyncio.sleep(0.01)
+            assert await backend(engine) != first
+
     async def test_a_full_pool_means_unavailable_in_time(self, resources: Resources) -> None:
         async with engine_by_proxy(resources, pool_timeout_seconds=0.2) as (engine, _), engine.connect():
             error, seconds = await failure(lambda: select_one(engine))
