@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Style, types and import contracts.
+# Style, types, import contracts, and whether the changelog describes a change of the API.
 source "$(dirname -- "${BASH_SOURCE[0]}")/../bootstrap.sh"
 ruff check .
 ruff format --check .
 mypy
 lint-imports
+python -m scripts.check.contract

@@ -109,6 +109,9 @@ class TestErrors:
         assert statuses <= operation["responses"].keys()
         assert error_names(operation, 403) == {"auth.permission_denied", "auth.not_yours_to_grant"}
 
+    def test_have_the_same_names_in_each_version_of_python(self) -> None:
+        assert error_names(OPERATIONS["POST /api/v1/users"], 413) == {"http.content_too_large"}
+
     def test_are_few_where_little_can_go_wrong(self) -> None:
         assert OPERATIONS["GET /livez"]["responses"].keys() == {"200"}
         assert OPERATIONS["GET /api/v1/auth/keys/public"]["responses"].keys() == {"200", "503"}
