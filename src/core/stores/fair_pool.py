@@ -1,12 +1,16 @@
 """A connection pool that serves callers in the order in which they asked."""
 
 import asyncio
+import logging
 from collections import deque
 
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sqlalchemy.util import await_
 from sqlalchemy.util.queue import AsyncAdaptedQueue, Empty
 from typing_extensions import override
+
+# As SQLAlchemy does for its own pools.
+logging.getLogger(__name__).setLevel(logging.WARNING)
 
 
 class FairQueue(AsyncAdaptedQueue[ConnectionPoolEntry]):
