@@ -6,6 +6,7 @@ Messages are also appended to a Redis stream, from which clients whose network b
 import asyncio
 import base64
 import itertools
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -28,6 +29,8 @@ T = TypeVar("T")
 CHANNEL = "socketio"
 STREAM = "socketio:events"
 ATTEMPT_SECONDS = 1
+_EVENT_ID = r"\d{1,15}-[0-9a-f]{8}-\d{1,15}"
+_OFFSET = re.compile(f"{_EVENT_ID}(;{_EVENT_ID})?")
 _PAUSE_SECONDS = 1
 
 
@@ -57,12 +60,14 @@ class EventBus:
 
     Attributes:
         sender: Random id of this process's bus.
+        process: Its first part, which offsets contain.
     """
 
     def __init__(self, url: str, replay: ReplaySettings | None = None) -> None:
         self.redis = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=ATTEMPT_SECONDS)
         self.replay = replay or ReplaySettings()
         self.sender = secrets.token_hex(16)
+        self.process = self.sender[:8]
         self._numbers = itertools.count()
         self._broken_until = 0.0
         self._publishing: set[asyncio.Future[None]] = set()
@@ -83,6 +88,18 @@ class EventBus:
         finally:
             self._publishing.discard(published)
             published.set_result(None)
+
+    async def is_alive(self, process: str) -> bool:
+        """Whether a process, given as in offsets, receives messages.
+
+        Redis notices at once that it was killed.
+
+        Raises:
+            EventBusError: Redis failed or timed out.
+        """
+        channel = process_channel(process)
+        [(_, count)] = await self.read(lambda: self.redis.pubsub_numsub(channel))
+        return bool(count)
 
     async def flush(self) -> None:
         """Wait until all messages that are being published have reached Redis, or failed."""
@@ -118,9 +135,20 @@ class EventBus:
             raise
 
     def build_emit(
-        self, event: str, data: Any, namespace: str = "/", room: Any = None, skip: Any = None
+        self,
+        event: str,
+        data: Any,
+        namespace: str = "/",
+        room: Any = None,
+        skip: Any = None,
+        *,
+        heard: str | None = None,
     ) -> dict[str, Any]:
-        """Build python-socketio's message that emits an event. Its `offset` identifies the event to clients."""
+        """Build python-socketio's message that emits an event.
+
+        Its `offset` identifies the event to clients. It names `heard`, the last event of others that this process had
+        handled: recovery has to know if this process is killed, maybe before it publishes the event.
+        """
         arguments: Any = list(data) if isinstance(data, tuple) else [data]
         binary = Packet.data_is_binary(arguments)
         if binary:
@@ -129,7 +157,7 @@ class EventBus:
         return self._message("emit", event=event, data=arguments, binary=binary, namespace=namespace, room=room) | {
             "skip_sid": skip,
             "callback": None,
-            "offset": self._next_offset() if self.replay.seconds else None,
+            "offset": self._next_offset(heard) if self.replay.seconds else None,
         }
 
     def build_disconnect(self, room: Any, except_room: str | None, namespace: str = "/") -> dict[str, Any]:
@@ -139,9 +167,10 @@ class EventBus:
     def _message(self, method: str, **fields: Any) -> dict[str, Any]:
         return {"method": method, **fields, "host_id": self.sender}
 
-    def _next_offset(self) -> str:
-        """`<milliseconds>-<sender>-<number>`."""
-        return f"{time.time_ns() // 1_000_000}-{self.sender[:8]}-{next(self._numbers)}"
+    def _next_offset(self, heard: str | None) -> str:
+        """`<milliseconds>-<process>-<number>`, and the same of the event that was heard, if any."""
+        offset = f"{time.time_ns() // 1_000_000}-{self.process}-{next(self._numbers)}"
+        return f"{offset};{event_id(heard)}" if heard else offset
 
     def _is_replayed(self, message: dict[str, Any]) -> bool:
         return self.replay.seconds > 0 and (message.get("offset") is not None or message["method"] == "disconnect_room")
@@ -150,14 +179,49 @@ class EventBus:
         await self.redis.publish(CHANNEL, text)
 
     async def _append_and_publish(self, text: str) -> None:
-        """Append first: the stream then contains everything that was ever published."""
-        pipeline: Any = self.redis.pipeline(transaction=False)
+        """Append first, in a transaction: the stream contains all that was ever published, in the same order."""
+        pipeline: Any = self.redis.pipeline()
         pipeline.xadd(STREAM, {"message": text}, maxlen=self.replay.messages, approximate=True)
         oldest = time.time_ns() // 1_000_000 - self.replay.seconds * 1000
         pipeline.xtrim(STREAM, minid=oldest, approximate=True)
         pipeline.expire(STREAM, self.replay.seconds)
         pipeline.publish(CHANNEL, text)
         await pipeline.execute()
+
+
+def process_channel(process: str) -> str:
+    """The channel that a process subscribes to as long as it lives; nothing is published there."""
+    return f"{CHANNEL}:process:{process}"
+
+
+def milliseconds_of(offset: str) -> int:
+    """When an event was emitted, in Unix milliseconds."""
+    return int(offset.partition("-")[0])
+
+
+def process_of(offset: str) -> str:
+    """The process that emitted an event."""
+    return offset.split("-")[1]
+
+
+def number_of(offset: str) -> int:
+    """The number of an event among those of its process."""
+    return int(event_id(offset).rpartition("-")[2])
+
+
+def event_id(offset: str) -> str:
+    """The part of an offset that identifies the event."""
+    return offset.partition(";")[0]
+
+
+def heard_of(offset: str) -> str:
+    """The id of the last event of others that the process had handled; empty if there was none."""
+    return offset.partition(";")[2]
+
+
+def is_offset(text: object) -> bool:
+    """Whether a client's text may be an offset."""
+    return isinstance(text, str) and _OFFSET.fullmatch(text) is not None
 
 
 def event_data(message: dict[str, Any]) -> Any:

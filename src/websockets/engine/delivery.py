@@ -88,13 +88,13 @@ class Delivery:
     Attributes:
         sessions: By session id, the sessions that their clients may recover.
         returning: By session id, the clients that are recovering, or did so within the last seconds.
-        pending_connects: Session ids of clients whose connect handler still runs; they get no broadcasts.
+        pending_connects: By session id, the rooms of clients whose connect handler still runs; they get no broadcasts.
     """
 
     def __init__(self) -> None:
         self.sessions: dict[str, RecoverableSession] = {}
         self.returning: dict[str, ReturningClient] = {}
-        self.pending_connects: set[str] = set()
+        self.pending_connects: dict[str, set[str]] = {}
 
     def send(
         self,

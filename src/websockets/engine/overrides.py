@@ -52,6 +52,7 @@ log = structlog.get_logger(__name__)
 _FLUSH_SECONDS = 2
 _CLOSE_SECONDS = 1
 _UNREAD_SECONDS = 3
+_LAG_SECONDS = 1
 _ENGINE_LOOPS = AsyncSocket._websocket_handler
 # What Engine.IO and its JSON parser raise for invalid packets.
 _PROTOCOL_ERRORS = ValueError, IndexError, RecursionError, EngineIOError
@@ -331,14 +332,24 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
     def basic_enter_room(self, sid: str, namespace: str, room: Any, eio_sid: str | None = None) -> None:
         """Recovery needs the time: earlier events of the room are not replayed."""
         super().basic_enter_room(sid, namespace, room, eio_sid)
-        if room is not None and (session := self.delivery.sessions.get(sid)):
+        if room is None:
+            return
+        if sid in self.delivery.pending_connects:
+            self.delivery.pending_connects[sid].add(room)
+        if session := self.delivery.sessions.get(sid):
             session.enter(room)
+            self.server.keep(session)
 
     def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
-        """Recovery forgets when the room was entered."""
+        """Recovery forgets the room."""
         super().basic_leave_room(sid, namespace, room)
-        if room is not None and (session := self.delivery.sessions.get(sid)):
+        if room is None:
+            return
+        if sid in self.delivery.pending_connects:
+            self.delivery.pending_connects[sid].discard(room)
+        if session := self.delivery.sessions.get(sid):
             session.leave(room)
+            self.server.keep(session)
 
     def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
         """Forget the session before its rooms are left: the saved copy keeps them."""
@@ -349,6 +360,9 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
     async def disconnect_room(self, room: str | Sequence[str], except_room: str | None, namespace: str) -> None:
         """End the sessions of the clients in `room` (or rooms), except those also in `except_room`."""
         await self.server.clients.dismiss_room(room, except_room, namespace)
+
+    async def prepare(self) -> None:
+        """Called before a client connects."""
 
     async def aclose(self) -> None:
         """Stop background tasks."""
@@ -371,6 +385,7 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
         self.host_id = bus.sender
         self.thread: asyncio.Task[None] | None = None
         self._bus = bus
+        self._heard: str | None = None
         self._subscriber = Subscriber(bus, lambda: self.server.resume())
 
     @property
@@ -389,7 +404,7 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
             await super().emit(event, data, namespace, room, **options)
             return
         room, skip_sid = options.get("to") or room, options.get("skip_sid")
-        message = self._bus.build_emit(event, data, namespace, room, skip_sid)
+        message = self._bus.build_emit(event, data, namespace, room, skip_sid, heard=self._heard)
         self.deliver(event, data, namespace, room, skip_sid, message["offset"])
         await self._publish(message)
 
@@ -397,6 +412,10 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
         """Disconnect here, then in the other processes."""
         await super().disconnect_room(room, except_room, namespace)
         await self._publish(self._bus.build_disconnect(room, except_room, namespace))
+
+    async def prepare(self) -> None:
+        """The first client would miss what others emit before the process listens."""
+        await self._subscriber.attempted()
 
     async def aclose(self) -> None:
         """Stop listening, and close the connections to Redis."""
@@ -430,6 +449,7 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
 
     async def _handle_emit(self, message: dict[str, Any]) -> None:
         """python-socketio's ignores `offset`."""
+        self._heard = message.get("offset") or self._heard
         if message.get("callback"):
             await super()._handle_emit(message)
             return
@@ -476,6 +496,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
             lambda eio_sid: self._tasks.start(self.clients.close_unauthenticated(eio_sid)),
         )
         self._shutting_down = False
+        self._keeping: asyncio.Task[None] | None = None
         self.eio.limits = self.limits
         self.eio.on_overflow = lambda eio_sid: self._tasks.start(self.clients.drop(eio_sid, "slow reader"))
 
@@ -497,12 +518,41 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         await asyncio.gather(*(self.eio.close_transport(eio_sid, wait=False) for eio_sid in polling))
 
     def resume(self) -> None:
-        """Called by the manager after each subscription: an end of a session may have been missed."""
+        """Called by the manager after each subscription: ends of sessions, and events, may have been missed."""
+        for session in self.manager.delivery.sessions.values():
+            session.has_gap = True
+            self.keep(session)
         self._tasks.start(self.clients.recheck())
+
+    def keep(self, session: RecoverableSession) -> None:
+        """Save the session of an open connection: this process may be killed."""
+        if self.recovery and session.client_tracks_offset and self.manager.is_connected(session.sid, session.namespace):
+            if self._keeping is None:
+                self._keeping = asyncio.create_task(self.recovery.keep(self.manager.delivery.sessions.values))
+            self.recovery.store.mark(session)
+            self._tasks.start(self.recovery.store.flush())
+
+    async def enter_room(self, sid: str, room: str, namespace: str | None = None) -> None:
+        """Return when the room is saved: a client that was told so is in it, even if this process is killed."""
+        await super().enter_room(sid, room, namespace)
+        await self._kept(sid)
+
+    async def leave_room(self, sid: str, room: str, namespace: str | None = None) -> None:
+        """Return when the rest of the rooms is saved."""
+        await super().leave_room(sid, room, namespace)
+        await self._kept(sid)
+
+    async def _kept(self, sid: str) -> None:
+        session = self.manager.delivery.sessions.get(sid)
+        if self.recovery and session and session.client_tracks_offset:
+            await self.recovery.store.flush()
 
     async def shutdown(self) -> None:
         """python-socketio leaves transports open and events running, and fails if it has never had a client."""
         self._shutting_down = True
+        if self._keeping is not None:
+            self._keeping.cancel()
+            self._keeping = None
         for eio_sid in list(self.eio.sockets):
             await self.eio.close_transport(eio_sid, wait=False)
         await self._tasks.drain(self.limits.drain_seconds)
@@ -563,6 +613,9 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
             return
         if self.manager.sid_from_eio_sid(eio_sid, namespace) is None:  # a second CONNECT must not change the identity
             client.connections[namespace] = Connection(environ["asgi.scope"], data, self.authorization)
+        await self.manager.prepare()
+        if eio_sid not in self.environ:
+            return
         connect = super()._handle_connect if self.always_connect else self._connect
         await connect(eio_sid, namespace, data)
         sid, dismissed = self.manager.sid_from_eio_sid(eio_sid, namespace), client.connections[namespace].dismissed
@@ -580,14 +633,14 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
             return
         recovery, environ = self.recovery, self.environ[eio_sid]
         principal = recovery.principal(data) if recovery else None
-        past = await recovery.take(data, namespace, principal) if recovery and principal is not None else None
+        past = await self._take(data, namespace, principal)
         sid = await self.manager.pre_connect(eio_sid, namespace, past.sid if past else None)
         returning = self.manager.delivery.hold(past) if past and past.sid == sid else None
-        self.manager.delivery.pending_connects.add(sid)
+        rooms = self.manager.delivery.pending_connects[sid] = {sid}
         try:
             refusal = await self._run_connect_handler(namespace, sid, environ, data)
         finally:
-            self.manager.delivery.pending_connects.discard(sid)
+            del self.manager.delivery.pending_connects[sid]
         if refusal is not None:
             await self._send_packet(eio_sid, self.packet_class(CONNECT_ERROR, refusal, namespace=namespace))
             await self.manager.disconnect(sid, namespace, ignore_queue=True)
@@ -596,14 +649,23 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         if recovery and principal is not None:
             missed = await self._restore(recovery, returning) if returning else None
             if missed is None:
-                self.manager.delivery.sessions[sid] = RecoverableSession.start(sid, namespace, principal, data)
+                session = RecoverableSession.start(sid, namespace, principal, data, recovery.bus.process, rooms)
+                self.manager.delivery.sessions[sid] = session
             answer["pid"] = self.manager.delivery.sessions[sid].private_session_id
         await self._send_packet(eio_sid, self.packet_class(CONNECT, answer, namespace=namespace))
         await self.manager.connect(sid, namespace)
-        if returning:
-            self.manager.release(sid, eio_sid, missed or [])
         if eio_sid not in self.environ:  # the client left meanwhile, before there was anybody to disconnect
             await self.manager.disconnect(sid, namespace, ignore_queue=True)
+            return
+        if returning:
+            self.manager.release(sid, eio_sid, missed or [])
+        if principal is not None:
+            self.keep(self.manager.delivery.sessions[sid])
+
+    async def _take(self, data: Any, namespace: str, principal: str | None) -> RecoverableSession | None:
+        if self.recovery is None or principal is None:
+            return None
+        return await self.recovery.take(data, namespace, principal, self.eio.ping_interval + self.eio.ping_timeout)
 
     async def _restore(self, recovery: SessionRecovery, returning: ReturningClient) -> list[dict[str, Any]] | None:
         """Find the missed events, or discard the live events of the rooms that the client may not re-enter."""
@@ -616,6 +678,8 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         missed = await recovery.restore(past, self, is_allowed)
         if missed is None:
             returning.waiting = own
+        else:
+            past.resume(recovery.bus.process)
         return missed
 
     async def _run_connect_handler(self, namespace: str, sid: str, environ: dict[str, Any], auth: Any) -> Any:
@@ -646,12 +710,15 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
         session: RecoverableSession | None = self.manager.delivery.sessions.get(sid)
         if session and self.manager.is_connected(sid, namespace):  # else it is being recovered, and has its old rooms
-            session.stop(self.rooms(sid, namespace), Client.of(self.environ[eio_sid]).unread)
+            session.stop(Client.of(self.environ[eio_sid]).unread)
+            del self.manager.delivery.sessions[sid]  # it is saved as it is now
         await super()._handle_disconnect(eio_sid, namespace, reason)
         if self.recovery and session and self._is_recoverable(reason):
             if not session.client_tracks_offset and reason == _reasons.PING_TIMEOUT:
-                session.discard_recent(self.eio.ping_interval + self.eio.ping_timeout)
-            await self.recovery.save(session)
+                session.discard_recent(self.eio.ping_interval + self.eio.ping_timeout + _LAG_SECONDS)
+            await self._tasks.create(self.recovery.store.save(session))  # in a task, for which `shutdown` waits
+        elif self.recovery and session and session.client_tracks_offset:
+            await self._tasks.create(self.recovery.store.forget(session))
         if eio_sid in self.environ and not self.clients.is_accepted(eio_sid):
             self._unauthenticated.add(eio_sid, _address(self.environ[eio_sid]))
 

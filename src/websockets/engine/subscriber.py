@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from src.core.realtime.event_bus import ATTEMPT_SECONDS, CHANNEL, EventBus
+from src.core.realtime.event_bus import ATTEMPT_SECONDS, CHANNEL, EventBus, process_channel
 
 log = structlog.get_logger(__name__)
 
@@ -29,22 +29,29 @@ class Subscriber:
         self.is_listening = True
         self._bus = bus
         self._on_subscribed = on_subscribed
+        self._attempted = asyncio.Event()
+
+    async def attempted(self) -> None:
+        """Wait until the first subscription has begun, or failed."""
+        await self._attempted.wait()
 
     async def messages(self) -> AsyncGenerator[bytes]:
         """Yield messages for ever."""
         while True:
-            pubsub = self._bus.redis.pubsub(ignore_subscribe_messages=True)
+            pubsub = self._bus.redis.pubsub()
             try:
                 async with asyncio.timeout(ATTEMPT_SECONDS):
-                    await pubsub.subscribe(CHANNEL)
+                    await pubsub.subscribe(CHANNEL, process_channel(self._bus.process))
                 self.is_listening = True
                 self._on_subscribed()
+                self._attempted.set()
                 async for message in _receive(pubsub):
                     yield message
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("subscription_lost", reason=type(error).__name__)
             finally:
                 self.is_listening = False
+                self._attempted.set()
                 await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis leaves it untyped
             await asyncio.sleep(_RETRY_SECONDS * (0.5 + random.random()))  # noqa: S311 - spreads reconnects
 

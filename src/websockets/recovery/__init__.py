@@ -1,9 +1,11 @@
 """Connection state recovery: after a network failure a client gets its session id, rooms and missed events back.
 
-    connection breaks   SessionRecovery.save: the session (rooms, offsets of what was sent) goes to Redis
+    client connects     SessionStore: the session (rooms) goes to Redis if the client tracks offsets, and is renewed
+    connection breaks   SessionStore.save: the session, with the offsets of what was sent
     client reconnects   SessionRecovery.take: by the private session id, once, for the same principal
                         SessionRecovery.restore: rooms, then the missed events, read by StreamReader;
                         meanwhile live events wait (engine/delivery.py)
+    process is killed   killed_process: what it had sent, from the client's offset
 
 Public: `SessionRecovery`, for the `recovery` argument of `AsyncServer`. Knows nothing of this product.
 """

@@ -1,11 +1,15 @@
-from collections.abc import Awaitable, Callable
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
 import structlog
 
-from src.core.realtime.event_bus import EventBus, EventBusError
-from src.websockets.recovery.session import RecoverableSession, milliseconds_of
-from src.websockets.recovery.stream_reader import StreamReader
+from src.core.realtime.event_bus import EventBus, EventBusError, is_offset, milliseconds_of
+from src.websockets.recovery.killed_process import received_with
+from src.websockets.recovery.session import MAX_OFFSETS, RecoverableSession, now
+from src.websockets.recovery.session_store import RENEWAL_SECONDS, SessionStore
+from src.websockets.recovery.stream_reader import Messages, StreamReader
 
 log = structlog.get_logger(__name__)
 
@@ -13,6 +17,8 @@ MAX_MISSED_EVENTS = 1000
 """A client that missed more starts anew."""
 
 _CLOCK_SKEW_MS = 2000
+_STALL_MS = 5000
+"""A process handles what others emit within this time."""
 
 
 class Rooms(Protocol):
@@ -29,18 +35,22 @@ class Rooms(Protocol):
 
 
 class SessionRecovery:
-    """Saves the sessions of broken connections in Redis, and finds missed events in the bus's stream.
+    """Saves sessions in Redis, and finds missed events in the bus's stream.
 
     Args:
         bus: Where the servers meet.
         principal: Maps an `auth` payload to the owner of the session, who alone may recover it. If it raises, the
             session is not recoverable.
+
+    Attributes:
+        store: The saved sessions.
     """
 
     def __init__(self, bus: EventBus, principal: Callable[[Any], str] = lambda _: "") -> None:
         self.bus = bus
         self._principal = principal
         self._reader = StreamReader(bus)
+        self.store = SessionStore(bus)
 
     def principal(self, auth: Any) -> str | None:
         """To whom a session belongs; None if that is unknown, or nothing is kept for replay."""
@@ -52,33 +62,45 @@ class SessionRecovery:
             log.info("principal_unknown", reason=type(error).__name__)
             return None
 
-    async def save(self, session: RecoverableSession) -> None:
-        """Save the session of a broken connection; without Redis it is lost."""
-        key, seconds = _key(session.private_session_id), self.bus.replay.seconds
-        try:
-            await self.bus.write(lambda: self.bus.redis.set(key, session.to_json(), ex=seconds))
-        except EventBusError:
-            log.info("session_not_saved")
+    async def keep(self, sessions: Callable[[], Iterable[RecoverableSession]]) -> None:
+        """Renew the saved sessions of open connections, for ever."""
+        while True:
+            await asyncio.sleep(min(RENEWAL_SECONDS, self.bus.replay.seconds / 4))
+            await self.store.renew(session for session in sessions() if session.client_tracks_offset)
 
-    async def take(self, auth: Any, namespace: str, principal: str) -> RecoverableSession | None:
-        """Remove and return the session that the client names by `pid` and `offset`, if both are valid and its own."""
+    async def take(
+        self, auth: Any, namespace: str, principal: str, silence_seconds: float
+    ) -> RecoverableSession | None:
+        """Take over the session that the client names by `pid` and `offset`, if both are valid and its own.
+
+        The session of a connection that is still served by its process is left alone.
+
+        Args:
+            auth: The client's `auth` payload.
+            namespace: Where it connects.
+            principal: To whom the session must belong.
+            silence_seconds: After so long without a message from the client its connection ends.
+        """
         if not isinstance(auth, dict) or not isinstance(pid := auth.get("pid"), str) or not pid:
             return None
+        found = await self.store.find(pid)
+        if found is None:
+            return None
+        session, renewed_at = found
+        if (session.namespace, session.principal) != (namespace, principal):
+            return None
+        if session.has_gap or (not session.has_ended and await self._is_served(session)):
+            return None
+        session.received_until = session.received_until or max(session.since, int(renewed_at - silence_seconds * 1000))
+        if session.client_tracks_offset and not _receive(session, auth.get("offset")):
+            return None
+        return session if await self.store.claim(session, secrets.token_hex(8)) else None
+
+    async def _is_served(self, session: RecoverableSession) -> bool:
         try:
-            saved = await self.bus.read(lambda: self.bus.redis.getdel(_key(pid)))
+            return await self.bus.is_alive(session.process)
         except EventBusError:
-            return None
-        session = RecoverableSession.from_json(saved) if saved else None
-        if session is None or (session.namespace, session.principal) != (namespace, principal):
-            return None
-        if session.client_tracks_offset:  # other clients may send any text as `offset`
-            offset = auth.get("offset")
-            if offset is not None and offset not in session.sent:
-                return None
-            session.discard_after(offset)
-        for room in session.rooms:
-            session.entered.setdefault(room, 0)
-        return session
+            return True
 
     async def restore(
         self, session: RecoverableSession, rooms: Rooms, is_allowed: Callable[[], Awaitable[bool]]
@@ -110,30 +132,68 @@ class SessionRecovery:
         Returns:
             None if that is unknown, or if the connection would have been ended meanwhile.
         """
-        begin = session.last_offset
-        start = milliseconds_of(begin) - _CLOCK_SKEW_MS if begin else session.since
+        last = session.last_offset
+        start = max(session.since, session.received_until - _CLOCK_SKEW_MS)
+        if last and not session.has_ended:
+            start = max(start, milliseconds_of(last) - _STALL_MS - _CLOCK_SKEW_MS)
         try:
             messages, complete_since = await self._reader.since(start)
         except EventBusError:
             return None
+        if complete_since is None:  # it expires with the last event
+            is_kept = last is not None and milliseconds_of(last) > now() - self.bus.replay.seconds * 1000
+            return None if is_kept or session.unreceived else []
         sent = set(session.sent)
-        if begin:  # the stream must reach back to an event that was sent; earlier ones were received
-            first = next((index for index, (_, message) in enumerate(messages) if message.get("offset") in sent), None)
-            if first is None:
+        first = next((index for index, (_, message) in enumerate(messages) if message.get("offset") in sent), None)
+        if (
+            complete_since > start or len(sent) == MAX_OFFSETS
+        ):  # all events before the first that is known were received
+            if first is not None:
+                messages = messages[first:]
+            elif complete_since > start:
                 return None
-            messages = messages[first:]
-        elif complete_since > max(session.since, session.idle_until - _CLOCK_SKEW_MS):
+        if session.last_received and not _add_received(session, messages):
             return None
-        addressed = [message for sent_at, message in messages if _is_addressed(message, sent_at, session)]
-        if any(message["method"] != "emit" for message in addressed):
-            return None
-        missed = [message for message in addressed if message["offset"] not in sent]
-        return missed if len(missed) <= MAX_MISSED_EVENTS else None
+        sent, unreceived = set(session.sent), set(session.unreceived)
+        missed = [
+            message
+            for sent_at, message in messages
+            if message.get("offset") in unreceived
+            or (_is_addressed(message, sent_at, session) and message.get("offset") not in sent)
+        ]
+        offsets = {message.get("offset") for message in missed}
+        is_complete = None not in offsets and offsets >= unreceived  # None is a disconnect
+        return missed if is_complete and len(missed) <= MAX_MISSED_EVENTS else None
+
+
+def _receive(session: RecoverableSession, offset: object) -> bool:
+    """Apply the offset of the last event that the client received; returns False if it cannot be right."""
+    if offset is None or offset in session.sent:
+        session.discard_after(offset)  # type: ignore[arg-type]  # what is in `sent` is a text
+        session.last_received = None
+        return True
+    if session.has_ended or not is_offset(offset):
+        return False
+    session.last_received = str(offset)
+    return milliseconds_of(session.last_received) >= session.since - _CLOCK_SKEW_MS
+
+
+def _add_received(session: RecoverableSession, messages: Messages) -> bool:
+    """Add what a killed process had sent after it saved the session; returns False if that is unknown."""
+    last = str(session.last_received)
+    received = received_with(last, session.process, messages)
+    if received is None:  # it is not kept any more
+        return milliseconds_of(last) < session.received_until - _CLOCK_SKEW_MS
+    offsets = {message.get("offset") for _, message in messages}
+    if not offsets.intersection(session.sent) <= set(received):
+        return False
+    session.sent.extend(offset for offset in received if offset not in session.sent)
+    return True
 
 
 def _is_addressed(message: dict[str, Any], sent_at: int, session: RecoverableSession) -> bool:
     """Whether a message would have reached the connection, which must have been in the room by then."""
-    if message["namespace"] != session.namespace:
+    if message["namespace"] != session.namespace or sent_at < session.since:
         return False
     rooms = {room for room in session.rooms if session.entered.get(room, 0) <= sent_at}
     reached = message["room"] is None or not _as_set(message["room"]).isdisjoint(rooms)
@@ -143,7 +203,3 @@ def _is_addressed(message: dict[str, Any], sent_at: int, session: RecoverableSes
 
 def _as_set(names: Any) -> set[Any]:
     return set(names) if isinstance(names, list) else {names}
-
-
-def _key(private_session_id: str) -> str:
-    return f"socketio:connection:{private_session_id}"

@@ -2,10 +2,12 @@ import asyncio
 import json
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from src.core.realtime.event_bus import STREAM, EventBus, EventBusError
 
 _PAGE = 1000
-_MAX_PAGES = 5
+_MAX_PAGES = 10
 
 Messages = list[tuple[int, dict[str, Any]]]
 """Time in Unix milliseconds, and message; oldest first."""
@@ -20,14 +22,14 @@ class StreamReader:
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
         self._reading = asyncio.Lock()
-        self._next: asyncio.Task[tuple[Messages, int]] | None = None
+        self._next: asyncio.Task[tuple[Messages, int | None]] | None = None
         self._start = 0
 
-    async def since(self, start: int) -> tuple[Messages, int]:
+    async def since(self, start: int) -> tuple[Messages, int | None]:
         """Read everything since a time in Unix milliseconds, including what is being published now.
 
         Returns:
-            The messages, and since when the stream is complete.
+            The messages, and since when the stream is complete: 0 if nothing was removed, None if it does not exist.
 
         Raises:
             EventBusError: Redis failed, or there are too many messages.
@@ -38,12 +40,12 @@ class StreamReader:
         messages, complete_since = await asyncio.shield(self._next)
         return [(sent_at, message) for sent_at, message in messages if sent_at >= start], complete_since
 
-    async def _read_next(self) -> tuple[Messages, int]:
+    async def _read_next(self) -> tuple[Messages, int | None]:
         async with self._reading:
             self._next, start = None, self._start  # later callers need a newer reading
             return await self._bus.read(lambda: self._read(start))
 
-    async def _read(self, start: int) -> tuple[Messages, int]:
+    async def _read(self, start: int) -> tuple[Messages, int | None]:
         await self._bus.flush()
         messages: Messages = []
         begin = str(max(0, start))
@@ -51,12 +53,15 @@ class StreamReader:
             entries: Any = await self._bus.redis.xrange(STREAM, begin, "+", count=_PAGE)
             messages += [(_milliseconds(key), json.loads(fields[b"message"])) for key, fields in entries]
             if len(entries) < _PAGE:
-                return messages, await self._complete_since() if messages else 0
+                return messages, await self._complete_since()
             begin = f"({entries[-1][0].decode()}"
         raise EventBusError
 
-    async def _complete_since(self) -> int:
-        stream: Any = await self._bus.redis.xinfo_stream(STREAM)
+    async def _complete_since(self) -> int | None:
+        try:
+            stream: Any = await self._bus.redis.xinfo_stream(STREAM)
+        except ResponseError:
+            return None
         is_trimmed = stream["entries-added"] > stream["length"]
         return _milliseconds(stream["first-entry"][0]) if is_trimmed else 0
 

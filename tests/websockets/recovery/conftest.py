@@ -113,5 +113,11 @@ async def cut(wire: Wire, server: AsyncServer) -> dict[str, Any]:
     transport.abort()
     redis = server.recovery.bus.redis if server.recovery else None
     assert redis is not None
-    await eventually(lambda: redis.exists(f"socketio:connection:{wire.pid}"))
+    await eventually(lambda: has_ended(redis, wire.pid))
     return {"pid": wire.pid, **({"offset": wire.offset} if wire.offset else {})}
+
+
+async def has_ended(redis: Any, pid: str) -> bool:
+    """Whether a session is saved, and its process has noticed the end of the connection."""
+    saved: bytes = await redis.get(f"socketio:connection:{pid}") or b""
+    return b'"has_ended": true' in saved

@@ -1,14 +1,24 @@
-"""A process of its own, for tests that stop it: `uvicorn tests.websockets.recovery.stopping:app`."""
+"""A process of its own, for tests that stop or kill it: `uvicorn tests.websockets.recovery.stopping:app`."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 
 from fastapi import FastAPI
 
 from tests.websockets.recovery.conftest import create
 
 server = create(os.environ["REDIS_DATABASE_URL"])
+
+
+@server.on("talk")
+async def talk(room: str) -> None:
+    """Emit 0, 1, 2… to a room, until the process ends."""
+    for number in count():
+        await server.emit("own", number, room=room)
+        await asyncio.sleep(0.003)
 
 
 @asynccontextmanager

@@ -1,0 +1,191 @@
+"""Clients of a process that is killed recover, if they track offsets, as after a network failure."""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+from typing import Any
+
+import aiohttp
+import pytest
+
+from src.websockets.recovery.killed_process import received_with
+from src.websockets.server import AsyncServer
+from tests.support.waiting import eventually
+from tests.websockets.recovery.conftest import Open, Wire, cut
+from tests.websockets.recovery.test_stopped_process import Talker, process
+
+Servers = list[tuple[AsyncServer, str]]
+
+
+async def connect(http: aiohttp.ClientSession, url: str, **auth: Any) -> Wire:
+    wire = Wire(await http.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket"))
+    await wire.open(**auth)
+    return wire
+
+
+async def kept(server: AsyncServer, wire: Wire) -> None:
+    """Wait until the session is saved."""
+    assert server.recovery
+    redis: Any = server.recovery.bus.redis
+    await eventually(lambda: redis.exists(f"socketio:connection:{wire.pid}"))
+
+
+async def drain(wire: Wire) -> list[list[Any]]:
+    """What has arrived when the connection ends."""
+    events = []
+    while (message := await wire.websocket.receive()).type is aiohttp.WSMsgType.TEXT:
+        if message.data.startswith("42"):
+            event = json.loads(message.data[2:])
+            wire.offset = event.pop()
+            events.append(event)
+    return events
+
+
+class TestRecovery:
+    @pytest.mark.parametrize("events", [1, 20, 60])
+    async def test_loses_repeats_and_reorders_nothing(self, servers: Servers, wire: Open, events: int) -> None:
+        room = secrets.token_hex(4)
+        await wire(0)
+        async with aiohttp.ClientSession() as http, process(http) as (process_id, url):
+            client = await connect(http, url)
+            await client.call("join", room)
+            await client.websocket.send_str(f"42{json.dumps(['talk', room])}")
+            talker = Talker(servers[0][0], room)
+            received = [await client.event() for _ in range(events)]
+            os.kill(process_id, signal.SIGKILL)
+            received += await drain(client)
+            again = await wire(1, pid=client.pid, offset=client.offset)
+            assert (again.pid, again.sid) == (client.pid, client.sid)
+            talker.is_done.set()
+            await talker.task
+            while received[-1] != ["news", -1]:
+                received.append(await again.event())
+        numbers = [number for event, number in received if event == "news"][:-1]
+        assert numbers == [*range(numbers[0], numbers[0] + len(numbers))]
+        own = [number for event, number in received if event == "own"]
+        assert own == [*range(len(own))]
+
+    async def test_of_a_quiet_client_works_with_its_rooms_of_the_last_moment(
+        self, servers: Servers, wire: Open
+    ) -> None:
+        room = secrets.token_hex(4)
+        async with aiohttp.ClientSession() as http, process(http) as (process_id, url):
+            client = await connect(http, url)
+            await client.call("join", room)
+            os.kill(process_id, signal.SIGKILL)
+            await drain(client)
+            await servers[0][0].emit("news", "missed", room=room)
+            again = await wire(1, pid=client.pid)
+            assert again.pid == client.pid
+            assert await again.event() == ["news", "missed"]
+
+    async def test_works_again_after_a_network_failure(self, servers: Servers, wire: Open) -> None:
+        (first, _), (second, _) = servers
+        async with aiohttp.ClientSession() as http, process(http) as (process_id, url):
+            client = await connect(http, url)
+            await kept(first, client)
+            os.kill(process_id, signal.SIGKILL)
+            await drain(client)
+            await first.emit("news", 1, to=client.sid)
+            again = await wire(1, pid=client.pid)
+            assert await again.event() == ["news", 1]
+            back = await cut(again, second)
+            await first.emit("news", 2, to=client.sid)
+            third = await wire(0, **back)
+            assert (third.pid, await third.event()) == (client.pid, ["news", 2])
+
+    async def test_happens_once(self, servers: Servers, wire: Open) -> None:
+        async with aiohttp.ClientSession() as http, process(http) as (process_id, url):
+            client = await connect(http, url)
+            await kept(servers[0][0], client)
+            os.kill(process_id, signal.SIGKILL)
+            await drain(client)
+            both = await asyncio.gather(*(wire(number, pid=client.pid) for number in (0, 1)))
+            assert sorted(again.pid == client.pid for again in both) == [False, True]
+
+
+class TestNoRecovery:
+    async def test_of_clients_without_offsets(self, servers: Servers, wire: Open) -> None:
+        async with aiohttp.ClientSession() as http, process(http) as (process_id, url):
+            client = await connect(http, url, recover=False)
+            os.kill(process_id, signal.SIGKILL)
+            await drain(client)
+            assert (await wire(1, recover=False, pid=client.pid)).pid != client.pid
+
+    async def test_while_the_process_lives(self, servers: Servers, wire: Open) -> None:
+        (first, _), _ = servers
+        client = await wire(0)
+        await kept(first, client)
+        assert (await wire(1, pid=client.pid)).pid != client.pid
+        await first.emit("news", 1, to=client.sid)
+        assert await client.event() == ["news", 1]
+        assert (await wire(1, **await cut(client, first))).pid == client.pid
+
+    async def test_of_a_session_that_ended(self, servers: Servers, wire: Open) -> None:
+        (first, _), _ = servers
+        client = await wire(0)
+        await kept(first, client)
+        await client.websocket.send_str("41")
+        assert first.recovery
+        redis: Any = first.recovery.bus.redis
+        await eventually(lambda: _is_gone(redis, client.pid))
+
+    @pytest.mark.parametrize("offset", ["x", "1-2-3", "1700000000000-0123abcd-7", ["x"], 5])
+    async def test_for_an_unknown_offset(self, servers: Servers, wire: Open, offset: Any) -> None:
+        async with aiohttp.ClientSession() as http, process(http) as (process_id, url):
+            client = await connect(http, url)
+            await client.call("join", "lobby")
+            os.kill(process_id, signal.SIGKILL)
+            await drain(client)
+            assert (await wire(1, pid=client.pid, offset=offset)).pid != client.pid
+
+
+class TestRenewal:
+    async def test_extends_the_time_and_saves_what_redis_lost(self, servers: Servers, wire: Open) -> None:
+        (first, _), _ = servers
+        client, lost = await wire(0), await wire(0)
+        assert first.recovery
+        redis: Any = first.recovery.bus.redis
+        for each in (client, lost):
+            await kept(first, each)
+        await redis.expire(f"socketio:connection:{client.pid}", 5)
+        await redis.delete(f"socketio:connection:{lost.pid}")
+        await first.recovery.store.renew(first.manager.delivery.sessions.values())
+        for each in (client, lost):
+            assert await redis.ttl(f"socketio:connection:{each.pid}") > 20
+
+
+class TestReceived:
+    """What process `a` had sent when its client had received `last`."""
+
+    @staticmethod
+    def received(last: str, *offsets: str) -> list[str] | None:
+        return received_with(last, "a", [(0, {"offset": offset}) for offset in offsets])
+
+    def test_events_of_others_come_in_the_order_of_the_stream(self) -> None:
+        assert self.received("0-b-2", "0-b-1", "0-b-2", "0-c-1") == ["0-b-1", "0-b-2"]
+
+    def test_its_own_come_in_the_order_of_their_numbers(self) -> None:
+        assert self.received("0-a-2", "0-a-2", "0-a-1", "0-a-3") == ["0-a-1", "0-a-2"]
+
+    def test_what_it_had_not_heard_of_is_missing(self) -> None:
+        assert self.received("0-a-1;0-b-1", "0-b-1", "0-b-2", "0-a-1;0-b-1") == ["0-b-1", "0-a-1;0-b-1"]
+
+    def test_its_own_may_reach_the_stream_late(self) -> None:
+        offsets = "0-b-1", "0-b-2", "0-a-1;0-b-1", "0-a-2;0-b-2"
+        assert self.received("0-b-2", *offsets) == ["0-b-1", "0-a-1;0-b-1", "0-b-2"]
+
+    def test_its_own_may_never_reach_the_stream(self) -> None:
+        assert self.received("0-a-9;0-b-1", "0-b-1", "0-b-2") == ["0-b-1", "0-a-9;0-b-1"]
+
+    def test_what_it_heard_before_these_messages_counts_as_nothing(self) -> None:
+        assert self.received("0-a-1;0-c-9", "0-b-1", "0-a-1;0-c-9") == ["0-a-1;0-c-9"]
+
+    def test_is_unknown_if_the_last_one_is_not_kept(self) -> None:
+        assert self.received("0-b-9", "0-a-1") is None
+
+
+async def _is_gone(redis: Any, pid: str) -> bool:
+    return not await redis.exists(f"socketio:connection:{pid}")
