@@ -88,4 +88,5 @@ class UserCRUD(BaseSQLModelCRUD[User]):
                 yield
         except ConflictError as error:
             message = "The username or the email address is taken."
-            raise ConflictError(message, error="user.taken", data=error.data) from error
+            data = [{**taken, "field": taken["field"].removesuffix("Key")} for taken in error.data or ()]  # usernameKey
+            raise ConflictError(message, error="user.taken", data=data) from error

@@ -8,7 +8,7 @@ from copy import copy
 from typing import Any, TypeVar
 
 from src.core.config import Settings, settings
-from src.core.exceptions import AppError
+from src.core.exceptions import AppError, InvalidInputError
 from src.core.logging import configure_logging
 from src.core.preflight import require_stores
 from src.core.realtime.event_bus import ReplaySettings
@@ -63,6 +63,6 @@ def run(command: Coroutine[Any, Any, T]) -> T:
 
 
 def _line(error: AppError) -> str:
-    fields = error.data if isinstance(error.data, list) else []
-    reasons = [item["message"] for item in fields if isinstance(item, dict) and "message" in item]
-    return " ".join(reasons) or error.message
+    if isinstance(error, InvalidInputError):  # its message is the same for every field
+        return " ".join(item["message"] for item in error.data)
+    return error.message

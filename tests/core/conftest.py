@@ -40,10 +40,12 @@ def deployed(root: Path, monkeypatch: pytest.MonkeyPatch, rsa_pem: str) -> Path:
         "REFRESH_TOKEN_KEY": "Zt4_9bM1xK-vH6rC0nQ3wD7jL5fS2yGiUaO8",
         "RSA_PRIVATE_KEY": rsa_pem,
         "CORS_ORIGINS": '["https://shop.example"]',
-        "SQL_DATABASE_URL": "postgresql+asyncpg://app:pw@db.example/app",
-        "REDIS_DATABASE_URL": "redis://redis.example/0",
-        "MONGO_DATABASE_URL": "mongodb://mongo.example/app",
+        "SQL_DATABASE_URL": "postgresql+asyncpg://app:h7Kd-2pQ9@db.example/app",
+        "REDIS_DATABASE_URL": "redis://:m3Xv-8rT1@redis.example/0",
+        "MONGO_DATABASE_URL": "mongodb://app:c5Wn-4zL6@mongo.example/app",
         "MINIO_ENDPOINT": "https://s3.example",
+        "MINIO_ROOT_USER": "app",
+        "MINIO_ROOT_PASSWORD": "b9Jf-6sY0",
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

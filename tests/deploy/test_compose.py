@@ -49,11 +49,11 @@ class TestTheProduct:
     def test_consists_of_our_processes_and_the_stores(self) -> None:
         assert set(PRODUCT) == {*OURS, *STORES}
 
-    def test_opens_one_port_to_others(self) -> None:
-        ports = [port for service in PRODUCT.values() for port in service.get("ports", [])]
-        assert [port for port in ports if not port.startswith("127.0.0.1:")] == ["${PORT:-16000}:16000"]
+    def test_opens_ports_to_this_machine_unless_told_otherwise(self) -> None:
+        assert PRODUCT["app"]["ports"] == ["${BIND_ADDRESS:-127.0.0.1}:${PORT:-16000}:16000"]
+        assert settings_of(".env.example")["BIND_ADDRESS"] == ""
 
-    def test_opens_only_the_s3_server_to_this_machine(self) -> None:
+    def test_opens_only_the_api_and_the_s3_server_to_this_machine(self) -> None:
         assert {name for name, service in PRODUCT.items() if "ports" in service} == {"app", "s3"}
 
     @pytest.mark.parametrize("name", OURS)

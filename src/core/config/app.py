@@ -17,9 +17,17 @@ LogLevel = Annotated[
 # Either `["a", "b"]` or `a, b`.
 Names = Annotated[list[str], NoDecode, BeforeValidator(lambda value: _names(value))]
 
+# Stores that may be on a Unix socket.
+Stores = Annotated[
+    list[Literal["postgresql", "redis", "mongodb"]], NoDecode, BeforeValidator(lambda value: _names(value))
+]
+# What a page of a site sends as its origin, or an app with a scheme of its own.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^*/\s]+")
+
 # Sample origins: a CORS regex that matches one of them matches any site.
 _SAMPLE_ORIGINS = [
-    f"{scheme}://anybody.{zone}" for scheme in ("http", "https") for zone in ("com", "net", "org", "io", "example")
+    "null",
+    *(f"{scheme}://anybody.{zone}" for scheme in ("http", "https") for zone in ("com", "net", "org", "io", "example")),
 ]
 
 
@@ -65,6 +73,7 @@ class AppSettings(SettingsGroup):
     max_body_bytes: int = Field(1024 * 1024, ge=1024, alias="MAX_BODY_BYTES")
     refusals_per_account: int = Field(300, ge=1, alias="REFUSALS_PER_ACCOUNT")
     refusals_per_address: int = Field(6000, ge=1, alias="REFUSALS_PER_ADDRESS")
+    insecure_stores: Stores = Field([], alias="ALLOW_INSECURE_STORES")
     audit_retention_days: int = Field(365, ge=1, alias="AUDIT_RETENTION_DAYS")
 
 
@@ -90,6 +99,11 @@ class CorsSettings(SettingsGroup):
         Raises:
             ConfigurationError: The list or the pattern matches every origin.
         """
+        for origin in self.origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):  # pages without a site send "null": sandboxes, files
+                raise ConfigurationError(
+                    f"CORS_ORIGINS: {origin!r} is not the origin of a site, such as https://shop.example."
+                )
         expression = re.compile(self.origins_regex or "(?!)")
         if "*" in self.origins or any(expression.fullmatch(origin) for origin in _SAMPLE_ORIGINS):
             raise ConfigurationError("CORS_ORIGINS must list origins; a wildcard would let any page use credentials.")

@@ -15,9 +15,10 @@ from src.utils.password_policy import weakness
 
 MINIMUM_KEY_BYTES = 32
 MINIMUM_RSA_BITS = 3072
+MINIMUM_PASSWORD_LENGTH = 8
 
 # Words from examples and templates.
-_PLACEHOLDERS = ("your", "change", "secret", "example", "placeholder", "password", "123456")
+_PLACEHOLDERS = ("your", "change", "secret", "example", "placeholder", "password", "123456", "minioadmin", "postgres")
 
 Key = Annotated[SecretStr, Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(48)))]
 
@@ -121,6 +122,21 @@ def check_secret(name: str, value: str) -> None:
     check_no_placeholder(name, value)
     if len(set(value)) < 10:
         raise ConfigurationError(f"{name} is not random; generate one that is.")
+
+
+def check_store_password(name: str, username: str, password: str) -> None:
+    """Refuse a password that is missing, short, the username, or from an example.
+
+    Raises:
+        ConfigurationError: With the reason; the password itself is never shown.
+    """
+    if not password:
+        raise ConfigurationError(f"{name} is missing. ALLOW_INSECURE_STORES may allow that on a Unix socket.")
+    if len(password) < MINIMUM_PASSWORD_LENGTH or len(set(password)) < 4 or username.lower() == password.lower():
+        raise ConfigurationError(
+            f"{name} is weak: it needs {MINIMUM_PASSWORD_LENGTH} characters, and not the username."
+        )
+    check_no_placeholder(name, password)
 
 
 def check_no_placeholder(name: str, value: str) -> None:

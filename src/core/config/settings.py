@@ -7,21 +7,21 @@ embedded stores (`.local/env`).
 import os
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AnyUrl, RedisDsn, ValidationError
 from pydantic_settings import SettingsError
 
 from src.core.config.app import AppSettings, CorsSettings, Environment
-from src.core.config.auth import AuthSettings, check_no_placeholder
+from src.core.config.auth import AuthSettings, check_no_placeholder, check_store_password
 from src.core.config.base import ConfigurationError
 from src.core.config.celery import CelerySettings
 from src.core.config.files import FileSettings, S3Settings
 from src.core.config.renamed import check_renamed
 from src.core.config.sockets import SocketSettings
 from src.core.config.sql import SQLSettings
-from src.core.config.stores import MongoSettings, RedisSettings, checked_redis_url
+from src.core.config.stores import MongoSettings, RedisSettings, checked_redis_url, is_on_socket
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -76,22 +76,24 @@ class Settings:
         _ = self.CELERY_REDIS_URL
 
     def check_store_passwords(self) -> None:
-        """Refuse stores without an address, and passwords copied from an example.
+        """Refuse stores without an address, and passwords that are missing, weak, or copied from an example.
+
+        A store on a Unix socket may go without one if `ALLOW_INSECURE_STORES` names it.
 
         Raises:
             ConfigurationError: With the first reason, in one line.
         """
-        urls = {
-            "PostgreSQL": self.SQL_DATABASE_URL,
-            "SQL_REPLICA_URL": self.sql.read_url.render_as_string(hide_password=False),
-            **{name: url.render_as_string(hide_password=False) for name, url in self.sql.named_urls.items()},
-            "Redis": self.REDIS_DATABASE_URL,
-            "CELERY_REDIS_URL": str(self.CELERY_REDIS_URL),
-            "MongoDB": self.MONGO_DATABASE_URL,
-        }
-        for store, url in urls.items():
-            check_no_placeholder(f"The password of {store}", urlsplit(url).password or "")
-        check_no_placeholder("MINIO_ROOT_PASSWORD", self.s3.secret_key.get_secret_value())
+        sql = {"PostgreSQL": self.sql.url, "SQL_REPLICA_URL": self.sql.read_url, **self.sql.named_urls}
+        urls = [(name, "postgresql", url.render_as_string(hide_password=False)) for name, url in sql.items()]
+        urls += [("Redis", "redis", self.REDIS_DATABASE_URL), ("CELERY_REDIS_URL", "redis", str(self.CELERY_REDIS_URL))]
+        urls += [("MongoDB", "mongodb", self.MONGO_DATABASE_URL)]
+        for name, store, url in urls:
+            if store not in self.app.insecure_stores or not is_on_socket(url):
+                parts = urlsplit(url)
+                check_store_password(
+                    f"The password of {name}", unquote(parts.username or ""), unquote(parts.password or "")
+                )
+        check_store_password("MINIO_ROOT_PASSWORD", self.s3.access_key, self.s3.secret_key.get_secret_value())
 
     @property
     def ENVIRONMENT(self) -> Environment:  # noqa: N802 - the name in the environment

@@ -1,7 +1,7 @@
 """Addresses of Redis and MongoDB: a URL, or the parts that the compose files set; the URL takes precedence."""
 
 from typing import ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from pydantic import Field, SecretStr
 
@@ -24,6 +24,13 @@ def checked_redis_url(name: str, value: str) -> str:
     if not value.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigurationError(f"{name} must be a URL such as redis://:password@host:6379/0.")
     return value
+
+
+def is_on_socket(url: str) -> bool:
+    """Whether a store listens on a Unix socket, which only this machine reaches; the URL says so."""
+    parts = urlsplit(url)
+    hosts = [*parse_qs(parts.query).get("host", ()), unquote(parts.netloc.rpartition("@")[2])]
+    return parts.scheme == "unix" or any(host.startswith("/") for host in hosts)
 
 
 class RedisSettings(StoreSettings):

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,81 @@ class TestRow41Origins:
     def test_a_pattern_for_some_origins_is_accepted(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CORS_ORIGINS_REGEX", r"https://[a-z]+\.shop\.example")
         assert Settings.load(deployed).cors.origins_regex
+
+
+SOCKETS = {
+    "postgresql": ("SQL_DATABASE_URL", "postgresql://app@/app?host=/run/postgresql"),
+    "redis": ("REDIS_DATABASE_URL", "unix:///run/redis/redis.sock"),
+    "mongodb": ("MONGO_DATABASE_URL", "mongodb://%2Frun%2Fmongodb.sock/app"),
+}
+
+
+@pytest.mark.usefixtures("environment")
+class TestRow62Stores:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("SQL_DATABASE_URL", "postgresql://db.example/app"),
+            ("SQL_DATABASE_URL", "postgresql://postgres:postgres@db.example/app"),
+            ("SQL_DATABASE_URL", "postgresql://app:a@db.example/app"),
+            ("SQL_DATABASE_URL", "postgresql://application:application@db.example/app"),
+            ("SQL_DATABASE_URL", "postgresql://app:aaaaaaaaaaaa@db.example/app"),
+            ("SQL_REPLICA_URL", "postgresql://app@replica.example/app"),
+            ("SQL_DATABASES", '{"reports": "mysql://app@reports.example/app"}'),
+            ("REDIS_DATABASE_URL", "redis://redis.example/0"),
+            ("REDIS_DATABASE_URL", "rediss://:x@redis.example/0"),
+            ("CELERY_REDIS_URL", "redis://broker.example/0"),
+            ("MONGO_DATABASE_URL", "mongodb://mongo.example/app"),
+            ("MONGO_DATABASE_URL", "mongodb://root:root@mongo.example/app"),
+            ("MINIO_ROOT_PASSWORD", "minioadmin"),
+            ("MINIO_ROOT_PASSWORD", ""),
+            ("MINIO_ROOT_PASSWORD", "%61"),
+        ],
+    )
+    def test_without_a_good_password_are_refused_in_one_line(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv("ALLOW_INSECURE_STORES", "postgresql,redis,mongodb")  # none of them is on a socket
+        assert re.fullmatch(
+            r"(The password of \w+|MINIO_ROOT_PASSWORD) (is missing|is weak|looks like).*", refusal(deployed)
+        )
+
+    @pytest.mark.parametrize("store", SOCKETS)
+    def test_on_a_socket_are_accepted_if_they_are_named(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, store: str
+    ) -> None:
+        monkeypatch.setenv(*SOCKETS[store])
+        if store == "redis":
+            monkeypatch.setenv("CELERY_REDIS_URL", "redis://:m3Xv-8rT1@redis.example/1")
+        assert "is missing" in refusal(deployed)
+        monkeypatch.setenv("ALLOW_INSECURE_STORES", ", ".join(SOCKETS.keys() - {store}))
+        assert "is missing" in refusal(deployed)
+        monkeypatch.setenv("ALLOW_INSECURE_STORES", store)
+        assert Settings.load(deployed).app.insecure_stores == [store]
+
+    def test_a_store_that_cannot_be_named_is_refused(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ALLOW_INSECURE_STORES", "s3")
+        assert "ALLOW_INSECURE_STORES" in refusal(deployed)
+
+    @pytest.mark.parametrize("value", ["null", "https://shop.example, null", "file://", "shop.example", "https://"])
+    def test_origins_that_are_no_site_are_refused(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, value: str
+    ) -> None:
+        monkeypatch.setenv("CORS_ORIGINS", value)
+        assert refusal(deployed).startswith("CORS_ORIGINS")
+
+    @pytest.mark.parametrize("value", ["null|https://shop.example", ".*ull"])
+    def test_patterns_that_match_null_are_refused(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, value: str
+    ) -> None:
+        monkeypatch.setenv("CORS_ORIGINS_REGEX", value)
+        assert refusal(deployed).startswith("CORS_ORIGINS")
+
+    @pytest.mark.parametrize("value", ["https://shop.example:8443", "http://127.0.0.1:3000", "capacitor://localhost"])
+    def test_other_origins_are_accepted(self, deployed: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+        monkeypatch.setenv("CORS_ORIGINS", value)
+        assert Settings.load(deployed).cors.origins == [value]
 
 
 class TestRow29RsaKey:
