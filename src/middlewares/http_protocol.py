@@ -75,13 +75,20 @@ class HttpProtocol(HttpToolsProtocol):
         self._wire_bytes += len(data)
         super().data_received(data)
         is_too_large = self._wire_bytes - (1 + _MAX_FRAMING) * self._body_bytes > self.max_head_bytes
-        if is_too_large and self._is_receiving and not self.transport.is_closing():
+        is_open = not self._is_refused and not self.transport.is_closing()
+        if is_too_large and self._is_receiving and is_open:
             self._refuse_head()
 
     @override
     def handle_websocket_upgrade(self) -> None:
-        self._stop_timer()
-        super().handle_websocket_upgrade()
+        if not self._is_refused:
+            self._stop_timer()
+            super().handle_websocket_upgrade()
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        if not self._is_refused:  # the rest of what was read with a refused head
+            super().send_400_response(msg)
 
     @override
     def on_message_begin(self) -> None:

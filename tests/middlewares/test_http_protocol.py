@@ -112,6 +112,16 @@ HEADS: dict[str, tuple[int, list[bytes]]] = {
     "a name that never ends": (431, [HEAD, *[HUGE] * 20]),
     "one header in one write": (431, [HEAD + b"A: " + HUGE + b"\r\n\r\n"]),
     "many headers": (431, [HEAD, b"A: b\r\n" * 100, b"\r\n"]),
+    "many headers, and no request after them": (431, [HEAD + b"A: b\r\n" * 100 + b"\r\n" + b"x" * 1000]),
+    "many headers of a websocket": (
+        431,
+        [
+            HEAD.replace(b"POST", b"GET")
+            + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+            + b"A: b\r\n" * 100
+            + b"\r\n"
+        ],
+    ),
     "many headers that never end": (431, [HEAD, *[b"A: bcdefgh\r\n" * 1000] * 20]),
     "a target": (414, [b"GET /", HUGE, b" HTTP/1.1\r\nHost: x\r\n\r\n"]),
     "a target that never ends": (414, [b"GET /", *[HUGE] * 20]),
@@ -127,8 +137,11 @@ class TestRow48Heads:
     @pytest.mark.parametrize("name", HEADS)
     async def test_too_large_is_refused(self, server: Server, name: str) -> None:
         expected, parts = HEADS[name]
+        loop, failures = asyncio.get_running_loop(), []
+        loop.set_exception_handler(lambda _, context: failures.append(context))
         response = await server.send(*parts, pause_seconds=0.01)
-        assert status(response) == expected
+        loop.set_exception_handler(None)
+        assert (status(response), failures) == (expected, [])
         assert b'"code": %d' % expected in response
 
     async def test_the_application_is_not_called(self, server: Server) -> None:
