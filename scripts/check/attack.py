@@ -4,257 +4,25 @@ python -m scripts.check.attack     starts its own stores and two API processes, 
 """
 
 import asyncio
-import base64
-import json
 import os
-import random
-import statistics
-import string
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from scripts.bench.servers import ROOT, Server, serve
+from scripts.check import raw_requests
+from scripts.check.anonymous import AnonymousAttack, mebibytes
+from scripts.check.login_attacks import Attack
+from scripts.local.applications import WEB_LIMITS
 from scripts.local.stores import embedded_stores
-
-OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
-AGENT = {"User-Agent": "attack"}
-NOTICES = "GET:/api/v1/notices"
 
 # Enough attempts for a whole attack from one address; the limits have tests of their own.
 UNTHROTTLED = {"LOGIN_FAILURES_PER_ACCOUNT": "1000000", "LOGIN_FAILURES_PER_ADDRESS": "1000000"}
-
-
-class Attack:
-    """An attacker's view of one or two API processes."""
-
-    def __init__(self, clients: list[httpx.AsyncClient], seed: int) -> None:
-        self.clients = clients
-        self.client = clients[0]
-        self.random = random.Random(seed)  # noqa: S311 - reproducible, not secret
-
-    async def encrypted(self, password: str) -> dict[str, str]:
-        """`password` and `kid` of a login, with a fresh challenge."""
-        key = (await self.client.get("/api/v1/auth/keys/public")).json()["data"]
-        public = serialization.load_pem_public_key(key["publicKey"].encode())
-        if not isinstance(public, RSAPublicKey):
-            raise TypeError("The public key is no RSA key.")
-        plaintext = json.dumps({"p": password, "c": key["challenge"]}).encode()
-        return {"password": base64.b64encode(public.encrypt(plaintext, OAEP)).decode(), "kid": key["kid"]}
-
-    async def login(self, username: str, password: str) -> httpx.Response:
-        """The response to a login."""
-        body = {"username": username, **await self.encrypted(password)}
-        return await self.client.post("/api/v1/auth/login", json=body, headers=AGENT)
-
-    async def tokens(self, username: str, password: str) -> dict[str, str]:
-        """A new token pair."""
-        data: dict[str, str] = (await self.login(username, password)).json()["data"]
-        return data
-
-    async def mutated_tokens(self, count: int) -> Counter[int]:
-        """Change, cut, swap and retype real tokens; every response has to be 401."""
-        tokens = await self.tokens("admin", "123456")
-        statuses: Counter[int] = Counter()
-        for _ in range(count):
-            real = self.random.choice([tokens["accessToken"], tokens["refreshToken"]])
-            while (token := self._mutate(real)) == real:
-                pass
-            headers = {b"Authorization": b"Bearer " + token.encode("latin-1", "replace")}
-            statuses[(await self.client.get("/api/v1/auth/user/info", headers=headers)).status_code] += 1
-        return statuses
-
-    def _mutate(self, token: str) -> str:
-        header, payload, signature = token.split(".")
-        flip = self.random.randrange(10)
-        if flip == 0:
-            return f"{_b64({'alg': 'none', 'typ': 'at+jwt'})}.{payload}."
-        if flip == 1:
-            algorithm = self.random.choice(["HS384", "RS256", "ES256", "nOnE", ""])
-            return f"{_b64({'alg': algorithm, 'typ': 'at+jwt'})}.{payload}.{signature}"
-        if flip == 2:
-            return ".".join(self.random.sample([header, payload, signature, "e30"], 3))
-        if flip == 3:
-            return token[: self.random.randrange(1, len(token))]
-        if flip == 4:
-            claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
-            claims[self.random.choice(list(claims))] = self.random.choice(
-                [None, 0, -1, 2**70, "", [], {}, True, "x" * 99]
-            )
-            return f"{header}.{_b64(claims)}.{signature}"
-        if flip == 5:
-            return token + self.random.choice([".", "=", "~", "é", "%00", "." * 50])
-        position = self.random.randrange(len(token) - 1)
-        wrong = self.random.choice(string.ascii_letters + string.digits + "-_.")
-        while wrong == token[position]:
-            wrong = self.random.choice(string.ascii_letters)
-        return token[:position] + wrong + token[position + 1 :]
-
-    async def random_ciphertexts(self, count: int) -> Counter[int]:
-        """Log in with random ciphertexts; every response has to be 401 or 422."""
-        kid = (await self.client.get("/api/v1/auth/keys/public")).json()["data"]["kid"]
-        statuses: Counter[int] = Counter()
-        for _ in range(count):
-            noise = self.random.randbytes(self.random.choice([384, 384, 384, 383, 256, 1, 0]))
-            body = {"username": "admin", "password": base64.b64encode(noise).decode(), "kid": kid}
-            statuses[(await self.client.post("/api/v1/auth/login", json=body)).status_code] += 1
-        return statuses
-
-    async def hostile_bodies(self, count: int) -> Counter[int]:
-        """Send malformed input; every response has to be a 4xx."""
-        makers: list[Callable[[], bytes]] = [
-            lambda: b"{" * self.random.randrange(1, 5000),
-            lambda: b"[" * 100_000,
-            lambda: self.random.randbytes(self.random.randrange(2000)),
-            lambda: json.dumps({"username": "x" * self.random.randrange(10**5), "password": 1, "kid": []}).encode(),
-            lambda: b'{"username": "\\ud800", "password": "\\u0000", "kid": "' + b"a" * 70 + b'"}',
-            lambda: b'{"username": 1e999, "password": NaN, "kid": -0}',
-            lambda: json.dumps({"username": "a", "password": "b", "kid": "c", "x" * 9: {"y": [1] * 99}}).encode(),
-            lambda: b"\xff\xfe" + '{"username": "a"}'.encode("utf-16-le"),
-            lambda: b'{"username": "a", "username": "b"}',
-            lambda: b"null",
-        ]
-        statuses: Counter[int] = Counter()
-        for _ in range(count):
-            headers = {"Content-Type": self.random.choice(["application/json", "text/plain", "application/xml", ""])}
-            content = self.random.choice(makers)()
-            answer = await self.client.post("/api/v1/auth/login", content=content, headers=headers)
-            statuses[answer.status_code] += 1
-        return statuses
-
-    async def racing_refreshes(self, rounds: int, racers: int) -> Counter[int]:
-        """Use one refresh token many times concurrently; every round has to yield one successor."""
-        successors: Counter[int] = Counter()
-        for _ in range(rounds):
-            token = (await self.tokens("admin", "123456"))["refreshToken"]
-            headers = {**AGENT, "X-Refresh-Token": token}
-            answers = await asyncio.gather(
-                *(
-                    self.clients[racer % len(self.clients)].post("/api/v1/auth/token/refresh", headers=headers)
-                    for racer in range(racers)
-                )
-            )
-            successors[len({a.json()["data"]["refreshToken"] for a in answers if a.status_code == 200})] += 1
-        return successors
-
-    async def stale_allows(self, revocations: int, readers: int) -> Counter[str]:
-        """Grant and revoke a permission under load on both processes; no request may pass after a revocation's 200."""
-        admin = {"Authorization": f"Bearer {(await self.tokens('admin', '123456'))['accessToken']}"}
-        role = {"name": "Reader", "code": "reader", "interfacePermissions": [NOTICES]}
-        made = (await self.client.post("/api/v1/roles", json=role, headers=admin)).json()["data"]
-        user = {"name": "Reader", "username": "reader", "email": "reader@example.com", "roles": ["reader"]}
-        user |= await self.encrypted("a long enough password")
-        await self.client.post("/api/v1/users", json=user, headers=admin)
-        tokens = await self.tokens("reader", "a long enough password")
-        reader = {"Authorization": f"Bearer {tokens['accessToken']}", **AGENT}
-        granted, changed_at, done = True, 0.0, False
-        seen: Counter[str] = Counter()
-
-        async def read(client: httpx.AsyncClient) -> None:
-            while not done:
-                before, asked = granted, time.perf_counter()
-                status = (await client.get("/api/v1/notices", headers=reader)).status_code
-                settled = before == granted and changed_at < asked
-                expected = {True: 200, False: 403}[before]
-                seen["reads"] += 1
-                if settled and status != expected:
-                    seen["stale allows" if status == 200 else f"wrong {status}"] += 1
-
-        tasks = [asyncio.create_task(read(self.clients[n % len(self.clients)])) for n in range(readers)]
-        for _ in range(revocations):
-            for codes in ([], [NOTICES]):
-                changed_at = float("inf")  # until the response arrives, both outcomes are right
-                body = {"interfacePermissions": codes}
-                await self.client.put(f"/api/v1/roles/{made['id']}", json=body, headers=admin)
-                granted, changed_at = bool(codes), time.perf_counter()
-                await asyncio.sleep(0.005)
-        done = True
-        await asyncio.gather(*tasks)
-        return seen
-
-    async def failing_logins(self, count: int) -> dict[str, float]:
-        """The median seconds of each kind of failed login, interleaved; all response bodies have to be equal."""
-        admin = {"Authorization": f"Bearer {(await self.tokens('admin', '123456'))['accessToken']}"}
-        user = {"name": "Off", "username": "off", "email": "off@example.com", "status": False}
-        user |= await self.encrypted("a long enough password")
-        await self.client.post("/api/v1/users", json=user, headers=admin)
-        times: dict[str, list[float]] = {"unknown": [], "wrong": [], "disabled": [], "garbage": []}
-        bodies = set()
-        for _ in range(count):
-            requests = {
-                "unknown": {"username": "nobody-here", **await self.encrypted("some password")},
-                "wrong": {"username": "admin", **await self.encrypted("some password")},
-                "disabled": {"username": "off", **await self.encrypted("a long enough password")},
-                "garbage": {"username": "admin", **await self.encrypted("123456")},
-            }
-            requests["garbage"]["password"] = base64.b64encode(self.random.randbytes(384)).decode()
-            for name, body in self.random.sample(list(requests.items()), len(requests)):
-                started = time.perf_counter()
-                answer = await self.client.post("/api/v1/auth/login", json=body)
-                times[name].append(time.perf_counter() - started)
-                bodies.add((answer.status_code, answer.json()["error"], answer.json()["message"]))
-        if len(bodies) != 1:
-            raise RuntimeError(f"The answers differ: {bodies}")
-        return {name: statistics.median(values) for name, values in times.items()}
-
-    async def login_flood(self, count: int, at_once: int) -> tuple[Counter[int], float]:
-        """Many concurrent logins: their statuses, and the 99th percentile of another route's seconds in that time."""
-        bodies = [{"username": "admin", **await self.encrypted("123456")} for _ in range(count)]
-        statuses: Counter[int] = Counter()
-
-        async def log_in() -> None:
-            while bodies:
-                answer = await self.client.post("/api/v1/auth/login", json=bodies.pop(), headers=AGENT)
-                statuses[answer.status_code] += 1
-
-        over = threading.Event()
-        probing = asyncio.create_task(asyncio.to_thread(_probe, f"{self.client.base_url}/livez", over))
-        await asyncio.gather(*(log_in() for _ in range(at_once)))
-        over.set()
-        seconds = sorted(await probing)
-        return statuses, seconds[int(len(seconds) * 0.99)]
-
-    async def large_bodies(self, megabytes: int) -> Counter[int]:
-        """A body with a Content-Length and one without: both responses have to be 413."""
-
-        async def chunks() -> AsyncIterator[bytes]:
-            for _ in range(megabytes):
-                yield bytes(1 << 20)
-
-        contents: list[Any] = [bytes(megabytes << 20), chunks()]
-        answers = [await self.client.post("/api/v1/auth/login", content=content) for content in contents]
-        return Counter(answer.status_code for answer in answers)
-
-
-def _probe(url: str, over: threading.Event) -> list[float]:
-    """The seconds of each of many requests; run it in a thread, since the event loop is busy with the logins."""
-    seconds: list[float] = []
-    with httpx.Client() as client:
-        while not over.is_set():
-            started = time.perf_counter()
-            client.get(url)
-            seconds.append(time.perf_counter() - started)
-    return seconds
-
-
-def _peak_mebibytes(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-def _b64(content: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 
 
 async def attack(servers: list[Server]) -> list[str]:
@@ -288,15 +56,61 @@ async def attack(servers: list[Server]) -> list[str]:
     statuses, delay = await attacker.login_flood(400, 100)
     shown_flood = f"{dict(statuses)}, another route's p99 {delay * 1000:.0f} ms"
     judge("400 logins, 100 at once, by status", shown_flood, set(statuses) <= {200, 503} and delay <= 0.05)
-    before = _peak_mebibytes(servers[0].pid)
+    before = mebibytes(servers[0], "VmHWM")
     refused = await attacker.large_bodies(100)
-    grown = _peak_mebibytes(servers[0].pid) - before
+    grown = mebibytes(servers[0], "VmHWM") - before
     judge(
         f"100 MiB bodies, {grown:.1f} MiB more memory, by status", dict(refused), set(refused) == {413} and grown <= 10
     )
+    await attack_without_account(servers[0], attacker, judge)
     for client in clients:
         await client.aclose()
     return breaches
+
+
+async def attack_without_account(server: Server, attacker: Attack, judge: Callable[[str, Any, bool], None]) -> None:
+    """Run the attacks of `anonymous.py` and the generated raw requests, and judge their outcomes by their bounds."""
+    anonymous = AnonymousAttack(server, attacker.client)
+    size, slower = await anonymous.bodies_of_keys(100)
+    shown = f"answer {size} bytes (at most 65536), /livez beside it {slower:.1f} times slower (at most 5)"
+    judge("100 bodies of 65,000 keys", shown, size <= 65_536 and slower <= 5)
+    heads, grown = await anonymous.large_heads(48)
+    judge(
+        f"heads of 48 MiB, {grown:.1f} MiB more (at most 10), by status",
+        dict(heads),
+        set(heads) <= {414, 431} and grown <= 10,
+    )
+    closed, grown = await anonymous.large_messages(10)
+    judge(
+        f"10 messages of 16 MiB, {grown:.1f} MiB more (at most 10), closed with 1009",
+        closed,
+        closed == 10 and grown <= 10,
+    )
+    opened = await anonymous.silent_websockets(1100)
+    judge("1,100 silent websockets, the last 100 by status", dict(opened), set(opened) == {101})
+    slow, seconds = await anonymous.slow_requests()
+    judge(
+        f"5 requests that stop, {seconds:.1f} s (at most 16), by status",
+        dict(slow),
+        set(slow) == {408} and seconds <= 16,
+    )
+    status, seconds = await anonymous.large_poll()
+    judge(f"a polling POST of 300 KB, {seconds:.2f} s (at most 1), status", status, status == 413 and seconds <= 1)
+    admin = {"Authorization": f"Bearer {(await attacker.tokens('admin', '123456'))['accessToken']}"}
+    paths = await anonymous.hostile_paths(admin)
+    judge("NUL in the path of each operation, by status", dict(paths), set(paths) <= {404, 422})
+    before = mebibytes(server)
+    raw = await raw_requests.attack(server.port, 3000, seed=2026)
+    shown = f"{dict(sorted(raw.statuses.items()))}, longest {raw.longest_seconds:.1f} s (at most 32), stuck {raw.stuck}"
+    judge(
+        "3,000 raw requests, by status", shown, max(raw.statuses) < 500 and raw.longest_seconds <= 32 and not raw.stuck
+    )
+    grown = mebibytes(server) - before
+    judge("memory after them", f"{grown:.1f} MiB more (at most 20)", grown <= 20)
+    many = await anonymous.too_many(7000)
+    judge("7,000 refreshes of one address, by status", dict(many), many[401] <= 6000 and many[429] >= 1000)
+    metrics = len((await attacker.client.get("/metrics")).content)
+    judge("size of /metrics", f"{metrics} bytes (at most 131072)", metrics <= 131_072)
 
 
 def main() -> int:
@@ -308,8 +122,8 @@ def main() -> int:
             for command in (["alembic", "upgrade", "head"], ["src.initdb"]):
                 subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environment, check=True)  # noqa: S603 - ours
             with (
-                serve("src.main:app", "/livez", environment) as first,
-                serve("src.main:app", "/livez", environment) as second,
+                serve("src.main:app", "/livez", environment, options=WEB_LIMITS) as first,
+                serve("src.main:app", "/livez", environment, options=WEB_LIMITS) as second,
             ):
                 return 1 if asyncio.run(attack([first, second])) else 0
 
