@@ -2,13 +2,12 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from sqlmodel import select
+from sqlmodel import col, func, select
 
 from src.core.exceptions import NotFoundError
 from src.core.list_filters import Where
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.file import File, FileStatus
-from src.models.user import User
 from src.utils.date import utc_now
 
 VISIBLE = {FileStatus.PENDING, FileStatus.READY}
@@ -31,9 +30,10 @@ class FileCRUD(BaseSQLModelCRUD[File]):
         """The number of the owner's pending uploads."""
         return await self.count({"owner_id": owner_id, "status": FileStatus.PENDING})
 
-    async def lock_owner(self, owner_id: UUID) -> None:
-        """Lock the owner's user row until the transaction ends, so that concurrent uploads are counted one by one."""
-        await self.session.exec(select(User.id).where(User.id == owner_id).with_for_update(key_share=True))
+    async def stored_bytes(self, owner_id: UUID) -> int:
+        """The declared size of the owner's files and pending uploads together."""
+        owned = select(func.sum(File.size_bytes)).where(File.owner_id == owner_id, col(File.status).in_(VISIBLE))
+        return int((await self.session.exec(owned)).one() or 0)
 
     async def extend_lease(self, file_id: UUID, current: datetime, until: datetime) -> bool:
         """Set the end of a pending file's lease; False if the lease no longer ends at `current`."""

@@ -59,10 +59,10 @@ class SessionCRUD:
         self.redis = redis
 
     async def start(
-        self, user_id: UUID, session_id: str, token: RefreshToken, *, user_agent: str, address: str
-    ) -> None:
-        """Store a session and its first refresh token; both expire with the token."""
-        await START.run(
+        self, user_id: UUID, session_id: str, token: RefreshToken, *, user_agent: str, address: str, maximum: int
+    ) -> bool:
+        """Store a session and its first refresh token; both expire with the token. False if there are `maximum`."""
+        started = await START.run(
             self.redis,
             session=session_key(user_id, session_id),
             token=_refresh_key(user_id, token.jti),
@@ -75,7 +75,9 @@ class SessionCRUD:
             user_agent_hash=digest(user_agent),
             user_agent=user_agent[:256],
             address=address,
+            maximum=maximum,
         )
+        return bool(started)
 
     async def rotate(
         self,

@@ -4,16 +4,18 @@ from src.core.stores.redis_script import RedisScript
 
 START = RedisScript(
     """
+redis.call('ZREMRANGEBYSCORE', index, '-inf', issued_at)
+if redis.call('ZCARD', index) >= tonumber(maximum) then return 0 end
 redis.call('HSET', session, 'jti', jti, 'created_at', issued_at, 'issued_at', issued_at, 'expires_at', expires_at,
            'user_agent_hash', user_agent_hash, 'user_agent', user_agent, 'address', address)
 redis.call('HSET', token, 'created_at', issued_at, 'token_hash', token_hash, 'user_agent_hash', user_agent_hash,
            'family', session_id)
-redis.call('ZREMRANGEBYSCORE', index, '-inf', issued_at)
 redis.call('ZADD', index, expires_at, session_id)
 for _, key in ipairs(KEYS) do redis.call('EXPIREAT', key, expires_at) end
+return 1
 """,
     keys="session token index",
-    args="session_id jti token_hash issued_at expires_at user_agent_hash user_agent address",
+    args="session_id jti token_hash issued_at expires_at user_agent_hash user_agent address maximum",
 )
 
 # After the deadline, by the clock of Redis, nothing changes: the caller of a script that was delayed has given up.

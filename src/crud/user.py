@@ -64,6 +64,10 @@ class UserCRUD(BaseSQLModelCRUD[User]):
         self.session.add_all([UserRole(user_id=user_id, role_id=role_id) for role_id in role_ids])
         await self.session.flush()
 
+    async def lock(self, user_id: UUID) -> None:
+        """Lock a user's row until the transaction ends, so that what the user creates at once is counted one by one."""
+        await self.session.exec(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+
     async def lock_admins(self) -> Sequence[User]:
         """The enabled administrators, locked until the transaction ends, so that two cannot remove each other."""
         admins = select(User).where(col(User.is_admin).is_(True), col(User.status).is_(True)).order_by(col(User.id))

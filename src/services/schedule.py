@@ -12,6 +12,7 @@ from src.core.tasks.info import TaskInfo
 from src.core.unit_of_work import UnitOfWork
 from src.crud.schedule import ScheduleCRUD
 from src.crud.task_run import queued_run
+from src.crud.user import UserCRUD
 from src.models.schedule import Schedule, ScheduleKind, ScheduleOrigin
 from src.models.task_run import TaskRun
 from src.schemas.schedule import ScheduleCreate, SchedulePreview, ScheduleUpdate
@@ -71,11 +72,12 @@ class ScheduleService:
             InvalidInputError: The timing is incomplete or lies in the past, the task does not exist, or its arguments
                 are invalid.
             PermissionDeniedError: The actor may not start the task.
-            ConflictError: The name is taken.
+            ConflictError: The name is taken, or the actor has too many schedules.
         """
         _check_upcoming(_schedule(data))
         await self._check_call(data, actor)
         await self._require_free_name(data.name)
+        await self._check_limit(actor.user_id)
         return await ScheduleCRUD(self.uow.session, actor.user_id).create(data)
 
     async def update(self, schedule_id: UUID, data: ScheduleUpdate, actor: Actor, scope: OwnerScope) -> Schedule:
@@ -163,6 +165,14 @@ class ScheduleService:
     async def _require_free_name(self, name: str) -> None:
         if await self.schedules.exists({"name": name}):
             raise ConflictError("A schedule with this name exists already.", data={"name": name})
+
+    async def _check_limit(self, user_id: UUID) -> None:
+        limit = self.resources.settings.celery.schedules_per_user
+        await UserCRUD(self.uow.session).lock(user_id)
+        if await self.schedules.count({"created_by": user_id}) >= limit:
+            raise ConflictError(
+                f"You have {limit} schedules, which is the limit.", error="schedules.too_many", data={"limit": limit}
+            )
 
     async def _find_task(self, name: str) -> TaskInfo | None:
         return (await self.resources.tasks.publisher.catalog()).get(name)

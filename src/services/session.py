@@ -4,7 +4,7 @@ from uuid import UUID
 
 import structlog
 
-from src.core.exceptions import ServiceUnavailableError, UnauthorizedError
+from src.core.exceptions import ConflictError, ServiceUnavailableError, UnauthorizedError
 from src.core.realtime.rooms import session_room, user_room
 from src.core.resources import Resources
 from src.core.security.throttle import LoginClient
@@ -52,14 +52,25 @@ class SessionService:
         self.events = resources.events
 
     async def start(self, user_id: UUID, client: ClientInfo) -> TokenPair:
-        """Start a session for an authenticated user."""
+        """Start a session for an authenticated user.
+
+        Raises:
+            ConflictError: The user has too many sessions.
+        """
         now = self.tokens.now()
         claims = RefreshClaims(user_id, new_id(), new_id(), now, now, self._expiry(now, now))
         pair = self._pair(claims, now)
         stored = _stored(claims, pair.refresh_token)
-        await self.sessions.start(
-            user_id, claims.session_id, stored, user_agent=client.user_agent, address=client.address
+        limit = self.settings.sessions_per_user
+        started = await self.sessions.start(
+            user_id, claims.session_id, stored, user_agent=client.user_agent, address=client.address, maximum=limit
         )
+        if not started:
+            raise ConflictError(
+                f"You have {limit} sessions, which is the limit: end some.",
+                error="auth.too_many_sessions",
+                data={"limit": limit},
+            )
         return pair
 
     async def refresh(self, uow: UnitOfWork, old: RefreshClaims, token: str, client: ClientInfo) -> TokenPair:

@@ -10,6 +10,7 @@ from src.core.resources import Resources
 from src.core.storage.port import Part
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
+from src.crud.user import UserCRUD
 from src.models.file import PREFIX, File, FileStatus
 from src.schemas.file import MAXIMUM_PARTS, FileCreate, PartResponse, UploadedPart, UploadResponse
 from src.services.actor import OwnerScope
@@ -34,7 +35,7 @@ class UploadService:
 
         Raises:
             InvalidInputError: Files of this type are not allowed, or the file is too large.
-            ConflictError: The owner has too many pending uploads.
+            ConflictError: The owner has too many pending uploads, or too many bytes.
         """
         limit = self.settings.limit_of(data.content_type)
         if limit is None:
@@ -42,7 +43,7 @@ class UploadService:
         if data.size_bytes > limit:
             raise InvalidInputError("sizeBytes", f"Files of this type may have at most {limit} bytes.")
         async with self.resources.unit_of_work() as uow:
-            await self._check_limit(FileCRUD(uow.session), owner_id)
+            await self._check_limits(FileCRUD(uow.session), owner_id, data.size_bytes)
         part_bytes = max(self.settings.part_bytes, -(-data.size_bytes // MAXIMUM_PARTS))
         full, rest = divmod(data.size_bytes, part_bytes)
         sizes = [part_bytes] * full + [rest] * bool(rest)
@@ -55,8 +56,8 @@ class UploadService:
         row = {"id": file_id, "owner_id": owner_id, "upload_id": upload_id, "part_count": len(sizes)}
         files = FileCRUD(self.uow.session)
         if owner_id is not None:
-            await files.lock_owner(owner_id)
-        await self._check_limit(files, owner_id)  # again, now that concurrent uploads are locked out
+            await UserCRUD(self.uow.session).lock(owner_id)
+        await self._check_limits(files, owner_id, data.size_bytes)  # again, now that concurrent uploads are locked out
         await files.create({**data.model_dump(), **row, "expires_at": utc_now() + expires})
         parts = [PartResponse(part_number=number, url=url) for number, url in enumerate(urls, 1)]
         return UploadResponse(
@@ -93,12 +94,19 @@ class UploadService:
             async with self.resources.unit_of_work() as uow:
                 return await FileCRUD(uow.session).mark_ready(file_id, checksum)
 
-    async def _check_limit(self, files: FileCRUD, owner_id: UUID | None) -> None:
+    async def _check_limits(self, files: FileCRUD, owner_id: UUID | None, size: int) -> None:
         limit = self.settings.open_uploads
         if owner_id is not None and await files.count_open(owner_id) >= limit:
             raise ConflictError(
                 f"You have {limit} pending uploads, which is the limit: complete or delete one.",
                 error="file.too_many_uploads",
+                data={"limit": limit},
+            )
+        limit = self.settings.bytes_per_user
+        if owner_id is not None and await files.stored_bytes(owner_id) + size > limit:
+            raise ConflictError(
+                f"Your files would have more than {limit} bytes: delete some.",
+                error="file.too_many_bytes",
                 data={"limit": limit},
             )
 

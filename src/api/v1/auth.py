@@ -7,6 +7,7 @@ from src.api.audited_route import AuditedRoute
 from src.api.v1.errors import BAD_CIPHERTEXT, BUSY, TAKEN
 from src.core.exceptions import (
     BadRequestError,
+    ConflictError,
     NotFoundError,
     TooManyRequestsError,
     UnauthorizedError,
@@ -48,6 +49,9 @@ WRONG = UnauthorizedError("Wrong username or password.", error="auth.invalid_cre
 SENDS_DEVICE_TOKEN: dict[int | str, dict[str, Any]] = {
     200: {"headers": {DEVICE_HEADER: {"description": "Send it with the next login.", "schema": {"type": "string"}}}}
 }
+TOO_MANY_SESSIONS = ConflictError(
+    "You have 5000 sessions, which is the limit: end some.", error="auth.too_many_sessions", data={"limit": 5000}
+)
 THROTTLED = TooManyRequestsError(900, error="auth.throttled")
 
 
@@ -59,7 +63,7 @@ async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
 
 
 @router.post("/login", responses=SENDS_DEVICE_TOKEN, dependencies=[ANONYMOUS])
-@raises(WRONG, THROTTLED, BUSY)
+@raises(WRONG, THROTTLED, BUSY, TOO_MANY_SESSIONS)
 async def login(
     body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep, response: HTTPResponse
 ) -> Response[TokenResponse]:
@@ -70,7 +74,7 @@ async def login(
 
 
 @swagger_router.post("/login/swagger", dependencies=[ANONYMOUS])
-@raises(WRONG, THROTTLED, BUSY)
+@raises(WRONG, THROTTLED, BUSY, TOO_MANY_SESSIONS)
 async def login_swagger(
     form: Annotated[SwaggerLoginRequest, Form()], auth: AuthServiceDep, entry: AuditEntryDep
 ) -> SwaggerTokenResponse:

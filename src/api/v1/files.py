@@ -29,6 +29,11 @@ TOO_MANY_UPLOADS = ConflictError(
     data={"limit": 10},
 )
 WRONG_PARTS = BadRequestError("Every part must be listed exactly once.", error="file.wrong_parts")
+TOO_MANY_BYTES = ConflictError(
+    "Your files would have more than 107374182400 bytes: delete some.",
+    error="file.too_many_bytes",
+    data={"limit": 107374182400},
+)
 EXPIRED = ConflictError("The upload has expired.", error="file.upload_expired")
 BEING_COMPLETED = ConflictError(
     "The file is being completed.", error="file.being_completed", headers={"Retry-After": "1"}
@@ -51,7 +56,7 @@ async def render(file: File, files: FileService) -> FileResponse:
 
 
 @router.post("", status_code=201)
-@raises(TOO_MANY_UPLOADS)
+@raises(TOO_MANY_UPLOADS, TOO_MANY_BYTES)
 async def begin_upload(
     body: FileCreate, uploads: UploadServiceDep, claims: VerifyPermissionDep
 ) -> Response[UploadResponse]:

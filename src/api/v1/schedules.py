@@ -22,6 +22,9 @@ ScheduleId = Annotated[UUID, Path(alias="scheduleId", description="Id of the sch
 
 NOT_FOUND = NotFoundError("Schedule not found.")
 NAME_TAKEN = ConflictError("A schedule with this name exists already.", data={"name": "Nightly report"})
+TOO_MANY = ConflictError(
+    "You have 1000 schedules, which is the limit.", error="schedules.too_many", data={"limit": 1000}
+)
 DEFINED_IN_CODE = ConflictError(
     "The schedule is defined in code; it can only be enabled and disabled.", error="schedules.config"
 )
@@ -37,7 +40,7 @@ async def list_schedules(
 
 
 @router.post("", status_code=201)
-@raises(NAME_TAKEN, INTERNAL_TASK, NOT_YOURS_TO_START)
+@raises(NAME_TAKEN, TOO_MANY, INTERNAL_TASK, NOT_YOURS_TO_START)
 async def create_schedule(
     body: ScheduleCreate, schedules: ScheduleServiceDep, actor: ActorDep
 ) -> Response[ScheduleResponse]:

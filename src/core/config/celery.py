@@ -14,6 +14,7 @@ class CelerySettings(SettingsGroup):
     redis_database: int = Field(1, ge=0, le=15, alias="CELERY_REDIS_DATABASE")
     timezone: str = Field("UTC", alias="CELERY_TIMEZONE")
     run_retention_days: int = Field(30, ge=1, alias="TASK_RUN_RETENTION_DAYS")
+    schedules_per_user: int = Field(1000, ge=1, alias="SCHEDULES_PER_USER")
     bulk_transport: bool = Field(default=True, alias="CELERY_BULK_TRANSPORT")
 
     @field_validator("timezone")

@@ -19,6 +19,7 @@ class FileSettings(SettingsGroup):
     part_bytes: int = Field(8 * MEBIBYTE, ge=5 * MEBIBYTE, le=1024 * MEBIBYTE, alias="FILE_PART_BYTES")
     upload_seconds: int = Field(3600, ge=60, le=7 * 24 * 3600, alias="FILE_UPLOAD_SECONDS")
     open_uploads: int = Field(100, ge=1, alias="FILE_OPEN_UPLOADS")
+    bytes_per_user: int = Field(100 * 1024 * MEBIBYTE, ge=1, alias="FILE_BYTES_PER_USER")
     download_seconds: int = Field(300, ge=1, le=7 * 24 * 3600, alias="FILE_DOWNLOAD_SECONDS")
     orphan_seconds: int = Field(24 * 3600, ge=3600, alias="FILE_ORPHAN_SECONDS")
 
