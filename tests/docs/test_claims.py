@@ -12,7 +12,9 @@ from redis import Redis
 from src.main import rest
 from tests.docs.readme import REFERENCE, ROOT, blocks, rows, section
 
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = [
+    page for page in sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]) if "node_modules" not in page.parts
+]
 TREE = blocks("text", section("Structure"))[0]
 ROUTES = [route for cell, _ in rows(section("Routes", REFERENCE)) for route in re.findall(r"`(\w+ /[^`]+)`", cell)]
 DEPENDENCIES = [(name.strip("`"), file.strip("`")) for name, file, _ in rows(section("Dependencies", REFERENCE))]

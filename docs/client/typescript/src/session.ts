@@ -1,0 +1,131 @@
+import createClient, { type Client, type Middleware } from "openapi-fetch";
+import { unwrap } from "./errors.js";
+import type { components, paths } from "./generated/rest.js";
+
+export type Tokens = components["schemas"]["TokenResponse"];
+
+/** Where a session keeps its tokens. */
+export interface TokenStore {
+  read(): Tokens | undefined;
+  write(tokens: Tokens | undefined): void;
+}
+
+const PUBLIC = ["/api/v1/auth/keys/public", "/api/v1/auth/login", "/api/v1/auth/token/refresh"];
+
+/** A login. `api` calls any operation; it refreshes the tokens when the access token has expired. */
+export class Session {
+  readonly api: Client<paths>;
+  readonly #listeners = new Set<(tokens: Tokens | undefined) => void>();
+  #refreshing: Promise<Tokens> | undefined;
+
+  constructor(readonly url: string, private readonly store: TokenStore = memoryStore()) {
+    this.api = createClient<paths>({ baseUrl: url });
+    this.api.use(this.#authorization());
+  }
+
+  get tokens(): Tokens | undefined {
+    return this.store.read();
+  }
+
+  async login(username: string, password: string): Promise<void> {
+    const body = { username, ...(await this.encrypt(password)) };
+    this.#keep(unwrap(await this.api.POST("/api/v1/auth/login", { body })));
+  }
+
+  async logout(): Promise<void> {
+    unwrap(await this.api.POST("/api/v1/auth/logout"));
+    this.#keep(undefined);
+  }
+
+  /** Exchanges the refresh token. Calls at the same time share one exchange, also those of other tabs with this store. */
+  refresh(): Promise<Tokens> {
+    const used = this.tokens?.refreshToken;
+    this.#refreshing ??= exclusively(() => this.#exchange(used)).finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /** `password` and `kid` of a request body, encrypted with a new challenge. */
+  async encrypt(password: string): Promise<{ password: string; kid: string }> {
+    const { kid, publicKey, challenge } = unwrap(await this.api.GET("/api/v1/auth/keys/public"));
+    const der = decode(publicKey.replace(/-----.*-----|\s/g, ""));
+    const key = await crypto.subtle.importKey("spki", der, { name: "RSA-OAEP", hash: "SHA-256" }, false, ["encrypt"]);
+    const secret = new TextEncoder().encode(JSON.stringify({ p: password, c: challenge }));
+    const ciphertext = new Uint8Array(await crypto.subtle.encrypt("RSA-OAEP", key, secret));
+    return { password: btoa(String.fromCharCode(...ciphertext)), kid };
+  }
+
+  /** Calls `listener` with the tokens whenever they change in this tab; returns a function that ends that. */
+  onTokens(listener: (tokens: Tokens | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #exchange(used: string | undefined): Promise<Tokens> {
+    const current = this.tokens;
+    if (current && current.refreshToken !== used) return current; // another tab was first
+    const header = { "X-Refresh-Token": used ?? "" };
+    const tokens = unwrap(await this.api.POST("/api/v1/auth/token/refresh", { params: { header } }));
+    this.#keep(tokens);
+    return tokens;
+  }
+
+  #keep(tokens: Tokens | undefined): void {
+    this.store.write(tokens);
+    for (const listener of this.#listeners) listener(tokens);
+  }
+
+  #authorization(): Middleware {
+    const copies = new Map<string, Request>();
+    const authorize = (request: Request) => {
+      if (this.tokens) request.headers.set("Authorization", `Bearer ${this.tokens.accessToken}`);
+      return request;
+    };
+    return {
+      onRequest: ({ id, request, schemaPath }) => {
+        if (PUBLIC.includes(schemaPath)) return undefined;
+        copies.set(id, request.clone());
+        return authorize(request);
+      },
+      onResponse: async ({ id, response }) => {
+        const copy = copies.get(id);
+        copies.delete(id);
+        if (response.status !== 401 || !copy || !this.tokens) return undefined;
+        try {
+          await this.refresh();
+        } catch {
+          return response; // the session has ended
+        }
+        return fetch(authorize(copy));
+      },
+      onError: ({ id }) => {
+        copies.delete(id);
+      },
+    };
+  }
+}
+
+/** Forgets the tokens with the page. */
+export function memoryStore(): TokenStore {
+  let kept: Tokens | undefined;
+  return { read: () => kept, write: (tokens) => void (kept = tokens) };
+}
+
+/** Shares the tokens with the other tabs, and keeps them when all are closed. Scripts of the page can read them. */
+export function browserStore(key = "tokens"): TokenStore {
+  return {
+    read: () => JSON.parse(localStorage.getItem(key) ?? "null") ?? undefined,
+    write: (tokens) => (tokens ? localStorage.setItem(key, JSON.stringify(tokens)) : localStorage.removeItem(key)),
+  };
+}
+
+/** Runs one such call at a time, in all tabs. Without the lock, the server gives both the same new tokens. */
+async function exclusively<T>(call: () => Promise<T>): Promise<T> {
+  const locks: LockManager | undefined = globalThis.navigator?.locks;
+  return locks ? ((await locks.request("refresh tokens", call)) as T) : call();
+}
+
+function decode(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}
