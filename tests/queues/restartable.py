@@ -38,6 +38,12 @@ class RestartableRedis:
         self._stop()
         self._start()
 
+    def kill(self) -> None:
+        """Kill the server, and start it again."""
+        self._process.kill()
+        self._process.wait()
+        self._start()
+
     def send(self, key: str, names: set[str]) -> None:
         """Send one `sample.effect` per name, to the queue named by the key."""
         with Celery("sender", broker=self.url, set_current=False) as sender:

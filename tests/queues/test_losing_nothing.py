@@ -5,6 +5,7 @@ import os
 import signal
 from base64 import b64decode
 from collections.abc import Iterator
+from functools import partial
 
 import psutil
 import pytest
@@ -115,3 +116,20 @@ def test_redis_may_be_restarted_under_load(
     store.restart()
     wait_until(lambda: redis.smembers(key) == names)
     wait_until(lambda: store.states() == {"SUCCESS": TASKS})
+
+
+def has_run(redis: Redis, key: str, names: set[str]) -> bool:
+    return names <= set(redis.smembers(key))
+
+
+def test_redis_may_be_killed_again_and_again(
+    run: Run, pool: Pool, redis: Redis, key: str, store: RestartableRedis
+) -> None:
+    worker = pool.start(run, key, CELERY_REDIS_URL=store.url)
+    worker.wait_for("ready.")
+    for kill in range(3):
+        names = {f"{kill}-{number}" for number in range(50)}
+        store.send(key, names)
+        wait_until(partial(has_run, redis, key, {min(names)}))
+        store.kill()
+        worker.wait_until(partial(has_run, redis, key, names))

@@ -1,5 +1,6 @@
 """Celery's consumer, with dead letters, and with rate limits that are not its own."""
 
+from contextlib import suppress
 from typing import Any
 
 from celery.utils.log import get_logger
@@ -17,6 +18,19 @@ class Consumer(CeleryConsumer):
     def bucket_for_task(self, task: Any) -> Any:
         """The rate limit of this worker; none for a task whose limit counts across workers."""
         return None if getattr(task, "rate_limit_key", None) else super().bucket_for_task(task)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Close the channel of a lost connection while it can still return its messages to their queues.
+
+        Celery closes it after it has given up the connection, on which kombu then raises an `AttributeError` that would
+        end the worker.
+        """
+        channel = getattr(self.task_consumer, "channel", None)
+        for _ in range(2):  # the first time it may only find that the reply to its poll is lost
+            with suppress(*self.connection_errors, *self.channel_errors):  # type: ignore[attr-defined]  # as below
+                if channel is not None:
+                    channel.close()
+        super().on_connection_error_after_connected(exc)
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Keep a message whose task this worker does not have."""
