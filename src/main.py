@@ -111,7 +111,7 @@ def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> Ro
 def install_middlewares(app: FastAPI, settings: Settings) -> None:
     """Install the middlewares, innermost first. CORS is outside of errors, so that browsers can read those as well."""
     app.add_middleware(BodyLimitMiddleware, maximum_bytes=settings.app.max_body_bytes)
-    install_error_handlers(app)
+    install_error_handlers(app, settings.app.request_timeout_seconds)
     if settings.cors.origins or settings.cors.origins_regex:
         app.add_middleware(
             CORSMiddleware,

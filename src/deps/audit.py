@@ -8,6 +8,7 @@ from src.core.exceptions import AppError, TooManyRequestsError, raises
 from src.core.http_errors import as_app_error
 from src.core.routing.registry import RouteRegistry
 from src.core.security.audit import AuditEntry
+from src.core.stores.errors import NO_RESPONSE
 from src.deps.auth import ClientDep
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.services.audit import AuditService
@@ -43,7 +44,8 @@ async def audit_request(
     except BaseException as error:
         entry.actor_id = entry.actor_id or getattr(connection.state, "actor_id", None)
         await uow.rollback()  # returns its connection to the pool before the entry takes one
-        await service.record_failure(entry, as_app_error(error) or AppError())
+        database_responds = not isinstance(error, NO_RESPONSE)
+        await service.record_failure(entry, as_app_error(error) or AppError(), database_responds=database_responds)
         raise
     entry.actor_id = entry.actor_id or getattr(connection.state, "actor_id", None)
 

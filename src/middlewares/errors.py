@@ -1,5 +1,6 @@
 """Renders every error as the JSON envelope: domain, validation, HTTP and unexpected errors."""
 
+import asyncio
 from collections.abc import Awaitable
 
 import structlog
@@ -20,33 +21,56 @@ log = structlog.get_logger(__name__)
 
 
 class UnexpectedErrorMiddleware:
-    """Renders errors without a handler: 503 if a store is unavailable, else 500. The reason is only logged."""
+    """Renders errors without a handler: 503 if a store is unavailable, else 500. The reason is only logged.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: The application.
+        timeout_seconds: A request whose response has not begun after this time, counted from the last part of its body,
+            is cancelled, whatever it waits for, and answered with 503.
+    """
+
+    def __init__(self, app: ASGIApp, *, timeout_seconds: float) -> None:
         self.app = app
+        self._timeout_seconds = timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = False
+        loop = asyncio.get_running_loop()
+
+        async def receive_and_extend() -> Message:
+            message = await receive()
+            if not started:
+                deadline.reschedule(loop.time() + self._timeout_seconds)
+            return message
 
         def send_and_track(message: Message) -> Awaitable[None]:
             nonlocal started
-            started = started or message["type"] == "http.response.start"
+            if message["type"] == "http.response.start":
+                started = True
+                deadline.reschedule(None)
             return send(message)
 
         try:
-            await self.app(scope, receive, send_and_track)
+            async with asyncio.timeout(self._timeout_seconds) as deadline:
+                await self.app(scope, receive_and_extend, send_and_track)
         except Exception as error:
-            known = as_app_error(error)
-            if known is None:
-                log.exception("unexpected_error")
-            elif isinstance(known, ServiceUnavailableError):
-                report_outage(known.store, summary(error))
+            response = _render(scope, _logged(error))
             if started:
                 raise  # a part of the response is sent: only closing the connection tells the client
-            await _render(scope, known or AppError())(scope, receive, send)
+            await response(scope, receive, send)
+
+
+def _logged(error: Exception) -> AppError:
+    """The error to render this error as; its reason is logged."""
+    known = as_app_error(error)
+    if known is None:
+        log.error("unexpected_error", exc_info=error)
+    elif isinstance(known, ServiceUnavailableError):
+        report_outage(known.store, summary(error))
+    return known or AppError()
 
 
 async def on_error(request: Request, error: Exception) -> Response:
@@ -56,11 +80,11 @@ async def on_error(request: Request, error: Exception) -> Response:
     return _render(request.scope, as_app_error(error) or AppError())
 
 
-def install_error_handlers(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI, timeout_seconds: float = 10) -> None:
     """Render all errors of the application as the envelope."""
     for type_ in (AppError, HTTPException, RequestValidationError):
         app.add_exception_handler(type_, on_error)
-    app.add_middleware(UnexpectedErrorMiddleware)
+    app.add_middleware(UnexpectedErrorMiddleware, timeout_seconds=timeout_seconds)
 
 
 def _render(scope: Scope, error: AppError) -> Response:

@@ -5,7 +5,13 @@ from typing import Any
 
 import structlog
 
-from src.core.exceptions import AppError, PermissionDeniedError, TooManyRequestsError, UnauthorizedError
+from src.core.exceptions import (
+    AppError,
+    PermissionDeniedError,
+    ServiceUnavailableError,
+    TooManyRequestsError,
+    UnauthorizedError,
+)
 from src.core.list_filters import CursorRequest
 from src.core.resources import Resources
 from src.core.security.audit import AuditEntry
@@ -45,7 +51,7 @@ class AuditService:
 
         uow.before_commit(write)
 
-    async def record_failure(self, entry: AuditEntry, error: AppError) -> None:
+    async def record_failure(self, entry: AuditEntry, error: AppError, *, database_responds: bool) -> None:
         """Write the entry of a failed request, in a separate transaction; many equal ones within a minute are merged.
 
         Raises:
@@ -54,7 +60,11 @@ class AuditService:
         # Anybody can cause these without limit, so they are only in the access log.
         if error.status == TooManyRequestsError.status or (entry.actor_id is None and not entry.record_anonymous):
             return
-        refusals = await self._count(entry.outcome(error.status, error.error))
+        if not database_responds:  # the client has waited for it already
+            self._log_lost(entry, error)
+            return
+        needs_redis = isinstance(error, ServiceUnavailableError) and error.store == "redis"
+        refusals = None if needs_redis else await self._count(entry.outcome(error.status, error.error))
         if refusals is None or not refusals.is_merged:
             await self._record_failure(entry, error)
         if refusals is not None and error.status in REFUSED and self._is_too_often(entry, refusals):
@@ -80,7 +90,10 @@ class AuditService:
         except Exception as failure:
             if as_unavailable(failure) is None:
                 raise
-            log.warning("audit_lost", action=entry.action, actor_id=str(entry.actor_id), error=error.error)
+            self._log_lost(entry, error)
+
+    def _log_lost(self, entry: AuditEntry, error: AppError) -> None:
+        log.warning("audit_lost", action=entry.action, actor_id=str(entry.actor_id), error=error.error)
 
     async def set_retention(self) -> None:
         """Have MongoDB delete entries after `AUDIT_RETENTION_DAYS`; called by `initdb`."""

@@ -74,6 +74,7 @@ class AppSettings(SettingsGroup):
     refusals_per_account: int = Field(300, ge=1, alias="REFUSALS_PER_ACCOUNT")
     refusals_per_address: int = Field(6000, ge=1, alias="REFUSALS_PER_ADDRESS")
     insecure_stores: Stores = Field([], alias="ALLOW_INSECURE_STORES")
+    request_timeout_seconds: float = Field(10, gt=0, alias="REQUEST_TIMEOUT_SECONDS")
     audit_retention_days: int = Field(365, ge=1, alias="AUDIT_RETENTION_DAYS")
 
 

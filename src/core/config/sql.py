@@ -27,12 +27,14 @@ class SQLSettings(StoreSettings):
     databases: dict[str, SecretStr] = Field({}, alias="SQL_DATABASES")
 
     # Overflow connections are closed after one use: under load that is a new connection for every request.
-    pool_size: int = Field(20, ge=1, alias="SQL_POOL_SIZE")
+    pool_size: int = Field(10, ge=1, alias="SQL_POOL_SIZE")
     max_overflow: int = Field(0, ge=0, alias="SQL_MAX_OVERFLOW")
-    pool_timeout_seconds: float = Field(2, gt=0, alias="SQL_POOL_TIMEOUT_SECONDS")
+    idle_timeout_seconds: float = Field(60, gt=0, alias="SQL_IDLE_TIMEOUT_SECONDS")
+    # A request that meets a locked table waits for the pool, then for the lock: two seconds in all.
+    pool_timeout_seconds: float = Field(1, gt=0, alias="SQL_POOL_TIMEOUT_SECONDS")
     pool_recycle_seconds: int = Field(1800, ge=-1, alias="SQL_POOL_RECYCLE_SECONDS")
     connect_timeout_seconds: float = Field(2, gt=0, alias="SQL_CONNECT_TIMEOUT_SECONDS")
-    lock_timeout_seconds: float = Field(1.5, gt=0, alias="SQL_LOCK_TIMEOUT_SECONDS")
+    lock_timeout_seconds: float = Field(1, gt=0, alias="SQL_LOCK_TIMEOUT_SECONDS")
     command_timeout_seconds: float = Field(10, gt=0, alias="SQL_COMMAND_TIMEOUT_SECONDS")
 
     @property

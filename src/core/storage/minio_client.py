@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import urllib3
 from minio import Minio
 from minio.error import S3Error, ServerError
+from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
 from src.core.config.files import S3Settings
@@ -31,13 +32,12 @@ class MinioClient:
     """
 
     def __init__(self, settings: S3Settings) -> None:
-        # A call is one request; two if the server had closed the kept connection.
-        self._timeout_seconds = 2 * settings.timeout_seconds
+        self._timeout_seconds = settings.timeout_seconds
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
         self._pool = urllib3.PoolManager(
             maxsize=_THREADS,  # connections that are kept
             timeout=urllib3.Timeout(connect=settings.timeout_seconds, read=settings.timeout_seconds),
-            retries=urllib3.Retry(total=1, redirect=0),
+            retries=_RetryOnce(total=1, redirect=0),
         )
         self.s3 = Minio(**settings.client_options(), http_client=self._pool)
         self.signer = Minio(**settings.client_options(public=True))
@@ -75,6 +75,24 @@ class MinioClient:
         """End the threads, and close the connections."""
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._pool.clear()
+
+
+class _RetryOnce(urllib3.Retry):
+    """Repeats a request whose kept connection the server had closed; never after a timeout."""
+
+    @override
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: urllib3.BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Self:
+        if isinstance(error, urllib3.exceptions.TimeoutError):
+            raise error
+        return super().increment(method, url, response, error, *args, **kwargs)
 
 
 def _translated(error: Exception) -> Exception | None:

@@ -6,6 +6,7 @@ below list such replies.
 
 import errno
 import socket
+from asyncio import CancelledError
 from traceback import walk_tb
 
 from asyncpg import PostgresError
@@ -28,6 +29,8 @@ _UNAVAILABLE = (
     TimeoutError,
     socket.gaierror,
 )
+# What a call of PostgreSQL raises if there was no connection or no response, or its caller waits no longer.
+NO_RESPONSE = OSError, PoolTimeoutError, CancelledError
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 
 # The first word of an error reply.
@@ -143,4 +146,5 @@ def _store_of(error: BaseException) -> str:
     """The name of the store, by the library that raised the error; empty if it is unknown."""
     modules = [type(error).__module__, *(frame.f_globals["__name__"] for frame, _ in walk_tb(error.__traceback__))]
     names = {name for module in modules for name in module.split(".")}
-    return next((store for library, store in _STORES.items() if library in names), "")
+    store = next((store for library, store in _STORES.items() if library in names), "")
+    return store or (_store_of(error.__cause__) if error.__cause__ else "")  # the call that a timeout has cancelled

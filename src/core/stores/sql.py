@@ -26,15 +26,27 @@ class SQLDatabase:
     """
 
     def __init__(self, settings: SQLSettings, url: URL, *, read_only: bool = False) -> None:
-        self.engine = create_engine(settings, url, read_only=read_only)
+        self.engine = create_engine(settings, url, read_only=read_only, gives_back_idle=True)
         bind = self.engine.execution_options(**_AUTOCOMMIT) if read_only else self.engine
         self.sessions = async_sessionmaker(bind, class_=AsyncSession, expire_on_commit=False)
 
 
-def create_engine(settings: SQLSettings, url: URL | None = None, *, read_only: bool = False) -> AsyncEngine:
-    """An engine with timeouts for connecting, for the pool, for locks and for statements."""
+def create_engine(
+    settings: SQLSettings, url: URL | None = None, *, read_only: bool = False, gives_back_idle: bool = False
+) -> AsyncEngine:
+    """An engine with timeouts for connecting, for the pool, for locks and for statements.
+
+    Args:
+        settings: Pool sizes and timeouts.
+        url: The database; by default that of the settings.
+        read_only: The server rejects writes.
+        gives_back_idle: PostgreSQL closes connections that have been idle for `SQL_IDLE_TIMEOUT_SECONDS`.
+    """
     url = url or settings.url
     postgresql = url.get_backend_name() == "postgresql"
+    server = {"default_transaction_read_only": "on"} if read_only else {}
+    if gives_back_idle:
+        server["idle_session_timeout"] = _milliseconds(settings.idle_timeout_seconds)
     engine = create_async_engine(
         url,
         hide_parameters=True,  # errors are logged, and parameters may be secret
@@ -43,25 +55,28 @@ def create_engine(settings: SQLSettings, url: URL | None = None, *, read_only: b
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout_seconds,
         pool_recycle=settings.pool_recycle_seconds,
+        pool_use_lifo=True,  # so that connections beyond those in use become idle
         pool_pre_ping=not postgresql,
-        connect_args=_postgresql_options(settings, read_only) if postgresql else mysql_options(settings, read_only),
+        connect_args=_postgresql_options(settings, server) if postgresql else mysql_options(settings, read_only),
     )
     if postgresql:
         event.listen(engine.sync_engine, "checkout", _replace_closed)
+        event.listen(engine.sync_engine, "handle_error", _give_up_after_timeout)
+        event.listen(engine.sync_engine, "invalidate", _terminate)
     if not read_only:
         event.listen(engine.sync_engine, "handle_error", _leave_demoted_server)
     return engine
 
 
-def _postgresql_options(settings: SQLSettings, read_only: bool) -> dict[str, Any]:
+def _postgresql_options(settings: SQLSettings, server: dict[str, str]) -> dict[str, Any]:
     return {
         "timeout": settings.connect_timeout_seconds,
         "command_timeout": settings.command_timeout_seconds,
         "server_settings": {
-            "lock_timeout": str(int(settings.lock_timeout_seconds * 1000)),
-            "statement_timeout": str(int(settings.command_timeout_seconds * 1000)),
+            "lock_timeout": _milliseconds(settings.lock_timeout_seconds),
+            "statement_timeout": _milliseconds(settings.command_timeout_seconds),
             "timezone": "UTC",
-            **({"default_transaction_read_only": "on"} if read_only else {}),
+            **server,
         },
     }
 
@@ -70,6 +85,22 @@ def _leave_demoted_server(context: ExceptionContext) -> None:
     """Replace all connections once the server is found to be read-only, as a primary is after a failover."""
     if is_read_only(context.original_exception):
         context.is_disconnect = True
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
+
+
+def _give_up_after_timeout(context: ExceptionContext) -> None:
+    """Do not roll back on a connection whose server does not respond: that would wait for another timeout."""
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
+
+
+def _terminate(connection: Any, _record: object, _error: object) -> None:
+    """Close a connection at once; SQLAlchemy would wait two seconds for the server to confirm it."""
+    connection.driver_connection.terminate()
 
 
 def _replace_closed(connection: Any, _record: object, _proxy: object) -> None:

@@ -25,7 +25,7 @@ class Consumer(CeleryConsumer):
         Celery closes it after it has given up the connection, on which kombu then raises an `AttributeError` that would
         end the worker.
         """
-        channel = getattr(self.task_consumer, "channel", None)
+        channel = getattr(getattr(self, "task_consumer", None), "channel", None)
         for _ in range(2):  # the first time it may only find that the reply to its poll is lost
             with suppress(*self.connection_errors, *self.channel_errors):  # type: ignore[attr-defined]  # as below
                 if channel is not None:

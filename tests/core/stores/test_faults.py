@@ -18,9 +18,9 @@ from src.core.storage.minio_storage import MinioStorage
 from src.core.stores.documents import create_mongo
 from src.core.stores.errors import as_unavailable
 from src.core.stores.redis_client import RedisClient, create_redis
-from src.core.stores.sql import create_engine
+from src.core.stores.sql import SQLDatabase, create_engine
 from tests.support.proxy import Proxy, proxied
-from tests.support.waiting import patience
+from tests.support.waiting import eventually, patience
 
 FAULTS = ["hang", "refuse", "reset"]
 
@@ -139,6 +139,20 @@ class TestPostgres:
             first = await backend(engine)
             await asyncio.sleep(0.01)
             assert await backend(engine) != first
+
+    async def test_idle_connections_are_given_back(self, resources: Resources) -> None:
+        settings = resources.settings.sql.model_copy(update={"idle_timeout_seconds": 0.2})
+        engine = SQLDatabase(settings, resources.engine.url).engine
+        pids = await asyncio.gather(*(backend(engine) for _ in range(3)))
+
+        async def are_gone() -> bool:
+            async with resources.engine.connect() as connection:
+                found = text("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:pids)")
+                return not (await connection.execute(found, {"pids": pids})).scalar_one()
+
+        await eventually(are_gone)
+        assert [await select_one(engine) for _ in range(3)] == [1, 1, 1]
+        await engine.dispose()
 
     async def test_a_full_pool_means_unavailable_in_time(self, resources: Resources) -> None:
         async with engine_by_proxy(resources, pool_timeout_seconds=0.2) as (engine, _), engine.connect():
