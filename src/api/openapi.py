@@ -17,23 +17,13 @@ from starlette.routing import BaseRoute
 from src.core.exceptions import AppError, InvalidInputError, declared_errors
 from src.core.http_errors import FrameworkError
 from src.schemas.response import ErrorResponse, ValidationErrorResponse
-from src.utils.json_examples import add_example, complete_examples
+from src.utils.json_examples import JSON_VALUE, add_example, complete_examples
 
 Json = dict[str, Any]
 
 _SCHEMAS = "#/components/schemas/"
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The `accessToken` of a login."}
 _REFRESH_TOKEN = "X-Refresh-Token"  # noqa: S105 - a header
-# Pydantic describes its `JsonValue` as `{}`. It does not refer to itself here: some generators cannot express that.
-_JSON_VALUE = {
-    "description": "Any JSON value.",
-    "anyOf": [
-        *({"type": type_} for type_ in ("string", "number", "boolean", "null")),
-        {"type": "array", "items": {}},
-        {"type": "object", "additionalProperties": True},
-    ],
-    "examples": [None],
-}
 _HEADERS = {
     "X-Request-ID": "Identifies the request in the logs; that of the request, if it sent a valid one.",
     "WWW-Authenticate": "The scheme that the request must authenticate with.",
@@ -81,7 +71,7 @@ def complete(document: Json, routes: Iterable[BaseRoute]) -> Json:
     components["headers"] = {
         name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
     }
-    components["schemas"] = _without_unused(components["schemas"]) | _error_schemas() | {"JsonValue": _JSON_VALUE}
+    components["schemas"] = _without_unused(components["schemas"]) | _error_schemas() | {"JsonValue": JSON_VALUE}
     complete_examples(components["schemas"])
     for schema in components["schemas"].values():
         _describe_defaults(schema)

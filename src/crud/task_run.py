@@ -42,8 +42,8 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
         """Try to become the only transaction that writes run events; returns whether it is."""
         return bool((await self.session.exec(select(func.pg_try_advisory_xact_lock(AdvisoryLock.RUN_EVENTS)))).one())
 
-    async def apply(self, events: Sequence[RunEvent]) -> Sequence[TaskRun]:
-        """Apply run events in order, oldest first; returns the runs that have finished."""
+    async def apply(self, events: Sequence[RunEvent]) -> tuple[Sequence[TaskRun], Sequence[TaskRun]]:
+        """Apply run events in order, oldest first; returns the runs that have changed, and those that have finished."""
         known = select(TaskRun).where(col(TaskRun.id).in_({event.id for event in events}))
         runs = {run.id: run for run in (await self.session.exec(known)).all()}
         finished: dict[UUID, TaskRun] = {}
@@ -64,7 +64,7 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
             if event.state in FINISHED:
                 run.finished_at = event.at
                 finished[run.id] = run
-        return list(finished.values())
+        return list(runs.values()), list(finished.values())
 
     async def prune(self, before: datetime, limit: int) -> int:
         """Delete runs that finished before a time, and unfinished ones last updated before it; returns how many."""

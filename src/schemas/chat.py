@@ -25,6 +25,15 @@ class ChatRoom(BaseRequest):
     room: Room
 
 
+class ChatMembers(BaseSchema):
+    """Who is in a room."""
+
+    room: str
+    """The room."""
+    users: list[UUID]
+    """The ids of the users."""
+
+
 class ChatMessage(BaseRequest):
     """A message to a room."""
 

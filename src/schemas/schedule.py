@@ -7,7 +7,7 @@ from pydantic_core import CoreSchema
 from typing_extensions import override
 
 from src.models.schedule import IntervalPeriod, MisfirePolicy, OverlapPolicy, ScheduleKind, ScheduleOrigin
-from src.schemas.base import BaseRequest, SafeStr, UtcDatetime
+from src.schemas.base import BaseRequest, BaseSchema, SafeStr, UtcDatetime
 from src.schemas.list_params import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 from src.schemas.schedule_fields import (
@@ -169,6 +169,13 @@ class ScheduleQuery(PageQuery):
     """Only enabled or only disabled schedules."""
     origin: ScheduleOrigin | None = None
     """Only schedules of users, or only those that are defined in the code."""
+
+
+class ScheduleDeleted(BaseSchema):
+    """A schedule that was deleted."""
+
+    id: UUID
+    """The schedule's id."""
 
 
 class ScheduleResponse(BaseResponse):

@@ -7,6 +7,7 @@ from uuid import UUID
 from src.core.effects import TaskCall
 from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError
 from src.core.list_filters import PageRequest
+from src.core.realtime.rooms import OPS_ROOM
 from src.core.resources import Resources
 from src.core.tasks.info import TaskInfo
 from src.core.unit_of_work import UnitOfWork
@@ -15,7 +16,7 @@ from src.crud.task_run import queued_run
 from src.crud.user import UserCRUD
 from src.models.schedule import Schedule, ScheduleKind, ScheduleOrigin
 from src.models.task_run import TaskRun
-from src.schemas.schedule import ScheduleCreate, SchedulePreview, ScheduleUpdate
+from src.schemas.schedule import ScheduleCreate, ScheduleDeleted, SchedulePreview, ScheduleResponse, ScheduleUpdate
 from src.services.actor import Actor, OwnerScope
 from src.utils.date import utc_now
 
@@ -78,7 +79,7 @@ class ScheduleService:
         await self._check_call(data, actor)
         await self._require_free_name(data.name)
         await self._check_limit(actor.user_id)
-        return await ScheduleCRUD(self.uow.session, actor.user_id).create(data)
+        return self._show(await ScheduleCRUD(self.uow.session, actor.user_id).create(data))
 
     async def update(self, schedule_id: UUID, data: ScheduleUpdate, actor: Actor, scope: OwnerScope) -> Schedule:
         """Partial update: only fields that are set are changed. Beat picks it up within a second.
@@ -111,7 +112,7 @@ class ScheduleService:
         updated = await ScheduleCRUD(self.uow.session, actor.user_id).update(schedule, changes)
         if TIMING_COLUMNS & changes.keys() and updated.enabled:
             _check_upcoming(updated)
-        return updated
+        return self._show(updated)
 
     async def delete(self, schedule_id: UUID, scope: OwnerScope) -> None:
         """Delete a schedule; its runs stay in the run history.
@@ -125,6 +126,7 @@ class ScheduleService:
         if schedule.origin == ScheduleOrigin.CONFIG:
             raise _defined_in_code()
         await self.schedules.delete(schedule)
+        self.uow.emit("schedule.deleted", ScheduleDeleted(id=schedule_id), room=OPS_ROOM)
 
     async def run(self, schedule_id: UUID, actor: Actor, scope: OwnerScope) -> TaskRun:
         """Send a schedule's task now, independent of its timing; returns the run.
@@ -161,6 +163,11 @@ class ScheduleService:
         runs = islice(_runs(_schedule(data)), data.count)
         # In a thread: rare slots, such as sunrises near a pole, take a long search.
         return await asyncio.to_thread(list, runs)
+
+    def _show(self, schedule: Schedule) -> Schedule:
+        """Emit a schedule to those who watch."""
+        self.uow.emit("schedule.changed", ScheduleResponse.model_validate(schedule), room=OPS_ROOM)
+        return schedule
 
     async def _require_free_name(self, name: str) -> None:
         if await self.schedules.exists({"name": name}):

@@ -6,7 +6,8 @@ from uuid import UUID
 from src.core.effects import TaskCall
 from src.core.exceptions import ConflictError
 from src.core.list_filters import CursorRequest
-from src.core.realtime.rooms import user_room
+from src.core.realtime.presence import is_anyone_in
+from src.core.realtime.rooms import OPS_ROOM, user_room
 from src.core.resources import Resources
 from src.core.tasks.info import TaskInfo
 from src.core.tasks.run_event import RunEvent
@@ -17,11 +18,13 @@ from src.crud.run_event import RunEventCRUD
 from src.crud.task_run import TaskRunCRUD, queued_run
 from src.models.task_run import RunState, TaskRun
 from src.schemas.list_params import MAXIMUM_IDS
-from src.schemas.task import RunsToRetry, TaskFinished
+from src.schemas.task import RunResponse, RunsToRetry, TaskFinished
 from src.services.actor import Actor
 from src.utils.date import utc_now
 
 BATCH = 1000
+# How many runs of a batch are shown to those who watch.
+WATCHED = 100
 
 
 class TaskRunService:
@@ -109,9 +112,13 @@ class TaskRunService:
         events, entry_ids = await self.events.oldest(BATCH)
         if not events:
             return 0
-        for run in await self.runs.apply(events):
+        changed, finished = await self.runs.apply(events)
+        for run in finished:
             if run.requested_by:
                 self.uow.emit("task.finished", TaskFinished.model_validate(run), room=user_room(run.requested_by))
+        if await is_anyone_in(self.resources.redis, OPS_ROOM):
+            for run in changed[-WATCHED:]:
+                self.uow.emit("run.changed", RunResponse.model_validate(run), room=OPS_ROOM)
         self.uow.after_commit("delete run events", lambda: self.events.delete(entry_ids))
         return len(events)
 

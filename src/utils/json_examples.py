@@ -8,6 +8,17 @@ Schema = dict[str, Any]
 _MISSING: Any = object()
 _FORMATS = {"uuid": "019b7700-0000-7000-8000-000000000000", "date-time": "2026-01-01T12:00:00Z"}
 
+# Pydantic describes its `JsonValue` as `{}`. It does not refer to itself here: some generators cannot express that.
+JSON_VALUE = {
+    "description": "Any JSON value.",
+    "anyOf": [
+        *({"type": type_} for type_ in ("string", "number", "boolean", "null")),
+        {"type": "array", "items": {}},
+        {"type": "object", "additionalProperties": True},
+    ],
+    "examples": [None],
+}
+
 
 def complete_examples(schemas: Mapping[str, Schema]) -> None:
     """Add the examples that follow from others, from types, formats and enumerations; `schemas` are by name."""

@@ -6,6 +6,7 @@ from typing import Any
 from src.core.config import Settings
 from src.core.outages import report_outage
 from src.core.realtime.event_bus import EventBus, ReplaySettings
+from src.core.realtime.rooms import OPS_ROOM
 from src.core.security.token import TokenIssuer
 from src.core.stores.errors import as_unavailable, summary
 from src.deps.permission import require_permission
@@ -13,8 +14,9 @@ from src.schemas.events import SERVICE_EVENTS
 from src.websockets.asyncapi.document import create_document
 from src.websockets.compiled_event import SocketEvent
 from src.websockets.engine.overrides import RedisManager
-from src.websockets.events import chat, connection, notice
+from src.websockets.events import chat, connection, notice, ops
 from src.websockets.limits import Limits
+from src.websockets.presence import RoomPresence
 from src.websockets.recovery import SessionRecovery
 from src.websockets.server import AsyncServer
 
@@ -22,6 +24,7 @@ MODULES = (
     connection,
     chat,
     notice,
+    ops,
 )
 
 
@@ -36,6 +39,10 @@ def create_server(settings: Settings) -> AsyncServer:
         """A recoverable session belongs to a login session, whichever of its tokens is used."""
         return tokens.read_access(auth["token"]).session_id
 
+    def member(auth: Any) -> str:
+        """The members of a room are users, whatever number of connections they have."""
+        return str(tokens.read_access(auth["token"]).user_id)
+
     replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
     bus = EventBus(settings.REDIS_DATABASE_URL, replay)
     server = AsyncServer(
@@ -43,6 +50,7 @@ def create_server(settings: Settings) -> AsyncServer:
         translate_error=_translate_outage,
         limits=Limits(**settings.sockets.model_dump(include={field.name for field in fields(Limits)})),
         recovery=SessionRecovery(bus, principal),
+        presence=RoomPresence(bus, member, lambda room: room == OPS_ROOM or room.startswith(chat.PREFIX)),
         client_manager=RedisManager(bus),
         cors_allowed_origins=settings.cors.origins or None,
         transports=settings.sockets.transports,

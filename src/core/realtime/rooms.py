@@ -1,6 +1,9 @@
-"""The Socket.IO rooms that every authenticated connection is in."""
+"""The Socket.IO rooms of the product that services emit to."""
 
 from uuid import UUID
+
+OPS_ROOM = "ops"
+"""The room of those who watch all runs and schedules."""
 
 
 def user_room(user_id: UUID) -> str:

@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 from typing_extensions import override
 
-from src.utils.json_examples import add_example, complete_examples
+from src.utils.json_examples import JSON_VALUE, add_example, complete_examples
 
 Schema = dict[str, Any]
 Mode = Literal["validation", "serialization"]
@@ -50,6 +50,8 @@ class Schemas:
         """Generate all schemas; returns those of the models, for `components.schemas`."""
         self._schemas, shared = TypeAdapter.json_schemas(self._requested, ref_template=_REF, schema_generator=_Draft7)
         self._definitions = shared.get("$defs", {})
+        if "JsonValue" in self._definitions:
+            self._definitions["JsonValue"] = dict(JSON_VALUE)
         complete_examples(self._definitions)
         return self._definitions
 

@@ -45,6 +45,7 @@ from src.websockets.engine.unauthenticated import UnauthenticatedConnections
 from src.websockets.engine.websocket_loops import WebSocketLoops
 from src.websockets.errors import throttled
 from src.websockets.limits import Limits
+from src.websockets.presence import RoomPresence
 from src.websockets.recovery import RecoverableSession, SessionRecovery
 
 log = structlog.get_logger(__name__)
@@ -334,6 +335,7 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
         super().basic_enter_room(sid, namespace, room, eio_sid)
         if room is None:
             return
+        self.server.observe(sid, namespace, room, is_in=True)
         if sid in self.delivery.pending_connects:
             self.delivery.pending_connects[sid].add(room)
         if session := self.delivery.sessions.get(sid):
@@ -345,6 +347,7 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
         super().basic_leave_room(sid, namespace, room)
         if room is None:
             return
+        self.server.observe(sid, namespace, room, is_in=False)
         if sid in self.delivery.pending_connects:
             self.delivery.pending_connects[sid].discard(room)
         if session := self.delivery.sessions.get(sid):
@@ -463,6 +466,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
     Args:
         limits: Per client and per process.
         recovery: Where the sessions of broken connections are saved; None disables recovery.
+        presence: Records who is in which room; None disables that.
         options: Those of `socketio.AsyncServer`.
 
     Raises:
@@ -473,7 +477,12 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
     """
 
     def __init__(
-        self, *, limits: Limits | None = None, recovery: SessionRecovery | None = None, **options: Any
+        self,
+        *,
+        limits: Limits | None = None,
+        recovery: SessionRecovery | None = None,
+        presence: RoomPresence | None = None,
+        **options: Any,
     ) -> None:
         self.limits = limits or Limits()
         check_options(options, has_recovery=recovery is not None)
@@ -487,6 +496,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
         Payload.max_decode_packets = max(Payload.max_decode_packets, self.limits.packets_per_request)
         super().__init__(**options | {"async_mode": "asgi"})
         self.recovery = recovery
+        self.presence = presence
         self._tasks = BackgroundTasks()
         self.clients = Clients(self, self._tasks)
         self._unauthenticated = UnauthenticatedConnections(
@@ -496,7 +506,7 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
             lambda eio_sid: self._tasks.start(self.clients.close_unauthenticated(eio_sid)),
         )
         self._shutting_down = False
-        self._keeping: asyncio.Task[None] | None = None
+        self._keeping: dict[str, asyncio.Task[None]] = {}
         self.eio.limits = self.limits
         self.eio.on_overflow = lambda eio_sid: self._tasks.start(self.clients.drop(eio_sid, "slow reader"))
 
@@ -527,10 +537,34 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
     def keep(self, session: RecoverableSession) -> None:
         """Save the session of an open connection: this process may be killed."""
         if self.recovery and session.client_tracks_offset and self.manager.is_connected(session.sid, session.namespace):
-            if self._keeping is None:
-                self._keeping = asyncio.create_task(self.recovery.keep(self.manager.delivery.sessions.values))
+            if "sessions" not in self._keeping:
+                keeping = self.recovery.keep(self.manager.delivery.sessions.values)
+                self._keeping["sessions"] = asyncio.create_task(keeping)
             self.recovery.store.mark(session)
             self._tasks.start(self.recovery.store.flush())
+
+    def observe(self, sid: str, namespace: str, room: str, *, is_in: bool) -> None:
+        """Record that a client has entered or left a room."""
+        presence, connection = self.presence, self.clients.find(sid, namespace) if is_in else None
+        if presence is None or namespace != "/":
+            return
+        if presence.enter(room, sid, connection.auth) if connection else presence.leave(room, sid):
+            if "presence" not in self._keeping:
+                self._keeping["presence"] = asyncio.create_task(presence.keep())
+            self._tasks.start(presence.flush())
+
+    async def members(self, room: str) -> set[str]:
+        """Find who is in a room, in all processes; `presence` says which rooms are recorded, and by which names.
+
+        The members of a killed process are in it for 30 seconds more.
+
+        Raises:
+            RedisError: Redis failed or timed out.
+            RuntimeError: The server has no `presence`.
+        """
+        if self.presence is None:
+            raise RuntimeError("The server records nobody: create it with `presence`.")
+        return await self.presence.members(room)
 
     async def enter_room(self, sid: str, room: str, namespace: str | None = None) -> None:
         """Return when the room is saved: a client that was told so is in it, even if this process is killed."""
@@ -550,12 +584,13 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
     async def shutdown(self) -> None:
         """python-socketio leaves transports open and events running, and fails if it has never had a client."""
         self._shutting_down = True
-        if self._keeping is not None:
-            self._keeping.cancel()
-            self._keeping = None
+        while self._keeping:
+            self._keeping.popitem()[1].cancel()
         for eio_sid in list(self.eio.sockets):
             await self.eio.close_transport(eio_sid, wait=False)
         await self._tasks.drain(self.limits.drain_seconds)
+        if self.presence:
+            await self.presence.aclose()
         await self.manager.aclose()
         if self.eio.service_task_handle is not None:
             await super().shutdown()

@@ -1,5 +1,6 @@
 from collections.abc import Collection
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends
 
@@ -7,18 +8,20 @@ from src.core.exceptions import ConflictError, PermissionDeniedError
 from src.deps.chat import ChatServiceDep
 from src.deps.permission import VerifyPermissionDep, require_permission
 from src.models.chat import ChatLine
-from src.schemas.chat import ChatHistory, ChatHistoryQuery, ChatMessage, ChatReceived, ChatRoom
+from src.schemas.chat import ChatHistory, ChatHistoryQuery, ChatMembers, ChatMessage, ChatReceived, ChatRoom
 from src.websockets.params import SID, Server
 from src.websockets.router import SocketRouter
 
 MAX_ROOMS = 100
+# Separates chat rooms from the rooms of users, sessions and connections.
+PREFIX = "chat:"
 
 router = SocketRouter(dependencies=[Depends(require_permission)], ordered=True)
 
 
 async def get_rooms(sid: SID, server: Server) -> Collection[str]:
     """The chat rooms that this connection has joined."""
-    return {room.removeprefix(_PREFIX) for room in server.rooms(sid) if room.startswith(_PREFIX)}
+    return {room.removeprefix(PREFIX) for room in server.rooms(sid) if room.startswith(PREFIX)}
 
 
 RoomsDep = Annotated[Collection[str], Depends(get_rooms)]
@@ -32,15 +35,25 @@ async def join(data: ChatRoom, sid: SID, server: Server, rooms: RoomsDep) -> Cha
     """
     if len(rooms) >= MAX_ROOMS and data.room not in rooms:
         raise ConflictError(f"At most {MAX_ROOMS} rooms can be joined.", error="chat.too_many_rooms")
-    await server.enter_room(sid, _PREFIX + data.room)
+    await server.enter_room(sid, PREFIX + data.room)
     return data
 
 
 @router.on("chat.leave")
 async def leave(data: ChatRoom, sid: SID, server: Server) -> ChatRoom:
     """Leave a room."""
-    await server.leave_room(sid, _PREFIX + data.room)
+    await server.leave_room(sid, PREFIX + data.room)
     return data
+
+
+@router.on("chat.members")
+async def members(data: ChatRoom, server: Server, rooms: RoomsDep) -> ChatMembers:
+    """List who is in a room that the connection has joined, on all processes.
+
+    Members of a process that was killed are listed for 30 seconds more.
+    """
+    _require_member(data.room, rooms)
+    return ChatMembers(room=data.room, users=sorted(map(UUID, await server.members(PREFIX + data.room))))
 
 
 @router.on("chat.send", emits={"chat.receive": ChatReceived})
@@ -53,7 +66,7 @@ async def send(
     """
     _require_member(data.room, rooms)
     line = _received(await chat.say(claims.user_id, data))
-    await server.emit("chat.receive", line, room=_PREFIX + data.room)
+    await server.emit("chat.receive", line, room=PREFIX + data.room)
     return line
 
 
@@ -63,10 +76,6 @@ async def history(data: ChatHistoryQuery, rooms: RoomsDep, chat: ChatServiceDep)
     _require_member(data.room, rooms)
     lines, more = await chat.history(data)
     return ChatHistory(records=[_received(line) for line in lines], before=lines[-1].id if more else None)
-
-
-# Separates chat rooms from the rooms of users, sessions and connections.
-_PREFIX = "chat:"
 
 
 def _require_member(room: str, rooms: Collection[str]) -> None:

@@ -1,5 +1,5 @@
 from src.core.exceptions import PermissionDeniedError
-from src.core.realtime.rooms import session_room, user_room
+from src.core.realtime.rooms import OPS_ROOM, session_room, user_room
 from src.deps.auth import SessionServiceDep, UserAccessJWTDep
 from src.deps.database import ResourcesDep
 from src.deps.permission import PermissionServiceDep
@@ -10,7 +10,7 @@ from src.websockets.router import SocketRouter
 router = SocketRouter()
 
 # Permission codes that membership of a room requires, by the prefix of its name.
-_REQUIRED_CODES = {"chat:": "SOCKET:chat.join"}
+_REQUIRED_CODES = {"chat:": "SOCKET:chat.join", OPS_ROOM: "SOCKET:runs.watch"}
 
 
 @router.on("connect")

@@ -1,0 +1,14 @@
+from fastapi import Depends
+
+from src.core.realtime.rooms import OPS_ROOM
+from src.deps.permission import require_permission
+from src.websockets.params import SID, Server
+from src.websockets.router import SocketRouter
+
+router = SocketRouter(dependencies=[Depends(require_permission)], ordered=True)
+
+
+@router.on("runs.watch")
+async def watch(sid: SID, server: Server, watch: bool = True) -> None:
+    """Receive `run.changed`, `schedule.changed` and `schedule.deleted` from now on; with false, no more."""
+    await (server.enter_room if watch else server.leave_room)(sid, OPS_ROOM)
