@@ -1,0 +1,81 @@
+"""Every account that holds exactly one code calls every route and every event: only what the code opens is open."""
+
+import re
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from src.api import access
+from src.core.config import settings
+from src.main import app, rest
+from src.main import server as product_server
+from src.websockets.testing import SocketClient
+from tests.support.people import People, Person
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.slow
+
+REGISTRY = rest.state.registry
+NOTHING, EVERYTHING = "nothing", "everything"
+ACCOUNTS = [NOTHING, EVERYTHING, *(entry.code for entry in REGISTRY.grantable)]
+FREE = access.public_routes(settings) | access.SESSION_ROUTES
+EVENTS = [route for route in REGISTRY.routes if route.methods == ["SOCKET"]]
+PAYLOADS = {
+    **{event: {"room": "matrix"} for event in ("chat.join", "chat.leave", "chat.history")},
+    "chat.send": {"room": "matrix", "text": "hello"},
+    "notice.get": {"id": str(uuid4())},
+}
+"""Valid ones: a payload is validated before the permission is checked."""
+# Those that end the caller's sessions come last, each with a session of its own.
+ROUTES = sorted((route for route in REGISTRY.routes if route not in EVENTS), key=lambda route: "logout" in route.path)
+
+
+def expected(held: str, code: str) -> bool:
+    """Whether a route or an event is open to an account."""
+    return held in (EVERYTHING, code) or code in FREE
+
+
+async def person_with(people: People, held: str) -> Person:
+    codes = [held] if held not in (NOTHING, EVERYTHING) else []
+    return await people.create(*codes, is_admin=held == EVERYTHING)
+
+
+async def wrong_routes(client: httpx.AsyncClient, people: People, person: Person, held: str) -> list[str]:
+    wrong = []
+    for route in ROUTES:
+        path = re.sub(r"\{[^}]+\}", str(uuid4()), route.path)
+        caller = await people.login(person.user) if "logout" in path else person
+        response = await client.request(route.methods[0], path, headers=caller.headers)
+        error = response.json().get("error") if response.status_code in (401, 403) else ""
+        is_denied = error == "auth.permission_denied"
+        needs_refresh_token = route.code.endswith("/token/refresh") and response.status_code == 401
+        if is_denied == expected(held, route.code) or (response.status_code in (401, 429) and not needs_refresh_token):
+            wrong.append(f"{held} → {route.code}: {response.status_code} {error}")
+    return wrong
+
+
+async def wrong_events(person: Person, held: str) -> list[str]:
+    wrong = []
+    async with SocketClient(app, auth={"token": person.tokens.access_token}) as client:
+        for event in EVENTS:
+            ack = await client.call(event.name, PAYLOADS.get(event.name, {}))
+            error = ack.get("error") if isinstance(ack, dict) else None
+            if (error == "auth.permission_denied") == expected(held, event.code):
+                wrong.append(f"{held} → {event.code}: {ack}")
+    return wrong
+
+
+async def test_no_answer_is_wrong(people: People, client: httpx.AsyncClient) -> None:
+    """`client` has the transaction that the application shares."""
+    wrong: list[str] = []
+    await eventually(lambda: product_server.manager.is_listening)
+    for held in ACCOUNTS:
+        person = await person_with(people, held)
+        wrong += await wrong_events(person, held)
+        # An address each, since refusals per address are limited.
+        transport = httpx.ASGITransport(app, client=(uuid4().hex, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as caller:
+            wrong += await wrong_routes(caller, people, person, held)
+    assert wrong == []
+    assert len(ACCOUNTS) * (len(ROUTES) + len(EVENTS)) > 3000
