@@ -97,6 +97,7 @@ class TestTheScripts:
     @classmethod
     def image(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
         image = tmp_path_factory.mktemp("image") / "app"
+        image.mkdir()
         for source in set(copied()) - {"requirements.lock"}:
             if (ROOT / source).is_dir():
                 shutil.copytree(ROOT / source, image / source, ignore=shutil.ignore_patterns("__pycache__"))

@@ -15,6 +15,7 @@ import pytest
 from scripts.local.applications import WEB_LIMITS
 from src.core.resources import Resources
 from src.models.user import User
+from tests.support.documented import require_documented
 from tests.support.login import encrypted
 from tests.support.people import People, Person
 from tests.support.process import Process
@@ -64,7 +65,8 @@ async def serve(output: Path, **environment: str) -> AsyncIterator[Served]:
         stores = {name: await stack.enter_async_context(proxied(os.environ[url])) for name, url in URLS.items()}
         ways = {URLS[name]: url for name, (url, _) in stores.items()}
         address = await stack.enter_async_context(process(output, **environment, **ways))
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30))
+        hooks = {"response": [require_documented]}
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30, event_hooks=hooks))
         yield Served(client, output, {name: proxy for name, (_, proxy) in stores.items()})
 
 
