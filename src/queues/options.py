@@ -13,7 +13,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class TaskOptions(TypedDict, total=False):
-    """Options of `@app.task`; Celery's user guide describes each, `AsyncTask` and `RecordedTask` the last five."""
+    """Options of `@app.task`; Celery's user guide describes each, `AsyncTask` and `RecordedTask` the last six."""
 
     name: str
     base: "type[Task[..., Any]]"
@@ -48,6 +48,7 @@ class TaskOptions(TypedDict, total=False):
     max_redeliveries: int
     unique_by: str | Sequence[str]
     rate_limit_key: str | Sequence[str]
+    outage_retry_seconds: float
     requires: str
 
 

@@ -106,6 +106,27 @@ async def flaky(self: Any, failures: int) -> int:
     return int(self.request.retries)
 
 
+@app.task(name="sample.outage")
+async def outage(key: str, failures: int, redis: RedisDep = INJECTED) -> int:
+    """Meet an unavailable store so many times."""
+    if (runs := await redis.incr(f"{key}:runs")) <= failures:
+        raise ConnectionRefusedError
+    return int(runs)
+
+
+@app.task(name="sample.outage_in_thread")
+def outage_in_thread(key: str, failures: int) -> int:
+    with Redis.from_url(settings.REDIS_DATABASE_URL) as redis:
+        if (runs := int(redis.incr(f"{key}:runs"))) <= failures:
+            raise ConnectionRefusedError
+    return runs
+
+
+@app.task(name="sample.long_outage", outage_retry_seconds=1.5)
+async def long_outage() -> None:
+    raise ConnectionRefusedError
+
+
 @app.task(name="sample.again", bind=True, max_retries=3)
 async def again(self: Any, failures: int) -> int:
     await asyncio.sleep(0)

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from src.core.logging import request_id
 from src.core.security.actor import current_actor_id
 from src.core.tasks.run_event import MAXIMUM_BYTES, RunEvent
+from src.queues.results.outage_retry import retry_outages
 from src.queues.results.run_history import run_history, run_id
 from src.queues.results.start_limits import check_declaration, start_limits
 from src.queues.task import AsyncTask
@@ -47,12 +48,15 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         tracked: Whether runs are recorded; frequent housekeeping switches it off.
         max_redeliveries: How often a run is started again after its worker was lost.
         unique_by: Parameters: a run does not start while another one with the same values is running.
+        outage_retry_seconds: A run that met an unavailable store is retried with backoff until the outage is this old;
+            then it fails, and its message goes to `dead-letters`. 0 is never. Housekeeping is not retried.
         rate_limit_key: Parameters: `rate_limit` counts per value, across all workers, and later runs wait.
     """
 
     abstract = True
     tracked: ClassVar[bool] = True
     max_redeliveries: ClassVar[int] = 3
+    outage_retry_seconds: ClassVar[float] = 3600
     unique_by: ClassVar[str | Sequence[str]] = ()
     rate_limit_key: ClassVar[str | Sequence[str]] = ()
 
@@ -61,6 +65,8 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         """Check the task's options when it is declared."""
         super().on_bound(app)
         check_declaration(cls)
+        if cls.tracked and cls.outage_retry_seconds:
+            retry_outages(cls, cls.outage_retry_seconds)
 
     def before_start(self, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Record the start and restore the sender's context; Celery calls it before the task.
