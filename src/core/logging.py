@@ -28,11 +28,39 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 _writes_json_info = False
 
 
+class LogStream:
+    """Standard output, which drops lines that cannot be written: a full disk must not fail requests.
+
+    Attributes:
+        dropped: The number of dropped lines.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+
+    def write(self, text: str) -> None:
+        """Write a line, or a part of it."""
+        try:
+            sys.stdout.write(text)
+        except OSError:
+            self.dropped += 1
+
+    def flush(self) -> None:
+        """Pass the line on."""
+        try:
+            sys.stdout.flush()
+        except OSError:
+            self.dropped += 1
+
+
+log_stream = LogStream()
+
+
 class NamedLogger(structlog.WriteLogger):
     """Writes rendered lines to standard output; its name is added to them."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(sys.stdout)
+        super().__init__(log_stream)  # type: ignore[arg-type]  # it calls `write` and `flush` only
         self.name = name
 
 
@@ -54,7 +82,7 @@ def configure_logging(settings: Settings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(log_stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -80,8 +108,8 @@ def write_info(logger: str, event: str, entry: dict[str, Any]) -> None:
         structlog.get_logger(logger).info(event, **entry)
         return
     entry |= {"event": event, "level": "info", "logger": logger, "timestamp": _now()}
-    sys.stdout.write(_serialize(add_request_id(None, "info", entry)) + "\n")
-    sys.stdout.flush()
+    log_stream.write(_serialize(add_request_id(None, "info", entry)) + "\n")
+    log_stream.flush()
 
 
 def _now() -> str:

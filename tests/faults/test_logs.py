@@ -2,14 +2,20 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from src.core.resources import Resources
 from tests.faults.read_only import read_only_postgres
+from tests.queues.conftest import free_port
 from tests.support.people import PASSWORD, Person
+from tests.support.process import Process
 from tests.support.served import IMPATIENT, Served, serve
 from tests.support.waiting import eventually
 
@@ -61,3 +67,24 @@ class TestALogin:
         assert entries(served, "login") == []
         assert (await served.client.post("/api/v1/auth/login/swagger", data=form)).status_code == 200
         assert len(entries(served, "login")) == 1
+
+
+class TestAFullLogDisk:
+    async def test_fails_no_request_and_is_counted(self, served_admin: Person, tmp_path: Path) -> None:
+        form, port = {"username": served_admin.user.username, "password": PASSWORD}, free_port()
+        program = f"exec {sys.executable} -m uvicorn src.main:app --port {port} > /dev/full 2>&1"
+        with Process(["sh", "-c", program], tmp_path / "output", os.environ):
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+
+                async def is_up() -> bool:
+                    try:
+                        return (await client.get("/livez")).is_success
+                    except httpx.TransportError:
+                        return False
+
+                await eventually(is_up)
+                responses = [await client.post("/api/v1/auth/login/swagger", data=form) for _ in range(3)]
+                metrics = (await client.get("/metrics")).text
+        assert {response.status_code for response in responses} == {200}
+        assert "log_lines_dropped" in metrics
+        assert "log_lines_dropped 0.0" not in metrics
