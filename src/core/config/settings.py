@@ -22,6 +22,7 @@ from src.core.config.renamed import check_renamed
 from src.core.config.sockets import SocketSettings
 from src.core.config.sql import SQLSettings
 from src.core.config.stores import MongoSettings, RedisSettings, checked_redis_url, is_on_socket
+from src.utils.redis_url import is_sentinel_url
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -125,6 +126,8 @@ class Settings:
         """Redis URL of the broker and the result backend."""
         url = self.celery.redis_url or self.redis.url_of_database(self.celery.redis_database)
         checked = checked_redis_url("CELERY_REDIS_URL", url)
+        if is_sentinel_url(checked):
+            raise ConfigurationError("CELERY_REDIS_URL must name one server: it cannot be behind Sentinel.")
         return AnyUrl(checked) if checked.startswith("unix://") else RedisDsn(checked)
 
     @property

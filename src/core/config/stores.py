@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from pydantic import Field, SecretStr
 
 from src.core.config.base import ConfigurationError, StoreSettings
+from src.utils.redis_url import find_problem
 
 
 def _credentials(username: str, password: SecretStr) -> str:
@@ -16,13 +17,13 @@ def _credentials(username: str, password: SecretStr) -> str:
 
 
 def checked_redis_url(name: str, value: str) -> str:
-    """Return the value if it is a Redis URL.
+    """Return the value if it is the URL of a Redis, or of Sentinels.
 
     Raises:
         ConfigurationError: It is not. The value is not shown: it may hold a password.
     """
-    if not value.startswith(("redis://", "rediss://", "unix://")):
-        raise ConfigurationError(f"{name} must be a URL such as redis://:password@host:6379/0.")
+    if problem := find_problem(value):
+        raise ConfigurationError(f"{name} {problem}.")
     return value
 
 

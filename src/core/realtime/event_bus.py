@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from socketio.packet import Packet
 
+from src.utils.redis_pool import connection_pool
 from src.utils.wire import dumps
 
 log = structlog.get_logger(__name__)
@@ -64,7 +65,8 @@ class EventBus:
     """
 
     def __init__(self, url: str, replay: ReplaySettings | None = None) -> None:
-        self.redis = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=ATTEMPT_SECONDS)
+        pool = connection_pool(url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=ATTEMPT_SECONDS)
+        self.redis = Redis.from_pool(pool)
         self.replay = replay or ReplaySettings()
         self.sender = secrets.token_hex(16)
         self.process = self.sender[:8]

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from redis.asyncio import ConnectionPool
 from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -16,6 +15,7 @@ from typing_extensions import override
 from src.core.config.stores import RedisSettings
 from src.core.exceptions import ConflictError
 from src.core.stores.redis_values import RedisValues
+from src.utils.redis_pool import connection_pool
 
 # fmt: off
 # Commands that block, or that change the state of their connection, must not share one.
@@ -134,7 +134,7 @@ class RedisTransaction(RedisValues, Pipeline):  # type: ignore[misc]  # redis-py
 
 def create_redis(settings: RedisSettings) -> RedisClient:
     """A client whose calls fail within `REDIS_TIMEOUT_SECONDS` instead of waiting and retrying."""
-    pool = ConnectionPool.from_url(
+    pool = connection_pool(
         settings.url,
         max_connections=settings.max_connections,
         socket_timeout=settings.timeout_seconds,

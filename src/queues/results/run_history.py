@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from redis import Redis
-from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from src.core.tasks.run_event import CAPACITY, STREAM, RunEvent, revocation_key
 from src.queues.pool.greenlet_bridge import await_in_bridge, in_bridge
 from src.queues.pool.micro_batcher import MicroBatcher
+from src.utils.redis_pool import blocking_client, connection_pool
 
 log = structlog.get_logger(__name__)
 
@@ -83,11 +83,11 @@ class RunHistory:
 
     @cached_property
     def _script(self) -> Any:
-        return Redis.from_url(self._url, **TIMEOUTS).register_script(RECORD)
+        return blocking_client(self._url, **TIMEOUTS).register_script(RECORD)
 
     @cached_property
     def _async_script(self) -> Any:
-        return AsyncRedis.from_url(self._url, **TIMEOUTS).register_script(RECORD)
+        return Redis.from_pool(connection_pool(self._url, **TIMEOUTS)).register_script(RECORD)
 
     @cached_property
     def _batcher(self) -> MicroBatcher[RunNotification, StartInfo]:

