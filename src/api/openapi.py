@@ -59,7 +59,7 @@ def complete(document: Json, routes: Iterable[BaseRoute]) -> Json:
         for response in operation["responses"].values():
             response["headers"] = _headers("X-Request-ID") | response.get("headers", {})
         _describe_errors(operation, route, components["responses"])
-        if "security" in operation:  # an alternative to the login of Swagger UI
+        if operation.setdefault("security", []):  # an alternative to the login of Swagger UI
             operation["security"].append({"BearerToken": []})
         for parameter in operation.get("parameters", ()):
             parameter.setdefault("description", parameter["schema"].get("description", ""))

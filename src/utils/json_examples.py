@@ -28,7 +28,7 @@ def complete_examples(schemas: Mapping[str, Schema]) -> None:
             schema["examples"] = [example]
         for part in (schema, *schema.get("oneOf", ())):
             for name, property_ in part.get("properties", {}).items():
-                known = example.get(name) if isinstance(example, dict) else None
+                known = example.get(name) if isinstance(example, dict) and "const" not in property_ else None
                 value = example_of(property_, schemas) if known is None else known
                 if "$ref" not in property_:
                     property_.setdefault("examples", [None if value is _MISSING else value])
@@ -72,14 +72,14 @@ def _of_type(schema: Schema, schemas: Mapping[str, Schema]) -> Any:
     match schema.get("type"):
         case "boolean":
             return True
-        case "null":
+        case "null" | None:  # without a type, any value will do
             return None
         case "string":
             return _FORMATS.get(schema.get("format", ""), _MISSING)
         case "object":
             return {}
         case "array":
-            items = schema.get("items", {})  # a list of schemas, in draft 7, for an array of fixed length
+            items = schema.get("items") or []  # a list of schemas, in draft 7, for an array of fixed length
             examples = [example_of(item, schemas) for item in (items if isinstance(items, list) else [items])]
             return [example for example in examples if example is not _MISSING]
     return _MISSING

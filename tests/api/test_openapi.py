@@ -59,6 +59,9 @@ class TestSecurity:
         assert OPERATIONS["GET /api/v1/users"]["security"] == [{"AccessToken": []}, {"BearerToken": []}]
         assert DOCUMENT["components"]["securitySchemes"]["BearerToken"]["scheme"] == "bearer"
 
+    def test_says_what_needs_none(self) -> None:
+        assert OPERATIONS["POST /api/v1/auth/login"]["security"] == []
+
 
 class TestRequired:
     def test_are_fields_of_responses_that_have_a_default(self) -> None:
@@ -85,6 +88,7 @@ class TestASchedule:
         assert "crontab" not in kinds["interval"]["properties"]
         assert "timezone" not in kinds["crontab"]["required"]
         assert kinds["interval"]["properties"]["every"]["type"] == "integer"
+        assert [one["properties"]["kind"]["examples"] for one in kinds.values()] == [[kind] for kind in kinds]
 
     def test_is_updated_in_parts(self) -> None:
         assert {"kind", "every", "crontab"} <= SCHEMAS["ScheduleUpdate"]["properties"].keys()
@@ -182,6 +186,7 @@ class TestExamples:
     @pytest.mark.parametrize("name", sorted(SCHEMAS.keys() & CLASSES.keys()))
     def test_are_valid(self, name: str) -> None:
         (example,) = SCHEMAS[name]["examples"]
+        assert {*SCHEMAS[name].get("required", ())} <= example.keys()
         self.CLASSES[name].model_validate(example)
 
     def test_of_nearly_all_schemas_are_validated(self) -> None:
