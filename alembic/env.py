@@ -63,12 +63,12 @@ def migrate(connection: Connection) -> None:
 
 async def migrate_online() -> None:
     """Connect without the request's timeouts: a migration may take its time."""
-    engine = create_async_engine(settings.sql.url, poolclass=NullPool)
+    engine = create_async_engine(settings.sql.url_without_pooler, poolclass=NullPool)
     connection = engine.connect()
     try:
         _ = await connection.start()
     except CONNECTION_ERRORS as error:
-        raise unreachable(settings.sql.url, error) from error
+        raise unreachable(settings.sql.url_without_pooler, error) from error
     try:
         await connection.run_sync(migrate)
     finally:
@@ -77,7 +77,7 @@ async def migrate_online() -> None:
 
 if context.is_offline_mode():
     context.configure(
-        url=settings.SQL_DATABASE_URL,
+        url=settings.sql.url_without_pooler,
         target_metadata=SQLModel.metadata,
         literal_binds=True,
         render_item=render_item,

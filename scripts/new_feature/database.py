@@ -36,7 +36,8 @@ def forget_codes(codes: Sequence[str]) -> None:
 
 async def _query(statement: str, *arguments: object) -> list[asyncpg.Record]:
     try:
-        connection = await asyncpg.connect(settings.sql.url.set(drivername="postgresql").render_as_string(False))
+        url = settings.sql.url_without_pooler
+        connection = await asyncpg.connect(**url.translate_connect_args(username="user"), **url.query)
         try:
             rows: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
         finally:

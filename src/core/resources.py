@@ -148,7 +148,7 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
             engine=primary.engine,
             sessions=primary.sessions,
             read_sessions=replica.sessions,
-            read_connection=primary.engine.execution_options(isolation_level="AUTOCOMMIT").connect,
+            read_connection=primary.without_transaction.connect,
             redis=redis,
             cache=Cache(redis),
             mongo=mongo[settings.mongo.database],

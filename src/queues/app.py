@@ -21,7 +21,7 @@ app.conf.update(
     {
         "timezone": settings.CELERY_TIMEZONE,
         "enable_utc": True,
-        "database_url": settings.SQL_DATABASE_URL,
+        "database_url": settings.sql.url_without_pooler.render_as_string(hide_password=False),
         "run_history_url": settings.REDIS_DATABASE_URL,
         # Only JSON: with pickle, anyone who can write to the broker could run code here.
         "accept_content": ["json"],

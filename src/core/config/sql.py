@@ -1,12 +1,12 @@
 """Addresses, pools and timeouts of the SQL databases."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL
 
-from src.core.config.base import ConfigurationError, StoreSettings
+from src.core.config.base import StoreSettings
+from src.core.config.sql_urls import postgresql_url, sql_url
 
 
 class SQLSettings(StoreSettings):
@@ -22,6 +22,10 @@ class SQLSettings(StoreSettings):
     username: str = Field("postgres", alias="POSTGRESQL_USERNAME")
     password: SecretStr = Field(SecretStr(""), alias="POSTGRESQL_PASSWORD")
     database: str = Field("app", alias="POSTGRESQL_DATABASE")
+
+    # With a pooler in between, a transaction may run on any connection: nothing can be set for a whole connection.
+    pooler: Literal["none", "transaction"] = Field("none", alias="SQL_POOLER")
+    direct_url: SecretStr | None = Field(None, alias="SQL_DIRECT_URL")
 
     replica_url: SecretStr | None = Field(None, alias="SQL_REPLICA_URL")
     databases: dict[str, SecretStr] = Field({}, alias="SQL_DATABASES")
@@ -45,7 +49,7 @@ class SQLSettings(StoreSettings):
             ConfigurationError: Neither `SQL_DATABASE_URL` nor `POSTGRESQL_HOST` is set.
         """
         if self.database_url is not None:
-            return _postgresql_url(self.url_setting, self.database_url)
+            return postgresql_url(self.url_setting, self.database_url)
         if not self.host:
             raise self.missing()
         password = self.password.get_secret_value() or None
@@ -54,31 +58,14 @@ class SQLSettings(StoreSettings):
     @property
     def read_url(self) -> URL:
         """The URL for read-only sessions: the replica if there is one, else the primary."""
-        return self.url if self.replica_url is None else _postgresql_url("SQL_REPLICA_URL", self.replica_url)
+        return self.url if self.replica_url is None else postgresql_url("SQL_REPLICA_URL", self.replica_url)
+
+    @property
+    def url_without_pooler(self) -> URL:
+        """The URL for what needs a connection of its own: migrations, locks of a session, and LISTEN."""
+        return self.url if self.direct_url is None else postgresql_url("SQL_DIRECT_URL", self.direct_url)
 
     @property
     def named_urls(self) -> dict[str, URL]:
         """The URLs of `SQL_DATABASES` by name, PostgreSQL or MySQL."""
-        return {name: _parsed_url("SQL_DATABASES", url) for name, url in self.databases.items()}
-
-
-# The supported drivers: timeouts and bulk inserts are written for them.
-_DRIVERS = {"postgresql": "postgresql+asyncpg", "mysql": "mysql+asyncmy", "mariadb": "mariadb+asyncmy"}
-
-
-def _parsed_url(setting: str, value: SecretStr) -> URL:
-    try:
-        url = make_url(value.get_secret_value())
-    except ArgumentError as error:
-        raise ConfigurationError(f"{setting} is not a URL such as postgresql://user:pw@host/db.") from error
-    driver = _DRIVERS.get(url.get_backend_name())
-    if driver is None:
-        raise ConfigurationError(f"{setting} must be a URL of {', '.join(_DRIVERS)}.")
-    return url.set(drivername=driver)
-
-
-def _postgresql_url(setting: str, value: SecretStr) -> URL:
-    url = _parsed_url(setting, value)
-    if url.get_backend_name() != "postgresql":
-        raise ConfigurationError(f"{setting} must be a PostgreSQL URL.")
-    return url
+        return {name: sql_url("SQL_DATABASES", url) for name, url in self.databases.items()}

@@ -41,7 +41,7 @@ async def migrate_documents(
 
     An advisory lock in PostgreSQL keeps concurrent deployments apart; it is released if its process dies.
     """
-    engine = create_async_engine(settings.url, poolclass=NullPool)  # without the time limits of requests
+    engine = create_async_engine(settings.url_without_pooler, poolclass=NullPool)  # without the time limits of requests
     try:
         async with engine.begin() as connection:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({AdvisoryLock.DOCUMENT_MIGRATIONS:d})"))

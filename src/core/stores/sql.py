@@ -1,8 +1,10 @@
 """Engines and sessions of the SQL databases."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
@@ -27,7 +29,11 @@ class SQLDatabase:
 
     def __init__(self, settings: SQLSettings, url: URL, *, read_only: bool = False) -> None:
         self.engine = create_engine(settings, url, read_only=read_only, gives_back_idle=True)
-        bind = self.engine.execution_options(**_AUTOCOMMIT) if read_only else self.engine
+        # A pooler may give each statement of this engine to another connection, also between "prepare" and "execute".
+        self.without_transaction = (
+            self.engine if settings.pooler == "transaction" else self.engine.execution_options(**_AUTOCOMMIT)
+        )
+        bind = self.without_transaction if read_only else self.engine
         self.sessions = async_sessionmaker(bind, class_=AsyncSession, expire_on_commit=False)
 
 
@@ -44,9 +50,10 @@ def create_engine(
     """
     url = url or settings.url
     postgresql = url.get_backend_name() == "postgresql"
-    server = {"default_transaction_read_only": "on"} if read_only else {}
-    if gives_back_idle:
-        server["idle_session_timeout"] = _milliseconds(settings.idle_timeout_seconds)
+    if postgresql:
+        options = _postgresql_options(settings, read_only, gives_back_idle)
+    else:
+        options = mysql_options(settings, read_only)
     engine = create_async_engine(
         url,
         hide_parameters=True,  # errors are logged, and parameters may be secret
@@ -57,28 +64,43 @@ def create_engine(
         pool_recycle=settings.pool_recycle_seconds,
         pool_use_lifo=True,  # so that connections beyond those in use become idle
         pool_pre_ping=not postgresql,
-        connect_args=_postgresql_options(settings, server) if postgresql else mysql_options(settings, read_only),
+        connect_args=options,
     )
     if postgresql:
         event.listen(engine.sync_engine, "checkout", _replace_closed)
         event.listen(engine.sync_engine, "handle_error", _give_up_after_timeout)
         event.listen(engine.sync_engine, "invalidate", _terminate)
+    if postgresql and settings.pooler == "transaction":
+        event.listen(engine.sync_engine, "begin", partial(_configure, _parameters(settings, read_only)))
     if not read_only:
         event.listen(engine.sync_engine, "handle_error", _leave_demoted_server)
     return engine
 
 
-def _postgresql_options(settings: SQLSettings, server: dict[str, str]) -> dict[str, Any]:
+def _postgresql_options(settings: SQLSettings, read_only: bool, gives_back_idle: bool) -> dict[str, Any]:
+    options = {"timeout": settings.connect_timeout_seconds, "command_timeout": settings.command_timeout_seconds}
+    if settings.pooler == "transaction":
+        # Unnamed statements only: a named one would stay in a connection that others get next.
+        unnamed = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+        return {**options, **unnamed, "prepared_statement_name_func": lambda: ""}
+    idle = {"idle_session_timeout": _milliseconds(settings.idle_timeout_seconds)} if gives_back_idle else {}
+    return {**options, "server_settings": _parameters(settings, read_only) | idle}
+
+
+def _parameters(settings: SQLSettings, read_only: bool) -> dict[str, str]:
     return {
-        "timeout": settings.connect_timeout_seconds,
-        "command_timeout": settings.command_timeout_seconds,
-        "server_settings": {
-            "lock_timeout": _milliseconds(settings.lock_timeout_seconds),
-            "statement_timeout": _milliseconds(settings.command_timeout_seconds),
-            "timezone": "UTC",
-            **server,
-        },
+        "lock_timeout": _milliseconds(settings.lock_timeout_seconds),
+        "statement_timeout": _milliseconds(settings.command_timeout_seconds),
+        "timezone": "UTC",
+        **({"default_transaction_read_only": "on"} if read_only else {}),
     }
+
+
+def _configure(parameters: Mapping[str, str], connection: Connection) -> None:
+    """Set the parameters for one transaction: poolers refuse or ignore those of a connection."""
+    names = {"default_transaction_read_only": "transaction_read_only"}
+    settings = (f"set_config('{names.get(name, name)}', '{value}', true)" for name, value in parameters.items())
+    connection.exec_driver_sql(f"SELECT {', '.join(settings)}")
 
 
 def _leave_demoted_server(context: ExceptionContext) -> None:
