@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 from src.core.config import Settings
+from src.core.exceptions import declared_errors
 from src.core.outages import report_outage
 from src.core.realtime.event_bus import EventBus, ReplaySettings
 from src.core.realtime.rooms import OPS_ROOM
@@ -11,6 +12,7 @@ from src.core.security.token import TokenIssuer
 from src.core.stores.errors import as_unavailable, summary
 from src.deps.permission import require_permission
 from src.schemas.events import SERVICE_EVENTS
+from src.websockets import errors
 from src.websockets.asyncapi.document import create_document
 from src.websockets.compiled_event import SocketEvent
 from src.websockets.engine.overrides import RedisManager
@@ -64,7 +66,7 @@ def create_server(settings: Settings) -> AsyncServer:
 
 def describe(server: AsyncServer, settings: Settings) -> dict[str, Any]:
     """Create the AsyncAPI document of the product's events."""
-    return create_document(server, title=settings.app.name, version=settings.app.version, note=_permission_note)
+    return create_document(server, title=settings.app.name, version=settings.app.version, note=_note)
 
 
 def _translate_outage(error: Exception) -> Exception | None:
@@ -75,5 +77,11 @@ def _translate_outage(error: Exception) -> Exception | None:
     return unavailable
 
 
-def _permission_note(event: SocketEvent) -> str:
-    return f"Permission: `SOCKET:{event.name}`." if event.plan.depends_on(require_permission) else "For any login."
+def _note(event: SocketEvent) -> str:
+    """Who may send an event, and the names and codes of the errors that are declared with `raises`."""
+    guarded = event.plan.depends_on(require_permission)
+    who = f"Permission: `SOCKET:{event.name}`." if guarded else "For any login."
+    declared = [error for call in (event.handler, *event.plan.callables) for error in declared_errors(call)]
+    codes = {error.error: errors.describe(error, event.name)["code"] for error in declared}
+    listed = ", ".join(f"`{name}` ({code})" for name, code in sorted(codes.items()))
+    return f"{who} Errors: {listed}." if listed else who

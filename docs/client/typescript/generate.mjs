@@ -15,10 +15,8 @@ const { schemas } = events.components;
 await write("rest", astToString(await openapiTS(rest)));
 await write("schemas", astToString(await openapiTS({ openapi: "3.1.0", info: rest.info, paths: {}, components: { schemas } })));
 
-const type = (payload) => {
-  if (!payload?.$ref) return "unknown";
-  return `Schemas["${payload.$ref.split("/").at(-1)}"]`;
-};
+const simple = { boolean: "boolean", string: "string", integer: "number", number: "number" };
+const type = (payload) => (payload.$ref ? `Schemas["${payload.$ref.split("/").at(-1)}"]` : (simple[payload.type] ?? "unknown"));
 const parameter = ({ payload }) => (payload ? [`data: ${type(payload)}`] : []);
 const lines = (message, make) =>
   Object.values(events.channels)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import Depends
 
-from src.core.exceptions import ConflictError, PermissionDeniedError
+from src.core.exceptions import ConflictError, PermissionDeniedError, raises
 from src.deps.chat import ChatServiceDep
 from src.deps.permission import VerifyPermissionDep, require_permission
 from src.models.chat import ChatLine
@@ -15,6 +15,7 @@ from src.websockets.router import SocketRouter
 MAX_ROOMS = 100
 # Separates chat rooms from the rooms of users, sessions and connections.
 PREFIX = "chat:"
+NOT_JOINED = PermissionDeniedError("Join the room first.", error="chat.not_joined")
 
 router = SocketRouter(dependencies=[Depends(require_permission)], ordered=True)
 
@@ -28,6 +29,7 @@ RoomsDep = Annotated[Collection[str], Depends(get_rooms)]
 
 
 @router.on("chat.join")
+@raises(ConflictError(f"At most {MAX_ROOMS} rooms can be joined.", error="chat.too_many_rooms"))
 async def join(data: ChatRoom, sid: SID, server: Server, rooms: RoomsDep) -> ChatRoom:
     """Join a room: receive its messages from now on.
 
@@ -47,6 +49,7 @@ async def leave(data: ChatRoom, sid: SID, server: Server) -> ChatRoom:
 
 
 @router.on("chat.members")
+@raises(NOT_JOINED)
 async def members(data: ChatRoom, server: Server, rooms: RoomsDep) -> ChatMembers:
     """List who is in a room that the connection has joined, on all processes.
 
@@ -57,6 +60,7 @@ async def members(data: ChatRoom, server: Server, rooms: RoomsDep) -> ChatMember
 
 
 @router.on("chat.send", emits={"chat.receive": ChatReceived})
+@raises(NOT_JOINED)
 async def send(
     data: ChatMessage, server: Server, rooms: RoomsDep, claims: VerifyPermissionDep, chat: ChatServiceDep
 ) -> ChatReceived:
@@ -71,6 +75,7 @@ async def send(
 
 
 @router.on("chat.history")
+@raises(NOT_JOINED)
 async def history(data: ChatHistoryQuery, rooms: RoomsDep, chat: ChatServiceDep) -> ChatHistory:
     """List messages of a room that the connection has joined, newest first."""
     _require_member(data.room, rooms)

@@ -1,4 +1,4 @@
-from src.core.exceptions import PermissionDeniedError
+from src.core.exceptions import PermissionDeniedError, raises
 from src.core.realtime.rooms import OPS_ROOM, session_room, user_room
 from src.deps.auth import SessionServiceDep, UserAccessJWTDep
 from src.deps.database import ResourcesDep
@@ -25,6 +25,7 @@ async def connect(
 
 
 @router.on("auth.refresh")
+@raises(PermissionDeniedError("The token belongs to another session."))
 async def refresh(
     data: AccessTokenRequest,
     sid: SID,

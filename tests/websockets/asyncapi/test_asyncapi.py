@@ -121,6 +121,8 @@ class TestTheProduct:
     def test_names_the_permission_of_each_event(self) -> None:
         operations = describe(product, settings)["operations"]
         assert "Permission: `SOCKET:chat.send`." in operations["receive.chat.send"]["description"]
+        assert "`chat.not_joined` (1008)" in operations["receive.chat.send"]["description"]
+        assert "`resource.not_found` (4404)" in operations["receive.notice.get"]["description"]
         assert "For any login." in operations["receive.auth.refresh"]["description"]
 
 
