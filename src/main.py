@@ -4,6 +4,7 @@ from src.core import fast_start  # first: it affects the imports below
 
 # isort: split
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -23,7 +24,7 @@ from src.core.resources import Resources, open_resources
 from src.core.routing.index import RouteIndex
 from src.core.routing.registry import RouteRegistry
 from src.core.security.access import DECLARED
-from src.core.stores.errors import as_unavailable, summary
+from src.core.stores.errors import as_unavailable, lacks_schema, summary
 from src.deps.audit import audit_request
 from src.deps.auth import DEVICE_HEADER, require_session
 from src.deps.permission import require_permission
@@ -139,6 +140,11 @@ async def try_to_register(resources: Resources, registry: RouteRegistry) -> None
     try:
         await register_routes(resources, registry)
     except Exception as error:
+        if lacks_schema(error):
+            log.critical(
+                "cannot_start", reason="The database lacks the schema of this code. Run scripts/alembic/migrate.sh."
+            )
+            os._exit(3)  # as uvicorn does, which would print the traceback first
         unavailable = as_unavailable(error)
         if unavailable is None:
             raise

@@ -102,6 +102,11 @@ def is_serialization_failure(error: BaseException) -> bool:
     return getattr(cause, "sqlstate", None) in ("40001", "40P01") or _mysql_code(cause) == 1213
 
 
+def lacks_schema(error: BaseException) -> bool:
+    """Whether a table or a column does not exist, as before migrations have run."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in ("42P01", "42703")
+
+
 def summary(error: BaseException) -> str:
     """The type and the first line of an error, for the log."""
     return f"{type(error).__name__}: {error}".partition("\n")[0]
