@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
 from src.core.effects import EventEmitter, TaskCall, TaskOutbox
+from src.core.stores.errors import as_unavailable, summary
 from src.utils.cancellation import finish
 from src.utils.date import utc_now
 
@@ -141,9 +142,12 @@ class UnitOfWork:
         for name, effect in effects:
             try:
                 await effect()
-            except Exception:
+            except Exception as error:
                 # The data is committed: an error would make the caller repeat the request.
-                log.exception("effect_failed", effect=name)
+                if as_unavailable(error):
+                    log.warning("effect_failed", effect=name, reason=summary(error))
+                else:
+                    log.exception("effect_failed", effect=name)
 
     async def rollback(self) -> None:
         """Roll the transaction back and drop the effects."""
