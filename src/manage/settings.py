@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,7 +61,10 @@ def shown(value: Any) -> str:
 
 
 def without_password(url: str) -> str:
-    """A URL without its password and query."""
+    """A URL without its password and query, or several (`sentinel://…;sentinel://…`)."""
+    first, *others = re.split(r";(?=[a-z+]+://)", url, maxsplit=1)
+    if others:
+        return f"{without_password(first)};{without_password(others[0])}"
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     login = f"{user.partition(':')[0]}:{MASK}" if ":" in user else user

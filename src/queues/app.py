@@ -3,20 +3,30 @@
 from src.core.config import settings
 from src.queues.beat_schedule import BEAT_SCHEDULE
 from src.queues.broker import use_bulk_transport
-from src.queues.broker.urls import celery_urls
+from src.queues.broker.urls import parse_broker, redis_url
 from src.queues.celery import Celery
 from src.queues.results.backend import ResultBackend
 from src.queues.results.recorded_task import RecordedTask
 from src.queues.worker import set_up_workers
 
-BROKER_URL, RESULT_URL = celery_urls(str(settings.CELERY_REDIS_URL))
+BROKER, RESULT_URL = parse_broker(settings.CELERY_BROKER_URL), redis_url(str(settings.CELERY_REDIS_URL))
 TIME_LIMIT_SECONDS = 600
 
+# After the visibility timeout an unacknowledged message goes to another worker. A prefetched message waits for the task
+# before it, then for its own.
+REDIS_OPTIONS = {
+    "visibility_timeout": 3 * TIME_LIMIT_SECONDS,
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,
+    "socket_keepalive": True,
+}
 BACKEND = f"{ResultBackend.__module__}:{ResultBackend.__name__}"
 
 if settings.celery.bulk_transport:
     use_bulk_transport()
-app = Celery("celery_app", broker=BROKER_URL, backend=f"{BACKEND}+{RESULT_URL}", task_cls=RecordedTask)
+app = Celery("celery_app", broker=BROKER.url, backend=f"{BACKEND}+{RESULT_URL}", task_cls=RecordedTask)
 app.conf.update(
     {
         "timezone": settings.CELERY_TIMEZONE,
@@ -35,18 +45,15 @@ app.conf.update(
         "worker_prefetch_multiplier": 1,
         "task_time_limit": TIME_LIMIT_SECONDS,
         "task_soft_time_limit": TIME_LIMIT_SECONDS - 30,
-        # After the visibility timeout an unacknowledged message goes to another worker. A prefetched message waits for
-        # the task before it, then for its own.
-        "broker_transport_options": {
-            "visibility_timeout": 3 * TIME_LIMIT_SECONDS,
-            "unacked_restore_interval": 1,
-            "unacked_restore_throttle": 1,
-            "socket_connect_timeout": 2,
-            "socket_timeout": 5,
-            "socket_keepalive": True,
-        },
+        # Both, because Celery would prefer the environment's CELERY_BROKER_URL as it stands to `broker_url`.
+        "broker_read_url": BROKER.url,
+        "broker_write_url": BROKER.url,
+        "broker_use_ssl": BROKER.ssl,
+        "broker_transport_options": (REDIS_OPTIONS if BROKER.is_redis else {}) | BROKER.options,
         "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,  # a worker waits for its broker, however long it takes
+        # A worker waits for its broker, however long it takes, also if that refuses writes (no memory, no replica).
+        "broker_connection_max_retries": None,
+        "broker_channel_error_retry": True,
         "broker_connection_timeout": 2,
         "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
         "redis_socket_connect_timeout": 2,

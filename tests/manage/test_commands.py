@@ -78,6 +78,7 @@ class TestSettings:
             "ACCESS_TOKEN_KEY": marker,
             "MINIO_ROOT_PASSWORD": marker,
             "CELERY_REDIS_URL": f"redis://:{marker}@h/1",
+            "CELERY_BROKER_URL": f"sentinel://:{marker}@a:1;sentinel://:{marker}@b:1/0?master_name=m&sentinel_password={marker}",
         }
         databases = json.dumps({"reports": url})
         text = manage("settings", **secrets, SQL_DATABASE_URL=url, SQL_DATABASES=databases).stdout

@@ -349,6 +349,11 @@ async def stubborn(key: str, redis: RedisDep = INJECTED) -> None:
             continue
 
 
+@app.task(name="sample.note_once")
+async def note_once(key: str, value: str, redis: RedisDep = INJECTED) -> None:
+    await redis.sadd(key, value)
+
+
 @app.task(name="sample.effect")
 async def effect(key: str, value: str, redis: RedisDep = INJECTED) -> None:
     """An idempotent task: running it twice has the effect of running it once."""

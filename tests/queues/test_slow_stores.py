@@ -2,13 +2,16 @@
 
 import asyncio
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from redis import Redis
 
 from src.core.config import settings
 from src.queues.app import app
 from tests.queues.conftest import BEAT, CeleryProcess, Run
+from tests.queues.restartable import RestartableRedis
 from tests.support.pools import POOLS, Pool
 from tests.support.proxy import proxied
 
@@ -34,6 +37,17 @@ async def test_a_worker_waits_for_its_broker(run: Run, pool: Pool, key: str) -> 
         await proxy.heal()
         await asyncio.to_thread(worker.wait_for, "ready.")
         assert await asyncio.to_thread(worker.stop) == 0
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
+def test_a_worker_waits_while_its_broker_refuses_writes(run: Run, pool: Pool, key: str, tmp_path: Path) -> None:
+    with RestartableRedis(tmp_path) as store, Redis.from_url(store.url) as client:
+        client.config_set("min-replicas-to-write", 1)
+        worker = pool.start(run, key, CELERY_REDIS_URL=store.url)
+        worker.wait_until(lambda: re.search("NOREPLICAS|server:ResponseError", worker.output))
+        client.config_set("min-replicas-to-write", 0)
+        worker.wait_for("ready.")
+        assert worker.stop() == 0
 
 
 def test_a_worker_waits_however_long_it_takes() -> None:

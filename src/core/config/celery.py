@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from src.core.config.base import SettingsGroup
 
@@ -10,6 +10,7 @@ from src.core.config.base import SettingsGroup
 class CelerySettings(SettingsGroup):
     """Broker and result backend, the time zone of crontabs, and how long task runs are kept."""
 
+    broker_url: SecretStr | None = Field(None, alias="CELERY_BROKER_URL")
     redis_url: str | None = Field(None, alias="CELERY_REDIS_URL")
     redis_database: int = Field(1, ge=0, le=15, alias="CELERY_REDIS_DATABASE")
     timezone: str = Field("UTC", alias="CELERY_TIMEZONE")

@@ -21,7 +21,13 @@ from src.core.config.files import FileSettings, S3Settings
 from src.core.config.renamed import check_renamed
 from src.core.config.sockets import SocketSettings
 from src.core.config.sql import SQLSettings
-from src.core.config.stores import MongoSettings, RedisSettings, checked_redis_url, is_on_socket
+from src.core.config.stores import (
+    MongoSettings,
+    RedisSettings,
+    checked_broker_url,
+    checked_redis_url,
+    is_on_socket,
+)
 from src.utils.redis_url import is_sentinel_url
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -69,12 +75,12 @@ class Settings:
         return settings
 
     def check_broker(self) -> None:
-        """Check `CELERY_REDIS_URL` at start; a web process would otherwise first read it when it sends a task.
+        """Check the URLs of Celery at start; a web process would otherwise first read them when it sends a task.
 
         Raises:
-            ConfigurationError: It is not a Redis URL, or no Redis is configured.
+            ConfigurationError: One cannot be used, or no Redis is configured.
         """
-        _ = self.CELERY_REDIS_URL
+        _ = self.CELERY_REDIS_URL, self.CELERY_BROKER_URL
 
     def check_store_passwords(self) -> None:
         """Refuse stores without an address, and passwords that are missing, weak, or copied from an example.
@@ -87,6 +93,7 @@ class Settings:
         sql = {"PostgreSQL": self.sql.url, "SQL_REPLICA_URL": self.sql.read_url, **self.sql.named_urls}
         urls = [(name, "postgresql", url.render_as_string(hide_password=False)) for name, url in sql.items()]
         urls += [("Redis", "redis", self.REDIS_DATABASE_URL), ("CELERY_REDIS_URL", "redis", str(self.CELERY_REDIS_URL))]
+        urls += [("CELERY_BROKER_URL", "redis", self.CELERY_BROKER_URL)]
         urls += [("MongoDB", "mongodb", self.MONGO_DATABASE_URL)]
         for name, store, url in urls:
             if store not in self.app.insecure_stores or not is_on_socket(url):
@@ -123,12 +130,18 @@ class Settings:
 
     @property
     def CELERY_REDIS_URL(self) -> AnyUrl:  # noqa: N802 - the name in the environment
-        """Redis URL of the broker and the result backend."""
+        """Redis URL of the result backend, and of the broker unless `CELERY_BROKER_URL` is set."""
         url = self.celery.redis_url or self.redis.url_of_database(self.celery.redis_database)
         checked = checked_redis_url("CELERY_REDIS_URL", url)
         if is_sentinel_url(checked):
             raise ConfigurationError("CELERY_REDIS_URL must name one server: it cannot be behind Sentinel.")
         return AnyUrl(checked) if checked.startswith("unix://") else RedisDsn(checked)
+
+    @property
+    def CELERY_BROKER_URL(self) -> str:  # noqa: N802 - the name in the environment
+        """URL of the broker: Redis, Redis behind Sentinel, or RabbitMQ."""
+        url = self.celery.broker_url
+        return checked_broker_url("CELERY_BROKER_URL", url.get_secret_value()) if url else str(self.CELERY_REDIS_URL)
 
     @property
     def CELERY_TIMEZONE(self) -> str:  # noqa: N802 - the name in the environment

@@ -16,11 +16,12 @@ sorted set. Public: `BulkTransport` in `transport.py`, which `use_bulk_transport
 from kombu.transport import TRANSPORT_ALIASES
 
 BULK_TRANSPORT = "src.queues.broker.transport:BulkTransport"
+BULK_SENTINEL_TRANSPORT = "src.queues.broker.transport:BulkSentinelTransport"
 
 
 def use_bulk_transport() -> None:
-    """Use the bulk transport for `redis` and `rediss` URLs in this process, and for no other broker.
+    """Use the bulk transport for `redis`, `rediss` and `sentinel` URLs in this process, and for no other broker.
 
     The scheme stays in the URL, so kombu sets up TLS as ever, and monitors such as Flower recognise the broker.
     """
-    TRANSPORT_ALIASES.update(redis=BULK_TRANSPORT, rediss=BULK_TRANSPORT)
+    TRANSPORT_ALIASES.update(redis=BULK_TRANSPORT, rediss=BULK_TRANSPORT, sentinel=BULK_SENTINEL_TRANSPORT)

@@ -228,3 +228,14 @@ class BulkTransport(stock.Transport):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.cycle = Poller()
+
+
+class SentinelChannel(Channel, stock.SentinelChannel):
+    """The same on the master that Sentinel names."""
+
+
+class BulkSentinelTransport(BulkTransport):
+    """kombu's Sentinel transport with few round trips."""
+
+    default_port = stock.SentinelTransport.default_port
+    Channel = SentinelChannel
