@@ -8,15 +8,14 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Response
 
+from src.api.response_headers import described
 from src.core.exceptions import InvalidInputError, PreconditionFailedError, raises
 from src.models.mixins import Versioned
 
 _ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
 # For `responses=` of routes that send an `ETag`.
-SENDS_ETAG: dict[int | str, dict[str, Any]] = {
-    200: {"headers": {"ETag": {"description": "The version of the row.", "schema": {"type": "string"}}}}
-}
+SENDS_ETAG: dict[int | str, dict[str, Any]] = {200: {"headers": described("ETag")}}
 
 
 @raises(InvalidInputError("If-Match", 'Must be one entity tag, such as "3".'), PreconditionFailedError)

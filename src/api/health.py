@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from fastapi import APIRouter, Header, Response
 from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
 
+from src.api.response_headers import described
 from src.core.exceptions import NotFoundError, UnauthorizedError
 from src.core.health import REQUIRED, check_stores
 from src.core.outages import report_outage
@@ -49,7 +50,7 @@ async def livez() -> Liveness:
     return Liveness()
 
 
-@router.get("/readyz", responses={503: {"model": Readiness}})
+@router.get("/readyz", responses={503: {"model": Readiness, "headers": described("Retry-After")}})
 async def readyz(resources: ResourcesDep, response: Response) -> Readiness:
     """Whether requests can be served: 503 if a required store is unavailable; without another one, it is degraded."""
     health = await check_stores(resources)

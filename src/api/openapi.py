@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
+from src.api.response_headers import COMPONENTS, described
 from src.core.exceptions import AppError, InvalidInputError, declared_errors
 from src.core.http_errors import FrameworkError
 from src.schemas.response import ErrorResponse, ValidationErrorResponse
@@ -24,14 +25,7 @@ Json = dict[str, Any]
 _SCHEMAS = "#/components/schemas/"
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The `accessToken` of a login."}
 _REFRESH_TOKEN = "X-Refresh-Token"  # noqa: S105 - a header
-_HEADERS = {
-    "X-Request-ID": "Identifies the request in the logs; that of the request, if it sent a valid one.",
-    "WWW-Authenticate": "The scheme that the request must authenticate with.",
-    "Retry-After": "In how many seconds the request may succeed.",
-    "RateLimit": "What is left of the budget (`r`), and in how many seconds it is renewed (`t`).",
-    "RateLimit-Policy": "The budget (`q` requests in `w` seconds), named after whose it is.",
-    "Content-Range": "The size of the content.",
-}
+_RATE_LIMIT = "RateLimit-Policy", "RateLimit"
 
 
 def operation_id(route: APIRoute) -> str:
@@ -56,8 +50,10 @@ def complete(document: Json, routes: Iterable[BaseRoute]) -> Json:
     components = document["components"]
     components["responses"] = {}
     for operation, route in _operations(document, routes):
+        limited = any("RateLimit" in error.headers for error in _general_errors(route))
+        always = ("X-Request-ID", *_RATE_LIMIT) if limited else ("X-Request-ID",)
         for response in operation["responses"].values():
-            response["headers"] = _headers("X-Request-ID") | response.get("headers", {})
+            response.setdefault("headers", {}).update(described(*always))
         _describe_errors(operation, route, components["responses"])
         if operation.setdefault("security", []):  # an alternative to the login of Swagger UI
             operation["security"].append({"BearerToken": []})
@@ -68,9 +64,7 @@ def complete(document: Json, routes: Iterable[BaseRoute]) -> Json:
                 parameter |= {"required": True, "schema": parameter["schema"] | {"type": "string"}}
                 del parameter["schema"]["anyOf"]
     components["securitySchemes"]["BearerToken"] = _BEARER
-    components["headers"] = {
-        name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
-    }
+    components["headers"] = COMPONENTS
     components["schemas"] = _without_unused(components["schemas"]) | _error_schemas() | {"JsonValue": JSON_VALUE}
     complete_examples(components["schemas"])
     for schema in components["schemas"].values():
@@ -143,7 +137,7 @@ def _error_response(status: int, errors: Mapping[str, AppError]) -> Json:
     named = {"type": "object", "properties": {"error": {"enum": sorted(errors)}}, "required": ["error"]}
     return {
         "description": HTTPStatus(status).phrase,
-        "headers": _headers("X-Request-ID", *(name for error in errors.values() for name in error.headers)),
+        "headers": described("X-Request-ID", *(name for error in errors.values() for name in error.headers)),
         "content": {
             "application/json": {
                 "schema": {"allOf": [{"$ref": _SCHEMAS + model.__name__}, named]},
@@ -163,10 +157,6 @@ def _example(error: AppError) -> Json:
         request_id="019b7700-0000-7000-8000-000000000000",
     )
     return body.model_dump(by_alias=True)
-
-
-def _headers(*names: str) -> Json:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _error_schemas() -> Json:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from src.api.response_headers import COMPONENTS
 from src.main import rest
 
 # Errors of requests that are refused before they reach an operation: unknown path, wrong method, body too large.
@@ -49,6 +50,10 @@ async def require_documented(response: httpx.Response) -> None:
 
 async def _check(response: httpx.Response, operation: dict[str, Any]) -> None:
     name, status = operation["operationId"], response.status_code
+    if response.is_success:
+        sent = {header for header in COMPONENTS if header in response.headers}
+        undocumented = sent - documented_response(operation, status).get("headers", {}).keys()
+        assert not undocumented, f"{name} sends {undocumented}: add them to `responses` of the route"
     if response.is_error and _is_json(response):
         await response.aread()
         error = response.json().get("error")

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Form, Path
 from fastapi import Response as HTTPResponse
 
 from src.api.audited_route import AuditedRoute
+from src.api.response_headers import described
 from src.api.v1.errors import BAD_CIPHERTEXT, BUSY, TAKEN
 from src.core.exceptions import (
     BadRequestError,
@@ -46,9 +47,7 @@ swagger_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRou
 registration_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
 
 WRONG = UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
-SENDS_DEVICE_TOKEN: dict[int | str, dict[str, Any]] = {
-    200: {"headers": {DEVICE_HEADER: {"description": "Send it with the next login.", "schema": {"type": "string"}}}}
-}
+SENDS_DEVICE_TOKEN: dict[int | str, dict[str, Any]] = {200: {"headers": described(DEVICE_HEADER)}}
 TOO_MANY_SESSIONS = ConflictError(
     "You have 5000 sessions, which is the limit: end some.", error="auth.too_many_sessions", data={"limit": 5000}
 )

@@ -4,6 +4,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Path, Query
 
 from src.api.audited_route import AuditedRoute
+from src.api.response_headers import described
 from src.api.stream import Stream
 from src.api.v1.errors import CHANGED
 from src.core.exceptions import BadRequestError, ConflictError, NotFoundError, RangeNotSatisfiableError, raises
@@ -43,9 +44,10 @@ MISMATCHES = [
     for name in ("size", "type", "checksum")
 ]
 BYTES: dict[str, Any] = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+SENT = "ETag", "Accept-Ranges", "Content-Disposition"
 CONTENT: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The content", **BYTES},
-    206: {"description": "The requested range", **BYTES},
+    200: {"description": "The content", "headers": described(*SENT), **BYTES},
+    206: {"description": "The requested range", "headers": described(*SENT, "Content-Range"), **BYTES},
 }
 
 
