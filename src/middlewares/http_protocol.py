@@ -25,7 +25,7 @@ class HttpProtocol(HttpToolsProtocol):
     Attributes:
         max_head_bytes: Size of request line and headers; also of the trailers, and of the framing of a chunked body.
         max_headers: Number of headers.
-        silence_seconds: A client has to send something in this time.
+        silence_seconds: A client has to send something in this time, and to read of a response that waits for it.
         head_seconds: The head has to arrive in this time.
         body_bytes_per_second: How fast a body has to arrive after that.
         linger_seconds: For so long after a refusal, or until the client closes the connection, what it still sends is
@@ -43,7 +43,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._timer: asyncio.TimerHandle | None = None
         self._is_refused = False
-        self._read_bytes = 0
+        self._read_bytes = self._unread_bytes = 0
         self._begin_message()
 
     def _begin_message(self) -> None:
@@ -136,6 +136,11 @@ class HttpProtocol(HttpToolsProtocol):
     def _check_progress(self) -> None:
         """Refuse a request that is overdue, or look again when it will be; each connection has one timer."""
         now = self.loop.time()
+        unread = self.transport.get_write_buffer_size() if self.flow.write_paused else 0
+        if unread and unread == self._unread_bytes:  # the client has read nothing since the last time
+            self.transport.abort()
+            return
+        self._unread_bytes = unread
         if self.flow.read_paused or (self._is_head and self._is_responding):  # the client waits for the server
             self._since = self._last_data = now
         due = self._due() if self._is_receiving else now + self.silence_seconds

@@ -83,7 +83,11 @@ class Server:
 @asynccontextmanager
 async def serving(protocol: type[HttpProtocol], app: ASGIApp | None = None) -> AsyncIterator[Server]:
     echo = Echo()
-    web = uvicorn.Server(uvicorn.Config(app or echo, port=0, log_level="critical", lifespan="off", http=protocol))
+    web = uvicorn.Server(
+        uvicorn.Config(
+            app or echo, port=0, log_level="critical", lifespan="off", http=protocol, timeout_graceful_shutdown=1
+        )
+    )
     running = asyncio.create_task(web.serve())
     await eventually(lambda: web.started)
     try:
@@ -225,3 +229,18 @@ class TestWaitingForTheServer:
 
         async with serving(Impatient, slow) as server:
             assert status(await server.send(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")) == 204
+
+
+class TestUnreadResponse:
+    async def test_ends_the_connection(self) -> None:
+        async def large(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(200):
+                await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
+
+        async with serving(Impatient, large) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1000)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readline()
+            await eventually(lambda: not server.state.connections and not server.state.tasks)
+            writer.close()
