@@ -58,11 +58,7 @@ def complete(document: Json, routes: Iterable[BaseRoute]) -> Json:
         if operation.setdefault("security", []):  # an alternative to the login of Swagger UI
             operation["security"].append({"BearerToken": []})
         for parameter in operation.get("parameters", ()):
-            parameter.setdefault("description", parameter["schema"].get("description", ""))
-            add_example(parameter["schema"], components["schemas"])
-            if parameter["name"] == _REFRESH_TOKEN:  # optional for FastAPI, since a missing one is 401 and not 422
-                parameter |= {"required": True, "schema": parameter["schema"] | {"type": "string"}}
-                del parameter["schema"]["anyOf"]
+            _complete_parameter(parameter, components["schemas"])
     components["securitySchemes"]["BearerToken"] = _BEARER
     components["headers"] = COMPONENTS
     components["schemas"] = _without_unused(components["schemas"]) | _error_schemas() | {"JsonValue": JSON_VALUE}
@@ -70,6 +66,18 @@ def complete(document: Json, routes: Iterable[BaseRoute]) -> Json:
     for schema in components["schemas"].values():
         _describe_defaults(schema)
     return _name_by_title(document)
+
+
+def _complete_parameter(parameter: Json, schemas: Json) -> None:
+    schema = parameter["schema"]
+    parameter.setdefault("description", schema.get("description", ""))
+    add_example(schema, schemas)
+    if parameter["name"] == _REFRESH_TOKEN:  # optional for FastAPI, since a missing one is 401 and not 422
+        parameter["required"] = True
+        schema["type"] = "string"
+        del schema["anyOf"]
+    if parameter["required"] and "examples" in schema:  # Swagger UI fills it in; a filter would hide rows
+        parameter["example"] = schema["examples"][0]
 
 
 def _general_errors(route: RouteContext) -> Iterator[AppError]:

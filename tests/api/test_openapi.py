@@ -169,6 +169,10 @@ class TestProse:
         found = parameters(OPERATIONS[name])
         assert [key for key, one in found.items() if not one["description"] or "examples" not in one["schema"]] == []
 
+    @pytest.mark.parametrize("name", OPERATIONS)
+    def test_fills_in_required_parameters_only(self, name: str) -> None:
+        assert all(one["required"] == ("example" in one) for one in parameters(OPERATIONS[name]).values())
+
     def test_introduces_the_api(self) -> None:
         assert DOCUMENT["info"].keys() >= {"title", "version", "summary", "description", "contact", "license"}
         assert DOCUMENT["servers"]
