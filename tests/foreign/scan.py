@@ -24,7 +24,7 @@ DOCUMENTED = {
     *{"__await__", "__aenter__", "__aexit__", "__all__", "__annotations__", "__call__", "__class_getitem__"},
     *{"__contains__", "__enter__", "__exit__", "__file__", "__func__", "__getattr__", "__getitem__", "__iter__"},
     *{"__len__", "__name__", "__next__", "__path__", "__post_init__", "__required_keys__", "__self__", "__signature__"},
-    *{"__slots__", "__value__", "__wrapped__", "_", "_asdict", "_current_frames", "_fields", "_replace"},
+    *{"__slots__", "__value__", "__wrapped__", "_", "_asdict", "_current_frames", "_exit", "_fields", "_replace"},
     *{"__get_pydantic_core_schema__", "__get_pydantic_json_schema__", "__pydantic_init_subclass__"},
     *{"__table__", "__table_args__", "__tablename__"},
 }
