@@ -29,6 +29,14 @@ async def exclusive(
     return self.request.retries
 
 
+@app.task(name="sample.alone", unique_by=())
+async def alone(key: str, redis: RedisDep = INJECTED) -> None:
+    """Report the start, and end when the test says so."""
+    await redis.rpush(f"{key}:started", key)
+    while await redis.blpop([f"{key}:go"], 0.2) is None:
+        continue
+
+
 @app.task(name="sample.paced", bind=True, rate_limit="2/s", rate_limit_key="tenant")
 async def paced(self: Task, key: str, tenant: str, redis: RedisDep = INJECTED) -> int:
     """Report when it started."""

@@ -17,7 +17,7 @@ class Consumer(CeleryConsumer):
 
     def bucket_for_task(self, task: Any) -> Any:
         """The rate limit of this worker; none for a task whose limit counts across workers."""
-        return None if getattr(task, "rate_limit_key", None) else super().bucket_for_task(task)
+        return super().bucket_for_task(task) if getattr(task, "rate_limit_key", None) is None else None
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Close the channel of a lost connection while it can still return its messages to their queues.

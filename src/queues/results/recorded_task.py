@@ -47,18 +47,20 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
     Attributes:
         tracked: Whether runs are recorded; frequent housekeeping switches it off.
         max_redeliveries: How often a run is started again after its worker was lost.
-        unique_by: Parameters: a run does not start while another one with the same values is running.
+        unique_by: Parameters: a run does not start while another one with the same values is running. `()`: one run at
+            a time.
         outage_retry_seconds: A run that met an unavailable store is retried with backoff until the outage is this old;
             then it fails, and its message goes to `dead-letters`. 0 is never. Housekeeping is not retried.
-        rate_limit_key: Parameters: `rate_limit` counts per value, across all workers, and later runs wait.
+        rate_limit_key: Parameters: `rate_limit` counts per value, across all workers, and later runs wait. `()`: it
+            counts all runs.
     """
 
     abstract = True
     tracked: ClassVar[bool] = True
     max_redeliveries: ClassVar[int] = 3
     outage_retry_seconds: ClassVar[float] = 3600
-    unique_by: ClassVar[str | Sequence[str]] = ()
-    rate_limit_key: ClassVar[str | Sequence[str]] = ()
+    unique_by: ClassVar[str | Sequence[str] | None] = None
+    rate_limit_key: ClassVar[str | Sequence[str] | None] = None
 
     @classmethod
     def on_bound(cls, app: Any) -> None:
@@ -97,13 +99,13 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
             raise PoisonedTaskError(f"{start.redeliveries} workers were lost while they ran it")
 
     def _check_limits(self, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        if not self.unique_by and not self.rate_limit_key:
+        if self.unique_by is None and self.rate_limit_key is None:
             return
         limits = start_limits(self.app.conf.run_history_url)
-        if self.unique_by and (holder := limits.acquire(self, args, kwargs)):
+        if self.unique_by is not None and (holder := limits.acquire(self, args, kwargs)):
             self.backend.mark_as_revoked(task_id, f"duplicate of {holder}", self.request)
             raise DuplicateRunError(f"duplicate of {holder}")
-        if self.rate_limit_key:
+        if self.rate_limit_key is not None:
             limits.wait_for_turn(self, args, kwargs)
 
     def _masked_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,7 +190,7 @@ def _record(task: Any, task_id: str, request: Any, outcome: dict[str, Any], *, i
     run = run_id(task_id)
     if not isinstance(task, RecordedTask) or request.is_eager:
         return
-    if task.unique_by:
+    if task.unique_by is not None:
         start_limits(task.app.conf.run_history_url).release(task, task_id)
     if run is None or not task.tracked:
         return

@@ -109,10 +109,10 @@ def check_declaration(task: Any) -> None:
         ImproperlyConfigured: They name no parameter of it, or there is no rate for `rate_limit_key`.
     """
     for option in ("unique_by", "rate_limit_key"):
-        names = _names(getattr(task, option))
+        names = _names(getattr(task, option) or ())
         if names and (unknown := set(names) - set(inspect.signature(task.run).parameters)):
             raise ImproperlyConfigured(f"Task {task.name}: {option} names no parameter: {', '.join(sorted(unknown))}.")
-    if task.rate_limit_key and not task.rate_limit:
+    if task.rate_limit_key is not None and not task.rate_limit:
         raise ImproperlyConfigured(f"Task {task.name}: rate_limit_key needs a rate_limit.")
 
 
@@ -147,7 +147,7 @@ def _digest(task: Any, option: str | Sequence[str], args: Sequence[Any], kwargs:
 
 
 def _names(option: str | Sequence[str]) -> Sequence[str]:
-    return (option,) if isinstance(option, str) and option else option
+    return (option,) if isinstance(option, str) else option
 
 
 @cache

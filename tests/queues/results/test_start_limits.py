@@ -52,6 +52,14 @@ class TestUniqueBy:
         redis.rpush(f"{key}:go", *range(4))
         assert [run.get(timeout=PATIENCE_SECONDS) for run in runs] == [0] * 4
 
+    def test_without_values_one_run_starts_at_a_time(self, redis: Redis, key: str) -> None:
+        first = limited.alone.delay(key)
+        self.started(redis, key, 1)
+        with pytest.raises(TaskRevokedError, match=f"duplicate of {first.id}"):
+            limited.alone.delay(f"{key}:other").get(timeout=PATIENCE_SECONDS)
+        redis.rpush(f"{key}:go", 1)
+        first.get(timeout=PATIENCE_SECONDS)
+
     @pytest.mark.parametrize("ending", ["fails", "retries", "exceeds its limit", "is terminated"])
     def test_the_next_run_starts_however_the_one_before_ended(self, redis: Redis, key: str, ending: str) -> None:
         first = limited.exclusive.delay(key, key, ending=ending)
@@ -92,6 +100,7 @@ class TestDeclaring:
             ({"unique_by": "y"}, "unique_by names no parameter: y"),
             ({"rate_limit_key": ("x", "z"), "rate_limit": "1/s"}, "rate_limit_key names no parameter: z"),
             ({"rate_limit_key": "x"}, "rate_limit_key needs a rate_limit"),
+            ({"rate_limit_key": ()}, "rate_limit_key needs a rate_limit"),
         ],
     )
     def test_a_mistake_is_refused(self, options: dict[str, Any], message: str) -> None:
