@@ -138,6 +138,14 @@ class TestUnauthenticated:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
             assert await closed(websocket)
 
+    async def test_a_client_that_disconnected_does_not_count(self, sio: AsyncServer, connect: Connect) -> None:
+        for _ in range(LIMITS.unauthenticated_connections + 1):
+            peer = await connect()
+            await peer.client.disconnect()
+        assert (await connect()).client.connected
+
+
+class TestRow51Share:
     @pytest.mark.parametrize("opened", [["a", "a", "a"], ["a", "b", "c", "d"], ["a", "b", "a", "a"]])
     async def test_one_too_many_closes_the_oldest(self, host: Host, app: FastAPI, opened: list[str]) -> None:
         """Of its address, or else of all: three at most, two of one address."""
@@ -152,12 +160,6 @@ class TestUnauthenticated:
                 assert (await websocket.receive_str()).startswith("0")
                 await websocket.send_str("40")
                 assert (await websocket.receive_str()).startswith("40")
-
-    async def test_a_client_that_disconnected_does_not_count(self, sio: AsyncServer, connect: Connect) -> None:
-        for _ in range(LIMITS.unauthenticated_connections + 1):
-            peer = await connect()
-            await peer.client.disconnect()
-        assert (await connect()).client.connected
 
 
 class TestProtocol:
