@@ -66,6 +66,15 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
                 finished[run.id] = run
         return list(runs.values()), list(finished.values())
 
+    async def unfinished(self) -> Sequence[tuple[RunState, str | None, int]]:
+        """Count the runs that have not finished, by state and worker."""
+        statement = (
+            select(TaskRun.state, TaskRun.worker, func.count())
+            .where(col(TaskRun.state).in_(set(RunState) - FINISHED))
+            .group_by(col(TaskRun.state), col(TaskRun.worker))
+        )
+        return [(RunState(state), worker, count) for state, worker, count in await self.session.exec(statement)]
+
     async def prune(self, before: datetime, limit: int) -> int:
         """Delete runs that finished before a time, and unfinished ones last updated before it; returns how many."""
         lost = col(TaskRun.finished_at).is_(None) & (col(TaskRun.update_time) < before)

@@ -4,7 +4,7 @@ from typing import Any
 
 from src.schemas.notice import NoticeResponse
 from src.schemas.schedule import ScheduleDeleted, ScheduleResponse
-from src.schemas.task import RunResponse, TaskFinished, TaskProgress
+from src.schemas.task import OpsOverview, RunResponse, TaskFinished, TaskProgress
 
 # Payload types; `uow.emit` accepts only these events in debug environments.
 SERVICE_EVENTS: dict[str, Any] = {
@@ -13,6 +13,7 @@ SERVICE_EVENTS: dict[str, Any] = {
     "task.finished": TaskFinished,
     # To those who watch (`runs.watch`).
     "run.changed": RunResponse,
+    "ops.overview": OpsOverview,
     "schedule.changed": ScheduleResponse,
     "schedule.deleted": ScheduleDeleted,
 }

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from src.crud.run_event import RunEventCRUD
 from src.crud.task_run import TaskRunCRUD, queued_run
 from src.models.task_run import RunState, TaskRun
 from src.schemas.list_params import MAXIMUM_IDS
-from src.schemas.task import RunResponse, RunsToRetry, TaskFinished
+from src.schemas.task import BusyWorker, OpsOverview, RunResponse, RunsToRetry, TaskFinished, UnfinishedRuns
 from src.services.actor import Actor
 from src.utils.date import utc_now
 
@@ -119,8 +120,21 @@ class TaskRunService:
         if await is_anyone_in(self.resources.redis, OPS_ROOM):
             for run in changed[-WATCHED:]:
                 self.uow.emit("run.changed", RunResponse.model_validate(run), room=OPS_ROOM)
+            self.uow.emit("ops.overview", await self.overview(), room=OPS_ROOM)
         self.uow.after_commit("delete run events", lambda: self.events.delete(entry_ids))
         return len(events)
+
+    async def overview(self) -> OpsOverview:
+        """How many runs have not finished, and which workers run them."""
+        states: Counter[str] = Counter()
+        workers: Counter[str] = Counter()
+        for state, worker, count in await self.runs.unfinished():
+            states[state.lower()] += count
+            if state == RunState.STARTED and worker:
+                workers[worker] += count
+        busy = [BusyWorker(name=name, running=count) for name, count in sorted(workers.items())]
+        runs = UnfinishedRuns(pending=states["pending"], started=states["started"], retry=states["retry"])
+        return OpsOverview(runs=runs, workers=busy)
 
     async def prune(self) -> int:
         """Delete runs and idempotency keys older than `TASK_RUN_RETENTION_DAYS`; returns how many."""

@@ -18,7 +18,7 @@ from src.crud.run_event import RunEventCRUD
 from src.main import server
 from src.models.task_run import TaskRun
 from src.services.task_run import TaskRunService
-from src.websockets.testing import SocketClient
+from src.websockets.testing import Received, SocketClient
 from tests.support.people import People, Person
 from tests.support.waiting import eventually
 from tests.websockets.conftest import Visit
@@ -50,13 +50,20 @@ async def watcher(people: People, visit: Visit, resources: Resources) -> SocketC
     return client
 
 
+async def _next(client: SocketClient, name: str) -> Received:
+    """The next event of this name."""
+    while (received := await client.receive()).event != name:
+        pass
+    return received
+
+
 class TestRuns:
     async def test_of_anybody_are_shown_with_their_progress(self, watcher: SocketClient, record: Any) -> None:
         run = uuid4()
         await record(id=run, name="files.sweep", state=states.STARTED, schedule_id=uuid4())
         await record(id=run, progress={"done": 1, "total": 2, "note": ""})
         await record(id=run, state=states.SUCCESS, result=7)
-        seen = [await watcher.receive() for _ in range(3)]
+        seen = [await _next(watcher, "run.changed") for _ in range(3)]
         assert {(event, data["taskId"], data["name"]) for event, data in seen} == {
             ("run.changed", str(run), "files.sweep")
         }
@@ -70,7 +77,15 @@ class TestRuns:
         names = [(await watcher.receive()).data["name"] for _ in range(100)]
         assert names[-1] == "last"
         await watcher.call("runs.watch", False)
-        assert not watcher.waiting
+        assert [event for event, _ in watcher.waiting] == ["ops.overview"]
+
+    async def test_are_counted_by_state_and_worker(self, watcher: SocketClient, record: Any) -> None:
+        for _ in range(2):
+            await record(id=uuid4(), name="a", state=states.STARTED, worker="celery@one")
+        await record(id=uuid4(), name="a", state=states.RETRY, worker="celery@one")
+        overview: Any = [await _next(watcher, "ops.overview") for _ in range(3)][-1].data
+        assert overview["runs"] == {"pending": 0, "started": 2, "retry": 1}
+        assert overview["workers"] == [{"name": "celery@one", "running": 2}]
 
     async def test_cost_nothing_while_nobody_watches(
         self, people: People, visit: Visit, record: Any, monkeypatch: pytest.MonkeyPatch

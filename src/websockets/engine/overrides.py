@@ -545,9 +545,10 @@ class SocketIOServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is
 
     def observe(self, sid: str, namespace: str, room: str, *, is_in: bool) -> None:
         """Record that a client has entered or left a room."""
-        presence, connection = self.presence, self.clients.find(sid, namespace) if is_in else None
+        presence = self.presence
         if presence is None or namespace != "/":
             return
+        connection = self.clients.find(sid, namespace) if is_in else None
         if presence.enter(room, sid, connection.auth) if connection else presence.leave(room, sid):
             if "presence" not in self._keeping:
                 self._keeping["presence"] = asyncio.create_task(presence.keep())

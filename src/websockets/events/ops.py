@@ -10,5 +10,8 @@ router = SocketRouter(dependencies=[Depends(require_permission)], ordered=True)
 
 @router.on("runs.watch")
 async def watch(sid: SID, server: Server, watch: bool = True) -> None:
-    """Receive `run.changed`, `schedule.changed` and `schedule.deleted` from now on; with false, no more."""
+    """Watch all runs and schedules from now on; with false, no more.
+
+    The server sends `run.changed`, `ops.overview`, `schedule.changed` and `schedule.deleted`.
+    """
     await (server.enter_room if watch else server.leave_room)(sid, OPS_ROOM)
