@@ -12,8 +12,8 @@ Events, by Socket.IO: [/asyncapi](/asyncapi).
 In Swagger UI, click **Authorize** and enter username and password. Programs get a public key and a challenge from
 `GET /api/v1/auth/keys/public`, encrypt the UTF-8 JSON `{"p": password, "c": challenge}` with RSA-OAEP (SHA-256), and
 send the Base64 of the result to `POST /api/v1/auth/login`. The access token is sent as `Authorization: Bearer`; it
-expires after minutes. The refresh token is exchanged for a new pair at `POST /api/v1/auth/token/refresh`, once, and
-from the same `User-Agent`.
+expires after `expiresIn` seconds. The refresh token is exchanged for a new pair at `POST /api/v1/auth/token/refresh`,
+once, and from the same `User-Agent`.
 
 ## Responses
 
