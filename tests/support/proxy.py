@@ -19,6 +19,8 @@ class Proxy:
         self._flowing = asyncio.Event()
         self._replying = asyncio.Event()
         self._last: bytes | None = None
+        self._delay = 0.0
+        self._cutting = False
         self._resetting = False
         self._greeting: bytes | None = None
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -34,6 +36,7 @@ class Proxy:
 
     async def heal(self) -> None:
         self._resetting, self._greeting, self._last = False, None, None
+        self._delay, self._cutting = 0.0, False
         self._flowing.set()
         self._replying.set()
         if self._server is None:
@@ -59,6 +62,14 @@ class Proxy:
     def lose_replies(self, request: bytes = b"") -> None:
         """Forward requests and no replies, from the next request on that contains these bytes."""
         self._last = request
+
+    def delay(self, seconds: float = 0.02) -> None:
+        """Forward everything, this much later."""
+        self._delay = seconds
+
+    def cut(self) -> None:
+        """Close each connection in the middle of the next reply."""
+        self._cutting = True
 
     def reset(self) -> None:
         """Accept and drop connections."""
@@ -119,6 +130,12 @@ class Proxy:
                 self._replying.clear()
             for gate in gates:
                 await gate.wait()
+            if self._delay:
+                await asyncio.sleep(self._delay)
+            if self._cutting and self._replying in gates:
+                writer.write(data[: len(data) // 2])
+                await writer.drain()
+                return
             writer.write(data)
             await writer.drain()
 
