@@ -1,11 +1,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from redis.asyncio import Redis
 
-from src.core.tasks.run_event import CAPACITY, STREAM, RunEvent, revocation_key
+from src.core.tasks.run_event import CAPACITY, MALFORMED_STREAM, STREAM, RunEvent, revocation_key
+
+log = structlog.get_logger(__name__)
 
 REVOCATION_SECONDS = 7 * 24 * 3600
+MAXIMUM_MALFORMED = 1000
 
 
 class RunEventCRUD:
@@ -22,11 +26,27 @@ class RunEventCRUD:
         """Whether the stream has events."""
         return bool(await self.redis.xlen(STREAM))
 
-    async def oldest(self, limit: int) -> tuple[Sequence[RunEvent], Sequence[str]]:
-        """The oldest events, and their ids in the stream."""
+    async def oldest(self, limit: int) -> dict[str, RunEvent]:
+        """The oldest events by their ids in the stream; entries that are none are set aside."""
         entries: Any = await self.redis.xrange(STREAM, count=limit)
-        events = [RunEvent.model_validate_json(fields["event"]) for _, fields in entries]
-        return events, [entry_id for entry_id, _ in entries]
+        events, malformed = {}, []
+        for entry_id, fields in entries:
+            try:
+                events[entry_id] = RunEvent.model_validate_json(fields["event"])
+            except (KeyError, ValueError):
+                malformed.append(entry_id)
+        if malformed:
+            await self.set_aside(malformed)
+        return events
+
+    async def set_aside(self, entry_ids: Sequence[str]) -> None:
+        """Move entries that cannot be recorded to another stream, so that they do not block those that follow."""
+        for entry_id in entry_ids:
+            entries: Any = await self.redis.xrange(STREAM, entry_id, entry_id)
+            for _, fields in entries:
+                await self.redis.xadd(MALFORMED_STREAM, fields, maxlen=MAXIMUM_MALFORMED)
+        await self.delete(entry_ids)
+        log.error("run_events_set_aside", count=len(entry_ids), stream=MALFORMED_STREAM)
 
     async def delete(self, entry_ids: Sequence[str]) -> None:
         """Delete events from the stream."""

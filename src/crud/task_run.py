@@ -1,13 +1,15 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func
+from sqlalchemy.exc import StatementError
 from sqlmodel import col, delete, or_, select
 
 from src.core.effects import TaskCall
 from src.core.stores.advisory_locks import AdvisoryLock
+from src.core.stores.errors import as_unavailable
 from src.core.tasks.run_event import RunEvent
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.task_run import FINISHED, RunState, TaskRun
@@ -33,6 +35,14 @@ def queued_run(call: TaskCall) -> TaskRun:
     )
 
 
+class AppliedEvents(NamedTuple):
+    """The runs that have changed, those that have finished, and the ids of the events that were refused."""
+
+    changed: list[TaskRun]
+    finished: list[TaskRun]
+    refused: list[str]
+
+
 class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
     """The run history."""
 
@@ -42,7 +52,33 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
         """Try to become the only transaction that writes run events; returns whether it is."""
         return bool((await self.session.exec(select(func.pg_try_advisory_xact_lock(AdvisoryLock.RUN_EVENTS)))).one())
 
-    async def apply(self, events: Sequence[RunEvent]) -> tuple[Sequence[TaskRun], Sequence[TaskRun]]:
+    async def apply_all(self, events: Mapping[str, RunEvent]) -> "AppliedEvents":
+        """Apply run events in order, oldest first; those that PostgreSQL does not accept are left out.
+
+        Args:
+            events: The events by their ids in the stream.
+        """
+        try:
+            async with self.session.begin_nested():
+                return AppliedEvents(*await self.apply(list(events.values())), [])
+        except StatementError as error:
+            if as_unavailable(error) is not None:
+                raise
+        applied = AppliedEvents([], [], [])
+        for entry_id, event in events.items():
+            try:
+                async with self.session.begin_nested():
+                    changed, finished = await self.apply([event])
+            except StatementError as error:
+                if as_unavailable(error) is not None:
+                    raise
+                applied.refused.append(entry_id)
+            else:
+                applied.changed.extend(changed)
+                applied.finished.extend(finished)
+        return applied
+
+    async def apply(self, events: Sequence[RunEvent]) -> tuple[list[TaskRun], list[TaskRun]]:
         """Apply run events in order, oldest first; returns the runs that have changed, and those that have finished."""
         known = select(TaskRun).where(col(TaskRun.id).in_({event.id for event in events}))
         runs = {run.id: run for run in (await self.session.exec(known)).all()}

@@ -110,10 +110,12 @@ class TaskRunService:
         if not await self.events.is_any_waiting() or not await self.runs.lock():
             return 0
         # Read only while holding the lock, so that no event is applied twice.
-        events, entry_ids = await self.events.oldest(BATCH)
+        events = await self.events.oldest(BATCH)
         if not events:
             return 0
-        changed, finished = await self.runs.apply(events)
+        changed, finished, refused = await self.runs.apply_all(events)
+        if refused:
+            await self.events.set_aside(refused)
         for run in finished:
             if run.requested_by:
                 self.uow.emit("task.finished", TaskFinished.model_validate(run), room=user_room(run.requested_by))
@@ -121,8 +123,8 @@ class TaskRunService:
             for run in changed[-WATCHED:]:
                 self.uow.emit("run.changed", RunResponse.model_validate(run), room=OPS_ROOM)
             self.uow.emit("ops.overview", await self.overview(), room=OPS_ROOM)
-        self.uow.after_commit("delete run events", lambda: self.events.delete(entry_ids))
-        return len(events)
+        self.uow.after_commit("delete run events", lambda: self.events.delete(list(events)))
+        return len(events) - len(refused)
 
     async def overview(self) -> OpsOverview:
         """How many runs have not finished, and which workers run them."""

@@ -87,6 +87,13 @@ INTERNALS = [
         CONSUMER,
         "(self, type)",
     ),
+    Internal(
+        "celery.worker.consumer:Consumer",
+        "create_task_handler",
+        DEAD_LETTER,
+        CONSUMER,
+        "(self, promise=<class 'vine.promises.promise'>)",
+    ),
     Internal("celery.worker.consumer:Consumer", "on_unknown_task", DEAD_LETTER, CONSUMER, "(self, body, message, exc)"),
     Internal("celery.worker.consumer:Consumer", "on_unknown_message", DEAD_LETTER, CONSUMER, "(self, body, message)"),
     Internal("celery.worker.consumer:Consumer", "on_invalid_task", DEAD_LETTER, CONSUMER, "(self, body, message, exc)"),

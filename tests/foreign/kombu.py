@@ -101,6 +101,13 @@ INTERNALS = [
     ),
     Internal(
         "kombu.transport.redis:QoS",
+        "restore_by_tag",
+        "Overridden: sets aside a message that cannot be read.",
+        QOS,
+        "(self, tag, client=None, leftmost=False)",
+    ),
+    Internal(
+        "kombu.transport.redis:QoS",
         "restore_visible",
         "Overridden: takes kombu's lock only when a message has timed out.",
         QOS,

@@ -11,7 +11,7 @@ from celery import states
 from sqlmodel import delete
 
 from src.core.resources import Resources
-from src.core.tasks.run_event import STREAM, RunEvent
+from src.core.tasks.run_event import MALFORMED_STREAM, STREAM, RunEvent
 from src.crud.run_event import RunEventCRUD
 from src.crud.task_run import TaskRunCRUD
 from src.models.task_run import RunState, TaskRun
@@ -47,6 +47,62 @@ async def run(resources: Resources) -> AsyncIterator[Run]:
     await resources.redis.delete(STREAM)
     async with resources.engine.begin() as connection:
         await connection.execute(delete(TaskRun))
+
+
+STARTED = RunEvent(id=UUID(int=1), state=states.STARTED).to_json()
+POISON: list[dict[str, Any]] = [
+    {},
+    {"other": STARTED},
+    {"event": ""},
+    {"event": b"\xff"},
+    {"event": "null"},
+    {"event": "[" * 5000},
+    {"event": '{"id": "x"}'},
+    {"event": STARTED.replace("STARTED", "EATEN")},
+    {"event": STARTED.replace('"at":"', '"at":"never')},
+    {"event": STARTED.replace("{", '{"progress": 5, ', 1)},
+    {"event": STARTED.replace("{", '{"args": {"a": 1}, ', 1)},
+]
+# What only the database refuses, and what is made to fit.
+ACCEPTED: list[dict[str, Any]] = [
+    {"name": "a\0" * 500},
+    {"worker": "w" * 5000},
+    {"queue": "\ud800"},
+    {"request_id": "r" * 900},
+]
+
+
+class TestEscalation22PoisonBlocksNothing:
+    @pytest.mark.parametrize("fields", POISON, ids=str)
+    async def test_entries_that_are_no_events_are_set_aside(self, run: Run, fields: dict[str, Any]) -> None:
+        redis = run.resources.redis
+        await redis.delete(MALFORMED_STREAM)
+        entry: Any = fields or {"": ""}
+        await redis.xadd(STREAM, entry)
+        await run.report(states.SUCCESS)
+        assert await run.record() == 1
+        assert (await run.read()).state == RunState.SUCCESS
+        assert (await redis.xlen(STREAM), await redis.xlen(MALFORMED_STREAM)) == (0, 1)
+
+    async def test_events_that_only_postgresql_refuses_are_set_aside(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        redis, other = run.resources.redis, Run(run.resources)
+        await redis.delete(MALFORMED_STREAM)
+        await other.report(states.STARTED, result={"number": 10**5000})
+        await run.report(states.STARTED)
+        await redis.xadd(STREAM, {"event": STARTED.replace("{", '{"queued_at": "0001-01-01T00:00:00+23:59", ', 1)})
+        await run.report(states.SUCCESS)
+        await run.record()
+        assert (await run.read()).state == RunState.SUCCESS
+        assert await redis.xlen(STREAM) == 0
+        assert await redis.xlen(MALFORMED_STREAM) >= 1
+
+    @pytest.mark.parametrize("fields", ACCEPTED, ids=str)
+    async def test_text_that_does_not_fit_is_cut(self, run: Run, fields: dict[str, Any]) -> None:
+        await run.report(states.SUCCESS, **fields)
+        assert await run.record() == 1
+        assert (await run.read()).state == RunState.SUCCESS
 
 
 class TestUnstorableText:

@@ -142,6 +142,7 @@ def create_redis(settings: RedisSettings) -> RedisClient:
         # Once, for a connection that the server closed while it was idle; never after a timeout.
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         decode_responses=True,
+        encoding_errors="surrogateescape",  # bytes that are no UTF-8 must not make a reply unreadable
     )
     client = RedisClient(connection_pool=pool)
     client.auto_close_connection_pool = True

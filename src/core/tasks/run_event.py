@@ -1,15 +1,16 @@
 """Run events: workers append them to a Redis stream; `tasks.record` writes them to `task_runs`."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator
 
 from src.utils.date import utc_now
 from src.utils.text import to_storable
 
 STREAM = "tasks:runs"
+MALFORMED_STREAM = "tasks:runs:malformed"
 # How many events the stream keeps while they cannot be written: an hour at 25 per second, about 50 MB.
 CAPACITY = 100_000
 # Limit for arguments, results, errors and tracebacks of one run.
@@ -21,26 +22,31 @@ def revocation_key(task_id: object) -> str:
     return f"tasks:revoked:{task_id}"
 
 
+State = Annotated[str, Field(pattern="^(PENDING|STARTED|RETRY|SUCCESS|FAILURE|REVOKED)$")]
+ShortText = Annotated[str, AfterValidator(lambda text: to_storable(text)[:255])]
+RequestId = Annotated[str, AfterValidator(lambda text: to_storable(text)[:128])]
+
+
 class RunEvent(BaseModel):
     """A change of a run; fields that are None did not change."""
 
     id: UUID
     at: datetime = Field(default_factory=utc_now)
-    state: str | None = None
-    name: str | None = None
+    state: State | None = None
+    name: ShortText | None = None
     args: list[Any] | None = None
     kwargs: dict[str, Any] | None = None
     is_complete: bool | None = None
     queued_at: datetime | None = None
-    queue: str | None = None
-    worker: str | None = None
+    queue: ShortText | None = None
+    worker: ShortText | None = None
     result: Any = None
     error: str | None = None
     traceback: str | None = None
     progress: dict[str, Any] | None = None
     schedule_id: UUID | None = None
     requested_by: UUID | None = None
-    request_id: str | None = None
+    request_id: RequestId | None = None
 
     @field_validator("args", "kwargs", "result", "error", "traceback", "progress", mode="before")
     @classmethod

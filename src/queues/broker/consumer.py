@@ -7,6 +7,8 @@ from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu import Queue
 
+from src.queues.broker.delayed import UNREADABLE
+
 logger = get_logger(__name__)
 
 DEAD_LETTERS = "dead-letters"
@@ -31,6 +33,22 @@ class Consumer(CeleryConsumer):
                 if channel is not None:
                     channel.close()
         super().on_connection_error_after_connected(exc)
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
+        """Celery's handler of messages; keep one that it fails to read, which would end the worker."""
+        handle = super().create_task_handler(*args, **kwargs)
+
+        def on_task_received(message: Any) -> None:
+            try:
+                _check_headers(message)
+                handle(message)
+            except UNREADABLE as error:
+                self._keep(message)
+                logger.error("a message that cannot be read was moved to %r: %r", DEAD_LETTERS, error)
+                if not message.acknowledged:
+                    message.reject_log_error(logger, self.connection_errors)  # type: ignore[attr-defined]  # as above
+
+        return on_task_received
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Keep a message whose task this worker does not have."""
@@ -73,3 +91,14 @@ class Consumer(CeleryConsumer):
             raise  # the message is still unacknowledged, and comes again
         except Exception:  # it must not stop the worker each time that it comes
             logger.exception("a message could not be kept as a dead letter")
+
+
+def _check_headers(message: Any) -> None:
+    """Raise `TypeError` for headers that Celery uses long after it has taken the message."""
+    headers = message.headers if isinstance(message.headers, dict) else {}
+    limits, stamps, names = (headers.get(name) for name in ("timelimit", "stamps", "stamped_headers"))
+    hard, soft = limits or (None, None)
+    if not all(limit is None or isinstance(limit, int | float) for limit in (hard, soft)):
+        raise TypeError(f"not a pair of time limits: {limits!r}")
+    if not isinstance(stamps or {}, dict) or not all(isinstance(name, str) for name in names or ()):
+        raise TypeError(f"not stamps: {stamps!r}, {names!r}")

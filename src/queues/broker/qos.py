@@ -5,6 +5,8 @@ from kombu.log import get_logger
 from kombu.transport import redis as stock
 from kombu.transport.virtual import QoS as VirtualQoS
 
+from src.queues.broker.delayed import MALFORMED_KEY, UNREADABLE
+
 logger = get_logger(__name__)
 
 # Acknowledgements are sent at every turn of the hub, or by the next `ack` when the last turn is this long ago.
@@ -51,6 +53,18 @@ class QoS(stock.QoS):
             expired = client.zcount(self.unacked_index_key, 0, time.time() - self.visibility_timeout)
         if expired:
             super().restore_visible(*args, **kwargs)
+
+    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
+        """Return a message to its queue; one that cannot be read is set aside, so that it blocks no others."""
+        try:
+            super().restore_by_tag(tag, client, leftmost)
+        except UNREADABLE:
+            with self.channel.conn_or_acquire(client) as redis, redis.pipeline() as pipe:
+                record = redis.hget(self.unacked_key, tag)
+                pipe.zrem(self.unacked_index_key, tag).hdel(self.unacked_key, tag).lpush(
+                    MALFORMED_KEY, record
+                ).execute()
+            logger.error("a malformed message was moved to %r", MALFORMED_KEY)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
         """Acknowledge what is finished, then return the other messages to their queues; called when a channel closes.

@@ -12,13 +12,12 @@ from kombu.log import get_logger
 from kombu.transport import redis as stock
 from kombu.utils.json import dumps, loads
 
-from src.queues.broker.delayed import DELAYED_KEY, due_at
+from src.queues.broker.delayed import DELAYED_KEY, MALFORMED_KEY, UNREADABLE, due_at
 from src.queues.broker.qos import QoS
 
 logger = get_logger(__name__)
 
 WAKEUP_KEY = "_kombu.wakeup.%s"
-MALFORMED_KEY = "_kombu.malformed"
 MAXIMUM_BATCH = 1000
 UNLIMITED_BATCH = 100  # without a prefetch limit
 
@@ -47,7 +46,7 @@ for list = 4 + queues, #KEYS do
             local origin = cjson.encode(sender.exchange) .. ',' .. cjson.encode(sender.routing_key)
             return '[' .. item .. ',' .. origin .. ']', properties.delivery_tag
         end)
-        if ok and tag then
+        if ok and type(tag) == 'string' then
             redis.call('HSET', KEYS[1], tag, record)
             redis.call('ZADD', KEYS[2], now, tag)
             fetched[#fetched + 1] = list - 4 - queues
@@ -156,13 +155,15 @@ class Channel(stock.Channel):
                 queue = self._fetched_queues[index % len(self._fetched_queues)]
                 try:
                     message = loads(item)
-                except ValueError:
+                except UNREADABLE:
                     self._set_aside(item)
                     continue
                 if queue in self._no_ack_queues:
                     self.qos.ack(message["properties"]["delivery_tag"])
                 try:
                     self.connection._deliver(message, queue)
+                except UNREADABLE:
+                    self._set_aside(item)
                 except Exception as error:
                     first_error = first_error or error
                 self._queue_cycle.rotate(queue)

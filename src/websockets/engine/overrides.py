@@ -36,7 +36,7 @@ from src.utils.wire import dumps
 from src.websockets.engine.clients import Clients
 from src.websockets.engine.connection import Client, Connection
 from src.websockets.engine.delivery import Delivery, ReturningClient, SendQueue, encode
-from src.websockets.engine.metrics import CLIENTS, PUBLISH_FAILURES, REFUSED
+from src.websockets.engine.metrics import CLIENTS, INVALID_MESSAGES, PUBLISH_FAILURES, REFUSED
 from src.websockets.engine.options import check_options
 from src.websockets.engine.rate_limiter import Decision
 from src.websockets.engine.subscriber import Subscriber
@@ -389,6 +389,7 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
         self.thread: asyncio.Task[None] | None = None
         self._bus = bus
         self._heard: str | None = None
+        self._is_invalid_logged = False
         self._subscriber = Subscriber(bus, lambda: self.server.resume())
 
     @property
@@ -444,8 +445,11 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
                     is_ours = data["method"] == "disconnect_room"
                     if is_ours and data["host_id"] != self.host_id:
                         await super().disconnect_room(data["room"], data["except_room"], data["namespace"])
-                except (KeyError, TypeError, ValueError):
-                    log.warning("invalid_message")
+                except Exception as error:  # whatever it contains: the others are waited for
+                    INVALID_MESSAGES.inc()
+                    if not self._is_invalid_logged:
+                        log.error("invalid_messages", channel=CHANNEL, reason=repr(error)[:200])
+                    self._is_invalid_logged = True
                 else:
                     if not is_ours:
                         yield data

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -51,7 +52,7 @@ class StreamReader:
         begin = str(max(0, start))
         for _ in range(_MAX_PAGES):
             entries: Any = await self._bus.redis.xrange(STREAM, begin, "+", count=_PAGE)
-            messages += [(_milliseconds(key), json.loads(fields[b"message"])) for key, fields in entries]
+            messages += [(_milliseconds(key), message) for key, fields in entries if (message := _message(fields))]
             if len(entries) < _PAGE:
                 return messages, await self._complete_since()
             begin = f"({entries[-1][0].decode()}"
@@ -68,3 +69,12 @@ class StreamReader:
 
 def _milliseconds(key: bytes) -> int:
     return int(key.partition(b"-")[0])
+
+
+def _message(fields: Mapping[bytes, bytes]) -> dict[str, Any] | None:
+    """The message of an entry; None for an entry that is none, which must keep nobody from recovering."""
+    try:
+        message = json.loads(fields[b"message"])
+    except (KeyError, ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) and message.keys() >= {"namespace", "room"} else None

@@ -10,7 +10,8 @@ from kombu.transport.redis import Transport as StockTransport
 from redis import Redis
 
 from src.core.config import settings
-from src.queues.broker.transport import MALFORMED_KEY, WAKEUP_KEY, BulkTransport
+from src.queues.broker.delayed import MALFORMED_KEY
+from src.queues.broker.transport import WAKEUP_KEY, BulkTransport
 
 # A separate database: all queues share the keys of unacknowledged messages.
 from tests.support.waiting import wait_until
