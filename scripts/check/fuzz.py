@@ -1,4 +1,4 @@
-"""Call every operation of the OpenAPI document with generated input; exits 1 on a 5xx or an undocumented status.
+"""Call every operation of the OpenAPI document with generated input; exits 1 on a 5xx or an undocumented response.
 
 python -m scripts.check.fuzz SCHEMATHESIS [ARGUMENT...]     starts its own stores and an API process, and stops them
 """
@@ -16,7 +16,15 @@ from scripts.local.stores import embedded_stores
 
 # These may end the session that all requests use, so they come last.
 ENDING = r"/auth/(logout|sessions|password|token|login)|/users/\{userId\}/(password|status|roles)"
-CHECKS = "not_a_server_error,status_code_conformance"
+CHECKS = ",".join(
+    [
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_headers_conformance",
+        "response_schema_conformance",
+    ]
+)
 UNTHROTTLED = {"LOGIN_FAILURES_PER_ACCOUNT": "1000000", "LOGIN_FAILURES_PER_ADDRESS": "1000000"}
 
 
