@@ -53,7 +53,8 @@ async def livez() -> Liveness:
 @router.get("/readyz", responses={503: {"model": Readiness, "headers": described("Retry-After")}})
 async def readyz(resources: ResourcesDep, response: Response) -> Readiness:
     """Whether requests can be served: 503 if a required store is unavailable; without another one, it is degraded."""
-    health = await check_stores(resources)
+    # Anybody may ask, as often as they like: those who ask at the same time share one check.
+    health = await resources.single_flight.do("readyz", lambda: check_stores(resources))
     for name, store in health.items():
         if store.reason:
             report_outage(name, store.reason)

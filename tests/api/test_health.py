@@ -1,8 +1,11 @@
+import asyncio
+
 import httpx
 import pytest
 from pydantic import SecretStr
 
 from src.core.config.app import Environment
+from src.core.health import StoreHealth, check_stores
 from src.core.resources import Resources
 from src.main import rest
 from tests.support.people import Person
@@ -66,6 +69,23 @@ class TestMetricsToken:
         app = resources.settings.app.model_copy(update={"environment": environment})
         monkeypatch.setattr(resources.settings, "app", app)
         assert (await client.get("/metrics")).status_code == 404
+
+
+class TestReadiness:
+    async def test_those_who_ask_at_once_share_one_check(
+        self, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checks = 0
+
+        async def check(resources: Resources) -> dict[str, StoreHealth]:
+            nonlocal checks
+            checks += 1
+            await asyncio.sleep(0.1)
+            return await check_stores(resources)
+
+        monkeypatch.setattr("src.api.health.check_stores", check)
+        answers = await asyncio.gather(*(client.get("/readyz") for _ in range(20)))
+        assert ({answer.status_code for answer in answers}, checks) == ({200}, 1)
 
 
 class TestLiveness:
