@@ -61,7 +61,8 @@ app.conf.update(
         "redis_socket_keepalive": RESULT_URL.startswith("redis"),  # a Unix socket has none
         # Retry for half a minute to store a result: without Redis a worker has nothing else to do.
         "result_backend_transport_options": {"retry_policy": {"max_retries": 30, "interval_max": 1}},
-        "result_expires": 24 * 3600,
+        # Results are for callers that wait for them; the run history keeps outcomes for longer.
+        "result_expires": 3600,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
         "beat_schedule": BEAT_SCHEDULE,

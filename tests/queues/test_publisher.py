@@ -41,3 +41,9 @@ class TestCalls:
         self, task: str, args: list[object], kwargs: dict[str, object], fields: list[str]
     ) -> None:
         assert list(read_catalog(app)[task].check_call(args, kwargs)) == fields
+
+
+def test_only_results_that_somebody_waits_for_are_kept() -> None:
+    kept = {name for name, task in app.tasks.items() if name in read_catalog(app) and not task.ignore_result}
+    assert {name for name in kept if not name.startswith("sample.")} == {"system.ping"}
+    assert app.conf.result_expires <= 3600

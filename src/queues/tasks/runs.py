@@ -8,7 +8,7 @@ async def record(runs: TaskRunServiceDep) -> int:
     return await runs.record()
 
 
-@app.task(name="tasks.prune")
+@app.task(name="tasks.prune", ignore_result=True)
 async def prune(runs: TaskRunServiceDep) -> int:
     """Delete runs and idempotency keys that are older than the retention; returns how many."""
     return await runs.prune()
