@@ -83,7 +83,13 @@ class AsyncDatabaseScheduler(Scheduler):
 
         Returns:
             Seconds to wait before the next tick: 0, or `max_interval` while a store is unavailable.
+
+        Raises:
+            SystemExit: Beat was told to end, and the exception of the signal handler was lost: the interpreter ignores
+                exceptions in callbacks of the garbage collector.
         """
+        if self._is_closed:
+            raise SystemExit
         try:
             self.producer  # noqa: B018 - connects to the broker, with Celery's retries, before any row is locked
             with signals_deferred(self._interrupt):

@@ -34,3 +34,11 @@ def test_an_idle_tick_is_one_statement(beat: AsyncDatabaseScheduler, statements:
     statements.clear()
     beat.tick()
     assert statements == ["SELECT"]
+
+
+def test_after_its_end_there_is_none(beat: AsyncDatabaseScheduler) -> None:
+    """Celery's signal handler closes the scheduler, then raises; where that is ignored, beat goes on."""
+    beat.tick()
+    beat.close()
+    with pytest.raises(SystemExit):
+        beat.tick()
