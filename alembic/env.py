@@ -2,13 +2,16 @@
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from alembic import context
 from alembic.runtime.migration import MigrationInfo
 from alembic.util import CommandError
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
@@ -20,6 +23,10 @@ assert src.models.__all__  # noqa: S101 - the import itself is what counts: it f
 
 # Two deployments at once: the second waits for the first, and then finds nothing to do.
 _MIGRATION_LOCK = 7_283_064_519
+_SECONDS_BETWEEN_TRIES = 0.5
+# While a statement waits for a table's lock, all later queries on the table wait behind it: better to let them pass.
+_LOCK_TIMEOUT = "2s"
+_LOCK_ATTEMPTS = 30
 
 
 def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:
@@ -35,44 +42,91 @@ def show_step(ctx: Any, step: MigrationInfo, heads: Any, run_args: Any) -> None:
         print("Applied " if step.is_upgrade else "Reverted", revision.revision, revision.doc)
 
 
-def show_empty(_context: Any, _revision: Any, directives: list[Any]) -> None:
-    """Say so when a new migration has nothing to do."""
-    if getattr(context.config.cmd_opts, "autogenerate", False) and directives[0].upgrade_ops.is_empty():
-        print("Models and database do not differ: the new migration is empty.")
+def review(migration: Any, _revision: Any, directives: list[Any]) -> None:
+    """Complete a generated migration and print what to check in it; write none if nothing has changed."""
+    if getattr(context.config.cmd_opts, "autogenerate", False):
+        from scripts.alembic.review import add_enum_values, warnings  # tools of development: images have none
+
+        upgrade = directives[0].upgrade_ops
+        add_enum_values(migration.connection, SQLModel.metadata, upgrade)
+        for warning in warnings(upgrade):
+            print(f"Check: {warning}")
+        if upgrade.is_empty():
+            print("Models and database do not differ: nothing to migrate.")
+            directives.clear()
 
 
 def migrate(connection: Connection) -> None:
-    """Run what the command asks for, in one transaction."""
+    """Run what the command asks for, each revision in a transaction of its own."""
     context.configure(
         connection=connection,
         target_metadata=SQLModel.metadata,
         compare_type=True,
         compare_server_default=True,
+        transaction_per_migration=True,
         render_item=render_item,
         on_version_apply=show_step,
-        process_revision_directives=show_empty,
+        process_revision_directives=review,
     )
     migration = context.get_context()
+    require_known(context.script, migration.get_current_heads(), settings)
+    connection.rollback()
     with context.begin_transaction():
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-        require_known(context.script, migration.get_current_heads(), settings)
         context.run_migrations()
-        if "destination_rev" in migration.opts:
-            print(f"The database is at revision {', '.join(migration.get_current_heads()) or 'base'}.")
+    if "destination_rev" in migration.opts:
+        print(f"The database is at revision {', '.join(migration.get_current_heads()) or 'base'}.")
 
 
 async def migrate_online() -> None:
-    """Connect without the request's timeouts: a migration may take its time."""
+    """Migrate under a lock, without the request's timeouts: a migration may take its time."""
     engine = create_async_engine(settings.sql.url_without_pooler, poolclass=NullPool)
-    connection = engine.connect()
+    event.listen(engine.sync_engine, "begin", limit_lock_waits)
+    async with connected(engine) as guard, locked(guard), engine.connect() as connection:
+        for attempt in range(1, _LOCK_ATTEMPTS + 1):
+            try:
+                await connection.run_sync(migrate)
+                break
+            except DBAPIError as error:
+                await connection.rollback()
+                if getattr(error.orig, "sqlstate", None) != "55P03" or attempt == _LOCK_ATTEMPTS:
+                    raise
+                print(f"A table is in use for longer than {_LOCK_TIMEOUT}; trying again ({attempt}).", flush=True)
+                await asyncio.sleep(_SECONDS_BETWEEN_TRIES * min(attempt, 10))
+
+
+def limit_lock_waits(connection: Connection) -> None:
+    """Limit how long a transaction waits for locks; in an `autocommit_block`, this has no effect."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+
+
+@asynccontextmanager
+async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection without transactions.
+
+    Raises:
+        PreflightError: The server cannot be used.
+    """
+    connection = engine.execution_options(isolation_level="AUTOCOMMIT").connect()
     try:
         _ = await connection.start()
     except CONNECTION_ERRORS as error:
         raise unreachable(settings.sql.url_without_pooler, error) from error
     try:
-        await connection.run_sync(migrate)
+        yield connection
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def locked(guard: AsyncConnection) -> AsyncIterator[None]:
+    """Hold the migration lock, which ends with its connection.
+
+    It is tried for again and again: CREATE INDEX CONCURRENTLY would wait for a statement that waits for the lock.
+    """
+    taking = f"SELECT pg_try_advisory_lock({_MIGRATION_LOCK})"
+    while not (await guard.exec_driver_sql(taking)).scalar_one():  # noqa: ASYNC110 - others release it
+        await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
+    yield
 
 
 if context.is_offline_mode():
