@@ -13,7 +13,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from src.api import access, docs, health, openapi
+from src.api import access, docs, health, openapi, response_headers
 from src.api.asyncapi import install_asyncapi
 from src.api.document_info import document_info
 from src.api.v1.router import PREFIX, create_router
@@ -26,12 +26,11 @@ from src.core.routing.registry import RouteRegistry
 from src.core.security.access import DECLARED
 from src.core.stores.errors import as_unavailable, lacks_schema, summary
 from src.deps.audit import audit_request
-from src.deps.auth import DEVICE_HEADER, require_session
+from src.deps.auth import require_session
 from src.deps.permission import require_permission
 from src.middlewares.body_limit import BodyLimitMiddleware
 from src.middlewares.errors import install_error_handlers
 from src.middlewares.request import RequestMiddleware
-from src.middlewares.request_id import HEADER as REQUEST_ID_HEADER
 from src.models.permission_code import PermissionCode
 from src.queues import load_app
 from src.queues.publisher import create_outbox
@@ -121,16 +120,7 @@ def install_middlewares(app: FastAPI, settings: Settings) -> None:
             allow_credentials=True,
             allow_methods=["*"],
             allow_headers=settings.cors.headers,
-            expose_headers=[
-                "RateLimit",
-                "RateLimit-Policy",
-                REQUEST_ID_HEADER,
-                DEVICE_HEADER,
-                "Retry-After",
-                "Content-Disposition",
-                "Content-Range",
-                "ETag",
-            ],
+            expose_headers=[*response_headers.COMPONENTS],
         )
     app.add_middleware(RequestMiddleware, deployed=settings.ENVIRONMENT.is_deployed)
 

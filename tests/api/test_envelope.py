@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from src.core.config import settings
 from src.core.unit_of_work import UnitOfWork
-from src.main import app, create_app, server
+from src.main import app, create_app, rest, server
 from tests.support.people import People, Person
 
 NOTICES = "/api/v1/notices"
@@ -162,6 +162,17 @@ class TestRow46BodyLimit:
         assert read * 4096 <= LIMIT + 2 * 4096
 
 
+HEADER_PARAMETERS = sorted(
+    {
+        parameter["name"].lower()
+        for item in rest.openapi()["paths"].values()
+        for operation in item.values()
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "header"
+    }
+)
+
+
 @pytest.fixture(scope="module")
 def shop() -> FastAPI:
     """The application with one allowed CORS origin."""
@@ -196,11 +207,12 @@ class TestRow41Origins:
         response = await browser.get("/api/v1/auth/keys/public", headers={"Origin": origin})
         assert "Access-Control-Allow-Origin" not in response.headers
 
-    async def test_the_request_id_may_be_read(self, browser: httpx.AsyncClient) -> None:
+    async def test_every_documented_header_may_be_read(self, browser: httpx.AsyncClient) -> None:
         response = await browser.get(NOTICES, headers={"Origin": "https://shop.example"})
-        assert "X-Request-ID" in response.headers["Access-Control-Expose-Headers"]
+        exposed = response.headers["Access-Control-Expose-Headers"].split(", ")
+        assert {*rest.openapi()["components"]["headers"]} == {*exposed}
 
-    @pytest.mark.parametrize("header", ["authorization", "x-refresh-token", "content-type"])
+    @pytest.mark.parametrize("header", ["authorization", "content-type", "x-request-id", *HEADER_PARAMETERS])
     async def test_preflight_allows_the_required_headers(self, browser: httpx.AsyncClient, header: str) -> None:
         asking = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": header}
         response = await browser.options("/api/v1/auth/login", headers={"Origin": "https://shop.example", **asking})

@@ -83,7 +83,19 @@ class CorsSettings(SettingsGroup):
 
     origins: Names = Field([], alias="CORS_ORIGINS")
     origins_regex: str | None = Field(None, alias="CORS_ORIGINS_REGEX")
-    headers: Names = Field(["Authorization", "Content-Type", "X-Device-Token", "X-Refresh-Token"], alias="CORS_HEADERS")
+    headers: Names = Field(
+        [
+            "Authorization",
+            "Content-Type",
+            "If-Match",
+            "If-Range",
+            "Range",
+            "X-Device-Token",
+            "X-Refresh-Token",
+            "X-Request-ID",
+        ],
+        alias="CORS_HEADERS",
+    )
 
     @field_validator("origins_regex")
     @classmethod
