@@ -17,7 +17,6 @@ from src.core.security.credential import CredentialBox
 from src.core.security.hashing import HashPool
 from src.core.security.throttle import LoginThrottle
 from src.core.security.token import TokenIssuer
-from src.core.single_flight import SingleFlight
 from src.core.storage.minio_storage import MinioStorage
 from src.core.storage.port import FileStorage
 from src.core.stores.cache import Cache
@@ -26,6 +25,7 @@ from src.core.stores.errors import is_serialization_failure
 from src.core.stores.redis_client import RedisClient, create_redis
 from src.core.stores.sql import SQLDatabase
 from src.core.unit_of_work import UnitOfWork
+from src.utils.single_flight import SingleFlight
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from sqlalchemy.exc import StatementError
 from sqlmodel import col, delete, or_, select
 
 from src.core.effects import TaskCall
-from src.core.stores.advisory_locks import AdvisoryLock
 from src.core.stores.errors import as_unavailable
+from src.core.stores.sql import AdvisoryLock
 from src.core.tasks.run_event import RunEvent
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.task_run import FINISHED, RunState, TaskRun

@@ -8,7 +8,7 @@ from sqlmodel import col, delete, select
 from typing_extensions import override
 
 from src.core.exceptions import ConflictError
-from src.core.stores.advisory_locks import AdvisoryLock
+from src.core.stores.sql import AdvisoryLock
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.role import Role
 from src.models.user import User, UserRole

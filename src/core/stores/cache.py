@@ -18,9 +18,9 @@ from pydantic import TypeAdapter, ValidationError
 from redis.exceptions import RedisError
 
 from src.core.exceptions import ConflictError
-from src.core.single_flight import SingleFlight
 from src.core.stores.cache_keys import digest
 from src.core.stores.redis_client import RedisClient
+from src.utils.single_flight import SingleFlight
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from src.core.config.sql import SQLSettings
-from src.core.stores.advisory_locks import AdvisoryLock
+from src.core.stores.sql import AdvisoryLock
 from src.utils.date import utc_now
 
 log = structlog.get_logger(__name__)

@@ -14,8 +14,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from typing_extensions import override
 
 from src.core.config.stores import MongoSettings
-from src.core.single_flight import SingleFlight
 from src.utils.cancellation import finish
+from src.utils.single_flight import SingleFlight
 
 
 class TransactionsUnsupportedError(RuntimeError):

@@ -1,6 +1,7 @@
 """Engines and sessions of the SQL databases."""
 
 from collections.abc import Mapping
+from enum import IntEnum
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,15 @@ from src.core.stores.mysql import mysql_options
 
 # Without a transaction, each statement sees what is committed when it starts.
 _AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
+
+
+class AdvisoryLock(IntEnum):
+    """The keys of all advisory locks in PostgreSQL, except those of the outbox, which are hashes."""
+
+    INITIAL_ADMIN = 7_283_064_520
+    DOCUMENT_MIGRATIONS = 7_283_064_521
+    SCHEDULES_OF_CONFIG = 2_026_112_401
+    RUN_EVENTS = 2_026_112_402
 
 
 class SQLDatabase:

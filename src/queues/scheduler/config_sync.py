@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, func
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from src.core.stores.advisory_locks import AdvisoryLock
+from src.core.stores.sql import AdvisoryLock
 from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind, ScheduleOrigin
 from src.utils.date import utc_now
 

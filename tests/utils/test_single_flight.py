@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from src.core.single_flight import SingleFlight
+from src.utils.single_flight import SingleFlight
 
 pytestmark = pytest.mark.unit
 
