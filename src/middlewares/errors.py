@@ -26,7 +26,7 @@ class UnexpectedErrorMiddleware:
     Args:
         app: The application.
         timeout_seconds: A request whose response has not begun after this time, counted from the last part of its body,
-            is cancelled, whatever it waits for, and answered with 503.
+            is cancelled, whatever it waits for, and answered with 503; with 408 if it waits for its body.
     """
 
     def __init__(self, app: ASGIApp, *, timeout_seconds: float) -> None:
@@ -37,11 +37,14 @@ class UnexpectedErrorMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
+        started = is_reading = False
         loop = asyncio.get_running_loop()
 
         async def receive_and_extend() -> Message:
+            nonlocal is_reading
+            is_reading = True
             message = await receive()
+            is_reading = False
             if not started:
                 deadline.reschedule(loop.time() + self._timeout_seconds)
             return message
@@ -57,7 +60,8 @@ class UnexpectedErrorMiddleware:
             async with asyncio.timeout(self._timeout_seconds) as deadline:
                 await self.app(scope, receive_and_extend, send_and_track)
         except Exception as error:
-            response = _render(scope, _logged(error))
+            is_slow_client = is_reading and isinstance(error, TimeoutError)
+            response = _render(scope, _logged(HTTPException(408) if is_slow_client else error))
             if started:
                 raise  # a part of the response is sent: only closing the connection tells the client
             await response(scope, receive, send)

@@ -1,9 +1,12 @@
+import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from fastapi import FastAPI, HTTPException
 from starlette.responses import StreamingResponse
+from starlette.types import Message
 
 from src.core.exceptions import ConflictError, ServiceUnavailableError, TooManyRequestsError
 from src.core.routing.registry import RouteRegistry
@@ -120,3 +123,32 @@ class TestValidation:
 
         answer = await client.get(f"/?page={value}")
         assert (answer.status_code, answer.json()["data"][0]["field"]) == (422, "page")
+
+
+class TestRow50SlowBody:
+    @pytest.mark.parametrize("parts", [0, 3])
+    async def test_is_408(self, parts: int) -> None:
+        app, left, sent = FastAPI(), parts, []
+        install_error_handlers(app, timeout_seconds=0.1)
+        app.add_middleware(RequestMiddleware, deployed=False)
+        app.state.registry = RouteRegistry(app)
+
+        @app.post("/")
+        async def read(body: dict[str, str]) -> None:
+            raise AssertionError
+
+        async def receive() -> Message:
+            nonlocal left
+            if not left:
+                await asyncio.Event().wait()
+            left -= 1
+            return {"type": "http.request", "body": b"{", "more_body": True}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        headers = [(b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
+        await app(scope, receive, send)
+        assert sent[0]["status"] == 408
+        assert json.loads(sent[1]["body"])["error"] == "http.request_timeout"
