@@ -50,6 +50,20 @@ class TestTheFullContent:
         assert "default-src 'none'" in headers["content-security-policy"]
 
 
+class TestKnownContent:
+    @pytest.mark.parametrize("known", [ETAG, f"W/{ETAG}", f'"other", {ETAG}', "*"])
+    async def test_is_not_sent_again(self, client: httpx.AsyncClient, owner: Person, digits: str, known: str) -> None:
+        response = await get(client, owner, digits, If_None_Match=known)
+        assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", ETAG)
+
+    @pytest.mark.parametrize("known", ['"other"', ETAG.strip('"'), ""])
+    async def test_that_differs_is_sent(
+        self, client: httpx.AsyncClient, owner: Person, digits: str, known: str
+    ) -> None:
+        response = await get(client, owner, digits, If_None_Match=known)
+        assert (response.status_code, response.content) == (200, DIGITS)
+
+
 class TestARange:
     @pytest.mark.parametrize(
         ("wanted", "content", "named"),

@@ -2,6 +2,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import Response as PlainResponse
 
 from src.api.audited_route import AuditedRoute
 from src.api.response_headers import described
@@ -48,7 +49,14 @@ SENT = "ETag", "Accept-Ranges", "Content-Disposition"
 CONTENT: dict[int | str, dict[str, Any]] = {
     200: {"description": "The content", "headers": described(*SENT), **BYTES},
     206: {"description": "The requested range", "headers": described(*SENT, "Content-Range"), **BYTES},
+    304: {"description": "The client has the content", "headers": described("ETag")},
 }
+
+
+def is_match(if_none_match: str, etag: str) -> bool:
+    """Whether the header names this ETag, among others or as a weak one, or any (`*`)."""
+    named = [name.strip().removeprefix("W/") for name in if_none_match.split(",")]
+    return etag in named or "*" in named
 
 
 async def render(file: File, files: FileService) -> FileResponse:
@@ -109,7 +117,15 @@ async def get_content(
             examples=['"9f86d0"'],
         ),
     ] = None,
-) -> Stream:
+    if_none_match: Annotated[
+        str | None,
+        Header(
+            alias="If-None-Match",
+            description="`ETag` of the content that the client has; if it is current, the response is 304.",
+            examples=['"9f86d0"'],
+        ),
+    ] = None,
+) -> PlainResponse:
     """Download the content or a range of it, for clients that cannot reach the storage."""
     file = await files.get(file_id, scope)
     etag = f'"{file.checksum_sha256}"'
@@ -119,6 +135,8 @@ async def get_content(
         "Content-Type": harmless(file.content_type),
         "ETag": etag,
     }
+    if if_none_match is not None and is_match(if_none_match, etag):
+        return PlainResponse(status_code=304, headers={"ETag": etag})
     size = file.size_bytes
     try:
         part = parse_range(range_header if if_range in (None, etag) else None, size)

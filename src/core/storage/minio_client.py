@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 import urllib3
 from minio import Minio
-from minio.error import S3Error, ServerError
+from minio.error import InvalidResponseError, S3Error, ServerError
 from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
@@ -97,7 +97,8 @@ class _RetryOnce(urllib3.Retry):
 
 def _translated(error: Exception) -> Exception | None:
     """Our error for one of the SDK's, None if there is none."""
-    if isinstance(error, (HTTPError, ServerError, TimeoutError)):
+    # The third is a page of HTML, which comes from a proxy.
+    if isinstance(error, (HTTPError, ServerError, InvalidResponseError, TimeoutError)):
         return ServiceUnavailableError(store="s3")
     if not isinstance(error, S3Error):
         return None

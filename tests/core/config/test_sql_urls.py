@@ -118,6 +118,7 @@ URLS = [
         None,
     ),
     ("SQLAlchemy", "postgresql+asyncpg://user:pw@host/db?ssl=require", "user", None, "require"),
+    ("Cloud SQL", "postgresql://app:pw@/app?host=/cloudsql/project:region:db", "app", None, None),
     (
         "SQLAlchemy, psycopg",
         "postgresql+psycopg2://user:pw@host/db?sslmode=prefer&gssencmode=disable",
@@ -149,7 +150,7 @@ async def test_its_options_are_accepted(resources: Resources, pasted: str) -> No
     for mode in ("require", "no-verify", "verify-full"):
         pasted = pasted.replace(f"sslmode={mode}", "sslmode=prefer").replace(f"ssl={mode}", "ssl=prefer")
     pasted = pasted.replace("&sslrootcert=/etc/hosts", "")
-    url = sql_url("X", SecretStr(pasted)).set(
+    url = sql_url("X", SecretStr(pasted.replace("?host=/cloudsql/project:region:db", ""))).set(
         host=server.host, port=server.port, username=server.username, password=server.password, database=server.database
     )
     engine = create_async_engine(url, poolclass=NullPool)

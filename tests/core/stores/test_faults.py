@@ -235,3 +235,14 @@ class TestS3:
             storage.close()
         assert as_unavailable(error)
         assert seconds < 3 * patience()
+
+    @pytest.mark.parametrize("status", ["502 Bad Gateway", "403 Forbidden"])
+    async def test_a_page_of_a_proxy_means_unavailable(self, resources: Resources, status: str) -> None:
+        page = "<html>no backend</html>"
+        head = f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n\r\n"
+        async with proxied(os.environ["MINIO_ENDPOINT"]) as (url, proxy):
+            storage = MinioStorage(resources.settings.s3.model_copy(update={"endpoint_setting": url}))
+            proxy.answer(f"{head}{page}".encode())
+            error, _ = await failure(lambda: storage.objects("files/"))
+            storage.close()
+        assert as_unavailable(error)
