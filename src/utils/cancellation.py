@@ -19,3 +19,10 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
     if cancelled is not None:
         raise cancelled from (None if task.cancelled() else task.exception())
     return task.result()
+
+
+def raise_if_cancelled() -> None:
+    """Raise a cancellation of this task that a library has swallowed, as redis-py sometimes does; for endless loops."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

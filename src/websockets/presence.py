@@ -8,6 +8,7 @@ import structlog
 
 from src.core.realtime.event_bus import EventBus, EventBusError
 from src.core.realtime.presence import LIFETIME_SECONDS, Member, read_presence, write_presence
+from src.utils.cancellation import raise_if_cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +78,7 @@ class RoomPresence:
             await asyncio.sleep(LIFETIME_SECONDS / 3)
             self._changed |= self._here
             await self.flush()
+            raise_if_cancelled()
 
     async def aclose(self) -> None:
         """Remove the members of this process."""

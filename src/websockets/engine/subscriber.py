@@ -7,6 +7,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from src.core.realtime.event_bus import ATTEMPT_SECONDS, CHANNEL, EventBus, process_channel
+from src.utils.cancellation import raise_if_cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,7 @@ class Subscriber:
                 self.is_listening = False
                 self._attempted.set()
                 await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis leaves it untyped
+            raise_if_cancelled()
             await asyncio.sleep(_RETRY_SECONDS * (0.5 + random.random()))  # noqa: S311 - spreads reconnects
 
 
@@ -61,6 +63,7 @@ async def _receive(pubsub: Any) -> AsyncGenerator[bytes]:
     pinged = False
     while True:
         message = await pubsub.get_message(timeout=_HEARTBEAT_SECONDS)
+        raise_if_cancelled()
         if message is not None:
             pinged = False
             if message["type"] == "message":

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import structlog
 
 from src.core.realtime.event_bus import EventBus, EventBusError, is_offset, milliseconds_of
+from src.utils.cancellation import raise_if_cancelled
 from src.websockets.recovery.killed_process import received_with
 from src.websockets.recovery.session import MAX_OFFSETS, RecoverableSession, now
 from src.websockets.recovery.session_store import RENEWAL_SECONDS, SessionStore
@@ -67,6 +68,7 @@ class SessionRecovery:
         while True:
             await asyncio.sleep(min(RENEWAL_SECONDS, self.bus.replay.seconds / 4))
             await self.store.renew(session for session in sessions() if session.client_tracks_offset)
+            raise_if_cancelled()
 
     async def take(
         self, auth: Any, namespace: str, principal: str, silence_seconds: float
