@@ -9,6 +9,7 @@ from typing import Any
 MAX_KEYS = 500
 MAX_VALUES = 10_000
 MAX_DEPTH = 64
+_TOO_MANY_VALUES = f"There are at most {MAX_VALUES} keys and list items in all"
 
 # Keys of the client's JSON are part of the fields, and of some messages: an error takes at most 1,300 bytes of JSON.
 MAX_ERRORS = 50
@@ -18,6 +19,17 @@ MAX_MESSAGE_LENGTH = 200
 
 class OutOfBoundsError(ValueError):
     """The JSON has more keys, values or levels than any declared type needs; the message says which."""
+
+
+def check_strings(text: bytes) -> None:
+    """Check JSON before it is parsed, which takes 10 ms for a megabyte of keys: a value has two strings, with its key.
+
+    Raises:
+        OutOfBoundsError: There are too many.
+    """
+    # Some quotes that end a string count as escaped, after a backslash that is: then more pass, never fewer.
+    if text.count(b'"') - text.count(b'\\"') > 2 * (2 * MAX_VALUES + 1):
+        raise OutOfBoundsError(_TOO_MANY_VALUES)
 
 
 def check_bounds(values: Iterable[Any]) -> None:
@@ -37,7 +49,7 @@ def check_bounds(values: Iterable[Any]) -> None:
             elif isinstance(value, list):
                 below += value
             if total + len(below) > MAX_VALUES:
-                raise OutOfBoundsError(f"There are at most {MAX_VALUES} keys and list items in all")
+                raise OutOfBoundsError(_TOO_MANY_VALUES)
         if not below:
             return
         total += len(below)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from src.utils.bounds import MAX_DEPTH, MAX_KEYS, MAX_VALUES, OutOfBoundsError, check_bounds
+from src.utils.bounds import MAX_DEPTH, MAX_KEYS, MAX_VALUES, OutOfBoundsError, check_bounds, check_strings
 from tests.support.people import Person
 
 LARGEST = 64 * 1024
@@ -118,6 +118,16 @@ class TestBounds:
     )
     def test_the_largest_passes(self, value: Any) -> None:
         check_bounds((value,))
+
+    @pytest.mark.parametrize("text", ["a", '"', "\\", '\\"', '"' * 50, "é"], ids=ascii)
+    def test_the_largest_passes_unparsed(self, text: str) -> None:
+        check_strings(
+            json.dumps({f"{key}": {f"{inner}{text}": text for inner in range(99)} for key in range(100)}).encode()
+        )
+
+    def test_more_keys_are_not_parsed(self) -> None:
+        with pytest.raises(OutOfBoundsError):
+            check_strings(json.dumps({f"{key}": 1 for key in range(2 * MAX_VALUES + 2)}).encode())
 
     def test_counts_all_arguments(self) -> None:
         with pytest.raises(OutOfBoundsError):

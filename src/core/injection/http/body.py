@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from src.utils.bounds import OutOfBoundsError, check_bounds
+from src.utils.bounds import OutOfBoundsError, check_bounds, check_strings
 
 ABSENT: Any = PydanticUndefined
 """The body of a request without one."""
@@ -65,6 +65,7 @@ async def _read_json(request: Request, strict: bool) -> Any:
     is_json = _is_json(content_type) if content_type else not strict
     if not is_json:
         return body
+    check_strings(body)
     parsed = await request.json()
     check_bounds((parsed,))
     return parsed
