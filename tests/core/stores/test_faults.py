@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from pymongo.errors import ConnectionFailure
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from src.core.resources import Resources
 from src.core.storage.minio_storage import MinioStorage
-from src.core.stores.documents import create_mongo
+from src.core.stores.documents import MongoClient, create_mongo
 from src.core.stores.errors import as_unavailable
 from src.core.stores.redis_client import RedisClient, create_redis
 from src.core.stores.sql import SQLDatabase, create_engine
@@ -52,6 +53,13 @@ async def failure(call: Callable[[], Awaitable[object]]) -> tuple[Exception, flo
     with pytest.raises(Exception) as caught:
         await call()
     return caught.value, time.monotonic() - started
+
+
+async def responds(mongo: MongoClient) -> bool:
+    try:
+        return bool(await mongo.admin.command("ping"))
+    except ConnectionFailure:
+        return False
 
 
 async def select_one(engine: AsyncEngine) -> int:
@@ -219,6 +227,8 @@ class TestMongo:
             await mongo.admin.command("ping")
             getattr(proxy, fault)()
             error, seconds = await failure(lambda: mongo.admin.command("ping"))
+            await proxy.heal()
+            await eventually(lambda: responds(mongo))  # PyMongo leaves a socket open that is connecting when it closes
             await mongo.close()
         assert as_unavailable(error)
         assert seconds < 2 * patience()
