@@ -1,7 +1,8 @@
 """Filters, sort orders and pagination, independent of the store.
 
 A filter is `field` (equal) or `field__operator`; an order is `field` or `-field`. The declarations of queries
-(`src/schemas/list_params.py`) and the CRUD classes use the same names.
+(`src/schemas/list_params.py`) and the CRUD classes use the same names. Only in code, `or` is a list of filters, one of
+which must match: `{"status": "open", "or": [{"owner_id": owner}, {"number__gt": 3, "public": True}]}`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -9,9 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-# `contains` ignores case; `contains` and `starts` take literal text, without wildcards. `null` takes a bool.
+# `contains` ignores case; `contains`, `starts` and `ends` take literal text, without wildcards. `null` takes a bool.
 # `ne` and `not_in` match missing values as well.
-OPERATORS = frozenset({"eq", "ne", "in", "not_in", "lt", "lte", "gt", "gte", "contains", "starts", "null"})
+OPERATORS = frozenset({"eq", "ne", "in", "not_in", "lt", "lte", "gt", "gte", "contains", "starts", "ends", "null"})
+TEXT_OPERATORS = frozenset({"contains", "starts", "ends"})
+# The key of alternatives; it cannot be the name of a field.
+OR = "or"
 
 # The limit of a capped total: 10,001 means "more than 10,000".
 COUNT_CAP = 10_000

@@ -14,7 +14,7 @@ from sqlmodel import delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
-from src.core.list_filters import QuerySpec, Where
+from src.core.list_filters import QuerySpec, Where, unique_order
 from src.crud.base import BaseCRUD, Fields
 from src.crud.query.bulk_insert import insert_rows, is_filled, values_by_field
 from src.crud.query.constraints import table_violation
@@ -43,6 +43,23 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
     async def exists(self, where: Where | None = None) -> bool:
         statement = select(literal(1)).select_from(self.model).where(*self._matches(where or {})).limit(1)
         return (await self.session.exec(statement)).first() is not None
+
+    async def lock_rows(
+        self, where: Where, *, order: Sequence[str] = (), limit: int | None = None, skip_locked: bool = False
+    ) -> Sequence[ModelT]:
+        """The matching rows as they are now, locked until the transaction ends; waits for those that others hold.
+
+        Args:
+            where: The filters.
+            order: The order in which they are locked: the same everywhere, so that two callers cannot deadlock.
+            limit: The maximum number of rows.
+            skip_locked: Leave out the rows that others have locked, for example to share a queue.
+        """
+        keys = unique_order(order)
+        statement = select(self.model).where(*self._matches(where)).order_by(*self._clauses.order(keys)).limit(limit)
+        locking = statement.with_for_update(skip_locked=skip_locked).execution_options(populate_existing=True)
+        rows: Sequence[ModelT] = (await self.session.exec(locking)).all()
+        return rows
 
     @override
     async def create(self, data: PydanticModel | Fields) -> ModelT:

@@ -26,6 +26,7 @@ from src.crud.permission_code import PermissionCodeCRUD
 from src.models.base import BaseModel
 from src.models.document import BaseDocument
 from src.models.mixins import Authored, SoftDelete, Versioned
+from src.models.permission_code import PermissionCode
 
 
 class ItemRow(SoftDelete, Versioned, Authored, BaseModel, table=True):
@@ -298,6 +299,15 @@ class TestFilters:
             ({"maybe__not_in": [None]}, 7),
             ({"maybe__in": [None], "number__not_in": [0, None]}, 2),
             ({"number": "1"}, 3),
+            ({"name__ends": "_03"}, 1),
+            ({"name__ends": "ME_03"}, 0),
+            ({"name__ends": "%"}, 0),
+            ({"or": [{"number": 1}, {"number": 2, "maybe": 1}]}, 4),
+            ({"or": [{"number": 1}, {"number": 2, "maybe": 1}], "maybe__null": True}, 1),
+            ({"or": [{"maybe": None}, {"maybe__in": [0, None]}], "number__lt": 2}, 3),
+            ({"or": []}, 0),
+            ({"or": [{}, {"number": 1}]}, 10),
+            ({"or": [{"or": [{"number": 0}, {"number": 1}], "maybe": 0}, {"name__ends": "_01"}]}, 2),
             ({"maybe__null": True}, 3),
             ({"maybe__null": False}, 7),
             ({"name__contains": "a%ME_0"}, 10),
@@ -428,6 +438,22 @@ class TestLists:
             cursor = following or ""
         assert (seen, following) == ([row.id for row in await ten.list(order=order)], None)
 
+    async def test_by_cursor_are_limited_to_what_the_caller_may_see(self, ten: BaseCRUD[Any]) -> None:
+        seen, cursor = [], ""
+        for _ in range(2):
+            rows, following = await ten.project(Shown).cursor(PartOf(cursor, limit=2), {"number": 0})
+            seen += [row.name for row in rows]
+            cursor = following or ""
+        assert (seen, cursor) == ([row.name for row in await ten.list({"number": 0})], "")
+        _, cursor_of_0 = await ten.cursor(PartOf(limit=2), {"number": 0})
+        with pytest.raises(InvalidInputError):
+            await ten.cursor(PartOf(cursor_of_0 or "", limit=2), {"number": 1})
+
+    async def test_of_alternatives_do_not_share_values(self, ten: BaseCRUD[Any]) -> None:
+        counts = [await ten.count({"or": [{"number": one}, {"number": other}]}) for one, other in ((0, 1), (1, 2))]
+        listed = [len(await ten.list({"or": [{"name__ends": end} for end in ends]})) for ends in (("1", "2"), ("3",))]
+        assert (counts, listed) == ([7, 6], [2, 1])
+
     async def test_by_cursor_are_not_shifted_by_an_insert(self, ten: BaseCRUD[Any]) -> None:
         requested = QuerySpec(order=("-id",))
         first, cursor = await ten.cursor(PartOf(requested=requested))
@@ -455,3 +481,34 @@ class TestACursor:
     async def test_cannot_be_forged(self, ten: BaseCRUD[Any], forged: str) -> None:
         with pytest.raises(InvalidInputError):
             await ten.cursor(PartOf(forged))
+
+
+class TestLockedRows:
+    """`lock_rows` of a table: SELECT … FOR UPDATE."""
+
+    @pytest.fixture
+    async def runs(self, resources: Resources) -> AsyncIterator[list[PermissionCode]]:
+        rows = [PermissionCode(code=f"test:lock:{number}", name="", path="", methods=[]) for number in range(2)]
+        async with resources.sessions() as session:
+            session.add_all(rows)
+            await session.commit()
+        yield rows
+        async with resources.sessions() as session:
+            await PermissionCodeCRUD(session).delete_many({"code__starts": "test:lock:"})
+            await session.commit()
+
+    async def test_are_left_to_who_holds_them(self, resources: Resources, runs: list[PermissionCode]) -> None:
+        where, order = {"code__starts": "test:lock:"}, ("code",)
+        async with resources.sessions() as first, resources.sessions() as second:
+            held = await PermissionCodeCRUD(first).lock_rows(where, order=order, limit=1)
+            others = await PermissionCodeCRUD(second).lock_rows(where, order=order, skip_locked=True)
+            assert ([row.id for row in held], [row.id for row in others]) == ([runs[0].id], [runs[1].id])
+
+    async def test_are_as_they_are_now(self, resources: Resources, runs: list[PermissionCode]) -> None:
+        async with resources.sessions() as session:
+            codes = PermissionCodeCRUD(session)
+            read = await codes.get(runs[0].id)
+            async with resources.sessions() as other:
+                await PermissionCodeCRUD(other).update_many({"id": read.id}, {"name": "changed"})
+                await other.commit()
+            assert [row.name for row in await codes.lock_rows({"id": read.id})] == ["changed"]

@@ -13,7 +13,7 @@ from beanie.odm.registry import DocsRegistry
 from bson import DBRef
 from pydantic import BaseModel
 
-from src.core.list_filters import Where, split_filter
+from src.core.list_filters import OR, Where, split_filter
 from src.crud.query.filter_values import checked_value, item_type
 
 Filter = dict[str, Any]
@@ -33,6 +33,7 @@ _FILTERS: dict[str, Callable[[Any], Any]] = {
     "gte": lambda value: {"$gte": value},
     "contains": lambda value: {"$regex": re.escape(value), "$options": "i"},
     "starts": lambda value: {"$regex": "^" + re.escape(value)},
+    "ends": lambda value: {"$regex": re.escape(value) + r"\Z"},
     "null": lambda value: None if value else {"$ne": None},
 }
 
@@ -43,8 +44,15 @@ def all_of(model: Model, where: Where) -> Filter:
     Raises:
         ValueError: A field or an operator does not exist.
     """
-    conditions = [_condition(model, *split_filter(name), value) for name, value in where.items()]
+    conditions = [
+        _any_of(model, value) if name == OR else _condition(model, *split_filter(name), value)
+        for name, value in where.items()
+    ]
     return {"$and": conditions} if conditions else {}
+
+
+def _any_of(model: Model, alternatives: Sequence[Where]) -> Filter:
+    return {"$or": [all_of(model, where) for where in alternatives] or [{"_id": {"$in": []}}]}
 
 
 def search(model: Model, names: Sequence[str], keyword: str) -> Filter:

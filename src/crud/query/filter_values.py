@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from src.core.exceptions import InvalidInputError
+from src.core.list_filters import TEXT_OPERATORS
 
 _SCALARS = (bool, int, float, str, Decimal, UUID, datetime, date, timedelta, Enum)
 _UNIONS = (Union, UnionType, Annotated)
@@ -38,7 +39,7 @@ def checked_value(field: str, operator: str, value: Any, kind: Any, bits: int) -
         if isinstance(value, str | bytes) or not isinstance(value, Collection):
             raise InvalidInputError(to_camel(field), f"{operator} needs several values.")
         return [_checked(field, item, kind, bits) for item in value]
-    if operator in ("contains", "starts") and not (isinstance(value, str) and _is_text(kind)):
+    if operator in TEXT_OPERATORS and not (isinstance(value, str) and _is_text(kind)):
         raise InvalidInputError(to_camel(field), f"{operator} needs a text in a field of text.")
     return _checked(field, value, kind, bits)
 

@@ -66,19 +66,20 @@ class ListQueries(ABC, Generic[RowT]):
 
     async def page(self, query: PageRequest, where: Where | None = None) -> tuple[Sequence[RowT], int | None]:
         """One page of the rows that match both `query` and `where`, and the total if the query asks for it."""
-        spec = query.spec()
-        spec = replace(spec, where={**spec.where, **(where or {})})
+        spec = _with(query.spec(), where)
         offset = (query.page - 1) * query.page_size
         rows = await self._select(Selection(spec, unique_order(spec.order), query.page_size, offset))
         return self._convert(rows), await self._total(query, spec, offset, len(rows))
 
-    async def cursor(self, query: CursorRequest) -> tuple[Sequence[RowT], str | None]:
-        """The rows after the query's cursor, and the next cursor (None at the end); costs the same at any depth.
+    async def cursor(self, query: CursorRequest, where: Where | None = None) -> tuple[Sequence[RowT], str | None]:
+        """The rows after the query's cursor that match both `query` and `where`, and the next cursor (None at the end).
+
+        It costs the same at any depth.
 
         Raises:
             InvalidInputError: The cursor is invalid, or belongs to another list.
         """
-        spec = query.spec()
+        spec = _with(query.spec(), where)
         keys = unique_order(spec.order)
         scope = self.cursor_scope(spec)
         selection = Selection(spec, keys, query.limit + 1)
@@ -171,6 +172,10 @@ class Projection(ListQueries[SchemaT]):
         """Select the schema's fields, and the sort keys among the others: a cursor is made of their values."""
         further = [key.name for key in selection.keys if key.name not in self._fields]
         return replace(selection, fields=(*self._fields, *further))
+
+
+def _with(spec: QuerySpec, where: Where | None) -> QuerySpec:
+    return replace(spec, where={**spec.where, **where}) if where else spec
 
 
 @cache

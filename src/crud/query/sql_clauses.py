@@ -4,9 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Integer, SmallInteger, and_, inspect, literal, or_, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Integer,
+    SmallInteger,
+    and_,
+    false,
+    inspect,
+    literal,
+    or_,
+    true,
+    tuple_,
+)
 
-from src.core.list_filters import SortKey, Where, split_filter
+from src.core.list_filters import OR, TEXT_OPERATORS, SortKey, Where, split_filter
 from src.crud.query.filter_values import checked_value, item_type
 
 _ESCAPE = "/"
@@ -26,6 +39,7 @@ _FILTERS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "gte": lambda column, value: column >= value,
     "contains": lambda column, value: column.icontains(value, escape=_ESCAPE),
     "starts": lambda column, value: column.startswith(value, escape=_ESCAPE),
+    "ends": lambda column, value: column.endswith(value, escape=_ESCAPE),
     "null": lambda column, value: column.is_(None) if value else column.is_not(None),
 }
 
@@ -76,8 +90,18 @@ class TableClauses:
         Raises:
             ValueError: A field or an operator does not exist.
         """
-        encoded = {name: self.encode(name, value) for name, value in where.items()}
-        return [self.filter(name, condition_of(name, where[name]), value) for name, value in encoded.items()]
+        conditions = []
+        for name, value in where.items():
+            if name == OR:
+                conditions.append(self.any_of([self.filters(alternative) for alternative in value]))
+            else:
+                encoded = self.encode(name, value)
+                conditions.append(self.filter(name, condition_of(name, value), encoded))
+        return conditions
+
+    def any_of(self, alternatives: Sequence[Sequence[ColumnElement[bool]]]) -> ColumnElement[bool]:
+        """The condition that all conditions of one alternative hold."""
+        return or_(false(), *(and_(true(), *conditions) for conditions in alternatives))
 
     def filter(self, name: str, condition: str, value: Any) -> ColumnElement[bool]:
         """The condition of one filter; `value` is an encoded value or a bind parameter."""
@@ -94,7 +118,7 @@ class TableClauses:
         checked = checked_value(field, operator, value, kind, bits)
         if operator in ("in", "not_in"):
             return [item for item in checked if item is not None]
-        return escape_like(checked) if operator in ("contains", "starts") else checked
+        return escape_like(checked) if operator in TEXT_OPERATORS else checked
 
     def _type(self, field: str) -> tuple[Any, int]:
         return _type_of(self.column(field), self.model.model_fields[field].annotation)

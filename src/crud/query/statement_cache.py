@@ -4,7 +4,7 @@ Building a statement, or looking it up in SQLAlchemy's own cache, costs as much 
 shape if they differ only in their values; NULL is part of the shape, since SQL compares it differently.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, bindparam, func, literal, select
 from sqlmodel.sql.expression import Select
 
-from src.core.list_filters import QuerySpec, SortKey, split_filter
+from src.core.list_filters import OR, QuerySpec, SortKey, Where, split_filter
 from src.crud.query.sql_clauses import TableClauses, condition_of, escape_like
 
 # Each list of an application has a few shapes.
@@ -30,12 +30,13 @@ class QueryShape:
     """A query without its values.
 
     Attributes:
-        filters: Names, each with its condition, and with `_PARAMETER` or a value that is part of the shape.
+        filters: Names, each with its condition, and with `_PARAMETER` or a value that is part of the shape; `or`
+            with the filters of each alternative.
         searched: The fields to search for the keyword; empty without a keyword.
     """
 
     model: Any
-    filters: tuple[tuple[str, str, Any], ...]
+    filters: tuple[tuple[str, Any, Any], ...]
     searched: tuple[str, ...]
     has_limit: bool
     has_offset: bool
@@ -60,25 +61,41 @@ def select_count(model: Any, spec: QuerySpec, cap: int | None) -> tuple[Select[*
 
 
 def _parameters(model: Any, spec: QuerySpec, limit: int | None, offset: int) -> Parameters:
-    encode = TableClauses(model).encode
-    values = {f"where_{name}": encode(name, value) for name, value in spec.where.items() if value is not None}
+    values = dict(_values(TableClauses(model), spec.where, "where"))
     return {**values, "keyword": escape_like(spec.keyword), "limit": limit, "offset": offset}
 
 
 def _shape(model: Any, spec: QuerySpec, limit: int | None, offset: int) -> QueryShape:
     return QueryShape(
         model=model,
-        filters=tuple(
-            (name, condition_of(name, value), _without_value(name, value)) for name, value in spec.where.items()
-        ),
+        filters=_filters(spec.where),
         searched=spec.searched if spec.keyword else (),
         has_limit=limit is not None,
         has_offset=offset > 0,
     )
 
 
+def _filters(where: Where) -> tuple[tuple[str, Any, Any], ...]:
+    return tuple(
+        (name, OR, tuple(map(_filters, value)))
+        if name == OR
+        else (name, condition_of(name, value), _without_value(name, value))
+        for name, value in where.items()
+    )
+
+
 def _without_value(name: str, value: Any) -> Any:
     return value if value is None or split_filter(name)[1] == "null" else _PARAMETER
+
+
+def _values(clauses: TableClauses, where: Where, prefix: str) -> Iterator[tuple[str, Any]]:
+    """The parameters of filters; those of alternatives have the alternative's number in their names."""
+    for name, value in where.items():
+        if name == OR:
+            for number, alternative in enumerate(value):
+                yield from _values(clauses, alternative, f"{prefix}_{number}")
+        elif value is not None:
+            yield f"{prefix}_{name}", clauses.encode(name, value)
 
 
 @lru_cache(maxsize=CACHED_STATEMENTS)
@@ -101,16 +118,29 @@ def _select_count(shape: QueryShape) -> Select[*tuple[Any, ...]]:
 
 def _conditions(shape: QueryShape) -> list[ColumnElement[bool]]:
     clauses = TableClauses(shape.model)
-    conditions = [
-        clauses.filter(name, condition, _parameter(clauses, name) if value is _PARAMETER else value)
-        for name, condition, value in shape.filters
-    ]
+    conditions = _filter_conditions(clauses, shape.filters, "where")
     if shape.searched:
         keyword = bindparam("keyword", type_=clauses.column(shape.searched[0]).type)
         conditions.append(clauses.search(shape.searched, keyword))
     return [*conditions, *clauses.not_deleted()]
 
 
-def _parameter(clauses: TableClauses, name: str) -> BindParameter[Any]:
+def _filter_conditions(
+    clauses: TableClauses, filters: tuple[tuple[str, Any, Any], ...], prefix: str
+) -> list[ColumnElement[bool]]:
+    conditions = []
+    for name, condition, value in filters:
+        if name == OR:
+            numbered = enumerate(value)
+            conditions.append(
+                clauses.any_of([_filter_conditions(clauses, filters, f"{prefix}_{n}") for n, filters in numbered])
+            )
+        else:
+            compared = _parameter(clauses, name, prefix) if value is _PARAMETER else value
+            conditions.append(clauses.filter(name, condition, compared))
+    return conditions
+
+
+def _parameter(clauses: TableClauses, name: str, prefix: str) -> BindParameter[Any]:
     field, operator = split_filter(name)
-    return bindparam(f"where_{name}", type_=clauses.column(field).type, expanding=operator in ("in", "not_in"))
+    return bindparam(f"{prefix}_{name}", type_=clauses.column(field).type, expanding=operator in ("in", "not_in"))
