@@ -1,5 +1,7 @@
 """Engines and sessions of the SQL databases."""
 
+import math
+import time
 from collections.abc import Mapping
 from enum import IntEnum
 from functools import partial
@@ -82,6 +84,9 @@ def create_engine(
         event.listen(engine.sync_engine, "invalidate", _terminate)
     if postgresql and settings.pooler == "transaction":
         event.listen(engine.sync_engine, "begin", partial(_configure, _parameters(settings, read_only)))
+    if postgresql and gives_back_idle:
+        event.listen(engine.sync_engine, "checkin", _note_time)
+        event.listen(engine.sync_engine, "checkout", partial(_replace_idle, 0.9 * settings.idle_timeout_seconds))
     if not read_only:
         event.listen(engine.sync_engine, "handle_error", _leave_demoted_server)
     return engine
@@ -121,6 +126,16 @@ def _leave_demoted_server(context: ExceptionContext) -> None:
 
 def _milliseconds(seconds: float) -> str:
     return str(int(seconds * 1000))
+
+
+def _note_time(_connection: object, record: Any) -> None:
+    record.info["idle_since"] = time.monotonic()
+
+
+def _replace_idle(seconds: float, _connection: object, record: Any, _proxy: object) -> None:
+    """Replace a connection that the server may be about to close: a statement would fail in that moment."""
+    if time.monotonic() - record.info.get("idle_since", math.inf) > seconds:
+        raise DisconnectionError
 
 
 def _give_up_after_timeout(context: ExceptionContext) -> None:

@@ -162,6 +162,14 @@ class TestPostgres:
         assert [await select_one(engine) for _ in range(3)] == [1, 1, 1]
         await engine.dispose()
 
+    async def test_no_statement_fails_as_an_idle_connection_is_closed(self, resources: Resources) -> None:
+        settings = resources.settings.sql.model_copy(update={"idle_timeout_seconds": 0.2, "pool_size": 20})
+        engine = SQLDatabase(settings, resources.engine.url).engine
+        for milliseconds in range(190, 210):
+            assert await asyncio.gather(*(select_one(engine) for _ in range(20))) == [1] * 20
+            await asyncio.sleep(milliseconds / 1000)
+        await engine.dispose()
+
     async def test_a_full_pool_means_unavailable_in_time(self, resources: Resources) -> None:
         async with engine_by_proxy(resources, pool_timeout_seconds=0.2) as (engine, _), engine.connect():
             error, seconds = await failure(lambda: select_one(engine))
