@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-import statistics
+import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,16 @@ UPGRADE = (
 ).encode()
 POST = f"POST {LOGIN} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()
 MEBIBYTE = 1 << 20
+PROBE = """
+import statistics, sys, time, httpx
+end, seconds = time.monotonic() + 5, []
+with httpx.Client() as client:
+    while time.monotonic() < end:
+        started = time.perf_counter()
+        client.get(sys.argv[1])
+        seconds.append(time.perf_counter() - started)
+print(statistics.median(seconds))
+"""
 
 
 def mebibytes(server: Server, value: str = "VmRSS") -> float:
@@ -67,20 +78,22 @@ class AnonymousAttack:
             writer.close()
         return int(response.split()[1]) if response else 0, time.perf_counter() - started
 
-    async def bodies_of_keys(self, count: int) -> tuple[int, float]:
+    async def bodies_of_keys(self) -> tuple[int, float]:
         """Bodies of 65,000 unknown keys: the largest answer, and how much slower `/livez` is beside them."""
         body = json.dumps({f"{key:08}": 1 for key in range(65_000)}).encode()
-        before, _ = await self._beside(lambda: asyncio.sleep(0.05), count)
-        beside, sizes = await self._beside(lambda: self.client.post(LOGIN, content=body, headers=JSON), count)
+        before, _ = await self._beside(lambda: asyncio.sleep(0.05))
+        beside, sizes = await self._beside(lambda: self.client.post(LOGIN, content=body, headers=JSON))
         return max(sizes), beside / before
 
-    async def _beside(self, act: Any, count: int) -> tuple[float, list[int]]:
-        """The median seconds of `/livez` while something is done again and again."""
-        over = threading.Event()
-        probing = asyncio.create_task(asyncio.to_thread(probe, f"{self.client.base_url}/livez", over))
-        sizes = [len(getattr(await act(), "content", b"")) for _ in range(count)]
-        over.set()
-        return statistics.median(await probing), sizes
+    async def _beside(self, act: Callable[[], Awaitable[Any]]) -> tuple[float, list[int]]:
+        """The median seconds of `/livez`, asked by a process of its own, while something is done again and again."""
+        command = sys.executable, "-c", PROBE, f"{self.client.base_url}/livez"
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        probing = asyncio.create_task(process.communicate())
+        sizes = []
+        while not probing.done():
+            sizes.append(len(getattr(await act(), "content", b"")))
+        return float(probing.result()[0]), sizes
 
     async def large_heads(self, megabytes: int) -> tuple[Counter[int], float]:
         """Headers, targets, trailers and chunk extensions of many megabytes: the statuses, and the memory they took."""
