@@ -1,6 +1,7 @@
 """Insert many rows into one table at once, with the same values as one by one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from types import NoneType
 from typing import Any
 
@@ -19,9 +20,16 @@ def values_by_field(model: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, 
 
 
 def _values(field: Any, name: str, rows: Sequence[Mapping[str, Any]]) -> Values:
-    if field.is_required():
-        return [row.get(name) for row in rows]
-    return [row[name] if name in row else field.get_default(call_default_factory=True) for row in rows]
+    default = _default(field)
+    return [row[name] if name in row else default() for row in rows]
+
+
+def _default(field: Any) -> Callable[[], Any]:
+    if field.default_factory is not None and not field.default_factory_takes_validated_data:
+        factory: Callable[[], Any] = field.default_factory  # pydantic's own way takes longer than most factories
+        return factory
+    value = None if field.is_required() else field.get_default(call_default_factory=True)
+    return lambda: deepcopy(value)
 
 
 async def insert_rows(session: AsyncSession, model: Any, values: Mapping[str, Values]) -> None:
