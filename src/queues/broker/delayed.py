@@ -1,7 +1,8 @@
 """Messages with an eta wait in a sorted set beside their queue, not unacknowledged in a worker.
 
 There the visibility timeout would return them to their queue again and again, and they would fill the prefetch window.
-Each worker moves what is due within a second to the queues; the rest of the wait is Celery's.
+Once a second, each worker moves what is due within a second to the queues: with the bulk transport before it fetches,
+with kombu's by a step of the consumer. The rest of the wait is Celery's.
 """
 
 import time
@@ -47,14 +48,20 @@ def due_at(message: Any) -> float | None:
     return seconds if seconds > time.time() + AHEAD_SECONDS else None
 
 
+def move_due_messages(client: Any) -> None:
+    """Move the messages that are due within a second to their queues."""
+    client.eval(MOVE_DUE, 2, DELAYED_KEY, MALFORMED_KEY, time.time() + AHEAD_SECONDS)
+
+
 class MoveDueMessages(bootsteps.StartStopStep):
-    """A step of Celery's consumer that moves due messages to their queues once a second, whatever the transport."""
+    """A step of Celery's consumer that moves due messages if the transport is kombu's."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def start(self, parent: Any) -> None:
         """Start the timer."""
-        if parent.connection.transport.driver_type == "redis":
+        is_redis = parent.connection.transport.driver_type == "redis"
+        if is_redis and not getattr(parent.connection.default_channel, "moves_due_messages", False):
             self._timer = parent.timer.call_repeatedly(AHEAD_SECONDS, self._move, (parent,))
 
     def stop(self, parent: Any) -> None:
@@ -65,4 +72,4 @@ class MoveDueMessages(bootsteps.StartStopStep):
 
     def _move(self, parent: Any) -> None:
         with parent.connection.default_channel.conn_or_acquire() as client:
-            client.eval(MOVE_DUE, 2, DELAYED_KEY, MALFORMED_KEY, time.time() + AHEAD_SECONDS)
+            move_due_messages(client)

@@ -12,7 +12,14 @@ from kombu.log import get_logger
 from kombu.transport import redis as stock
 from kombu.utils.json import dumps, loads
 
-from src.queues.broker.delayed import DELAYED_KEY, MALFORMED_KEY, UNREADABLE, due_at
+from src.queues.broker.delayed import (
+    AHEAD_SECONDS,
+    DELAYED_KEY,
+    MALFORMED_KEY,
+    UNREADABLE,
+    due_at,
+    move_due_messages,
+)
 from src.queues.broker.qos import QoS
 
 logger = get_logger(__name__)
@@ -81,6 +88,8 @@ class Channel(stock.Channel):
 
     QoS = QoS
     is_fetching = False
+    moves_due_messages = True
+    _moved_at = 0.0
     _has_more = False
     _awaits_wakeup = False
 
@@ -114,6 +123,9 @@ class Channel(stock.Channel):
         queues = self._queue_cycle.consume(len(self.active_queues))
         if not queues:
             return
+        if time.monotonic() - self._moved_at >= AHEAD_SECONDS:
+            move_due_messages(self._shared_client)
+            self._moved_at = time.monotonic()
         limit = min(self.qos.can_consume_max_estimate() or UNLIMITED_BATCH, MAXIMUM_BATCH)
         wakeups = [WAKEUP_KEY % queue for queue in queues]
         lists = [self._q_for_pri(queue, priority) for priority in self.priority_steps for queue in queues]

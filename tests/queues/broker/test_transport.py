@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -144,6 +145,16 @@ class TestFetching:
         drain(connection, lambda: len(messages) == 2)
         assert bodies(messages) == ["first", "last"]
         assert (broker.llen(MALFORMED_KEY), broker.hlen("unacked")) == (1, 2)
+
+
+class TestDelaying:
+    def test_any_consumer_with_this_transport_moves_due_messages(self, connect: Connect, queue: Queue) -> None:
+        connection = connect(BulkTransport)
+        eta = datetime.now(UTC) + timedelta(seconds=1.5)
+        send(connection, queue, "later", headers={"eta": eta.isoformat()})
+        messages = receive(connection, queue)
+        drain(connection, lambda: messages)
+        assert eta - datetime.now(UTC) < timedelta(seconds=1)
 
 
 class TestSharingQueues:
