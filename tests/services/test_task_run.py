@@ -73,7 +73,7 @@ ACCEPTED: list[dict[str, Any]] = [
 
 
 class TestEscalation22PoisonBlocksNothing:
-    @pytest.mark.parametrize("fields", POISON, ids=str)
+    @pytest.mark.parametrize("fields", POISON)
     async def test_entries_that_are_no_events_are_set_aside(self, run: Run, fields: dict[str, Any]) -> None:
         redis = run.resources.redis
         await redis.delete(MALFORMED_STREAM)
@@ -98,7 +98,7 @@ class TestEscalation22PoisonBlocksNothing:
         assert await redis.xlen(STREAM) == 0
         assert await redis.xlen(MALFORMED_STREAM) >= 1
 
-    @pytest.mark.parametrize("fields", ACCEPTED, ids=str)
+    @pytest.mark.parametrize("fields", ACCEPTED)
     async def test_text_that_does_not_fit_is_cut(self, run: Run, fields: dict[str, Any]) -> None:
         await run.report(states.SUCCESS, **fields)
         assert await run.record() == 1
