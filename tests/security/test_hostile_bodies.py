@@ -58,7 +58,8 @@ class TestRow47Body:
         assert len(response.content) <= LARGEST
 
     async def test_a_value_in_a_message_is_shortened(self, client: httpx.AsyncClient, admin: Person) -> None:
-        response = await client.get(f"/api/v1/notices?sort={'x' * 190}", headers=admin.headers)
+        response = await client.get(f"/api/v1/users?sort={'x' * 190}", headers=admin.headers)
+        assert response.status_code == 422
         assert all(len(error["message"]) <= 200 for error in response.json()["data"])
 
     async def test_generated_bodies(self, client: httpx.AsyncClient, admin: Person) -> None:

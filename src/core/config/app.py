@@ -88,6 +88,7 @@ class CorsSettings(SettingsGroup):
             "Authorization",
             "Content-Type",
             "If-Match",
+            "If-None-Match",
             "If-Range",
             "Range",
             "X-Device-Token",

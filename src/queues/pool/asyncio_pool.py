@@ -103,10 +103,18 @@ class AsyncIOPool(BasePool):
     ) -> Handle:
         """Run a task, or queue it; never blocks."""
         name, task_id = args[:2]
+        request = accept_callback.__self__
         execution = TaskExecution(
             partial(target, *args, **(kwargs or {})),
             f"{name}[{task_id}]",
-            Callbacks(accept_callback, callback, error_callback, timeout_callback),
+            Callbacks(
+                accept_callback,
+                callback,
+                error_callback,
+                timeout_callback,
+                partial(is_revoked, request),
+                request.revoked,
+            ),
             self._to_hub.send,
             (soft_timeout or self.options.get("soft_timeout"), timeout or self.options.get("timeout")),
             None if getattr(self.app.tasks[name], "is_async", False) else self._threads,
@@ -194,6 +202,11 @@ class AsyncIOPool(BasePool):
                 execution.is_abandoned = True
                 self._to_hub.send(execution.callbacks.timed_out, False, seconds)
         self._to_hub.send(recycle, self._hub)
+
+
+def is_revoked(request: Any) -> bool:
+    """Whether a request has expired or was revoked since Celery handed it to the pool."""
+    return request.maybe_expire() or request.id in state.revoked
 
 
 def send_acknowledgements(hub: Any) -> None:

@@ -28,14 +28,20 @@ def _ignore(*_: object) -> None:
     pass
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Methods of Celery's request, called in the hub thread."""
+    """Methods of Celery's request, called in the hub thread; `is_revoked` in the event loop's."""
 
     accepted: Callable[..., object] = _ignore
     done: Callable[..., object] = _ignore
     failed: Callable[..., object] = _ignore
     timed_out: Callable[..., object] = _ignore
+    is_revoked: Callable[[], bool] = _never
+    revoked: Callable[[], object] = _ignore
 
 
 class TaskExecution:
@@ -85,8 +91,11 @@ class TaskExecution:
             self.task.get_loop().call_later(GRACE_SECONDS, self._report_survivor)
 
     async def _run(self) -> None:
+        if self.callbacks.is_revoked():  # or expired, while it was queued
+            self._send(self.callbacks.revoked)
+            return
         self._send(self.callbacks.accepted, os.getpid(), time.monotonic())
-        if self.is_abandoned:  # revoked while it was queued
+        if self.is_abandoned:  # terminated while it was queued
             return
         current_run.set((self, None))
         loop = asyncio.get_running_loop()

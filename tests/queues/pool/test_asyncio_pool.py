@@ -1,7 +1,9 @@
 """What only the asyncio pool does: many tasks on one loop, threads for synchronous ones, a watchdog."""
 
 import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,12 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryProcess]:
         worker.wait_for("ready.")
         yield worker
         assert worker.stop() == 0
+
+
+def reserved(queue: str) -> int:
+    """The messages that the worker on this queue holds and has not started."""
+    replies = app.control.inspect(timeout=1).reserved() or {}
+    return sum(len(requests) for name, requests in replies.items() if name.startswith(queue))
 
 
 def logged(worker: CeleryProcess, event: str) -> list[dict[str, Any]]:
@@ -66,6 +74,45 @@ class TestSynchronousTasksHaveOneOutcome:
         wait_until(lambda: redis.llen(f"{key}:ended"))
         for _ in range(3):
             assert sample.add.delay(1, 1).get(timeout=PATIENCE_SECONDS) == 2
+
+
+class TestQueuedRuns:
+    @pytest.fixture
+    def held(self, tmp_path: Path, redis: Redis, key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CeleryProcess]:
+        """A worker of one slot, which a task holds."""
+        with running(tmp_path) as run:
+            monkeypatch.setattr(sample, "default_queue", key)
+            worker = ASYNCIO.start(run, key, "--concurrency", "1", "--prefetch-multiplier", "4")
+            worker.wait_for("ready.")
+            holder = sample.wait_for.delay(key)
+            wait_until(lambda: redis.llen(f"{key}:started"))
+            yield worker
+            assert holder.state == "SUCCESS"
+            assert worker.stop() == 0
+
+    def let_go(self, redis: Redis, key: str) -> None:
+        redis.rpush(f"{key}:go", *["gone on"] * 10)  # also for copies, which are delivered after seconds
+        assert sample.add.delay(1, 1).get(timeout=PATIENCE_SECONDS) == 2
+
+    @pytest.mark.usefixtures("held")
+    def test_that_expire_never_run(self, redis: Redis, key: str) -> None:
+        result = sample.mark.apply_async((key, "ran"), expires=0.5)
+        wait_until(lambda: reserved(key) == 1)
+        time.sleep(0.6)  # until it has expired
+        self.let_go(redis, key)
+        with pytest.raises(TaskRevokedError, match="expired"):
+            result.get(timeout=PATIENCE_SECONDS)
+        assert redis.lrange(key, 0, -1) == []
+
+    def test_that_are_revoked_never_run(self, held: CeleryProcess, redis: Redis, key: str) -> None:
+        result = sample.mark.apply_async((key, "ran"))
+        wait_until(lambda: reserved(key) == 1)
+        app.control.revoke(result.id)
+        held.wait_for("flagged as revoked")
+        self.let_go(redis, key)
+        with pytest.raises(TaskRevokedError, match="revoked"):
+            result.get(timeout=PATIENCE_SECONDS)
+        assert redis.lrange(key, 0, -1) == []
 
 
 @pytest.mark.usefixtures("worker")
