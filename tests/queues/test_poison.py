@@ -122,7 +122,9 @@ class TestEscalation22Poison:
         poisons: list[Any] = [*RAW, *(poisoned(message, change) for change in CHANGES)]
         for poison in poisons:
             broker.lpush(queue, poison)
-        broker.zadd("_kombu.delayed", {b"nonsense": 1, b"one\nline": 1, b"unacked_index\nx\nwrong type": 1})
+        no_list = f"test:{uuid4()}"
+        broker.set(no_list, "a queue would be a list")
+        broker.zadd("_kombu.delayed", {b"nonsense": 1, b"one\nline": 1, f"{no_list}\nx\nwrong type".encode(): 1})
         broker.hset("unacked", "nonsense", b"\xff")
         broker.zadd("unacked_index", {"nonsense": 1})
         assert sample.add.apply_async((1, 2), queue=queue).get(timeout=PATIENCE_SECONDS) == 3
