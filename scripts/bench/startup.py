@@ -1,5 +1,7 @@
 """Start-up, memory and many routes, against hand-written FastAPI in the same run.
 
+Ours runs in `TESTING`: it also reads the descriptions of its document, which a deployed process leaves out.
+
 python -m scripts.bench.startup [--rounds 3]
 """
 
