@@ -168,7 +168,9 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         try:
             yield
         except OperationFailure as error:
-            raise document_violation(self.model, error) or error from error
+            if violation := document_violation(self.model, error):
+                raise violation from error
+            raise
 
     def _touched(self) -> dict[str, Any]:
         """The fields that every change sets."""

@@ -164,7 +164,9 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
                     await self.session.refresh(row)
             if isinstance(error, StaleDataError):
                 raise self._changed_since_read(version) from error
-            raise table_violation(self.model, error) or error from error
+            if violation := table_violation(self.model, error):
+                raise violation from error
+            raise
 
     async def _update(self, conditions: Sequence[ColumnElement[bool]], changes: Fields) -> int:
         statement = update(self.model).where(*conditions).values({**changes, **self._touch()})

@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
+from asyncpg import PostgresError
 from pymongo import IndexModel
+from pymongo.errors import OperationFailure
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, UniqueConstraint, text
 from sqlmodel import Field
 
@@ -157,6 +159,21 @@ async def test_of_a_collection(
     with pytest.raises(AppError) as caught:
         await write(accounts, verb, fields)
     assert (caught.value.status, caught.value.data[0]["field"]) == (status, field)
+
+
+async def test_another_error_of_a_table_is_raised_as_it_is(orders: OrderCRUD) -> None:
+    error = PostgresError()
+    with pytest.raises(PostgresError) as caught:
+        async with orders._writing():
+            raise error
+    assert (caught.value, error.__cause__) == (error, None)
+
+
+def test_another_error_of_a_collection_is_raised_as_it_is(resources: Resources) -> None:
+    error = OperationFailure("full", 1)
+    with pytest.raises(OperationFailure) as caught, AccountCRUD(resources.documents)._writing():
+        raise error
+    assert (caught.value, error.__cause__) == (error, None)
 
 
 class Page(SoftDelete, BaseModel, table=True):

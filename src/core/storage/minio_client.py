@@ -55,7 +55,9 @@ class MinioClient:
             async with asyncio.timeout(self._timeout_seconds):
                 return await asyncio.wrap_future(future)
         except Exception as error:
-            raise _translated(error) or error from error
+            if translated := _translated(error):
+                raise translated from error
+            raise
 
     def submit(self, function: Callable[[], object]) -> None:
         """Run a function in a thread, without waiting for it."""

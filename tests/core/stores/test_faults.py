@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from src.core.preflight import PreflightError, require_stores
 from src.core.resources import Resources
 from src.core.storage.minio_storage import MinioStorage
 from src.core.stores.documents import MongoClient, create_mongo
@@ -264,3 +266,13 @@ class TestS3:
             error, _ = await failure(lambda: storage.objects("files/"))
             storage.close()
         assert as_unavailable(error)
+
+    async def test_an_error_that_is_not_ours_is_the_line_of_a_command(self, resources: Resources) -> None:
+        async with proxied(os.environ["MINIO_ENDPOINT"]) as (url, proxy):
+            storage = MinioStorage(resources.settings.s3.model_copy(update={"endpoint_setting": url}))
+            proxy.answer(b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n")
+            error, _ = await failure(storage.check)
+            assert error.__cause__ is not error  # who follows the causes would never end
+            with pytest.raises(PreflightError, match=r"Cannot use S3 at .*\. Correct MINIO_ENDPOINT\."):
+                await require_stores(replace(resources, storage=storage))
+            storage.close()
