@@ -5,13 +5,14 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import event, inspect
+from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
 from src.core.effects import EventEmitter, TaskCall, TaskOutbox
 from src.core.stores.errors import as_unavailable, summary
+from src.core.stores.sql import reload_expired
 from src.utils.cancellation import finish
 from src.utils.date import utc_now
 
@@ -47,9 +48,7 @@ class UnitOfWork:
             async with self.session.begin_nested():
                 yield
         except Exception:
-            for row in list(self.session):
-                if inspect(row).expired:
-                    await self.session.refresh(row)
+            await reload_expired(self.session)
             raise
 
     def enqueue(

@@ -1,13 +1,13 @@
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
 from asyncpg import PostgresError
 from pydantic import BaseModel as PydanticModel
-from sqlalchemy import ColumnElement, Table, and_, inspect, literal
+from sqlalchemy import ColumnElement, Table, and_, literal
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import delete, select, update
@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
 from src.core.list_filters import QuerySpec, Where, unique_order
+from src.core.stores.sql import reload_expired
 from src.crud.base import BaseCRUD, Fields
 from src.crud.query.bulk_insert import insert_rows, is_filled, values_by_field
 from src.crud.query.constraints import table_violation
@@ -84,7 +85,7 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
         self._check_version(row, version)
         checked = self._checked_changes(changes)
-        async with self._writing(row, version):
+        async with self._writing(version):
             for name, value in checked.items():
                 setattr(row, name, value)
                 if isinstance(value, dict | list):  # which may be the row's own, changed in place
@@ -131,7 +132,7 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         if self._has("delete_time"):
             await self.update(row, {"delete_time": utc_now()})
         else:
-            async with self._writing(row):
+            async with self._writing():
                 await self.session.delete(row)
                 await self.session.flush()
 
@@ -151,17 +152,15 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         return await self.update(row, {"delete_time": None})
 
     @asynccontextmanager
-    async def _writing(self, row: ModelT | None = None, version: int | None = None) -> AsyncIterator[None]:
-        """A write that is undone if it fails: who catches its error can go on with the transaction, and with `row`."""
+    async def _writing(self, version: int | None = None) -> AsyncIterator[None]:
+        """A write that is undone if it fails: who catches its error can go on with the transaction and its rows."""
         is_first = not (self.session.in_transaction() or self.session.identity_map)
         try:
             # The first write needs no savepoint, which takes two round trips: there is nothing else to undo.
             async with _undo_all(self.session) if is_first else self.session.begin_nested():
                 yield
-        except (StaleDataError, IntegrityError, PostgresError) as error:
-            if row is not None and inspect(row).expired:
-                with suppress(InvalidRequestError):  # it was deleted
-                    await self.session.refresh(row)
+        except (StaleDataError, DBAPIError, PostgresError) as error:
+            await reload_expired(self.session)
             if isinstance(error, StaleDataError):
                 raise self._changed_since_read(version) from error
             if violation := table_violation(self.model, error):

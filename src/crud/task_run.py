@@ -9,7 +9,7 @@ from sqlmodel import col, delete, or_, select
 
 from src.core.effects import TaskCall
 from src.core.stores.errors import as_unavailable
-from src.core.stores.sql import AdvisoryLock
+from src.core.stores.sql import AdvisoryLock, reload_expired
 from src.core.tasks.run_event import RunEvent
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.task_run import FINISHED, RunState, TaskRun
@@ -73,6 +73,7 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
                 if as_unavailable(error) is not None:
                     raise
                 applied.refused.append(entry_id)
+                await reload_expired(self.session)
             else:
                 applied.changed.extend(changed)
                 applied.finished.extend(finished)

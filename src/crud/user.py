@@ -86,9 +86,9 @@ class UserCRUD(BaseSQLModelCRUD[User]):
 
     @override
     @asynccontextmanager
-    async def _writing(self, row: User | None = None, version: int | None = None) -> AsyncIterator[None]:
+    async def _writing(self, version: int | None = None) -> AsyncIterator[None]:
         try:
-            async with super()._writing(row, version):
+            async with super()._writing(version):
                 yield
         except ConflictError as error:
             message = "The username or the email address is taken."

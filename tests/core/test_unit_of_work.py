@@ -19,6 +19,7 @@ from src.core.effects import TaskCall
 from src.core.exceptions import ConflictError
 from src.core.realtime.event_registry import UndeclaredEventError
 from src.core.resources import Resources
+from src.core.stores.errors import as_unavailable
 from src.core.unit_of_work import ReadUnitOfWork, UnitOfWork
 from src.crud.notice import NoticeCRUD
 from src.deps.database import UnitOfWorkDep
@@ -238,6 +239,26 @@ class TestSavepoint:
         with pytest.raises(ConflictError):
             await fail()
         assert notice.title == "t"
+
+    async def test_whose_connection_is_lost_raises_that(self, resources: Resources) -> None:
+        async def lose(uow: UnitOfWork) -> None:
+            connection = await uow.session.connection()
+            backend = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            async with resources.engine.connect() as other:
+                await other.execute(text(f"SELECT pg_terminate_backend({backend}, 2000)"))
+            await connection.execute(text("SELECT 1"))
+
+        async def work() -> None:
+            async with resources.unit_of_work() as uow:
+                notices = NoticeCRUD(uow.session)
+                notice = await notices.create({"title": "t", "body": "b", "expires_at": utc_now()})
+                async with uow.savepoint():
+                    await notices.update(notice, {"title": "changed"})
+                    await lose(uow)
+
+        with pytest.raises(DBAPIError) as caught:
+            await work()
+        assert as_unavailable(caught.value)
 
 
 class TestCancellation:

@@ -9,6 +9,7 @@ from asyncpg import PostgresError
 from pymongo import IndexModel
 from pymongo.errors import OperationFailure
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Field
 
 from src.core.exceptions import AppError
@@ -159,6 +160,13 @@ async def test_of_a_collection(
     with pytest.raises(AppError) as caught:
         await write(accounts, verb, fields)
     assert (caught.value.status, caught.value.data[0]["field"]) == (status, field)
+
+
+async def test_a_row_is_as_before_a_value_that_its_column_cannot_hold(orders: OrderCRUD) -> None:
+    order = (await orders.list())[0]
+    with pytest.raises(DBAPIError):
+        await orders.update(order, {"amount": 2**40})
+    assert (order.amount, await orders.count()) == (0, 1)
 
 
 async def test_another_error_of_a_table_is_raised_as_it_is(orders: OrderCRUD) -> None:

@@ -98,6 +98,14 @@ class TestEscalation22PoisonBlocksNothing:
         assert await redis.xlen(STREAM) == 0
         assert await redis.xlen(MALFORMED_STREAM) >= 1
 
+    async def test_those_of_the_same_run_are_recorded(self, run: Run) -> None:
+        await run.report(states.SUCCESS)
+        refused = RunEvent(id=run.id, state=states.STARTED).to_json()
+        refused = refused.replace("{", '{"queued_at": "0001-01-01T00:00:00+23:59", ', 1)
+        await run.resources.redis.xadd(STREAM, {"event": refused})
+        assert await run.record() == 1
+        assert (await run.read()).state == RunState.SUCCESS
+
     @pytest.mark.parametrize("fields", ACCEPTED)
     async def test_text_that_does_not_fit_is_cut(self, run: Run, fields: dict[str, Any]) -> None:
         await run.report(states.SUCCESS, **fields)

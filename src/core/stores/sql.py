@@ -3,13 +3,14 @@
 import math
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import IntEnum
 from functools import partial
 from typing import Any
 
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, event, inspect
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -90,6 +91,14 @@ def create_engine(
     if not read_only:
         event.listen(engine.sync_engine, "handle_error", _leave_demoted_server)
     return engine
+
+
+async def reload_expired(session: AsyncSession) -> None:
+    """Reload the rows that a rolled back savepoint has expired, except those that others have deleted."""
+    for row in list(session):
+        if inspect(row).expired:
+            with suppress(SQLAlchemyError):  # a lost connection as well: its error is on its way already
+                await session.refresh(row)
 
 
 def _postgresql_options(settings: SQLSettings, read_only: bool, gives_back_idle: bool) -> dict[str, Any]:
