@@ -91,6 +91,8 @@ class UserCRUD(BaseSQLModelCRUD[User]):
             async with super()._writing(version):
                 yield
         except ConflictError as error:
+            if error.data is None:  # the user was deleted meanwhile
+                raise
             message = "The username or the email address is taken."
-            data = [{**taken, "field": taken["field"].removesuffix("Key")} for taken in error.data or ()]  # usernameKey
+            data = [{**taken, "field": taken["field"].removesuffix("Key")} for taken in error.data]  # usernameKey
             raise ConflictError(message, error="user.taken", data=data) from error
