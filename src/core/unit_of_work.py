@@ -125,9 +125,8 @@ class UnitOfWork:
 
         A caller that is cancelled after the hooks is so after the last effect.
         """
-        hooks, self._before_commit = self._before_commit, []
-        for hook in hooks:
-            await hook()
+        while self._before_commit:
+            await self._before_commit.pop(0)()
         await finish(self._commit())
 
     async def _commit(self) -> None:
@@ -137,8 +136,8 @@ class UnitOfWork:
         await self.session.commit()
         if calls:
             await self._tasks.deliver(self.session, calls)
-        effects, self._after_commit = self._after_commit, []
-        for name, effect in effects:
+        while self._after_commit:
+            name, effect = self._after_commit.pop(0)
             try:
                 await effect()
             except Exception as error:

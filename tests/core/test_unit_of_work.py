@@ -158,6 +158,19 @@ class TestBeforeCommit:
             uow.before_commit(look)
         assert seen == [False]
 
+    async def test_a_hook_may_add_further_hooks_and_effects(self, resources: Resources) -> None:
+        ran: list[str] = []
+
+        async def run(name: str, add: Callable[[], object] = lambda: None) -> None:
+            ran.append(name)
+            add()
+
+        async with resources.unit_of_work() as uow:
+            effect = partial(run, "effect", lambda: uow.after_commit("x", partial(run, "last")))
+            hook = partial(run, "inner", lambda: uow.after_commit("x", effect))
+            uow.before_commit(partial(run, "outer", lambda: uow.before_commit(hook)))
+        assert ran == ["outer", "inner", "effect", "last"]
+
     async def refuse(self, resources: Resources, notice: Notice) -> None:
         async def hook() -> None:
             raise ConnectionError
