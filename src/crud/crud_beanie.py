@@ -1,5 +1,5 @@
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4
@@ -29,6 +29,7 @@ from src.models.document import utc_now_milliseconds
 ModelT = TypeVar("ModelT", bound=Document)
 
 DUPLICATE_KEY = 11000
+_UPSERT_ATTEMPTS = 5
 
 
 class BaseBeanieCRUD(BaseCRUD[ModelT]):
@@ -98,14 +99,21 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
 
     @override
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
+        for _ in range(_UPSERT_ATTEMPTS - 1):
+            with suppress(ConflictError):  # another caller has inserted or deleted it meanwhile
+                return await self._upsert(data, by)
+        return await self._upsert(data, by)
+
+    async def _upsert(self, data: Fields, by: Sequence[str]) -> ModelT:
+        await self.documents.bind(self.model)
         fields = self._new_fields(data)
         changes = self._updated_on_conflict(fields, by)
-        row = await self._find_one({name: fields[name] for name in by})
+        new: ModelT = self.model.model_validate(fields)
+        row = await self._find_one({name: getattr(new, name) for name in by})
         if row is None:
-            new: ModelT = self.model.model_validate(fields)
             try:
                 return await self._insert(new)
-            except ConflictError:  # another caller was faster, or the document is deleted
+            except ConflictError:  # another caller was faster, or the document is soft-deleted
                 row = await self._find_one({name: getattr(new, name) for name in by}, deleted=None)
                 if row is None:
                     raise

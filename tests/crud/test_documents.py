@@ -291,6 +291,30 @@ class TestAnUpsert:
         rows = await asyncio.gather(*(houses.upsert(row, by=["title"]) for row in fields))
         assert ({row.id for row in rows}, await houses.count()) == ({rows[0].id}, 1)
 
+    async def test_of_a_document_that_others_delete_meanwhile_inserts_it(
+        self, houses: HouseCRUD, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        old, find = await houses.create({"title": "a"}), houses._find_one
+
+        async def find_and_delete(*args: Any, **options: Any) -> House | None:
+            found = await find(*args, **options)
+            await houses.delete_many({})
+            return found
+
+        monkeypatch.setattr(houses, "_find_one", find_and_delete)
+        new = await houses.upsert({"title": "a"}, by=["title"])
+        assert (new.id != old.id, await houses.count()) == (True, 1)
+
+    async def test_by_a_default_finds_it(self, houses: HouseCRUD) -> None:
+        rows = [await houses.upsert({"title": title}, by=["built"]) for title in "ab"]
+        assert (rows[0].id, await houses.count()) == (rows[1].id, 1)
+
+    async def test_that_violates_another_key_is_a_conflict(self, houses: HouseCRUD) -> None:
+        await houses.create({"title": "taken"})
+        with pytest.raises(ConflictError) as caught:
+            await houses.upsert({"title": "taken", "built": date(2026, 1, 1)}, by=["built"])
+        assert (caught.value.data[0]["field"], await houses.count()) == ("title", 1)
+
 
 class TestARevision:
     async def test_that_is_stale_is_a_conflict(self, houses: HouseCRUD) -> None:
