@@ -46,7 +46,7 @@ class TestProblem:
 
 class TestTree:
     def uses(self, directory: Path, source: str, *listed: str) -> list[str]:
-        (directory / "package").mkdir()
+        (directory / "package").mkdir(exist_ok=True)
         (directory / "package" / "module.py").write_text(source)
         return sorted({use.name for use in Tree(directory, "package", listed).uses()})
 
@@ -66,6 +66,17 @@ class Derived(Base):
     def _brpop_read(self): super()._brpop_read(); self._own()
 """
         assert self.uses(tmp_path, source) == ["_brpop_read", "_expires", "_put"]
+
+    def test_a_base_that_a_package_exports(self, tmp_path: Path) -> None:
+        (tmp_path / "package").mkdir()
+        (tmp_path / "package" / "__init__.py").write_text("from kombu.transport.redis import Channel\n")
+        source = """
+from package import Channel
+
+class Mine(Channel):
+    def _brpop_read(self): ...
+"""
+        assert self.uses(tmp_path, source) == ["_brpop_read"]
 
     def test_attributes_of_other_objects(self, tmp_path: Path) -> None:
         source = """

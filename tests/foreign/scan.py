@@ -127,7 +127,7 @@ class Tree:
         """The class and its bases in the tree, and the foreign bases of all of them."""
         own, foreign, left = set(), [], [name]
         while left:
-            current = left.pop()
+            current = self._definition(left.pop())
             if current in self.classes:
                 own.add(current)
                 left.extend(self.classes[current].bases)
@@ -137,6 +137,11 @@ class Tree:
                 if isinstance(base, type):
                     foreign.append(base)
         return own, foreign
+
+    def _definition(self, name: str) -> str:
+        """The name under which a class is defined, which a package may export under its own."""
+        package, _, attribute = name.rpartition(".")
+        return self.imports.get(f"{package}.__init__", {}).get(attribute, name)
 
     def _qualify(self, module: str, base: ast.expr) -> str:
         """The full name of a base class, `""` for what is no name."""

@@ -1,6 +1,6 @@
 """Events to browsers, from any process.
 
 `EventBus` publishes messages over Redis to the Socket.IO servers of all processes; web processes use it through
-`websockets.engine.RedisManager`, workers through `queues.emitter.RedisEmitter`. `EventRegistry` holds the declared
-events and their payload types. Neither knows anything of this product; `rooms.py` names its rooms.
+`websockets.engine.overrides.RedisManager`, workers through `queues.emitter.RedisEmitter`. `EventRegistry` holds the
+declared events and their payload types. Neither knows anything of this product; `rooms.py` names its rooms.
 """

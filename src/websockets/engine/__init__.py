@@ -1,6 +1,6 @@
 """The Socket.IO server: python-socketio with limits, session recovery and connections that can be ended.
 
-`overrides.py` holds every override of python-socketio and python-engineio; it delegates to the other files, which know
+`overrides/` holds every override of python-socketio and python-engineio; it delegates to the other files, which know
 nothing of those libraries' internals:
 
     transport opens     UnauthenticatedConnections   counted, closed after a deadline
