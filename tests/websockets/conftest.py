@@ -19,6 +19,7 @@ from src.main import app as product
 from src.main import rest
 from src.main import server as product_server
 from src.websockets.app import create_server
+from src.websockets.limits import Limits
 from src.websockets.server import AsyncServer
 from src.websockets.testing import SocketClient
 from tests.support.people import Person
@@ -96,9 +97,15 @@ def app() -> FastAPI:
 
 
 @pytest.fixture
-async def sio(host: Host, app: FastAPI) -> AsyncServer:
+def limits() -> Limits:
+    """The limits of `sio`; a test may have its own."""
+    return Limits()
+
+
+@pytest.fixture
+async def sio(host: Host, app: FastAPI, limits: Limits) -> AsyncServer:
     """A server without handlers, that wraps an empty application."""
-    server = AsyncServer(cors_allowed_origins=["http://good.example"])
+    server = AsyncServer(limits=limits, cors_allowed_origins=["http://good.example"])
     host.app = server.asgi(app)
     return server
 

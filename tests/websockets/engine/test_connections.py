@@ -3,21 +3,18 @@
 import asyncio
 
 import pytest
-from fastapi import FastAPI
 
 from src.core.exceptions import UnauthorizedError
 from src.websockets.limits import Limits
 from src.websockets.params import SID
 from src.websockets.server import AsyncServer
 from tests.support.waiting import PATIENCE_SECONDS, eventually
-from tests.websockets.conftest import Connect, Host
+from tests.websockets.conftest import Connect
 
 
 @pytest.fixture
-def sio(host: Host, app: FastAPI) -> AsyncServer:
-    server = AsyncServer(limits=Limits(drain_seconds=0.2))
-    host.app = server.asgi(app)
-    return server
+def limits() -> Limits:
+    return Limits(drain_seconds=0.2)
 
 
 class TestPendingConnect:

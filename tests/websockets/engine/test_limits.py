@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any
 
 import aiohttp
 import pytest
@@ -31,10 +30,8 @@ LIMITS = Limits(
 
 
 @pytest.fixture
-def sio(host: Host, app: Any) -> AsyncServer:
-    server = AsyncServer(limits=LIMITS)
-    host.app = server.asgi(app)
-    return server
+def limits() -> Limits:
+    return LIMITS
 
 
 def address(name: str) -> dict[str, str]:

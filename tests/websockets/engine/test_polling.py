@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 import aiohttp
 import httpx
 import pytest
-from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from src.websockets.limits import Limits
@@ -40,15 +39,17 @@ class Poller:
 
 
 @pytest.fixture
-def sio(host: Host, app: FastAPI) -> AsyncServer:
-    server = AsyncServer(limits=Limits(events_per_second=1, burst=50, violations=10))
-    host.app = server.asgi(app)
+def limits() -> Limits:
+    return Limits(events_per_second=1, burst=50, violations=10)
 
-    @server.on("ping")
+
+@pytest.fixture
+def sio(sio: AsyncServer) -> AsyncServer:
+    @sio.on("ping")
     async def ping() -> str:
         return "pong"
 
-    return server
+    return sio
 
 
 @pytest.fixture

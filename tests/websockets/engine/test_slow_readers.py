@@ -33,10 +33,8 @@ def text_frame(text: bytes) -> bytes:
 
 
 @pytest.fixture
-def sio(host: Host, app: FastAPI) -> AsyncServer:
-    server = AsyncServer(limits=Limits(queued_packets=50))
-    host.app = server.asgi(app)
-    return server
+def limits() -> Limits:
+    return Limits(queued_packets=50)
 
 
 class Deaf:
