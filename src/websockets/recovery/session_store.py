@@ -72,12 +72,13 @@ class SessionStore:
 
     async def renew(self, sessions: Iterable[RecoverableSession]) -> None:
         """Keep open sessions for longer, and save those that are not in Redis."""
-        seconds, kept = self._bus.replay.seconds, list(sessions)
-        keys = [_key(session.private_session_id) for session in kept]
-        renewed = await self._write(lambda pipeline: [pipeline.expire(key, seconds) for key in keys])
-        for session, is_kept in zip(kept, renewed or (), strict=False):
-            if not is_kept:
-                self.mark(session)
+        async with self._saving:  # else one that is deleted meanwhile would be saved again
+            seconds, kept = self._bus.replay.seconds, list(sessions)
+            keys = [_key(session.private_session_id) for session in kept]
+            renewed = await self._write(lambda pipeline: [pipeline.expire(key, seconds) for key in keys])
+            for session, is_kept in zip(kept, renewed or (), strict=False):
+                if not is_kept:
+                    self.mark(session)
         await self.flush()
 
     async def find(self, private_session_id: str) -> tuple[RecoverableSession, int] | None:
