@@ -82,7 +82,10 @@ class SessionStore:
         await self.flush()
 
     async def find(self, private_session_id: str) -> tuple[RecoverableSession, int] | None:
-        """Find a session, and when it was saved or renewed, in Unix milliseconds; None also without Redis."""
+        """Find a session, and when it was saved or renewed, in Unix milliseconds.
+
+        None also without Redis, or if another version of this program has saved what this one cannot read.
+        """
         key = _key(private_session_id)
         pipeline: Any = self._bus.redis.pipeline()
         try:
@@ -91,7 +94,11 @@ class SessionStore:
             return None
         if not saved or len(saved) == _LEASE_LENGTH:
             return None
-        return RecoverableSession.from_json(saved[_LEASE_LENGTH:]), now() - self._bus.replay.seconds * 1000 + left
+        try:
+            session = RecoverableSession.from_json(saved[_LEASE_LENGTH:])
+        except (KeyError, TypeError, ValueError):
+            return None
+        return session, now() - self._bus.replay.seconds * 1000 + left
 
     async def claim(self, session: RecoverableSession, lease: str) -> bool:
         """Take a session from the connection that has it; returns False if another one was faster."""

@@ -1,4 +1,4 @@
-"""The saved sessions, when their changes overlap."""
+"""The saved sessions: changes that overlap, and what is no session."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import pytest
 from src.core.realtime.event_bus import EventBus
 from src.websockets.recovery.session import RecoverableSession
 from src.websockets.recovery.session_store import SessionStore
-from tests.websockets.recovery.conftest import REPLAY
+from tests.websockets.recovery.conftest import REPLAY, Open
 
 KEY = "socketio:connection:"
 
@@ -43,3 +43,10 @@ class TestForget:
         may_go_on.set()
         await asyncio.gather(renewing, forgetting)
         assert not await bus.redis.exists(KEY + session.private_session_id)
+
+
+class TestFind:
+    @pytest.mark.parametrize("text", ["", "x", "{}", "[]", '{"sent": []}', '{"sent": [], "of_another_version": 1}'])
+    async def test_an_entry_that_is_none_leads_to_a_new_session(self, bus: EventBus, wire: Open, text: str) -> None:
+        await bus.redis.set(f"{KEY}poison", "0123456789abcdef" + text, ex=10)
+        assert (await wire(0, pid="poison")).pid != "poison"
