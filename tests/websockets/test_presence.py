@@ -110,9 +110,22 @@ class TestMembers:
             await first.shutdown()
             assert await second.members("room:5") == set()
 
+    async def test_are_not_renewed_once_the_process_has_stopped(self, processes: Any) -> None:
+        (first, one), _ = processes
+        before = asyncio.all_tasks()
+        async with SocketClient(one, auth={"name": "Ann"}) as ann:
+            await ann.call("enter", "room:6")
+            await first.shutdown()
+
+        def renewals() -> list[Any]:
+            tasks = asyncio.all_tasks() - before
+            return [task for task in tasks if "RoomPresence.keep" in str(task.get_coro())]
+
+        await eventually(lambda: not renewals())
+
     async def test_need_a_server_that_records_them(self) -> None:
         with pytest.raises(RuntimeError, match="presence"):
-            await AsyncServer().members("room:6")
+            await AsyncServer().members("room:7")
 
 
 class TestChat:

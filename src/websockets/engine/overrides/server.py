@@ -106,11 +106,11 @@ class SocketIOServer(LimitedServer):
     async def shutdown(self) -> None:
         """python-socketio leaves transports open and events running, and fails if it has never had a client."""
         self._shutting_down = True
-        while self._keeping:
-            self._keeping.popitem()[1].cancel()
         for eio_sid in list(self.eio.sockets):
             await self.eio.close_transport(eio_sid, wait=False)
         await self._tasks.drain(self.limits.drain_seconds)
+        while self._keeping:  # now that no client leaves a room any more
+            self._keeping.popitem()[1].cancel()
         if self.presence:
             await self.presence.aclose()
         await self.manager.aclose()
