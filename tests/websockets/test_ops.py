@@ -124,6 +124,14 @@ class TestPermission:
     async def test_is_needed(self, people: People, visit: Visit) -> None:
         assert (await (await visit(await people.create())).call("runs.watch"))["code"] == 1008
 
+    async def test_is_not_needed_for_a_session_id_that_begins_like_the_room(
+        self, people: People, visit: Visit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(server.eio, "generate_id", lambda: OPS_ROOM + uuid4().hex)
+        client = await visit(await people.create())
+        await server.clients.recheck()
+        assert (await client.call("runs.watch"))["code"] == 1008  # it is still connected
+
     async def test_is_checked_again(
         self, people: People, visit: Visit, client: httpx.AsyncClient, admin: Person
     ) -> None:

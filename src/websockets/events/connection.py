@@ -4,13 +4,11 @@ from src.deps.auth import SessionServiceDep, UserAccessJWTDep
 from src.deps.database import ResourcesDep
 from src.deps.permission import PermissionServiceDep
 from src.schemas.auth import AccessTokenRequest
+from src.websockets.events.chat import PREFIX
 from src.websockets.params import SID, Server
 from src.websockets.router import SocketRouter
 
 router = SocketRouter()
-
-# Permission codes that membership of a room requires, by the prefix of its name.
-_REQUIRED_CODES = {"chat:": "SOCKET:chat.join", OPS_ROOM: "SOCKET:runs.watch"}
 
 
 @router.on("connect")
@@ -48,6 +46,7 @@ async def check_authorization(
 ) -> None:
     """Require the session to be active, and the permissions for the rooms that the client is in."""
     rooms = server.rooms(sid)
-    for prefix, code in _REQUIRED_CODES.items():
-        if any(room.startswith(prefix) for room in rooms):
-            await permissions.require(claims.user_id, claims.session_id, code)
+    if any(room.startswith(PREFIX) for room in rooms):
+        await permissions.require(claims.user_id, claims.session_id, "SOCKET:chat.join")
+    if OPS_ROOM in rooms:
+        await permissions.require(claims.user_id, claims.session_id, "SOCKET:runs.watch")
