@@ -18,6 +18,7 @@ from src.api.asyncapi import install_asyncapi
 from src.api.document_info import document_info
 from src.api.v1.router import PREFIX, create_router
 from src.core.config import Settings, settings
+from src.core.draining import draining
 from src.core.logging import configure_logging
 from src.core.outages import watching_stores
 from src.core.resources import Resources, open_resources
@@ -56,7 +57,7 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
                 resources.hashing.run(lambda: (resources.credentials.kid, dummy_hash())),
                 try_to_register(resources, app.state.registry),
             )
-            with watching_stores(resources), server.closes_polls_early():
+            with watching_stores(resources), server.closes_polls_early(), draining(settings.app.drain_seconds):
                 yield
             await server.shutdown()
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Response
 from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
 
 from src.api.response_headers import described
+from src.core.draining import is_draining
 from src.core.exceptions import NotFoundError, UnauthorizedError
 from src.core.health import REQUIRED, check_stores
 from src.core.outages import report_outage
@@ -28,8 +29,8 @@ class Liveness(BaseSchema):
 class Readiness(BaseSchema):
     """Which stores are available, how long each took to respond, and without which requests cannot be served."""
 
-    status: Literal["ok", "degraded"]
-    """`ok` if every store is available."""
+    status: Literal["ok", "degraded", "draining"]
+    """`ok` if every store is available; `draining` if the process is about to end."""
     stores: dict[str, bool]
     """Whether each store is available."""
     latency_ms: dict[str, float]
@@ -52,7 +53,10 @@ async def livez() -> Liveness:
 
 @router.get("/readyz", responses={503: {"model": Readiness, "headers": described("Retry-After")}})
 async def readyz(resources: ResourcesDep, response: Response) -> Readiness:
-    """Whether requests can be served: 503 if a required store is unavailable; without another one, it is degraded."""
+    """Whether requests can be served: 503 if a required store is unavailable, or if the process is about to end.
+
+    Without another store, it is degraded.
+    """
     # Anybody may ask, as often as they like: those who ask at the same time share one check.
     health = await resources.single_flight.do("readyz", lambda: check_stores(resources))
     for name, store in health.items():
@@ -60,11 +64,11 @@ async def readyz(resources: ResourcesDep, response: Response) -> Readiness:
             report_outage(name, store.reason)
     available = {name: not store.reason for name, store in health.items()}
     required = [name for name in health if name in REQUIRED]
-    if not all(available[name] for name in required):
+    if is_draining() or not all(available[name] for name in required):
         response.status_code = 503
         response.headers["Retry-After"] = "1"
     return Readiness(
-        status="ok" if all(available.values()) else "degraded",
+        status="draining" if is_draining() else "ok" if all(available.values()) else "degraded",
         stores=available,
         latency_ms={name: store.milliseconds for name, store in health.items()},
         required=required,

@@ -75,6 +75,7 @@ class AppSettings(SettingsGroup):
     refusals_per_address: int = Field(6000, ge=1, alias="REFUSALS_PER_ADDRESS")
     insecure_stores: Stores = Field([], alias="ALLOW_INSECURE_STORES")
     request_timeout_seconds: float = Field(10, gt=0, alias="REQUEST_TIMEOUT_SECONDS")
+    drain_seconds: float = Field(0, ge=0, alias="DRAIN_SECONDS")
     audit_retention_days: int = Field(365, ge=1, alias="AUDIT_RETENTION_DAYS")
 
 

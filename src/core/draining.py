@@ -1,0 +1,52 @@
+"""Draining: a process that is about to end says so in `/readyz`, and serves until load balancers have noticed."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+_draining = False
+
+
+def is_draining() -> bool:
+    """Whether SIGTERM has arrived and the process ends soon."""
+    return _draining
+
+
+@contextmanager
+def draining(seconds: float) -> Iterator[None]:
+    """During the block, SIGTERM reaches its earlier handler this much later; a second signal reaches it at once.
+
+    Does nothing for 0 seconds, and outside the main thread, where no handlers run.
+    """
+    global _draining
+    terminate = signal.getsignal(signal.SIGTERM)
+    if not seconds or threading.current_thread() is not threading.main_thread() or not callable(terminate):
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def begin() -> None:
+        log.info("draining", seconds=seconds)
+        loop.call_later(seconds, terminate, signal.SIGTERM, None)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        global _draining
+        if _draining:
+            terminate(number, frame)
+            return
+        _draining = True
+        loop.call_soon_threadsafe(begin)
+
+    signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, terminate)
+        _draining = False
