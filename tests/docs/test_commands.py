@@ -1,5 +1,6 @@
 """Every line of the README that a reader types."""
 
+import json
 import os
 import re
 import shlex
@@ -82,6 +83,15 @@ class TestCelery:
         command.stop()
 
 
+# Node runs TypeScript as it is, and these libraries without npm.
+SOURCE = ["--conditions=source"]
+LIBRARIES = {
+    "openapi-fetch": "docs/client/openapi-fetch.mjs",
+    "socket.io-client": "websockets/client/socket.io.esm.min.js",
+}
+IGNORED = shutil.ignore_patterns("node_modules", "dist", "generated")
+
+
 def run_node(script: str, site: httpx.Client) -> tuple[str, str]:
     """What a program of docs/client prints, and complains of."""
     environment = {**os.environ, "API": f"{site.base_url}/api/v1".replace("//api", "/api")}
@@ -117,6 +127,33 @@ class TestNode:
             ],
             "",
         )
+
+    def test_goes_the_whole_way_in_typescript(self, site: httpx.Client, tmp_path: Path) -> None:
+        shutil.copytree(ROOT / "docs/client/typescript", tmp_path, dirs_exist_ok=True, ignore=IGNORED)
+        for name, file in LIBRARIES.items():
+            (tmp_path / "node_modules" / name).mkdir(parents=True)
+            shutil.copy(ROOT / "tests" / file, tmp_path / "node_modules" / name / "index.js")
+        script = [*SOURCE, str(tmp_path / "test/journey.mjs")]
+        environment = {**os.environ, "URL": str(site.base_url).rstrip("/")}
+        done = node(script, return_completed_process=True, env=environment, capture_output=True, text=True)
+        assert (done.stdout.splitlines(), done.stderr) == (
+            [
+                "Logged in.",
+                "Refreshed twice at once, and silently.",
+                "Created users, and listed them with filters.",
+                "Published notices, and listed their runs by cursor.",
+                "Refused: invalid by field, and changed in the meantime.",
+                "Sent and received events; the connection outlived a token.",
+                "Uploaded 20 MiB in parts, aborted once and resumed.",
+                "Logged out.",
+            ],
+            "",
+        )
+
+    def test_typescript_has_the_libraries_of_the_package(self) -> None:
+        wanted = json.loads((ROOT / "docs/client/typescript/package.json").read_text())["dependencies"]
+        for name, file in LIBRARIES.items():
+            assert f"v{wanted[name]}\n" in (ROOT / "tests" / file).read_text()[:200]
 
     @pytest.mark.parametrize(("file", "guide"), [("session.mjs", "auth.md"), ("upload.mjs", "files.md")])
     def test_the_guides_show_the_files(self, file: str, guide: str) -> None:

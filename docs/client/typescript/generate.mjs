@@ -28,7 +28,7 @@ const sent = lines("request", ({ request, ack }) => {
   return `(${[...parameter(request), `ack?: (reply: ${reply}) => void`].join(", ")}) => void`;
 });
 const heard = lines("event", ({ event }) => `(${parameter(event.$ref ? events.components.messages.error : event)}) => void`);
-await write("events", `import type { components } from "./schemas.js";
+await write("events", `import type { components } from "./schemas.ts";
 
 type Schemas = components["schemas"];
 export type ErrorBody = Schemas["ErrorBody"];

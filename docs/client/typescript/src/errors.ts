@@ -1,16 +1,18 @@
-import type { components } from "./generated/rest.js";
+import type { components } from "./generated/rest.ts";
 
 type ErrorResponse = components["schemas"]["ErrorResponse"];
 type FieldError = components["schemas"]["FieldError"];
 
 /** An error response. `error` is its stable name, such as `resource.not_found`. */
 export class ApiError extends Error {
+  readonly status: number;
   readonly error: string;
   readonly requestId: string;
   readonly data: unknown;
 
-  constructor(readonly status: number, body: Partial<ErrorResponse> | undefined) {
+  constructor(status: number, body: Partial<ErrorResponse> | undefined) {
     super(body?.message ?? `The server responded with ${status}.`);
+    this.status = status;
     this.error = body?.error ?? "unknown";
     this.requestId = body?.requestId ?? "";
     this.data = body?.data;

@@ -1,6 +1,6 @@
 import createClient, { type Client, type Middleware } from "openapi-fetch";
-import { unwrap } from "./errors.js";
-import type { components, paths } from "./generated/rest.js";
+import { unwrap } from "./errors.ts";
+import type { components, paths } from "./generated/rest.ts";
 
 export type Tokens = components["schemas"]["TokenResponse"];
 
@@ -14,17 +14,21 @@ const PUBLIC = ["/api/v1/auth/keys/public", "/api/v1/auth/login", "/api/v1/auth/
 
 /** A login. `api` calls any operation; it refreshes the tokens when the access token has expired. */
 export class Session {
+  readonly url: string;
   readonly api: Client<paths>;
+  readonly #store: TokenStore;
   readonly #listeners = new Set<(tokens: Tokens | undefined) => void>();
   #refreshing: Promise<Tokens> | undefined;
 
-  constructor(readonly url: string, private readonly store: TokenStore = memoryStore()) {
+  constructor(url: string, store: TokenStore = memoryStore()) {
+    this.url = url;
+    this.#store = store;
     this.api = createClient<paths>({ baseUrl: url });
     this.api.use(this.#authorization());
   }
 
   get tokens(): Tokens | undefined {
-    return this.store.read();
+    return this.#store.read();
   }
 
   async login(username: string, password: string): Promise<void> {
@@ -72,7 +76,7 @@ export class Session {
   }
 
   #keep(tokens: Tokens | undefined): void {
-    this.store.write(tokens);
+    this.#store.write(tokens);
     for (const listener of this.#listeners) listener(tokens);
   }
 

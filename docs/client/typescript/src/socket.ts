@@ -1,6 +1,6 @@
 import { io, type Socket } from "socket.io-client";
-import type { ClientToServerEvents, ServerToClientEvents } from "./generated/events.js";
-import type { Session } from "./session.js";
+import type { ClientToServerEvents, ServerToClientEvents } from "./generated/events.ts";
+import type { Session } from "./session.ts";
 
 export type ApiSocket = Socket<ServerToClientEvents, ClientToServerEvents>;
 

@@ -1,6 +1,6 @@
-import { ApiError, unwrap } from "./errors.js";
-import type { components } from "./generated/rest.js";
-import type { Session } from "./session.js";
+import { ApiError, unwrap } from "./errors.ts";
+import type { components } from "./generated/rest.ts";
+import type { Session } from "./session.ts";
 
 type Schemas = components["schemas"];
 
@@ -25,8 +25,11 @@ export interface UploadOptions {
 
 /** The upload was aborted or failed: go on with `resume: state`, or call `cancelUpload`. */
 export class UploadInterrupted extends Error {
-  constructor(readonly state: UploadState, cause: unknown) {
+  readonly state: UploadState;
+
+  constructor(state: UploadState, cause: unknown) {
     super("The upload was interrupted.", { cause });
+    this.state = state;
   }
 }
 
