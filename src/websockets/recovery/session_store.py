@@ -56,6 +56,11 @@ class SessionStore:
             if changed and not await self._save(changed.values()):
                 self._changed = changed | self._changed
 
+    async def is_saved(self, session: RecoverableSession) -> bool:
+        """Save what has changed; returns whether Redis has the session as it is now."""
+        await self.flush()
+        return session.private_session_id not in self._changed
+
     async def save(self, session: RecoverableSession) -> None:
         """Save the session of a broken connection; without Redis it is lost."""
         async with self._saving:

@@ -4,13 +4,16 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
 from fastapi import FastAPI
 
+from src.core.realtime import event_bus
 from src.core.realtime.event_bus import EventBus, ReplaySettings
+from src.websockets.engine import subscriber
 from src.websockets.engine.overrides import RedisManager
 from src.websockets.params import SID, Server
 from src.websockets.recovery import SessionRecovery
@@ -19,6 +22,7 @@ from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.conftest import serve
 
 REPLAY = ReplaySettings(seconds=30, messages=1000)
+PATH = "/socket.io/?EIO=4&transport=websocket"
 
 
 class Wire:
@@ -73,6 +77,17 @@ def create(url: str, replay: ReplaySettings = REPLAY) -> AsyncServer:
     return server
 
 
+def wait_for_redis(patch: pytest.MonkeyPatch) -> None:
+    """Let servers wait longer than a second: what these tests claim holds on a busy machine too."""
+    for module in (event_bus, subscriber):
+        patch.setattr(module, "ATTEMPT_SECONDS", PATIENCE_SECONDS)
+
+
+@pytest.fixture(autouse=True)
+def patient_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_for_redis(monkeypatch)
+
+
 @pytest.fixture
 def url() -> str:
     return os.environ["REDIS_DATABASE_URL"]
@@ -93,16 +108,27 @@ async def servers(url: str) -> AsyncIterator[list[tuple[AsyncServer, str]]]:
 
 @pytest.fixture
 async def wire(servers: list[tuple[AsyncServer, str]]) -> AsyncIterator[Open]:
-    async with aiohttp.ClientSession() as http:
+    async with dialing() as dial:
 
         async def connect(number: int = 0, **auth: Any) -> Wire:
             server, url = servers[number]
-            wire = Wire(await http.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket"))
+            wire = await dial(url)
             await wire.open(**auth)
             await eventually(lambda: server.manager.is_listening)
             return wire
 
         yield connect
+
+
+@asynccontextmanager
+async def dialing() -> AsyncIterator[Callable[[str], Awaitable[Wire]]]:
+    """Open websockets to servers, given by address; all are closed in the end."""
+    async with aiohttp.ClientSession() as http, AsyncExitStack() as stack:
+
+        async def dial(url: str) -> Wire:
+            return Wire(await stack.enter_async_context(http.ws_connect(f"{url}{PATH}")))
+
+        yield dial
 
 
 async def cut(wire: Wire, server: AsyncServer) -> dict[str, Any]:

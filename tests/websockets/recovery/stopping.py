@@ -5,11 +5,14 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
+from typing import Any
 
+import pytest
 from fastapi import FastAPI
 
-from tests.websockets.recovery.conftest import create
+from tests.websockets.recovery.conftest import create, wait_for_redis
 
+wait_for_redis(pytest.MonkeyPatch())
 server = create(os.environ["REDIS_DATABASE_URL"])
 
 
@@ -28,4 +31,14 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     await server.shutdown()
 
 
-app = server.asgi(FastAPI(lifespan=lifespan))
+rest = FastAPI(lifespan=lifespan)
+
+
+@rest.get("/")
+async def describe() -> dict[str, Any]:
+    """The name that other processes know this one by, and whether it hears them."""
+    assert server.recovery
+    return {"name": server.recovery.bus.process, "is_listening": server.manager.is_listening}
+
+
+app = server.asgi(rest)

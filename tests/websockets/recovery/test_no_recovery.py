@@ -11,9 +11,13 @@ from src.core.realtime.event_bus import STREAM, ReplaySettings
 from src.websockets.params import SID, Server
 from src.websockets.server import AsyncServer
 from tests.support.proxy import proxied
-from tests.support.waiting import patience
+from tests.support.waiting import eventually, patience
 from tests.websockets.conftest import serve
-from tests.websockets.recovery.conftest import REPLAY, Open, Wire, create, cut
+from tests.websockets.recovery.conftest import REPLAY, Open, Wire, create, cut, dialing
+
+
+async def is_gone(redis: Any, pid: str) -> bool:
+    return not await redis.exists(f"socketio:connection:{pid}")
 
 
 class TestNoRecovery:
@@ -30,9 +34,10 @@ class TestNoRecovery:
         assert (await wire(1, **back)).pid != client.pid
 
     async def test_after_the_client_disconnected(self, servers: Any, wire: Open) -> None:
-        client = await wire()
+        client, redis = await wire(), servers[0][0].recovery.bus.redis
+        await eventually(lambda: redis.exists(f"socketio:connection:{client.pid}"))
         await client.websocket.send_str("41")
-        await client.websocket.close()
+        await eventually(lambda: is_gone(redis, client.pid))
         assert (await wire(1, pid=client.pid)).pid != client.pid
 
     async def test_after_a_disconnect_message_for_its_room(self, servers: Any, wire: Open) -> None:
@@ -115,12 +120,12 @@ class TestNoRecovery:
     async def test_without_redis(self, url: str) -> None:
         async with proxied(url) as (through, proxy):
             server = create(through)
-            async with aiohttp.ClientSession() as http, serve(server.asgi(FastAPI()), lifespan="off") as address:
-                client = Wire(await http.ws_connect(f"{address}/socket.io/?EIO=4&transport=websocket"))
+            async with dialing() as dial, serve(server.asgi(FastAPI()), lifespan="off") as address:
+                client = await dial(address)
                 await client.open()
                 back = await cut(client, server)
                 proxy.refuse()
-                again = Wire(await http.ws_connect(f"{address}/socket.io/?EIO=4&transport=websocket"))
+                again = await dial(address)
                 async with asyncio.timeout(2.5 * patience()):
                     await again.open(**back)
                 assert again.pid != client.pid

@@ -3,12 +3,12 @@
 import asyncio
 import json
 import secrets
+from collections import Counter
 from contextlib import suppress
 
-import aiohttp
-
 from src.websockets.server import AsyncServer
-from tests.websockets.recovery.conftest import Open, Wire, cut
+from tests.support.waiting import PATIENCE_SECONDS, eventually
+from tests.websockets.recovery.conftest import Open, Wire, cut, dialing
 
 Servers = list[tuple[AsyncServer, str]]
 
@@ -35,14 +35,15 @@ class TestOrder:
         await wire(1)  # the second process listens as well
         await client.call("join", room)
         received: dict[str, list[int]] = {"first": [], "second": []}
-        is_done = asyncio.Event()
+        sent, is_done = Counter[str](), asyncio.Event()
 
         async def talk(name: str, server: AsyncServer) -> None:
-            number = 0
             while not is_done.is_set():
-                number += 1
-                await server.emit("news", (name, number), room=room)
+                sent[name] += 1
+                await server.emit("news", (name, sent[name]), room=room)
                 await asyncio.sleep(0.001)
+                # More than 256 events that the client has not read could not be recovered.
+                await eventually(lambda: is_done.is_set() or sent[name] - len(received[name]) < 100)
             await server.emit("news", (name, 0), room=room)
 
         talkers = [asyncio.create_task(talk(name, server)) for name, (server, _) in zip(received, servers, strict=True)]
@@ -91,18 +92,20 @@ class TestBreakingAgain:
         back = await cut(client, first)
         for number in range(1, 7):
             await first.emit("news", number, to=client.sid)
-        may_end = asyncio.Event()
+        has_begun, may_end = asyncio.Event(), asyncio.Event()
 
         @second.authorization_check
         async def recheck() -> None:
             await second.emit("news", 7, to=client.sid)
+            has_begun.set()
             await may_end.wait()
 
-        async with aiohttp.ClientSession() as http:
-            again = Wire(await http.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket"))
+        async with dialing() as dial:
+            again = await dial(url)
             await again.websocket.receive_str()
             await again.websocket.send_str(f"40{json.dumps({'recover': True, **back})}")
             again.pid, again.offset = client.pid, client.offset
+            await asyncio.wait_for(has_begun.wait(), PATIENCE_SECONDS)
             with suppress(TimeoutError):  # whatever comes before the missed events
                 async with asyncio.timeout(0.3):
                     await again.event()

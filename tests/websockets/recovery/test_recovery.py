@@ -5,7 +5,6 @@ import json
 import secrets
 from typing import Any
 
-import aiohttp
 from fastapi import FastAPI
 
 from src.core.realtime.event_bus import EventBus
@@ -16,7 +15,7 @@ from src.websockets.recovery import SessionRecovery
 from src.websockets.server import AsyncServer
 from tests.support.waiting import eventually
 from tests.websockets.conftest import serve
-from tests.websockets.recovery.conftest import REPLAY, Open, Wire, cut
+from tests.websockets.recovery.conftest import REPLAY, Open, cut, dialing, has_ended
 
 
 class TestRecovery:
@@ -90,9 +89,8 @@ class TestRecovery:
         async def connect(sid: SID, server: Server) -> None:
             await server.emit("news", 1, to=sid)
 
-        again = Wire(client.websocket)
-        async with aiohttp.ClientSession() as http:
-            again.websocket = await http.ws_connect(f"{servers[1][1]}/socket.io/?EIO=4&transport=websocket")
+        async with dialing() as dial:
+            again = await dial(servers[1][1])
             await again.websocket.receive_str()
             await again.websocket.send_str(f"40{json.dumps({'recover': True, **back})}")
             packets = [await again.packet(), await again.packet()]
@@ -147,7 +145,7 @@ class TestWithoutOffsets:
         first.eio.ping_interval, first.eio.ping_timeout = 0.5, 0.1
         client = await wire(0, recover=False)
         await first.emit("news", "unheard", to=client.sid)
-        await eventually(lambda: not first.eio.sockets)  # it answers no ping
+        await eventually(lambda: has_ended(first.recovery.bus.redis, client.pid))  # it answers no ping
         again = await wire(1, recover=False, pid=client.pid)
         assert again.pid == client.pid
         assert await again.event() == ["news", "unheard"]
@@ -159,9 +157,8 @@ class TestWithoutOffsets:
         @server.on("connect")
         async def connect() -> None: ...
 
-        async with aiohttp.ClientSession() as http, serve(server.asgi(FastAPI()), lifespan="off") as address:
-            address += "/socket.io/?EIO=4&transport=websocket"
-            client, again = [Wire(await http.ws_connect(address)) for _ in range(2)]
+        async with dialing() as dial, serve(server.asgi(FastAPI()), lifespan="off") as address:
+            client, again = await dial(address), await dial(address)
             await client.websocket.receive_str()
             await client.websocket.send_str("40")
             client.pid = json.loads((await client.packet())[2:])["pid"]

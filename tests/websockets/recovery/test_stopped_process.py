@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import secrets
-import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -12,9 +10,11 @@ from typing import Any, Self
 
 import aiohttp
 
+from src.core.realtime.event_bus import EventBus
+from src.websockets.recovery import MAX_MISSED_EVENTS
 from src.websockets.server import AsyncServer
 from tests.queues.conftest import free_port
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.recovery.conftest import Open
 
 SEPARATOR = "\x1e"
@@ -57,54 +57,86 @@ class Poller:
 
 
 class Talker:
-    """Emits 0, 1, 2… to a room, then -1."""
+    """Emits 0, 1, 2… to a room, then -1; so few that a client that is away has not missed too many."""
 
     def __init__(self, server: AsyncServer, room: str) -> None:
         self.is_done = asyncio.Event()
         self.task = asyncio.create_task(self._talk(server, room))
 
     async def _talk(self, server: AsyncServer, room: str) -> None:
-        number = 0
-        while not self.is_done.is_set():
+        for number in range(MAX_MISSED_EVENTS // 2):
+            if self.is_done.is_set():
+                break
             await server.emit("news", number, room=room)
-            number += 1
             await asyncio.sleep(0.005)
+        await self.is_done.wait()
         await server.emit("news", -1, room=room)
 
 
+class Process:
+    """A server in a process of its own."""
+
+    def __init__(self, http: aiohttp.ClientSession, running: asyncio.subprocess.Process, port: int) -> None:
+        self._http, self._running = http, running
+        self.url = f"http://127.0.0.1:{port}"
+        self.name = ""
+
+    async def serves(self) -> bool:
+        with suppress(aiohttp.ClientConnectionError):
+            async with self._http.get(self.url) as response:
+                self.name = (await response.json())["name"]
+        return bool(self.name)
+
+    async def listens(self) -> bool:
+        """Whether it hears other processes; a session from before that has a gap."""
+        async with self._http.get(self.url) as response:
+            return bool((await response.json())["is_listening"])
+
+    def stop(self) -> None:
+        self._running.terminate()
+
+    async def kill(self, bus: EventBus) -> None:
+        """Kill it, and wait until others know: until then its sessions are its own."""
+        self._running.kill()
+
+        async def is_gone() -> bool:
+            return not await bus.is_alive(self.name)
+
+        await eventually(is_gone)
+
+    async def end(self) -> None:
+        if self._running.returncode is None:
+            self._running.kill()
+        await self._running.wait()
+
+
 @asynccontextmanager
-async def process(http: aiohttp.ClientSession) -> AsyncIterator[tuple[int, str]]:
-    """A server of its own; yields its process id and address."""
+async def started(http: aiohttp.ClientSession) -> AsyncIterator[Process]:
     port = free_port()
     command = "-m", "uvicorn", "tests.websockets.recovery.stopping:app", "--port", str(port)
     running = await asyncio.create_subprocess_exec(sys.executable, *command, "--timeout-graceful-shutdown", "20")
-
-    async def serves() -> bool:
-        with suppress(aiohttp.ClientConnectionError):
-            async with http.get(f"http://127.0.0.1:{port}/"):
-                return True
-        return False
-
+    process = Process(http, running, port)
     try:
-        await eventually(serves)
-        yield running.pid, f"http://127.0.0.1:{port}"
+        await eventually(process.serves)
+        yield process
     finally:
-        if running.returncode is None:
-            running.kill()
-        await running.wait()
+        await process.end()
 
 
 async def test_polling_clients_recover(servers: Servers, wire: Open) -> None:
     room = secrets.token_hex(4)
     await wire(0)
-    async with aiohttp.ClientSession() as http, process(http) as (process_id, url):
-        client = await Poller(http, url).open()
-        await client.send(f"42{json.dumps(['join', room])}")
+    async with aiohttp.ClientSession() as http, started(http) as process:
+        await (await Poller(http, process.url).open()).send("41")  # now the process begins to listen to others
+        await eventually(process.listens)
+        client = await Poller(http, process.url).open()
+        await client.send(f"421{json.dumps(['join', room])}")
+        assert await client.poll() == ["431[]"]
         talker = Talker(servers[0][0], room)
         listening = asyncio.create_task(client.listen())
         await eventually(lambda: len(client.numbers) >= 20)
-        os.kill(process_id, signal.SIGTERM)
-        await asyncio.wait_for(listening, 15)
+        process.stop()
+        await asyncio.wait_for(listening, PATIENCE_SECONDS)
         again = await wire(1, recover=False, pid=client.pid)
         assert again.pid == client.pid
         talker.is_done.set()

@@ -2,6 +2,7 @@ import asyncio
 from copy import copy
 from typing import Any
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from socketio.exceptions import ConnectionRefusedError as ConnectionRefused
 from socketio.packet import CONNECT, CONNECT_ERROR
 
@@ -89,19 +90,29 @@ class SocketIOServer(LimitedServer):
         return await self.presence.members(room)
 
     async def enter_room(self, sid: str, room: str, namespace: str | None = None) -> None:
-        """Return when the room is saved: a client that was told so is in it, even if this process is killed."""
+        """Return when the room is saved: a client that was told so is in it, even if this process is killed.
+
+        Raises:
+            RedisError: It could not be saved. The client is not in the room.
+        """
+        session = self._recoverable(sid)
+        is_new = session is not None and room not in session.rooms
         await super().enter_room(sid, room, namespace)
-        await self._kept(sid)
+        if self.recovery and session and not await self.recovery.store.is_saved(session):
+            if is_new:
+                await super().leave_room(sid, room, namespace)
+            raise RedisConnectionError("The room could not be saved for recovery.")
 
     async def leave_room(self, sid: str, room: str, namespace: str | None = None) -> None:
-        """Return when the rest of the rooms is saved."""
+        """Return when the rest of the rooms is saved, or Redis has failed."""
         await super().leave_room(sid, room, namespace)
-        await self._kept(sid)
-
-    async def _kept(self, sid: str) -> None:
-        session = self.manager.delivery.sessions.get(sid)
-        if self.recovery and session and session.client_tracks_offset:
+        if self.recovery and self._recoverable(sid):
             await self.recovery.store.flush()
+
+    def _recoverable(self, sid: str) -> RecoverableSession | None:
+        """The session of an open connection that is saved while it is open."""
+        session: RecoverableSession | None = self.manager.delivery.sessions.get(sid)
+        return session if session and session.client_tracks_offset else None
 
     async def shutdown(self) -> None:
         """python-socketio leaves transports open and events running, and fails if it has never had a client."""
