@@ -63,7 +63,7 @@ async def require_stores(resources: Resources, *, schema: bool = True) -> None:
     for (store, url, setting), outcome in zip(checks, outcomes, strict=True):
         if isinstance(outcome, Exception):
             parts = urlsplit(url)
-            raise _unusable(store, parts.netloc.rpartition("@")[2] or parts.path, setting, outcome)
+            raise unusable(store, parts.netloc.rpartition("@")[2] or parts.path, setting, outcome)
 
 
 def require_schema(connection: Connection, settings: Settings) -> None:
@@ -102,14 +102,15 @@ def require_known(script: ScriptDirectory, current: Collection[str], settings: S
 def unreachable(url: URL, error: Exception) -> PreflightError:
     """The error for a PostgreSQL server that refuses the connection or does not respond."""
     address = f"{url.host or 'localhost'}:{url.port or 5432}/{url.database or ''}"
-    return _unusable("PostgreSQL", address, "SQL_DATABASE_URL", error)
+    return unusable("PostgreSQL", address, "SQL_DATABASE_URL", error)
 
 
-def _unusable(store: str, address: str, setting: str, error: Exception) -> PreflightError:
+def unusable(store: str, address: str, setting: str, error: Exception) -> PreflightError:
+    """The error for a store that cannot be used: its address, the reason and the remedy."""
     cause = _root_cause(error)
     is_refusal = isinstance(cause, _REFUSALS) or type(cause).__name__ == "S3Error"  # whose module is imported late
     remedy = "Correct" if is_refusal else _START
-    return PreflightError(f"Cannot use {store} at {address}: {_reason(cause)}. {remedy} {setting}.")
+    return PreflightError(f"Cannot use {store} at {address}: {reason_of(error)}. {remedy} {setting}.")
 
 
 def _root_cause(error: BaseException) -> BaseException:
@@ -118,8 +119,9 @@ def _root_cause(error: BaseException) -> BaseException:
     return error
 
 
-def _reason(error: BaseException) -> str:
-    """The first line, or what the number of the operating system's error means."""
+def reason_of(error: BaseException) -> str:
+    """What caused an error: its first line, or what the number of the operating system's error means."""
+    error = _root_cause(error)
     text = str(error).partition("\n")[0]
     if found := re.search(r"(?:Errno|Error) (\d+)\b", text):
         return os.strerror(int(found[1])).lower()

@@ -1,6 +1,6 @@
 import typer
 
-from src.manage import documents, rename, reset, routes, seed, settings, shell, users
+from src.manage import doctor, documents, rename, reset, routes, seed, settings, shell, users
 
 app = typer.Typer(
     name="manage.sh",
@@ -12,6 +12,7 @@ app = typer.Typer(
     context_settings={"max_content_width": 120},
 )
 app.add_typer(users.app, name="user")
+app.command("doctor")(doctor.examine)
 app.command("shell")(shell.open_shell)
 app.command("routes")(routes.show_routes)
 app.command("settings")(settings.show_settings)

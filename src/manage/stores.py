@@ -31,13 +31,20 @@ async def open_stores(*, schema: bool = True) -> AsyncIterator[Resources]:
     Raises:
         PreflightError: One does not answer, or has another schema.
     """
+    async with open_clients() as resources:
+        await require_stores(resources, schema=schema)
+        yield resources
+
+
+@asynccontextmanager
+async def open_clients() -> AsyncIterator[Resources]:
+    """The same, whether they answer or not."""
     configure_logging(quiet(settings))
     replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
     async with (
         aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, replay)) as events,
         open_resources(settings, create_outbox(load_app), events) as resources,
     ):
-        await require_stores(resources, schema=schema)
         yield resources
 
 

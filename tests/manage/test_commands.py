@@ -37,7 +37,7 @@ class TestHelp:
 
     def test_names_every_command(self, manage: Manage) -> None:
         text = manage("--help").stdout
-        names = ("user", "shell", "routes", "settings", "seed", "reset", "openapi", "asyncapi", "rename")
+        names = ("user", "doctor", "shell", "routes", "settings", "seed", "reset", "openapi", "asyncapi", "rename")
         assert [name for name in names if f" {name} " not in text] == []
 
     def test_shows_flags_without_a_value(self, manage: Manage) -> None:

@@ -1,0 +1,340 @@
+"""`manage.sh doctor`: all is well, and one fault after the other, each named in its line."""
+
+import asyncio
+import json
+import shutil
+from collections import namedtuple
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from copy import copy
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from src.core.config import settings
+from src.core.resources import Resources
+from src.core.storage.minio_storage import MinioStorage
+from src.core.stores.cache import Cache
+from src.core.stores.documents import Documents, create_mongo
+from src.core.stores.redis_client import create_redis
+from src.core.stores.sql import SQLDatabase
+from src.manage.doctor import stores
+from src.manage.doctor.check import Examination, Worker, run_checks
+from src.manage.doctor.command import all_checks
+from src.manage.doctor.finding import Finding
+from src.manage.doctor.settings import check_keys
+from src.models import DOCUMENTS
+from src.models.audit import AuditLog
+from src.models.document_migrations import DOCUMENT_MIGRATIONS
+from src.models.outbox import OutboxMessage
+from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind
+from src.services.audit import AuditService
+from src.utils.date import utc_now
+from tests.core.conftest import pem
+from tests.manage.conftest import Manage
+from tests.support.scratch import scratch_database
+
+WORKERS = {"worker@here": Worker(frozenset({"celery"}), 1)}
+
+
+@pytest.fixture
+async def healthy(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Resources]:
+    """The stores as after a deployment, an API, a worker and a beat that seem to run."""
+
+    async def workers(_app: object) -> dict[str, Worker]:
+        return WORKERS
+
+    monkeypatch.setattr("src.manage.doctor.processes.find_workers", workers)
+    await resources.documents.create_indexes(*DOCUMENTS)
+    await AuditService(resources).set_retention()
+    async with resources.redis.pubsub() as api, stored(resources, schedule(last_run_at=utc_now())):
+        await api.subscribe("socketio")
+        yield resources
+
+
+def schedule(**columns: Any) -> Schedule:
+    defaults: dict[str, Any] = {"name": str(uuid4()), "task": "outbox.relay", "kind": ScheduleKind.INTERVAL, "every": 1}
+    defaults |= {"period": IntervalPeriod.HOURS, "next_run_at": utc_now() + timedelta(hours=1)}
+    return Schedule(**defaults | columns)
+
+
+@asynccontextmanager
+async def stored(resources: Resources, row: Any) -> AsyncIterator[None]:
+    async with resources.unit_of_work() as uow:
+        uow.session.add(row)
+    yield
+    async with resources.unit_of_work() as uow:
+        await uow.session.delete(await uow.session.get_one(type(row), row.id))
+
+
+async def examine(resources: Resources) -> dict[str, Finding]:
+    findings = await run_checks(all_checks(), Examination(resources))
+    return {finding.check: finding for finding in findings}
+
+
+# Each yields resources in which one thing is wrong.
+Fault = Callable[[Resources], Any]
+
+
+def elsewhere(resources: Resources, store: str, **changes: Any) -> Resources:
+    changed = copy(resources.settings)
+    setattr(changed, store, getattr(settings, store).model_copy(update=changes))
+    return replace(resources, settings=changed)
+
+
+@asynccontextmanager
+async def postgresql(resources: Resources, **parts: Any) -> AsyncIterator[Resources]:
+    url = resources.engine.url.set(**parts)
+    shown = SecretStr(url.render_as_string(hide_password=False))
+    changed = elsewhere(resources, "sql", database_url=shown)
+    database = SQLDatabase(changed.settings.sql, url)
+    yield replace(changed, engine=database.engine, sessions=database.sessions)
+    await database.engine.dispose()
+
+
+@asynccontextmanager
+async def no_postgresql(resources: Resources) -> AsyncIterator[Resources]:
+    async with postgresql(resources, port=1) as changed:
+        yield changed
+
+
+@asynccontextmanager
+async def read_only_postgresql(resources: Resources) -> AsyncIterator[Resources]:
+    async with role(resources, "IN ROLE pg_write_all_data, pg_read_all_data") as name:
+        async with resources.engine.begin() as connection:
+            await connection.execute(text(f"ALTER ROLE {name} SET default_transaction_read_only = on"))
+        async with postgresql(resources, username=name, password="any") as changed:
+            yield changed
+
+
+@asynccontextmanager
+async def role_without_rights(resources: Resources) -> AsyncIterator[Resources]:
+    async with role(resources) as name, postgresql(resources, username=name, password="any") as changed:
+        yield changed
+
+
+@asynccontextmanager
+async def role(resources: Resources, options: str = "") -> AsyncIterator[str]:
+    name = f"test_{uuid4().hex}"
+    async with resources.engine.begin() as connection:
+        await connection.execute(text(f"CREATE ROLE {name} LOGIN PASSWORD 'any' {options}"))
+    yield name
+    async with resources.engine.begin() as connection:
+        await connection.execute(text(f"DROP ROLE {name}"))
+
+
+@asynccontextmanager
+async def no_schema(resources: Resources) -> AsyncIterator[Resources]:
+    database = scratch_database()
+    scratch = await asyncio.to_thread(database.__enter__)
+    async with postgresql(resources, database=scratch.url.database) as changed:
+        yield changed
+    await asyncio.to_thread(database.__exit__, None, None, None)
+
+
+@asynccontextmanager
+async def no_redis(resources: Resources) -> AsyncIterator[Resources]:
+    changed = elsewhere(resources, "redis", database_url=SecretStr("redis://127.0.0.1:1/0"))
+    async with create_redis(changed.settings.redis) as redis:
+        yield replace(changed, redis=redis, cache=Cache(redis))
+
+
+@asynccontextmanager
+async def evicting_redis(resources: Resources) -> AsyncIterator[Resources]:
+    await resources.redis.config_set("maxmemory", "1gb")
+    await resources.redis.config_set("maxmemory-policy", "allkeys-lru")
+    yield resources
+    await resources.redis.config_set("maxmemory-policy", "noeviction")
+    await resources.redis.config_set("maxmemory", "0")
+
+
+@asynccontextmanager
+async def no_mongodb(resources: Resources) -> AsyncIterator[Resources]:
+    url = SecretStr("mongodb://127.0.0.1:1/app")
+    changed = elsewhere(resources, "mongo", database_url=url, timeout_seconds=0.2)
+    client = create_mongo(changed.settings.mongo)
+    yield replace(changed, mongo=client["app"], documents=Documents(client["app"]))
+    await client.close()
+
+
+@asynccontextmanager
+async def no_s3(resources: Resources) -> AsyncIterator[Resources]:
+    changed = elsewhere(resources, "s3", endpoint_setting="http://127.0.0.1:1")
+    storage = MinioStorage(changed.settings.s3)
+    yield replace(changed, storage=storage)
+    storage.close()
+
+
+@asynccontextmanager
+async def no_bucket(resources: Resources) -> AsyncIterator[Resources]:
+    changed = elsewhere(resources, "s3", bucket="nowhere-at-all")
+    storage = MinioStorage(changed.settings.s3)
+    yield replace(changed, storage=storage)
+    storage.close()
+
+
+@asynccontextmanager
+async def no_index(resources: Resources) -> AsyncIterator[Resources]:
+    await AuditLog.get_pymongo_collection().drop_index("retention")
+    yield resources
+
+
+@asynccontextmanager
+async def unmigrated_documents(resources: Resources) -> AsyncIterator[Resources]:
+    with pytest.MonkeyPatch.context() as patch:
+        migration = type("Migration", (), {"name": "rename_fields"})
+        patch.setattr("src.manage.doctor.contents.DOCUMENT_MIGRATIONS", (*DOCUMENT_MIGRATIONS, migration))
+        yield resources
+
+
+@asynccontextmanager
+async def wrong_clock(resources: Resources) -> AsyncIterator[Resources]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stores, "utc_now", lambda: utc_now() + timedelta(hours=1))
+        yield resources
+
+
+@asynccontextmanager
+async def large_pools(resources: Resources) -> AsyncIterator[Resources]:
+    yield elsewhere(resources, "sql", pool_size=500)
+
+
+@asynccontextmanager
+async def no_api(resources: Resources) -> AsyncIterator[Resources]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("src.manage.doctor.processes.CHANNEL", "nobody-listens")
+        yield resources
+
+
+@contextmanager
+def workers(found: dict[str, Worker]) -> Iterator[None]:
+    async def find(_app: object) -> dict[str, Worker]:
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("src.manage.doctor.processes.find_workers", find)
+        yield
+
+
+@asynccontextmanager
+async def no_worker(resources: Resources) -> AsyncIterator[Resources]:
+    with workers({}):
+        yield resources
+
+
+@asynccontextmanager
+async def unread_queue(resources: Resources) -> AsyncIterator[Resources]:
+    async with stored(resources, schedule(queue="reports")):
+        yield resources
+
+
+@asynccontextmanager
+async def late_schedule(resources: Resources) -> AsyncIterator[Resources]:
+    async with stored(resources, schedule(next_run_at=utc_now() - timedelta(minutes=5))):
+        yield resources
+
+
+@asynccontextmanager
+async def paused_schedule(resources: Resources) -> AsyncIterator[Resources]:
+    async with stored(resources, schedule(name="nightly", enabled=False, pause_reason="its author is disabled")):
+        yield resources
+
+
+@asynccontextmanager
+async def schedule_without_task(resources: Resources) -> AsyncIterator[Resources]:
+    async with stored(resources, schedule(name="nightly", task="removed.long.ago")):
+        yield resources
+
+
+@asynccontextmanager
+async def stuck_outbox(resources: Resources) -> AsyncIterator[Resources]:
+    row = OutboxMessage(topic="task", payload={}, create_time=utc_now() - timedelta(minutes=5))
+    async with stored(resources, row):
+        yield resources
+
+
+@asynccontextmanager
+async def full_disk(resources: Resources) -> AsyncIterator[Resources]:
+    usage = namedtuple("usage", "total used free")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: usage(100, 99, 1))
+        yield resources
+
+
+FAULTS: list[tuple[Fault, str, str]] = [
+    (no_postgresql, "postgresql", "correct SQL_DATABASE_URL"),
+    (read_only_postgresql, "postgresql", "read-only"),
+    (role_without_rights, "postgresql", "may not read and write"),
+    (no_schema, "schema", "migrate.sh"),
+    (no_redis, "redis", "REDIS_DATABASE_URL"),
+    (evicting_redis, "redis", "allkeys-lru"),
+    (no_mongodb, "mongodb", "MONGO_DATABASE_URL"),
+    (no_s3, "s3", "MINIO_ENDPOINT"),
+    (no_bucket, "bucket", "nowhere-at-all"),
+    (no_index, "documents", "audit_logs.retention"),
+    (unmigrated_documents, "documents", "rename_fields"),
+    (wrong_clock, "clocks", "-3600"),
+    (large_pools, "connections", "SQL_POOL_SIZE"),
+    (no_api, "api", "uvicorn src.main:app"),
+    (no_worker, "workers", "celery -A src.queues.app worker"),
+    (unread_queue, "queues", "reports"),
+    (late_schedule, "beat", "over a minute late"),
+    (paused_schedule, "schedules", "nightly: paused, its author is disabled"),
+    (schedule_without_task, "schedules", "nightly: there is no task removed.long.ago"),
+    (stuck_outbox, "outbox", "task: 1, the oldest 300 s old"),
+    (full_disk, "disk", "0.0 GiB"),
+]
+
+
+class TestAHealthySystem:
+    async def test_is_green(self, healthy: Resources) -> None:
+        findings = await examine(healthy)
+        assert [finding for finding in findings.values() if finding.status != "ok"] == []
+
+
+@pytest.mark.parametrize(("fault", "check", "said"), FAULTS, ids=lambda value: getattr(value, "__name__", ""))
+class TestAFault:
+    async def test_is_named_in_its_line_and_in_no_other(
+        self, healthy: Resources, fault: Fault, check: str, said: str
+    ) -> None:
+        async with fault(healthy) as broken:
+            findings = await examine(broken)
+        failed = [finding for finding in findings.values() if finding.status == "failed"]
+        assert [finding.check for finding in failed] == [check], failed
+        line = f"{failed[0].text} {failed[0].remedy}"
+        assert said in line
+
+
+class TestKeys:
+    def test_a_damaged_key_is_named(self) -> None:
+        lines = pem(rsa.generate_private_key(public_exponent=65537, key_size=3072)).splitlines()
+        lines[20] = lines[20][::-1]
+        auth = settings.auth.model_copy(update={"rsa_private_key_setting": SecretStr("\n".join(lines))})
+        assert check_keys(auth).text == "RSA_PRIVATE_KEY is damaged."
+
+
+class TestTheCommand:
+    def test_prints_a_line_for_each_check_and_fails(self, manage: Manage) -> None:
+        """Of a system without API, worker and beat."""
+        done = manage("doctor", "--json")
+        findings = {finding["check"]: finding for finding in json.loads(done.stdout)}
+        assert (done.returncode, done.stderr) == (1, "")
+        assert findings["postgresql"]["status"] == "ok"
+        assert findings["workers"] == {
+            "check": "workers",
+            "status": "failed",
+            "text": "No worker responds.",
+            "remedy": "Start one: celery -A src.queues.app worker.",
+        }
+        assert findings["queues"]["status"] == "skipped"
+
+    def test_names_an_unusable_setting(self, manage: Manage) -> None:
+        done = manage("doctor", SQL_POOL_SIZE="none")
+        assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (1, "", 1)
+        assert "SQL_POOL_SIZE" in done.stdout
