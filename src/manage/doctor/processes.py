@@ -22,7 +22,8 @@ _BEAT = (
     " count(*) FILTER (WHERE enabled AND next_run_at < now() - make_interval(secs => :late)) AS late FROM schedules"
 )
 _OUTBOX = (
-    "SELECT topic, count(*), extract(epoch FROM now() - min(create_time)) FROM outbox GROUP BY topic ORDER BY topic"
+    "SELECT topic, count(*) AS waiting, extract(epoch FROM now() - min(create_time)) AS age"
+    " FROM outbox GROUP BY topic ORDER BY topic"
 )
 
 
