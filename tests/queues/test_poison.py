@@ -12,7 +12,7 @@ from redis import Redis
 
 from src.core.config import settings
 from src.queues.broker.consumer import DEAD_LETTERS
-from src.queues.broker.delayed import MALFORMED_KEY
+from src.queues.broker.malformed import MALFORMED_KEY
 from tests.queues import sample
 from tests.queues.conftest import Run
 from tests.support.pools import POOLS, Pool

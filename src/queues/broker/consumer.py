@@ -7,7 +7,7 @@ from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu import Queue
 
-from src.queues.broker.delayed import UNREADABLE
+from src.queues.broker.malformed import UNREADABLE
 
 logger = get_logger(__name__)
 

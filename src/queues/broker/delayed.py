@@ -11,30 +11,11 @@ from typing import Any
 
 from celery import bootsteps
 
+from src.queues.broker.malformed import MALFORMED_KEY
+from src.queues.broker.scripts import MOVE_DUE
+
 DELAYED_KEY = "_kombu.delayed"
-MALFORMED_KEY = "_kombu.malformed"
-# What reading a message may raise that somebody else has written.
-UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError)
 AHEAD_SECONDS = 1.0
-# KEYS: the sorted set, the list of malformed messages. ARGV: the time until which messages are due. Each member is the
-# key of its queue's list, the wake-up key of the queue, and the message, in lines.
-MOVE_DUE = """
-for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, 1000)) do
-    local first = string.find(item, '\\n', 1, true)
-    local second = first and string.find(item, '\\n', first + 1, true)
-    local moved = second and redis.pcall('LPUSH', string.sub(item, 1, first - 1), string.sub(item, second + 1))
-    redis.call('ZREM', KEYS[1], item)
-    if type(moved) ~= 'number' then
-        redis.call('LPUSH', KEYS[2], item)
-    else
-        local wakeup = string.sub(item, first + 1, second - 1)
-        if redis.call('EXISTS', wakeup) == 0 then
-            redis.call('LPUSH', wakeup, 1)
-            redis.call('PEXPIRE', wakeup, 5000)
-        end
-    end
-end
-"""
 
 
 def due_at(message: Any) -> float | None:

@@ -5,7 +5,7 @@ from kombu.log import get_logger
 from kombu.transport import redis as stock
 from kombu.transport.virtual import QoS as VirtualQoS
 
-from src.queues.broker.delayed import MALFORMED_KEY, UNREADABLE
+from src.queues.broker.malformed import MALFORMED_KEY, UNREADABLE
 
 logger = get_logger(__name__)
 

@@ -12,75 +12,16 @@ from kombu.log import get_logger
 from kombu.transport import redis as stock
 from kombu.utils.json import dumps, loads
 
-from src.queues.broker.delayed import (
-    AHEAD_SECONDS,
-    DELAYED_KEY,
-    MALFORMED_KEY,
-    UNREADABLE,
-    due_at,
-    move_due_messages,
-)
+from src.queues.broker.delayed import AHEAD_SECONDS, DELAYED_KEY, due_at, move_due_messages
+from src.queues.broker.malformed import MALFORMED_KEY, UNREADABLE
 from src.queues.broker.qos import QoS
+from src.queues.broker.scripts import FETCH, NOTIFY, SET_ASIDE
 
 logger = get_logger(__name__)
 
 WAKEUP_KEY = "_kombu.wakeup.%s"
 MAXIMUM_BATCH = 1000
 UNLIMITED_BATCH = 100  # without a prefetch limit
-
-# Wakes one worker that waits for this queue. The key expires, since workers look at their queues every second anyway.
-NOTIFY = """
-if redis.call('EXISTS', KEYS[1]) == 0 then
-    redis.call('LPUSH', KEYS[1], 1)
-    redis.call('PEXPIRE', KEYS[1], 5000)
-end
-"""
-# Pops up to `limit` messages, and records each as unacknowledged in the same step (kombu does so afterwards).
-# KEYS: the hash and the index of unacknowledged messages, the list of malformed ones, the wake-up key of each queue,
-#   the queues' lists, highest priority first.
-# ARGV: the limit, the time, the number of queues.
-# Returns: 1 if messages are left, the number of malformed ones, then the index of its list and itself of each message.
-FETCH = """
-local limit, now, queues = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local fetched, malformed, more = {}, 0, 0
-for list = 4 + queues, #KEYS do
-    local items = limit > 0 and redis.call('RPOP', KEYS[list], limit) or {}
-    limit = limit - #items
-    for _, item in ipairs(items) do
-        local ok, record, tag = pcall(function()
-            local properties = cjson.decode(item).properties
-            local sender = properties.delivery_info
-            local origin = cjson.encode(sender.exchange) .. ',' .. cjson.encode(sender.routing_key)
-            return '[' .. item .. ',' .. origin .. ']', properties.delivery_tag
-        end)
-        if ok and type(tag) == 'string' then
-            redis.call('HSET', KEYS[1], tag, record)
-            redis.call('ZADD', KEYS[2], now, tag)
-            fetched[#fetched + 1] = list - 4 - queues
-            fetched[#fetched + 1] = item
-        else
-            redis.call('LPUSH', KEYS[3], item)
-            malformed = malformed + 1
-        end
-    end
-    if limit == 0 and redis.call('EXISTS', KEYS[list]) == 1 then
-        more = 1
-        local wakeup = KEYS[4 + (list - 4) % queues]
-        if redis.call('EXISTS', wakeup) == 0 then
-            redis.call('LPUSH', wakeup, 1)
-            redis.call('PEXPIRE', wakeup, 5000)
-        end
-    end
-end
-return {more, malformed, unpack(fetched)}
-"""
-# Moves a message that Redis could decode and Python cannot to the malformed ones. KEYS: the first three of `FETCH`.
-SET_ASIDE = """
-local tag = cjson.decode(ARGV[1]).properties.delivery_tag
-redis.call('HDEL', KEYS[1], tag)
-redis.call('ZREM', KEYS[2], tag)
-redis.call('LPUSH', KEYS[3], ARGV[1])
-"""
 
 
 class Channel(stock.Channel):

@@ -11,7 +11,7 @@ from kombu.transport.redis import Transport as StockTransport
 from redis import Redis
 
 from src.core.config import settings
-from src.queues.broker.delayed import MALFORMED_KEY
+from src.queues.broker.malformed import MALFORMED_KEY
 from src.queues.broker.transport import WAKEUP_KEY, BulkTransport
 
 # A separate database: all queues share the keys of unacknowledged messages.
