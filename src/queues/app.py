@@ -2,7 +2,7 @@
 
 from src.core.config import settings
 from src.queues.beat_schedule import BEAT_SCHEDULE
-from src.queues.broker import use_bulk_transport
+from src.queues.broker import use_transports
 from src.queues.broker.urls import parse_broker, redis_url
 from src.queues.celery import Celery
 from src.queues.results.backend import ResultBackend
@@ -24,8 +24,7 @@ REDIS_OPTIONS = {
 }
 BACKEND = f"{ResultBackend.__module__}:{ResultBackend.__name__}"
 
-if settings.celery.bulk_transport:
-    use_bulk_transport()
+use_transports(bulk=settings.celery.bulk_transport)
 app = Celery("celery_app", broker=BROKER.url, backend=f"{BACKEND}+{RESULT_URL}", task_cls=RecordedTask)
 app.conf.update(
     {
@@ -35,7 +34,7 @@ app.conf.update(
         "run_history_url": settings.REDIS_DATABASE_URL,
         # Only JSON: with pickle, anyone who can write to the broker could run code here.
         "accept_content": ["json"],
-        # For `celery inspect conf`; what has effect is `use_bulk_transport`.
+        # For `celery inspect conf`; what has effect is `use_transports`.
         "bulk_transport": settings.celery.bulk_transport,
         "task_serializer": "json",
         "result_serializer": "json",

@@ -16,6 +16,7 @@ from src.queues.broker.delayed import AHEAD_SECONDS, DELAYED_KEY, due_at, move_d
 from src.queues.broker.malformed import MALFORMED_KEY, UNREADABLE
 from src.queues.broker.qos import QoS
 from src.queues.broker.scripts import FETCH, NOTIFY, SET_ASIDE
+from src.queues.broker.sentinel import SentinelChannel
 
 logger = get_logger(__name__)
 
@@ -184,7 +185,7 @@ class BulkTransport(stock.Transport):
         self.cycle = Poller()
 
 
-class SentinelChannel(Channel, stock.SentinelChannel):
+class BulkSentinelChannel(Channel, SentinelChannel):
     """The same on the master that Sentinel names."""
 
 
@@ -192,4 +193,4 @@ class BulkSentinelTransport(BulkTransport):
     """kombu's Sentinel transport with few round trips."""
 
     default_port = stock.SentinelTransport.default_port
-    Channel = SentinelChannel
+    Channel = BulkSentinelChannel

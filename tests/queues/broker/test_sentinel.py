@@ -1,16 +1,21 @@
-"""The bulk transport serves Redis behind Sentinel, and a failover loses nothing."""
+"""Workers follow the master of Redis behind Sentinel, with each transport, and a failover loses nothing."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kombu import Connection
 from kombu.exceptions import OperationalError
+from kombu.transport.redis import Transport
 from redis import Redis
 
+from src.queues.broker.sentinel import SentinelTransport
+from src.queues.broker.transport import BulkSentinelTransport
 from src.queues.broker.urls import parse_broker
 from src.queues.celery import Celery
 from tests.queues.conftest import Run
-from tests.support.pools import ASYNCIO
+from tests.support.pools import POOLS, Pool
 from tests.support.sentinel import SentinelRedis, sentinel_redis
 from tests.support.waiting import wait_until
 
@@ -41,10 +46,11 @@ def send(store: SentinelRedis, key: str) -> Iterator[Callable[[str], bool]]:
         yield send
 
 
+@pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
 def test_a_failover_loses_nothing(
-    run: Run, store: SentinelRedis, redis: Redis, key: str, send: Callable[[str], bool]
+    run: Run, pool: Pool, store: SentinelRedis, redis: Redis, key: str, send: Callable[[str], bool]
 ) -> None:
-    worker = ASYNCIO.start(run, key, CELERY_BROKER_URL=store.url)
+    worker = pool.start(run, key, CELERY_BROKER_URL=store.url)
     worker.wait_for("ready.")
     names = [str(number) for number in range(2000)]
     for name in names:
@@ -53,3 +59,26 @@ def test_a_failover_loses_nothing(
         wait_until(lambda name=name: send(name))  # type: ignore[misc]  # a default binds the name
     wait_until(lambda: redis.scard(key) == len(names))
     assert worker.stop() == 0
+
+
+@pytest.mark.parametrize("transport", [SentinelTransport, BulkSentinelTransport])
+def test_a_transaction_ends_during_a_failover(store: SentinelRedis, transport: type[Transport]) -> None:
+    """redis-py repeats it until it succeeds, which it cannot on the server that was the master."""
+    broker = parse_broker(store.url)
+    attempts: list[int] = []
+
+    def write(pipe: Any) -> None:
+        attempts.append(store.master)
+        if len(attempts) == 1:
+            store.fail_over()
+        assert len(attempts) < 1000
+        pipe.multi()
+        pipe.set("written", 1)
+
+    with Connection(broker.url, transport=transport, transport_options=broker.options) as connection:
+        channel: Any = connection.default_channel
+        with channel.conn_or_acquire() as client:
+            client.set("written", 0)
+            assert client.wait(1, 5000) == 1  # the replica is in a good state
+            client.transaction(write, "watched")
+            assert client.get("written") == b"1"

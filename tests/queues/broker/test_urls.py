@@ -19,7 +19,7 @@ from scripts.local.ports import LOOPBACK
 from src.core.config.base import ConfigurationError
 from src.core.config.stores import checked_broker_url, checked_redis_url
 from src.queues.app import BACKEND, app
-from src.queues.broker import use_bulk_transport
+from src.queues.broker import use_transports
 from src.queues.broker.urls import parse_broker, redis_url
 from src.queues.celery import Celery
 from tests.queues.conftest import Run, free_port
@@ -94,7 +94,7 @@ class TestChoosingTheTransport:
         ],
     )
     def test_only_redis_urls_use_it_and_keep_their_scheme(self, url: str, transport: str, has_tls: bool) -> None:
-        use_bulk_transport()
+        use_transports(bulk=True)
         connection = Connection(url)
         assert connection.get_transport_cls().__name__ == transport
         assert bool(connection.ssl) is has_tls

@@ -1,0 +1,36 @@
+"""kombu's Sentinel transport, whose connections follow the master."""
+
+from typing import Any
+
+from kombu.transport import redis as stock
+from redis.sentinel import SentinelManagedConnection
+
+
+class MasterConnection(SentinelManagedConnection):
+    """Asks a Sentinel for the master each time that it connects.
+
+    redis-py's own connects to the server that it has lost if a command is tried again. After a failover that is a
+    replica, and a transaction, which redis-py repeats until it succeeds, would go on forever.
+    """
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Send a command, after connecting if necessary."""
+        self.connect()  # type: ignore[no-untyped-call]  # redis leaves it untyped
+        super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]  # as above
+
+
+class MasterSSLConnection(MasterConnection, stock.SentinelManagedSSLConnection):
+    """The same with TLS."""
+
+
+class SentinelChannel(stock.SentinelChannel):
+    """A channel on the master that Sentinel names."""
+
+    connection_class = MasterConnection
+    connection_class_ssl = MasterSSLConnection
+
+
+class SentinelTransport(stock.SentinelTransport):
+    """kombu's Sentinel transport."""
+
+    Channel = SentinelChannel
