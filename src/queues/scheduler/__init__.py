@@ -1,8 +1,8 @@
 """Celery beat on the table `schedules`, whose index on `next_run_at` replaces beat's in-memory heap.
 
     tick      NEXT_DUE: is a row unplanned? when is the next one due?                    statements.py
-              unplanned rows → set `next_run_at`                                         due.py
-              due rows, locked (SKIP LOCKED) → skip if still running → advance → send    overlap.py, due.py
+              unplanned rows → set `next_run_at`                                         planning.py
+              due rows, locked (SKIP LOCKED) → skip if still running → advance → send    overlap.py, sending.py
               commit
     wait      until the next row is due, or PostgreSQL notifies of a changed row         listener.py
 

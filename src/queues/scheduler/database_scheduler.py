@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
@@ -22,10 +22,10 @@ from src.core.stores.sql import create_engine
 from src.models.schedule import Schedule
 from src.queues.scheduler.config_sync import columns_by_name, merge
 from src.queues.scheduler.listener import ScheduleListener
-from src.queues.scheduler.overlap import has_running, insert_run
-from src.queues.scheduler.planning import MISFIRE_GRACE, advance, message, plan
+from src.queues.scheduler.planning import MISFIRE_GRACE
+from src.queues.scheduler.sending import plan_new, send_due
 from src.queues.scheduler.signals import signals_deferred
-from src.queues.scheduler.statements import BATCH, DUE_SCHEDULES, NEXT_DUE, UNPLANNED_SCHEDULES
+from src.queues.scheduler.statements import BATCH, NEXT_DUE
 from src.utils.date import utc_now
 
 logger = get_logger(__name__)
@@ -121,9 +121,6 @@ class AsyncDatabaseScheduler(Scheduler):
         guard: Guard | None = symbol_by_name(self.app.conf.get("schedule_guard"))
         return guard
 
-    async def _refusals(self, session: AsyncSession, schedules: Sequence[Schedule]) -> Mapping[UUID, str]:
-        return await self._guard(session, schedules, self.app.tasks) if self._guard and schedules else {}
-
     @cached_property
     def _engine(self) -> AsyncEngine:
         url = SecretStr(self.app.conf.database_url)
@@ -185,7 +182,7 @@ class AsyncDatabaseScheduler(Scheduler):
             has_unplanned = False
             if next_due is None:
                 has_unplanned, next_due = (await session.exec(NEXT_DUE)).one()
-            planned = await self._plan(session, now) if has_unplanned else 0
+            planned = await plan_new(session, now) if has_unplanned else 0
             taken = await self._send_due(session, now) if planned or (next_due and next_due <= now) else 0
             if planned or taken:
                 await session.flush()
@@ -209,43 +206,9 @@ class AsyncDatabaseScheduler(Scheduler):
         self._listener = self._listener or await ScheduleListener.open(self._engine)
         return self._listener.connection
 
-    async def _plan(self, session: AsyncSession, now: datetime) -> int:
-        schedules = (await session.exec(UNPLANNED_SCHEDULES)).all()
-        for schedule in schedules:
-            try:
-                plan(schedule, now)
-            except Exception as error:
-                _pause(schedule, str(error))
-        return len(schedules)
-
     async def _send_due(self, session: AsyncSession, now: datetime) -> int:
-        schedules = (await session.exec(DUE_SCHEDULES, params={"now": now})).all()
-        running = await has_running(session, schedules)
-        refusals = await self._refusals(session, schedules)
-        for schedule in schedules:
-            if schedule.id in refusals:
-                _pause(schedule, refusals[schedule.id])
-                continue
-            try:
-                slots = advance(schedule, now, is_running=schedule.id in running, grace=self._grace)
-                messages = [message(schedule, slot) for slot in slots]
-            except Exception as error:
-                _pause(schedule, str(error))
-                continue
-            for options in messages:
-                try:
-                    self.send_task(**options, producer=self.producer)
-                except OperationalError:
-                    raise
-                except Exception as error:
-                    _pause(schedule, str(error))
-                    break
-                await insert_run(session, schedule, options)
-                logger.debug("beat: sent %s for %s", schedule.task, schedule.name)
-        return len(schedules)
+        send = partial(self.send_task, producer=self.producer)
+        return await send_due(session, now, send=send, find_refusals=self._find_refusals, grace=self._grace)
 
-
-def _pause(schedule: Schedule, reason: str) -> None:
-    """Disable a schedule that cannot or may not run, so that it does not block the others."""
-    logger.error("beat: schedule %r is disabled: %s", schedule.name, reason)
-    schedule.enabled, schedule.pause_reason = False, reason
+    async def _find_refusals(self, session: AsyncSession, schedules: Sequence[Schedule]) -> Mapping[UUID, str]:
+        return await self._guard(session, schedules, self.app.tasks) if self._guard else {}
