@@ -21,21 +21,13 @@ from src.schemas.schedule_fields import (
     TaskName,
     Zone,
 )
+from src.schemas.schedule_kinds import split_by_kind
 from src.utils.solar import SolarEvent
 
 # The default of fields that an update may omit; none of them accepts null.
 OMITTED: Any = None
-# Workers hold a delayed run until its time, which must be well within the broker's visibility timeout.
+# Unless the transport is the bulk one, workers hold a run meanwhile: well within the broker's visibility timeout.
 MAXIMUM_JITTER_SECONDS = 900
-
-
-# The fields that define the times of each kind; those that have a default may be omitted.
-TIMING = {
-    ScheduleKind.INTERVAL: ("every", "period"),
-    ScheduleKind.CRONTAB: ("crontab", "timezone"),
-    ScheduleKind.SOLAR: ("event", "latitude", "longitude"),
-    ScheduleKind.CLOCKED: ("clockedTime",),
-}
 
 
 class ScheduleCreate(BaseRequest):
@@ -110,28 +102,8 @@ class ScheduleCreate(BaseRequest):
         reference = super().__get_pydantic_json_schema__(core_schema, handler)
         schema = handler.resolve_ref_schema(reference)
         if "kind" in schema.get("required", ()):
-            properties, required = schema.pop("properties"), schema.pop("required")
-            extra, type_ = schema.pop("additionalProperties"), schema.pop("type")
-            schema["oneOf"] = [
-                {
-                    "title": f"{kind.value.title()}{cls.__name__}",
-                    "type": type_,
-                    **_of_kind(kind, properties, required),
-                    "additionalProperties": extra,
-                }
-                for kind in ScheduleKind
-            ]
+            split_by_kind(schema, cls.__name__)
         return reference
-
-
-def _of_kind(kind: ScheduleKind, properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    """The properties of a schedule of one kind, and the required ones."""
-    others = {name for names in TIMING.values() for name in names} - {*TIMING[kind]}
-    own = {name: schema for name, schema in properties.items() if name not in others}
-    own["kind"] = {"type": "string", "const": kind.value, "description": "How its times are defined."}
-    optional = {name: own[name] for name in TIMING[kind] if "anyOf" in own[name]}
-    needed = {name: {**schema["anyOf"][0], "description": schema["description"]} for name, schema in optional.items()}
-    return {"properties": {**own, **needed}, "required": [*required, *needed]}
 
 
 class SchedulePreview(ScheduleCreate):

@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from src.core.unit_of_work import UnitOfWork
-from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind, ScheduleOrigin
+from src.models.schedule import Schedule, ScheduleKind
 from src.utils.date import utc_now
+from tests.queues.schedules import hourly_from_configuration, store
 from tests.support.people import People, Person
 
 PATH = "/api/v1/schedules"
@@ -182,16 +183,8 @@ class TestUpdate:
     async def test_one_from_the_configuration_can_only_be_enabled_and_disabled(
         self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork
     ) -> None:
-        row = Schedule(
-            name=uuid4().hex,
-            task="system.ping",
-            origin=ScheduleOrigin.CONFIG,
-            kind=ScheduleKind.INTERVAL,
-            every=1,
-            period=IntervalPeriod.HOURS,
-        )
-        uow.session.add(row)
-        await uow.session.commit()
+        row = hourly_from_configuration("system.ping")
+        await store(uow.session, row)
         path = f"{PATH}/{row.id}"
         responses = [
             await client.patch(path, headers=admin.headers, json={"enabled": False}),

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config import settings
 from src.core.stores.sql import create_engine
-from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind
+from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind, ScheduleOrigin
 
 
 @asynccontextmanager
@@ -53,6 +53,12 @@ class Queue:
         return Schedule(
             task="sample.add", args=[1], kwargs={"y": 2}, queue=self.name, period=IntervalPeriod.SECONDS, **columns
         )
+
+
+def hourly_from_configuration(task: str) -> Schedule:
+    """A schedule as `beat_schedule` defines it."""
+    timing: dict[str, Any] = {"kind": ScheduleKind.INTERVAL, "every": 1, "period": IntervalPeriod.HOURS}
+    return Schedule(name=str(uuid4()), task=task, origin=ScheduleOrigin.CONFIG, **timing)
 
 
 async def store(session: AsyncSession, *schedules: Schedule) -> None:

@@ -23,7 +23,7 @@ from src.queues.app import app
 from src.queues.publisher import read_catalog
 from src.queues.scheduler import AsyncDatabaseScheduler
 from src.utils.date import utc_now
-from tests.queues.schedules import Queue, empty_table
+from tests.queues.schedules import Queue, empty_table, hourly_from_configuration, store
 from tests.support.people import People, Person
 
 PATH = "/api/v1/schedules"
@@ -100,16 +100,8 @@ class TestEscalation12SchedulesActWithTheirAuthorsPermissions:
     async def test_an_internal_one_of_the_configuration_is_run_by_nobody(
         self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork
     ) -> None:
-        row = Schedule(
-            name=uuid4().hex,
-            task="tasks.prune",
-            origin=ScheduleOrigin.CONFIG,
-            kind=ScheduleKind.INTERVAL,
-            every=1,
-            period=IntervalPeriod.HOURS,
-        )
-        uow.session.add(row)
-        await uow.session.commit()
+        row = hourly_from_configuration("tasks.prune")
+        await store(uow.session, row)
         response = await client.post(f"{PATH}/{row.id}/run", headers=admin.headers)
         assert outcome(response) == (403, "tasks.internal")
 
