@@ -100,7 +100,8 @@ class TaskRunService:
             where["id__in"] = choice.ids
         if choice.name is not None:
             where["name"] = choice.name
-        return [await self._repeat(run, actor) for run in await self.runs.list(where, order=("id",), limit=MAXIMUM_IDS)]
+        runs = await self.runs.lock_rows(where, order=("id",), limit=MAXIMUM_IDS)
+        return [await self._repeat(run, actor) for run in runs]
 
     async def record(self) -> int:
         """Persist pending run events to `task_runs`; returns how many.

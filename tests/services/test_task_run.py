@@ -12,9 +12,12 @@ from sqlmodel import delete
 
 from src.core.resources import Resources
 from src.core.tasks.run_event import MALFORMED_STREAM, STREAM, RunEvent
+from src.crud.permission import ALL_CODES
 from src.crud.run_event import RunEventCRUD
 from src.crud.task_run import TaskRunCRUD
 from src.models.task_run import RunState, TaskRun
+from src.schemas.task import RunsToRetry
+from src.services.actor import Actor
 from src.services.task_run import TaskRunService
 from src.utils.date import utc_now
 
@@ -49,6 +52,7 @@ async def run(resources: Resources) -> AsyncIterator[Run]:
         await connection.execute(delete(TaskRun))
 
 
+ADMIN = Actor(UUID(int=1), frozenset({ALL_CODES}))
 STARTED = RunEvent(id=UUID(int=1), state=states.STARTED).to_json()
 POISON: list[dict[str, Any]] = [
     {},
@@ -164,6 +168,20 @@ class TestRevoking:
         await run.record()
         stored = await run.read()
         assert (stored.state, stored.error, stored.is_finished) == (RunState.REVOKED, "revoked", True)
+
+
+class TestRepeating:
+    async def test_two_callers_at_once_repeat_a_failed_run_once(self, run: Run, resources: Resources) -> None:
+        async with resources.sessions() as session:
+            session.add(TaskRun(id=run.id, name="system.ping", state=RunState.FAILURE))
+            await session.commit()
+
+        async def repeat() -> int:
+            async with resources.unit_of_work() as uow:
+                choice = RunsToRetry(ids=[run.id])
+                return len(await TaskRunService(uow, resources).retry_failed(choice, ADMIN))
+
+        assert sorted(await asyncio.gather(repeat(), repeat())) == [0, 1]
 
 
 class TestConcurrentRecording:
