@@ -44,6 +44,14 @@ async def paced(self: Task, key: str, tenant: str, redis: RedisDep = INJECTED) -
     return self.request.retries
 
 
+@app.task(name="sample.paced_outage", bind=True, rate_limit="100/s", rate_limit_key="key")
+async def paced_outage(self: Task, key: str, redis: RedisDep = INJECTED) -> bool:
+    """Meet an unavailable store once; returns whether it had the turn that its sender gave it then."""
+    if await redis.incr(f"{key}:runs") == 1:
+        raise ConnectionRefusedError
+    return self.request.headers is not None and self.request.headers["rate_limit_turn"] == 0
+
+
 @app.task(name="sample.paced_retry", bind=True, rate_limit="2/s", rate_limit_key="tenant", max_retries=1)
 def paced_retry(self: Task, tenant: str, started: list[float]) -> list[float]:
     """Retry once; returns when its attempts started."""

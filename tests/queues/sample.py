@@ -17,6 +17,7 @@ from src.core.config import settings
 from src.core.resources import current_resources
 from src.deps.database import RedisDep, SessionDep, UnitOfWorkDep
 from src.queues.app import app
+from src.queues.celery import Task
 from src.queues.progress import progress
 from src.schemas.task import TaskProgress
 from tests.queues import limited
@@ -106,19 +107,23 @@ async def flaky(self: Any, failures: int) -> int:
     return int(self.request.retries)
 
 
-@app.task(name="sample.outage")
-async def outage(key: str, failures: int, redis: RedisDep = INJECTED) -> int:
-    """Meet an unavailable store so many times."""
+@app.task(name="sample.outage", bind=True, max_retries=1)
+async def outage(self: Task, key: str, failures: int, redis: RedisDep = INJECTED) -> int:
+    """Meet an unavailable store so many times, then retry once."""
     if (runs := await redis.incr(f"{key}:runs")) <= failures:
         raise ConnectionRefusedError
+    if runs == failures + 1:
+        raise self.retry(countdown=0)
     return int(runs)
 
 
-@app.task(name="sample.outage_in_thread")
-def outage_in_thread(key: str, failures: int) -> int:
+@app.task(name="sample.outage_in_thread", bind=True, max_retries=1)
+def outage_in_thread(self: Task, key: str, failures: int) -> int:
     with Redis.from_url(settings.REDIS_DATABASE_URL) as redis:
         if (runs := int(redis.incr(f"{key}:runs"))) <= failures:
             raise ConnectionRefusedError
+    if runs == failures + 1:
+        raise self.retry(countdown=0)
     return runs
 
 

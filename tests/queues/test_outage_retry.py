@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.exceptions import MaxRetriesExceededError
 from redis import Redis
 
 from src.queues.app import app
@@ -34,8 +35,15 @@ def queue(worker: CeleryProcess) -> str:
 
 @pytest.mark.parametrize("task", [sample.outage, sample.outage_in_thread], ids=lambda task: task.name)
 def test_a_run_succeeds_after_the_outage(worker: CeleryProcess, queue: str, key: str, task: Any) -> None:
+    """And has all of its own retries then."""
     result = task.apply_async((key, 2), queue=queue)
-    assert result.get(timeout=PATIENCE_SECONDS) == 3
+    assert result.get(timeout=PATIENCE_SECONDS) == 4
+
+
+def test_an_outage_begins_anew_after_another_attempt(worker: CeleryProcess, queue: str, key: str) -> None:
+    result = sample.outage.apply_async((key, 1), queue=queue, retries=1, headers={"outage": [0, 0]})
+    with pytest.raises(MaxRetriesExceededError):  # and not `ConnectionRefusedError`
+        result.get(timeout=PATIENCE_SECONDS)
 
 
 def test_after_its_time_it_fails_and_is_a_dead_letter(worker: CeleryProcess, queue: str) -> None:
@@ -44,5 +52,10 @@ def test_after_its_time_it_fails_and_is_a_dead_letter(worker: CeleryProcess, que
     with pytest.raises(ConnectionRefusedError):
         result.get(timeout=PATIENCE_SECONDS)
     with Redis.from_url(str(app.conf.broker_url), decode_responses=True) as broker:
-        wait_until(lambda: any(result.id in str(letter) for letter in broker.lrange(DEAD_LETTERS, 0, -1)))
-    assert "task_gave_up" in worker.output
+
+        def letters() -> int:
+            return sum(result.id in letter for letter in broker.lrange(DEAD_LETTERS, 0, -1))
+
+        wait_until(letters)
+        assert letters() == 1
+    assert worker.output.count("task_gave_up") == 1

@@ -3,7 +3,7 @@
     start     RecordedTask.before_start ─→ RunHistory.start ─→ stream `tasks:runs`
                                            (also: was it revoked? how often redelivered?)
                                          ─→ StartLimits: `unique_by`, `rate_limit_key`
-    outcome   Celery's task tracer ─→ ResultBackend ─→ `celery-task-meta-<id>`, for `AsyncResult` (24 hours)
+    outcome   Celery's task tracer ─→ ResultBackend ─→ `celery-task-meta-<id>`, for `AsyncResult` (an hour)
                                    └→ Celery's signals ─→ RunHistory.record ─→ the same stream
     history   the task `tasks.record` moves the stream to the table `task_runs` (`src/services/task_run.py`)
 

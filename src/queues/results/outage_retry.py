@@ -2,20 +2,23 @@
 
 import functools
 import inspect
-import sys
+import random
 import time
 from typing import Any
 
 import structlog
 from celery import current_task
-from celery.utils.time import get_exponential_backoff_interval
 
 from src.core.stores.errors import as_unavailable, summary
+from src.queues.results.postpone import postpone
+from src.queues.results.start_limits import TURN
 
 log = structlog.get_logger(__name__)
 
 MAXIMUM_DELAY_SECONDS = 60
 QUEUE = "dead-letters"  # as of messages that no worker can run
+# The message header of a run that met an outage: since when, and in which of its attempts.
+OUTAGE = "outage"
 
 
 def retry_outages(cls: Any, seconds: float) -> None:
@@ -46,13 +49,13 @@ def _is_outage(error: Exception) -> bool:
 def _retry(task: Any, error: Exception, seconds: float) -> None:
     """Raise Celery's `Retry`, unless the outage is too old."""
     request = task.request
-    since = getattr(request, "outage_since", None) or time.time()
-    if time.time() - since < seconds:
-        delay = get_exponential_backoff_interval(1, request.retries, MAXIMUM_DELAY_SECONDS, full_jitter=True)
-        headers = {**(request.headers or {}), "outage_since": since}
-        task.retry(exc=error, countdown=max(delay, 1), max_retries=sys.maxsize, headers=headers)
-    log.error(
-        "task_gave_up", task=task.name, task_id=request.id, seconds=round(time.time() - since), reason=summary(error)
-    )
+    since, attempt = getattr(request, OUTAGE, None) or (time.time(), request.retries)
+    if attempt != request.retries:  # the attempt before ended in another way
+        since = time.time()
+    age = time.time() - since
+    if age < seconds:
+        delay = random.uniform(1, min(max(age, 1), MAXIMUM_DELAY_SECONDS))  # noqa: S311 - spreads the load
+        postpone(task, delay, error, {OUTAGE: (since, request.retries), TURN: None})  # it needs another turn
+    log.error("task_gave_up", task=task.name, task_id=request.id, seconds=round(age), reason=summary(error))
     headers = {"dead_letter_of": (request.delivery_info or {}).get("routing_key")}
     task.signature_from_request(request, queue=QUEUE, headers=headers).apply_async()

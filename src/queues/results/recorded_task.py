@@ -62,13 +62,16 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
     unique_by: ClassVar[str | Sequence[str] | None] = None
     rate_limit_key: ClassVar[str | Sequence[str] | None] = None
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "run" in cls.__dict__ and cls.tracked and cls.outage_retry_seconds:
+            retry_outages(cls, cls.outage_retry_seconds)
+
     @classmethod
     def on_bound(cls, app: Any) -> None:
         """Check the task's options when it is declared."""
         super().on_bound(app)
         check_declaration(cls)
-        if cls.tracked and cls.outage_retry_seconds:
-            retry_outages(cls, cls.outage_retry_seconds)
 
     def before_start(self, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Record the start and restore the sender's context; Celery calls it before the task.

@@ -4,14 +4,15 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import Any
 
-from celery.exceptions import ImproperlyConfigured, Reject, Retry
+from celery.exceptions import ImproperlyConfigured
 from celery.utils.time import rate
 from pydantic_core import to_json
 from redis.exceptions import RedisError
 
 from src.queues.pool.greenlet_bridge import off_loop
+from src.queues.results.postpone import postpone
 from src.queues.results.run_history import TIMEOUTS
 from src.utils.redis_pool import blocking_client
 
@@ -93,7 +94,7 @@ class StartLimits:
         key = f"tasks:rate:{task.name}:{_digest(task, task.rate_limit_key, args, kwargs)}"
         wait = _call(task, self._take_turn, [key], [1000 / per_second])
         if wait > 0:
-            _postpone(task, wait / 1000, f"rate limit of {task.rate_limit}", {TURN: task.request.retries})
+            postpone(task, wait / 1000, f"rate limit of {task.rate_limit}", {TURN: task.request.retries})
 
 
 @lru_cache
@@ -121,18 +122,7 @@ def _call(task: Any, script: Callable[..., Any], keys: Sequence[Any], args: Sequ
     try:
         return off_loop(None, script, keys, args)
     except RedisError as error:
-        return _postpone(task, RETRY_SECONDS, f"Redis is unavailable: {error}", {})
-
-
-def _postpone(task: Any, seconds: float, reason: str, headers: dict[str, Any]) -> NoReturn:
-    """Send the current run again for later; unlike `Task.retry`, this does not count as one of its retries."""
-    request = task.request
-    headers = {**(request.headers or {}), **headers}
-    try:
-        task.signature_from_request(request, countdown=seconds, headers=headers).apply_async()
-    except Exception as error:
-        raise Reject(error, requeue=True) from error
-    raise Retry(reason, when=seconds)  # type: ignore[arg-type]  # the stubs know no float
+        return postpone(task, RETRY_SECONDS, f"Redis is unavailable: {error}", {})
 
 
 def _locks(task: Any) -> str:

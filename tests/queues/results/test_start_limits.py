@@ -92,6 +92,10 @@ class TestRateLimitKey:
         first, second = limited.paced_retry.delay(key, []).get(timeout=PATIENCE_SECONDS)
         assert second - first > 0.4
 
+    def test_a_run_that_met_an_outage_waits_for_another_turn(self, key: str) -> None:
+        run = limited.paced_outage.options(headers={"rate_limit_turn": 0}).delay(key)
+        assert run.get(timeout=PATIENCE_SECONDS) is False
+
 
 class TestDeclaring:
     @pytest.mark.parametrize(
