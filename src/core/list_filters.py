@@ -3,6 +3,9 @@
 A filter is `field` (equal) or `field__operator`; an order is `field` or `-field`. The declarations of queries
 (`src/schemas/list_params.py`) and the CRUD classes use the same names. Only in code, `or` is a list of filters, one of
 which must match: `{"status": "open", "or": [{"owner_id": owner}, {"number__gt": 3, "public": True}]}`.
+
+A field may be one of a related row, of JSON or of a subdocument: `customer.name__starts`. A relation may have filters
+that one of its rows must pass together: `{"lines": {"product_id": product, "quantity__gt": 3}}`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -10,12 +13,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-# `contains` ignores case; `contains`, `starts` and `ends` take literal text, without wildcards. `null` takes a bool.
-# `ne` and `not_in` match missing values as well.
-OPERATORS = frozenset({"eq", "ne", "in", "not_in", "lt", "lte", "gt", "gte", "contains", "starts", "ends", "null"})
-TEXT_OPERATORS = frozenset({"contains", "starts", "ends"})
+# `contains` and `ieq` ignore case; `contains`, `starts` and `ends` take literal text, without wildcards. `null` takes a
+# bool. `ne` and `not_in` match missing values as well.
+OPERATORS = frozenset(
+    {"eq", "ne", "in", "not_in", "lt", "lte", "gt", "gte", "contains", "starts", "ends", "ieq", "null"}
+)
+TEXT_OPERATORS = frozenset({"contains", "starts", "ends", "ieq"})
 # The key of alternatives; it cannot be the name of a field.
 OR = "or"
+
+# How many relations a path of an `include` may have.
+MAXIMUM_DEPTH = 3
 
 # The limit of a capped total: 10,001 means "more than 10,000".
 COUNT_CAP = 10_000
@@ -33,12 +41,17 @@ class Total(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QuerySpec:
-    """Filters and order of a list; `keyword` must occur in one of the `searched` fields."""
+    """Filters and order of a list; `keyword` must occur in one of the `searched` fields.
+
+    Attributes:
+        include: The relations to load, such as `lines` or `lines.product`.
+    """
 
     where: Where = field(default_factory=dict)
     order: tuple[str, ...] = ()
     keyword: str = ""
     searched: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
 
 
 class PageRequest(Protocol):
@@ -95,15 +108,34 @@ class SortKey:
     descending: bool
 
 
-def unique_order(order: Sequence[str]) -> tuple[SortKey, ...]:
+def unique_order(order: Sequence[str], identity: Sequence[str] = ("id",)) -> tuple[SortKey, ...]:
     """Parse an order, and append the id: the order is total, so pages neither repeat nor skip rows.
 
     The id has the direction of the key before it, so that one index and one comparison of tuples cover both.
+
+    Args:
+        order: The fields.
+        identity: The fields of the primary key.
     """
     keys = [SortKey(name.removeprefix("-"), name.startswith("-")) for name in order]
-    if all(key.name != "id" for key in keys):
-        keys.append(SortKey("id", keys[-1].descending if keys else False))
-    return tuple(keys)
+    descending = keys[-1].descending if keys else False
+    named = {key.name for key in keys}
+    return (*keys, *(SortKey(name, descending) for name in identity if name not in named))
+
+
+def nested_paths(paths: Sequence[str]) -> dict[str, list[str]]:
+    """Paths by their first name: `["lines", "lines.product"]` is `{"lines": ["product"]}`.
+
+    Raises:
+        ValueError: A path is deeper than `MAXIMUM_DEPTH`.
+    """
+    nested: dict[str, list[str]] = {}
+    for path in paths:
+        if path.count(".") >= MAXIMUM_DEPTH:
+            raise ValueError(f"{path!r} has more than {MAXIMUM_DEPTH} relations.")
+        name, _, rest = path.partition(".")
+        nested.setdefault(name, []).extend([rest] if rest else [])
+    return nested
 
 
 def keyset_ranges(keys: Sequence[SortKey], position: Sequence[Any], nullable: Collection[str]) -> Iterator[Where]:

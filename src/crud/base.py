@@ -1,7 +1,8 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -13,6 +14,8 @@ from src.utils.date import utc_now
 
 ModelT = TypeVar("ModelT")
 Fields = Mapping[str, Any]
+# The id of a row; of a table with a primary key of several columns, the tuple of their values.
+Key = UUID | int | str | tuple[Any, ...]
 
 # Set when a row is created, and never changed.
 _IMMUTABLE = frozenset({"id", "create_time", "created_by", "version"})
@@ -26,7 +29,7 @@ class BaseCRUD(ListQueries[ModelT]):
     (unique keys, rows that are still referenced) or `InvalidInputError` (foreign keys, required values, checks), each
     with the field.
 
-    Only `restore` sees soft-deleted rows. `create_many`, `upsert` and `restore` have no callers yet: they are for the
+    Only `restore`, `with_deleted` and `purge_many` see soft-deleted rows. Some have no callers yet: they are for the
     features that you add.
 
     Attributes:
@@ -34,21 +37,41 @@ class BaseCRUD(ListQueries[ModelT]):
     """
 
     actor_id: UUID | None
+    _sees_deleted = False
+
+    def with_deleted(self) -> Self:
+        """The same operations, which see soft-deleted rows as well; `{"delete_time__null": False}` finds only them."""
+        seeing = copy(self)
+        seeing._sees_deleted = True
+        return seeing
 
     @abstractmethod
-    async def find(self, key: UUID) -> ModelT | None:
+    async def find(self, key: Key, *, include: Sequence[str] = ()) -> ModelT | None:
         """The row with this id, or None."""
 
-    async def get(self, key: UUID, where: Where | None = None) -> ModelT:
+    async def get(self, key: Key, where: Where | None = None, *, include: Sequence[str] = ()) -> ModelT:
         """The row with this id, if it matches `where`.
 
         Raises:
             NotFoundError: It does not exist, or does not match.
         """
-        row = next(iter(await self.list({"id": key, **where}, limit=1)), None) if where else await self.find(key)
+        row = (
+            await self._first({**self._by_key(key), **where}, include)
+            if where
+            else await self.find(key, include=include)
+        )
         if row is None:
             raise self.not_found()
         return row
+
+    async def _first(self, where: Where, include: Sequence[str]) -> ModelT | None:
+        return next(iter(await self.list(where, limit=1, include=include)), None)
+
+    def _by_key(self, key: Key) -> Fields:
+        """The filter for the row with this id."""
+        names = self._identity()
+        values = key if isinstance(key, tuple) else (key,)
+        return dict(zip(names, values, strict=True))
 
     def project(self, schema: type[SchemaT]) -> Projection[SchemaT]:
         """`list`, `page` and `cursor` with instances of a schema as the result, without loading the model."""
@@ -60,7 +83,7 @@ class BaseCRUD(ListQueries[ModelT]):
 
     @abstractmethod
     async def create(self, data: BaseModel | Fields) -> ModelT:
-        """Insert a row."""
+        """Insert a row; fields of relations have the fields of related rows, which are inserted with it."""
 
     @abstractmethod
     async def create_many(self, rows: Sequence[Fields]) -> Sequence[UUID]:
@@ -94,16 +117,36 @@ class BaseCRUD(ListQueries[ModelT]):
         """Delete all matching rows with one statement, and return their number."""
 
     @abstractmethod
-    async def restore(self, key: UUID) -> ModelT:
+    async def restore(self, key: Key) -> ModelT:
         """Undelete a row of a `SoftDelete` model.
 
         Raises:
             NotFoundError: No deleted row has this id.
         """
 
+    @abstractmethod
+    async def purge(self, row: ModelT) -> None:
+        """Delete a row for good, also one of a `SoftDelete` model."""
+
+    @abstractmethod
+    async def purge_many(self, where: Where) -> int:
+        """Delete all matching rows for good with one statement, soft-deleted ones as well, and return their number."""
+
     def not_found(self) -> NotFoundError:
         """The error to raise for a row that does not exist."""
         return NotFoundError(f"{self.model.__name__} not found.")
+
+    def split_relations(self, data: BaseModel | Fields) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The fields of a new row, and the data of its related rows by relation."""
+        fields = data.model_dump() if isinstance(data, BaseModel) else dict(data)
+        names = [name for name in fields if self._related(self.model, name) is not None]
+        related = {name: fields.pop(name) for name in names if self._is_data(name, fields[name])}
+        return fields, {name: value for name, value in related.items() if value}
+
+    def _is_data(self, name: str, value: Any) -> bool:
+        if not value:
+            return not self._has(name)
+        return all(isinstance(item, Mapping) for item in (value if isinstance(value, list | tuple) else [value]))
 
     def _has(self, field: str) -> bool:
         return field in self.model.model_fields

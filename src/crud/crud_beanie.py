@@ -6,24 +6,19 @@ from uuid import UUID, uuid4
 
 from beanie import Document
 from beanie.odm.actions import ActionDirections, EventTypes
-from beanie.odm.queries.find import FindMany
 from beanie.odm.utils.parsing import parse_obj, save_state
-from bson import DBRef
 from pydantic import BaseModel as PydanticModel
-from pymongo import ASCENDING, DESCENDING, ReturnDocument
-from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.asynchronous.collection import AsyncCollection
+from pymongo import ReturnDocument
 from pymongo.errors import OperationFailure
 from typing_extensions import override
 
 from src.core.exceptions import ConflictError
-from src.core.list_filters import QuerySpec, Where
-from src.core.stores.documents import Documents
-from src.crud.base import BaseCRUD, Fields
+from src.core.list_filters import Where
+from src.crud.base import Fields, Key
 from src.crud.query.constraints import document_violation
-from src.crud.query.document_filters import Filter, all_of, search, stored_path
+from src.crud.query.document_reads import DocumentReads
 from src.crud.query.document_writes import UPDATE_EVENTS, change, run_hooks, stored, stored_fields
-from src.crud.query.list_queries import Selection
+from src.crud.query.links import attach, link_of
 from src.models.document import utc_now_milliseconds
 
 ModelT = TypeVar("ModelT", bound=Document)
@@ -32,7 +27,7 @@ DUPLICATE_KEY = 11000
 _UPSERT_ATTEMPTS = 5
 
 
-class BaseBeanieCRUD(BaseCRUD[ModelT]):
+class BaseBeanieCRUD(DocumentReads[ModelT]):
     """The operations on one collection; with a session, in its transaction.
 
     They follow Beanie's rules: a class sees its own documents and those of its subclasses, and event hooks run for
@@ -40,25 +35,31 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     documents, so they run none.
     """
 
-    def __init__(
-        self, documents: Documents, session: AsyncClientSession | None = None, actor_id: UUID | None = None
-    ) -> None:
-        self.documents = documents
-        self.session = session
-        self.actor_id = actor_id
-
-    @override
-    async def find(self, key: UUID) -> ModelT | None:
-        return await self._find_one({"id": key})
-
-    @override
-    async def exists(self, where: Where | None = None) -> bool:
-        return await self._count(QuerySpec(where or {}), 1) > 0
-
     @override
     async def create(self, data: PydanticModel | Fields) -> ModelT:
         await self.documents.bind(self.model)
-        return await self._insert(self.model.model_validate(self._new_fields(data)))
+        fields, related = self.split_relations(data)
+        for name in [name for name in related if not self._link(name).back]:
+            created = await self._create_linked(name, related.pop(name), {})
+            fields[name] = created if self._link(name).is_many else created[0]
+        row = await self._insert(self.model.model_validate(self._new_fields(fields)))
+        for name, value in related.items():
+            attach([row], name, self._link(name), await self._create_linked(name, value, row))
+        return row
+
+    async def _create_linked(self, name: str, value: Any, row: Any) -> list[Any]:
+        """Insert the documents of a link, which refer to the row if it is a back link."""
+        link = self._link(name)
+        back = link.back and link_of(link.model, link.back)
+        reference = {str(link.back): [row] if back.is_many else row} if back else {}
+        crud = self.of(link.model)
+        return [await crud.create({**item, **reference}) for item in (value if isinstance(value, list) else [value])]
+
+    def of(self, model: type[Any]) -> "BaseBeanieCRUD[Any]":
+        """The operations on another collection, in the same transaction."""
+        crud: BaseBeanieCRUD[Any] = BaseBeanieCRUD(self.documents, self.session, self.actor_id)
+        crud.model = model  # type: ignore[misc]  # a class variable, which is set per instance here
+        return crud
 
     @override
     async def create_many(self, rows: Sequence[Fields]) -> Sequence[UUID]:
@@ -94,7 +95,7 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         touched = self._checked_changes(changes) | self._touched()
         operators = change(self.model, {}, stored_fields(self.model, touched), touched)
         with self._writing():
-            result = await collection.update_many(self._filter(where), operators, session=self.session)
+            result = await collection.update_many(await self._filter(where), operators, session=self.session)
         return result.matched_count
 
     @override
@@ -128,18 +129,26 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         if self._has("delete_time"):
             await self.update(row, {"delete_time": self._now()})
         else:
-            await self.documents.bind(self.model)
-            await row.delete(session=self.session)
+            await self.purge(row)
 
     @override
     async def delete_many(self, where: Where) -> int:
         if self._has("delete_time"):
             return await self.update_many(where, {"delete_time": self._now()})
-        collection = await self._collection()
-        return (await collection.delete_many(self._filter(where), session=self.session)).deleted_count
+        return await self.purge_many(where)
 
     @override
-    async def restore(self, key: UUID) -> ModelT:
+    async def purge(self, row: ModelT) -> None:
+        await self.documents.bind(self.model)
+        await row.delete(session=self.session)
+
+    @override
+    async def purge_many(self, where: Where) -> int:
+        collection, condition = await self._collection(), await self._filter(where, None)
+        return (await collection.delete_many(condition, session=self.session)).deleted_count
+
+    @override
+    async def restore(self, key: Key) -> ModelT:
         row = await self._find_one({"id": key}, deleted=True)
         if row is None or not await self._change(row, self._checked_changes({"delete_time": None}), {}, deleted=True):
             raise self.not_found()
@@ -157,7 +166,8 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
         await changed.validate_self()
         await run_hooks(changed, ActionDirections.BEFORE, UPDATE_EVENTS)
         operators = change(type(row), stored(row), stored(changed), changes)
-        collection, condition = await self._collection(), self._filter({"id": row.id, **where}, deleted)
+        condition = await self._filter({"id": row.id, **where}, deleted)
+        collection = await self._collection()
         with self._writing():
             document = await collection.find_one_and_update(
                 condition, operators, return_document=ReturnDocument.AFTER, session=self.session
@@ -188,65 +198,3 @@ class BaseBeanieCRUD(BaseCRUD[ModelT]):
     @staticmethod
     def _now() -> datetime:
         return utc_now_milliseconds()
-
-    async def _find_one(self, where: Where, *, deleted: bool | None = False) -> ModelT | None:
-        await self.documents.bind(self.model)
-        found = self._query(QuerySpec(where), deleted)
-        row: ModelT | None = await (found.sort("delete_time") if deleted is None else found).first_or_none()
-        return row
-
-    async def _collection(self) -> AsyncCollection[dict[str, Any]]:
-        await self.documents.bind(self.model)
-        collection: AsyncCollection[dict[str, Any]] = self.model.get_pymongo_collection()
-        return collection
-
-    @override
-    async def _select(self, selection: Selection) -> Sequence[Any]:
-        await self.documents.bind(self.model)
-        found = self._query(selection.spec)
-        if selection.after:
-            found = found.find(all_of(self.model, selection.after))
-        order: Any = [
-            (stored_path(self.model, key.name), DESCENDING if key.descending else ASCENDING) for key in selection.keys
-        ]
-        if selection.fields is None:
-            instances: Sequence[Any] = await found.sort(order).skip(selection.offset).limit(selection.limit).to_list()
-            return instances
-        names = {stored_path(self.model, name): name for name in selection.fields}
-        raw = self.model.get_pymongo_collection().find(found.get_filter_query(), list(names), session=self.session)
-        rows = await raw.sort(order).skip(selection.offset).limit(selection.limit or 0).to_list()
-        return [
-            {name: _without_refs(row[key]) if key in row else self._default(name) for key, name in names.items()}
-            for row in rows
-        ]
-
-    def _default(self, name: str) -> Any:
-        """The value of a field that was added to the model after the document was stored."""
-        return self.model.model_fields[name].get_default(call_default_factory=True)
-
-    @override
-    async def _count(self, spec: QuerySpec, cap: int | None) -> int:
-        collection = await self._collection()
-        options = {} if cap is None else {"limit": cap}
-        condition = self._query(spec).get_filter_query()
-        return await collection.count_documents(condition, session=self.session, **options)
-
-    def _filter(self, where: Where, deleted: bool | None = False) -> Filter:
-        return self._query(QuerySpec(where), deleted).get_filter_query()
-
-    def _query(self, spec: QuerySpec, deleted: bool | None = False) -> FindMany[ModelT]:
-        """The matching documents; `deleted` None includes deleted ones, True finds only them."""
-        conditions = [all_of(self.model, spec.where)]
-        if spec.keyword:
-            conditions.append(search(self.model, spec.searched, spec.keyword))
-        if self._has("delete_time") and deleted is not None:
-            conditions.append(all_of(self.model, {"delete_time__null": not deleted}))
-        found: FindMany[ModelT] = self.model.find({"$and": conditions}, with_children=True, session=self.session)
-        return found
-
-
-def _without_refs(value: Any) -> Any:
-    """The ids of links."""
-    if isinstance(value, DBRef):
-        return value.id
-    return [_without_refs(item) for item in value] if isinstance(value, list) else value

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from asyncpg import PostgresError
 from pydantic import BaseModel as PydanticModel
-from sqlalchemy import ColumnElement, Table, and_, literal
+from sqlalchemy import ColumnElement, Table, and_
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.attributes import flag_modified
@@ -14,61 +14,49 @@ from sqlmodel import delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
-from src.core.list_filters import QuerySpec, Where, unique_order
+from src.core.list_filters import Where
 from src.core.stores.sql import reload_expired
-from src.crud.base import BaseCRUD, Fields
+from src.crud.base import Fields, Key
 from src.crud.query.bulk_insert import insert_rows, is_filled, values_by_field
 from src.crud.query.constraints import table_violation
-from src.crud.query.list_queries import Selection
-from src.crud.query.sql_clauses import TableClauses
-from src.crud.query.statement_cache import select_count, select_rows
-from src.models.base import BaseModel
+from src.crud.query.nested_create import create_nested
+from src.crud.query.sql_reads import SQLReads
+from src.models.base import BaseTable
 from src.utils.date import utc_now
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
+ModelT = TypeVar("ModelT", bound=BaseTable)
 
 
-class BaseSQLModelCRUD(BaseCRUD[ModelT]):
+class BaseSQLModelCRUD(SQLReads[ModelT]):
     """The operations on one table, in the transaction of the session."""
-
-    def __init__(self, session: AsyncSession, actor_id: UUID | None = None) -> None:
-        self.session = session
-        self.actor_id = actor_id
-
-    @override
-    async def find(self, key: UUID) -> ModelT | None:
-        row: ModelT | None = await self.session.get(self.model, key)
-        return None if row is None or getattr(row, "delete_time", None) is not None else row
-
-    @override
-    async def exists(self, where: Where | None = None) -> bool:
-        statement = select(literal(1)).select_from(self.model).where(*self._matches(where or {})).limit(1)
-        return (await self.session.exec(statement)).first() is not None
-
-    async def lock_rows(
-        self, where: Where, *, order: Sequence[str] = (), limit: int | None = None, skip_locked: bool = False
-    ) -> Sequence[ModelT]:
-        """The matching rows as they are now, locked until the transaction ends; waits for those that others hold.
-
-        Args:
-            where: The filters.
-            order: The order in which they are locked: the same everywhere, so that two callers cannot deadlock.
-            limit: The maximum number of rows.
-            skip_locked: Leave out the rows that others have locked, for example to share a queue.
-        """
-        keys = unique_order(order)
-        statement = select(self.model).where(*self._matches(where)).order_by(*self._clauses.order(keys)).limit(limit)
-        locking = statement.with_for_update(skip_locked=skip_locked).execution_options(populate_existing=True)
-        rows: Sequence[ModelT] = (await self.session.exec(locking)).all()
-        return rows
 
     @override
     async def create(self, data: PydanticModel | Fields) -> ModelT:
-        row: ModelT = self.model.model_validate(self._new_fields(data))
-        async with self._writing():
-            self.session.add(row)
-            await self.session.flush()
+        fields, related = self.split_relations(data)
+        if related:
+            async with self._writing():
+                row: ModelT = (await create_nested(self, [data]))[0]
+        else:
+            row = self.build(fields)
+            await self.insert([row])
         return row
+
+    def of(self, model: type[Any]) -> "BaseSQLModelCRUD[Any]":
+        """The operations on another table, in the same transaction."""
+        crud: BaseSQLModelCRUD[Any] = BaseSQLModelCRUD(self.session, self.actor_id)
+        crud.model = model  # type: ignore[misc]  # a class variable, which is set per instance here
+        return crud
+
+    def build(self, fields: Fields) -> ModelT:
+        """A row that is not inserted yet."""
+        row: ModelT = self.model.model_validate(self._new_fields(fields))
+        return row
+
+    async def insert(self, rows: Sequence[ModelT]) -> None:
+        """Insert rows from `build`."""
+        async with self._writing():
+            self.session.add_all(rows)
+            await self.session.flush()
 
     @override
     async def create_many(self, rows: Sequence[Fields]) -> Sequence[UUID]:
@@ -132,20 +120,31 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         if self._has("delete_time"):
             await self.update(row, {"delete_time": utc_now()})
         else:
-            async with self._writing():
-                await self.session.delete(row)
-                await self.session.flush()
+            await self.purge(row)
 
     @override
     async def delete_many(self, where: Where) -> int:
         conditions = self._matches(where)
         if self._has("delete_time"):
             return await self._update(conditions, self._checked_changes({"delete_time": utc_now()}))
+        return await self._purge(conditions)
+
+    @override
+    async def purge(self, row: ModelT) -> None:
+        async with self._writing():
+            await self.session.delete(row)
+            await self.session.flush()
+
+    @override
+    async def purge_many(self, where: Where) -> int:
+        return await self._purge(self._clauses.filters(where))
+
+    async def _purge(self, conditions: Sequence[ColumnElement[bool]]) -> int:
         async with self._writing():
             return int((await self.session.exec(delete(self.model).where(*conditions))).rowcount)
 
     @override
-    async def restore(self, key: UUID) -> ModelT:
+    async def restore(self, key: Key) -> ModelT:
         row: ModelT | None = await self.session.get(self.model, key)
         if row is None or getattr(row, "delete_time", None) is None:
             raise self.not_found()
@@ -178,41 +177,6 @@ class BaseSQLModelCRUD(BaseCRUD[ModelT]):
         """The columns that every change updates."""
         touched: dict[str, Any] = {"update_time": utc_now()}
         return touched | {"version": self.model.version + 1} if self._has("version") else touched
-
-    @override
-    async def _select(self, selection: Selection) -> Sequence[Any]:
-        return await self._rows(selection, self._clauses.filters(selection.after) if selection.after else [])
-
-    @override
-    async def _select_after(self, selection: Selection, position: Sequence[Any]) -> Sequence[Any]:
-        condition = self._clauses.after(selection.keys, position)
-        if condition is None:
-            return await super()._select_after(selection, position)
-        return await self._rows(selection, [condition])
-
-    async def _rows(self, selection: Selection, conditions: Sequence[ColumnElement[bool]]) -> Sequence[Any]:
-        names = None if selection.fields is None else tuple(selection.fields)
-        statement, parameters = select_rows(
-            self.model, names, selection.spec, selection.keys, selection.limit, selection.offset
-        )
-        if conditions:
-            statement = statement.where(*conditions)
-        result = await self.session.exec(statement, params=parameters)
-        if names is None:
-            return [row for (row,) in result]
-        return [dict(zip(names, row, strict=True)) for row in result]
-
-    @override
-    async def _count(self, spec: QuerySpec, cap: int | None) -> int:
-        statement, parameters = select_count(self.model, spec, cap)
-        return int((await self.session.exec(statement, params=parameters)).scalar_one())
-
-    def _matches(self, where: Where) -> list[ColumnElement[bool]]:
-        return self._clauses.matches(where)
-
-    @property
-    def _clauses(self) -> TableClauses:
-        return TableClauses(self.model)
 
     @property
     def _table(self) -> Table:

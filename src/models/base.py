@@ -1,11 +1,13 @@
 from datetime import datetime
-from typing import Any
+from typing import Any, get_origin
 from uuid import UUID
 
 from sqlalchemy import JSON, DateTime, MetaData, event
 from sqlalchemy.orm import Mapper
 from sqlmodel import Field, SQLModel
+from sqlmodel.main import SQLModelMetaclass
 
+from src.models.unloaded import UNLOADED
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
 
@@ -21,8 +23,28 @@ SQLModel.metadata.naming_convention = MetaData(
 ).naming_convention
 
 
-class BaseModel(SQLModel):
-    """Base class of all tables: a time-ordered id, and the times (UTC) of creation and last change."""
+class _TableMeta(SQLModelMetaclass):
+    """Sets the options of relations, except those that they set themselves."""
+
+    def __init__(self, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> None:
+        for relation_name, relation in self.__dict__["__sqlmodel_relationships__"].items():
+            kind: Any = get_origin(self.__annotations__[relation_name])
+            if kind is list and not relation.cascade_delete:
+                relation.passive_deletes = relation.passive_deletes or "all"
+            relation.sa_relationship_kwargs = {"lazy": UNLOADED, **(relation.sa_relationship_kwargs or {})}
+        super().__init__(name, bases, namespace, **options)
+
+
+class BaseTable(SQLModel, metaclass=_TableMeta):
+    """Base class of tables that declare a primary key of their own: a number, or several columns.
+
+    Relations are declared with SQLModel's `Relationship`. They are loaded by `include` only: an attribute that was not
+    loaded raises an error. Rows that others refer to are deleted as their foreign keys say (`ondelete`).
+    """
+
+
+class BaseModel(BaseTable):
+    """Base class of most tables: a time-ordered id, and the times (UTC) of creation and last change."""
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     create_time: datetime = Field(default_factory=utc_now, sa_type=DateTime(timezone=True), nullable=False)
@@ -34,8 +56,8 @@ class BaseModel(SQLModel):
     )
 
 
-@event.listens_for(BaseModel, "instrument_class", propagate=True)
-def _store_none_as_null(mapper: Mapper[Any], _model: type[BaseModel]) -> None:
+@event.listens_for(BaseTable, "instrument_class", propagate=True)
+def _store_none_as_null(mapper: Mapper[Any], _model: type[BaseTable]) -> None:
     """Store None in JSON columns as NULL, as in all others, not as JSON's `null`."""
     for column in mapper.local_table.columns:
         if isinstance(column.type, JSON):

@@ -7,6 +7,8 @@ class InvoiceQuery(PageQuery):
     keyword: Annotated[SafeStr, SearchIn("number", "customer")] = ""
     status: InvoiceStatus | None = None              # ?status=paid
     due_at__lt: UtcDatetime | None = None            # ?dueAt[lt]=2026-01-01T00:00:00Z
+    customer_name: Annotated[SafeStr | None, FilterBy("customer.name__starts")] = None   # ?customerName=Ada
+    include: Annotated[SafeStr, Include("customer", "lines.product")] = ""               # ?include=customer
 
 Any other parameter is refused with 422. `src/core/list_filters.py` lists the operators.
 """
@@ -19,7 +21,7 @@ from pydantic import AfterValidator, ConfigDict, Field, GetCoreSchemaHandler, Ge
 from pydantic.alias_generators import to_camel, to_snake
 from pydantic_core import CoreSchema
 
-from src.core.list_filters import QuerySpec, Total, split_filter
+from src.core.list_filters import QuerySpec, Total, nested_paths, split_filter
 from src.schemas.base import BaseRequest, SafeStr
 
 MAXIMUM_PAGE = 1_000_000
@@ -79,6 +81,49 @@ class SearchIn:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class FilterBy:
+    """Declares the filter of a parameter that is not named like it: one on a related row, on JSON, on a subdocument."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        """Fail at import if the operator does not exist."""
+        split_filter(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """Declares the relations that `include` accepts: `lines.product` includes `lines`."""
+
+    paths: tuple[str, ...]
+
+    def __init__(self, *paths: str) -> None:
+        nested_paths(paths)
+        object.__setattr__(self, "paths", paths)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """A string that only names declared relations."""
+        return handler(Annotated[source, Field(max_length=200), AfterValidator(self._check)])
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Describe the accepted relations."""
+        paths = ", ".join(f"`{path_name(path)}`" for path in self.paths)
+        description = f"What to load with each row: one or more of {paths}, separated by commas."
+        return {**handler(schema), "description": description, "examples": [path_name(self.paths[0])]}
+
+    def _check(self, value: str) -> str:
+        for path in keys_of(value):
+            if not any(f"{allowed}.".startswith(f"{path}.") for allowed in self.paths):
+                raise ValueError(f"cannot include {path}")
+        return value
+
+
+def path_name(path: str) -> str:
+    """A path as clients write it: `lines.unit_price` is `lines.unitPrice`."""
+    return ".".join(map(to_camel, path.split(".")))
+
+
 @lru_cache(maxsize=1000)
 def keys_of(sort: str) -> tuple[str, ...]:
     """`-createTime,name` as fields: `-create_time`, `name`."""
@@ -110,9 +155,15 @@ class ListQuery(BaseRequest):
     def spec(self) -> QuerySpec:
         """The query, as the CRUD classes take it."""
         searched = next((item.names for item in self._metadata("keyword") if isinstance(item, SearchIn)), ())
-        where = {name: getattr(self, name) for name in self.model_fields_set if name not in _NO_FILTERS}
-        where = {name: value for name, value in where.items() if value is not None}
-        return QuerySpec(where, keys_of(self.sort), getattr(self, "keyword", ""), searched)
+        values = {name: getattr(self, name) for name in self.model_fields_set if name not in _NO_FILTERS}
+        where = {self._filter_of(name): value for name, value in values.items() if value is not None}
+        include = keys_of(getattr(self, "include", ""))
+        return QuerySpec(where, keys_of(self.sort), getattr(self, "keyword", ""), searched, include)
+
+    @classmethod
+    def _filter_of(cls, field: str) -> str:
+        """The filter of a parameter."""
+        return next((item.name for item in cls._metadata(field) if isinstance(item, FilterBy)), field)
 
     @classmethod
     def _metadata(cls, field: str) -> list[Any]:
@@ -142,4 +193,4 @@ class CursorQuery(ListQuery):
     """At most so many rows."""
 
 
-_NO_FILTERS = frozenset({"keyword", *PageQuery.model_fields, *CursorQuery.model_fields})
+_NO_FILTERS = frozenset({"keyword", "include", *PageQuery.model_fields, *CursorQuery.model_fields})

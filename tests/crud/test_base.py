@@ -256,6 +256,25 @@ class TestADeletedRow:
         await items.restore(row.id)
         assert await items.exists({"name": "a"})
 
+    async def test_is_seen_by_who_may_see_it(self, items: BaseCRUD[Any]) -> None:
+        row, _ = await items.create({"name": "a"}), await items.create({"name": "b"})
+        await items.delete(row)
+        seeing = items.with_deleted()
+        assert (await seeing.get(row.id)).delete_time
+        assert [shown.name for shown in await seeing.project(Shown).list({"delete_time__null": False})] == ["a"]
+        counts = await seeing.count(), await items.count(), (await seeing.page(PageOf()))[1]
+        assert counts == (2, 1, 2)
+        await seeing.update_many({}, {"number": 8})
+        assert [found.number for found in await seeing.list()] == [8, 8]
+
+    async def test_can_be_deleted_for_good(self, items: BaseCRUD[Any]) -> None:
+        rows = [await items.create({"name": name}) for name in "abc"]
+        for row in rows[:2]:
+            await items.delete(row)
+        await items.purge(rows[0])
+        assert [row.name for row in await items.with_deleted().list(order=("name",))] == ["b", "c"]
+        assert (await items.purge_many({"name__in": ["b", "c"]}), await items.with_deleted().count()) == (2, 0)
+
     async def test_is_the_only_kind_that_can_be_restored(self, items: BaseCRUD[Any]) -> None:
         row = await items.create({"name": "a"})
         with pytest.raises(NotFoundError):
@@ -302,6 +321,8 @@ class TestFilters:
             ({"name__ends": "_03"}, 1),
             ({"name__ends": "ME_03"}, 0),
             ({"name__ends": "%"}, 0),
+            ({"name__ieq": "nA%ME_03"}, 1),
+            ({"name__ieq": "na%me"}, 0),
             ({"or": [{"number": 1}, {"number": 2, "maybe": 1}]}, 4),
             ({"or": [{"number": 1}, {"number": 2, "maybe": 1}], "maybe__null": True}, 1),
             ({"or": [{"maybe": None}, {"maybe__in": [0, None]}], "number__lt": 2}, 3),
@@ -318,6 +339,50 @@ class TestFilters:
     )
     async def test_match(self, ten: BaseCRUD[Any], where: dict[str, Any], matches: int) -> None:
         assert await ten.count(where) == matches
+
+    @pytest.mark.parametrize(
+        ("where", "names"),
+        [
+            ({"note.city.name": "Berlin"}, "a"),
+            ({"note.city.name__starts": "Ber"}, "a"),
+            ({"note.city.name__contains": "B.r"}, ""),
+            ({"note.city.name__contains": "eRL"}, "ab"),
+            ({"note.city.name__ends": "lin"}, "a"),
+            ({"note.city.name__ieq": "BERLIN"}, "a"),
+            ({"note.n": 3}, "a"),
+            ({"note.n__gt": 2}, "a"),
+            ({"note.n__in": [3, "3"]}, "ab"),
+            ({"note.n__in": [3, None]}, "acd"),
+            ({"note.n__not_in": [3]}, "bcd"),
+            ({"note.n__not_in": [3, None]}, "b"),
+            ({"note.n__ne": 3}, "bcd"),
+            ({"note.n__null": True}, "cd"),
+            ({"note.n__null": False}, "ab"),
+            ({"note.n": None}, "cd"),
+            ({"note.n__ne": None}, "ab"),
+            ({"note.tags": "x"}, "ac"),
+            ({"note.tags__null": False}, "ac"),
+            ({"note.on": True}, "c"),
+            ({'note.it\'s "q"': "\"'"}, "c"),
+            ({"or": [{"note.n": 3}, {"note.on": True}], "name__in": ["a", "c"]}, "ac"),
+        ],
+        ids=str,
+    )
+    async def test_match_inside_json(self, items: BaseCRUD[Any], where: dict[str, Any], names: str) -> None:
+        notes: list[Any] = [
+            {"city": {"name": "Berlin"}, "n": 3, "tags": ["x", "y"]},
+            {"city": {"name": "Perle"}, "n": "3"},
+            {"n": None, "on": True, "tags": ["x"], 'it\'s "q"': "\"'"},
+            None,
+        ]
+        await items.create_many([{"name": name, "note": note} for name, note in zip("abcd", notes, strict=True)])
+        assert "".join([row.name for row in await items.list(where, order=("name",))]) == names
+        assert await items.count(where) == len(names)
+
+    @pytest.mark.parametrize("where", [{"note.n": {"a": 1}}, {"note.n__in": [[1]]}, {"note.n__starts": 1}], ids=str)
+    async def test_inside_json_compare_single_values(self, sql_items: BaseCRUD[Any], where: dict[str, Any]) -> None:
+        with pytest.raises(InvalidInputError):
+            await sql_items.count(where)
 
     @pytest.mark.parametrize("text", ["a/b", "/", "50%", "%\\", "\\", "_", "*", "(", "$"])
     async def test_match_text_literally(self, items: BaseCRUD[Any], text: str) -> None:

@@ -362,7 +362,7 @@ class TestFilters:
         ]  # fmt: skip
         assert [await houses.count(where) for where in lists] == [1, 1, 1, 1, 1, 0]
 
-    @pytest.mark.parametrize("name", ["t", "address.none", "title.length", "address.zip_code.x", "owner.name"])
+    @pytest.mark.parametrize("name", ["t", "address.none", "title.length", "address.zip_code.x", "owner.none"])
     async def test_of_unknown_fields_are_refused(self, houses: HouseCRUD, name: str) -> None:
         with pytest.raises(ValueError, match="no field"):
             await houses.count({name: 1})

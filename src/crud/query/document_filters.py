@@ -34,6 +34,7 @@ _FILTERS: dict[str, Callable[[Any], Any]] = {
     "contains": lambda value: {"$regex": re.escape(value), "$options": "i"},
     "starts": lambda value: {"$regex": "^" + re.escape(value)},
     "ends": lambda value: {"$regex": re.escape(value) + r"\Z"},
+    "ieq": lambda value: {"$regex": "^" + re.escape(value) + r"\Z", "$options": "i"},
     "null": lambda value: None if value else {"$ne": None},
 }
 

@@ -2,6 +2,8 @@
 
 `ListQueries` returns instances of the model. `Projection` runs the same queries but selects only the fields of a schema
 and returns instances of that schema, which is cheaper for rows that are only displayed.
+
+`include` names the relations to load: `("customer", "lines.product")`. Lists take one further statement each.
 """
 
 from abc import ABC, abstractmethod
@@ -25,6 +27,7 @@ from src.core.list_filters import (
     unique_order,
 )
 from src.crud.query.cursor import seal, unseal
+from src.crud.query.row_shape import RowShape, shape_of
 
 RowT = TypeVar("RowT")
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
@@ -38,7 +41,7 @@ class Selection:
 
     Attributes:
         after: A further filter, on the sort keys.
-        fields: The fields to select as dictionaries; None selects model instances.
+        shape: The fields to select as dictionaries; None selects model instances.
     """
 
     spec: QuerySpec
@@ -46,7 +49,7 @@ class Selection:
     limit: int | None
     offset: int = 0
     after: Where | None = None
-    fields: Sequence[str] | None = None
+    shape: RowShape | None = None
 
 
 class ListQueries(ABC, Generic[RowT]):
@@ -59,19 +62,29 @@ class ListQueries(ABC, Generic[RowT]):
     model: ClassVar[type[Any]]
 
     async def list(
-        self, where: Where | None = None, *, order: Sequence[str] = (), limit: int | None = None
+        self,
+        where: Where | None = None,
+        *,
+        order: Sequence[str] = (),
+        limit: int | None = None,
+        include: Sequence[str] = (),
     ) -> Sequence[RowT]:
         """The matching rows, oldest first by default."""
-        return self._convert(await self._select(Selection(QuerySpec(where or {}), unique_order(order), limit)))
+        spec = QuerySpec(where or {}, include=tuple(include))
+        return self._convert(await self._select(Selection(spec, self._order(order), limit)))
 
-    async def page(self, query: PageRequest, where: Where | None = None) -> tuple[Sequence[RowT], int | None]:
+    async def page(
+        self, query: PageRequest, where: Where | None = None, *, include: Sequence[str] = ()
+    ) -> tuple[Sequence[RowT], int | None]:
         """One page of the rows that match both `query` and `where`, and the total if the query asks for it."""
-        spec = _with(query.spec(), where)
+        spec = _with(query.spec(), where, include)
         offset = (query.page - 1) * query.page_size
-        rows = await self._select(Selection(spec, unique_order(spec.order), query.page_size, offset))
+        rows = await self._select(Selection(spec, self._order(spec.order), query.page_size, offset))
         return self._convert(rows), await self._total(query, spec, offset, len(rows))
 
-    async def cursor(self, query: CursorRequest, where: Where | None = None) -> tuple[Sequence[RowT], str | None]:
+    async def cursor(
+        self, query: CursorRequest, where: Where | None = None, *, include: Sequence[str] = ()
+    ) -> tuple[Sequence[RowT], str | None]:
         """The rows after the query's cursor that match both `query` and `where`, and the next cursor (None at the end).
 
         It costs the same at any depth.
@@ -79,8 +92,8 @@ class ListQueries(ABC, Generic[RowT]):
         Raises:
             InvalidInputError: The cursor is invalid, or belongs to another list.
         """
-        spec = _with(query.spec(), where)
-        keys = unique_order(spec.order)
+        spec = _with(query.spec(), where, include)
+        keys = self._order(spec.order)
         scope = self.cursor_scope(spec)
         selection = Selection(spec, keys, query.limit + 1)
         if query.cursor:
@@ -102,6 +115,18 @@ class ListQueries(ABC, Generic[RowT]):
     def cursor_scope(self, spec: QuerySpec) -> object:
         """A cursor is only valid for the same model, filters and order."""
         return [self.model.__name__, spec.order, sorted(spec.where.items()), spec.keyword]
+
+    def _order(self, order: Sequence[str]) -> tuple[SortKey, ...]:
+        return unique_order(order, self._identity())
+
+    def _identity(self) -> tuple[str, ...]:
+        """The fields of the primary key."""
+        return ("id",)
+
+    @staticmethod
+    def _related(_model: Any, _name: str) -> Any:
+        """The class that a relation leads to; None if there is no such relation."""
+        return None
 
     async def _total(self, query: PageRequest, spec: QuerySpec, offset: int, length: int) -> int | None:
         if query.total is Total.NONE:
@@ -139,21 +164,24 @@ class ListQueries(ABC, Generic[RowT]):
 
 
 class Projection(ListQueries[SchemaT]):
-    """Queries that return instances of a schema, whose fields must all be fields of the model."""
+    """Queries that return instances of a schema, whose fields must all be fields or relations of the model.
+
+    A relation is a field whose type is a schema, or a list of one. If it has a default, it needs an `include`.
+    """
 
     def __init__(self, source: ListQueries[Any], schema: type[SchemaT]) -> None:
         self.model = source.model  # type: ignore[misc]  # a class variable, which is set per instance here
         self._source = source
-        self._fields = tuple(schema.model_fields)
+        self._schema = schema
         self._adapter = _list_adapter(schema)
 
     @override
     async def _select(self, selection: Selection) -> Sequence[Any]:
-        return await self._source._select(self._with_fields(selection))
+        return await self._source._select(self._with_shape(selection))
 
     @override
     async def _select_after(self, selection: Selection, position: Sequence[Any]) -> Sequence[Any]:
-        return await self._source._select_after(self._with_fields(selection), position)
+        return await self._source._select_after(self._with_shape(selection), position)
 
     @override
     async def _count(self, spec: QuerySpec, cap: int | None) -> int:
@@ -168,14 +196,22 @@ class Projection(ListQueries[SchemaT]):
     def _value(self, row: Any, field: str) -> Any:
         return row[field]
 
-    def _with_fields(self, selection: Selection) -> Selection:
+    @override
+    def _identity(self) -> tuple[str, ...]:
+        return self._source._identity()
+
+    def _with_shape(self, selection: Selection) -> Selection:
         """Select the schema's fields, and the sort keys among the others: a cursor is made of their values."""
-        further = [key.name for key in selection.keys if key.name not in self._fields]
-        return replace(selection, fields=(*self._fields, *further))
+        schema: Any = self._schema
+        model: Any = self.model
+        shape = shape_of(schema, model, selection.spec.include, self._source._related)
+        return replace(selection, shape=shape.with_fields([key.name for key in selection.keys]))
 
 
-def _with(spec: QuerySpec, where: Where | None) -> QuerySpec:
-    return replace(spec, where={**spec.where, **where}) if where else spec
+def _with(spec: QuerySpec, where: Where | None, include: Sequence[str]) -> QuerySpec:
+    if not where and not include:
+        return spec
+    return replace(spec, where={**spec.where, **(where or {})}, include=(*spec.include, *include))
 
 
 @cache

@@ -1,6 +1,7 @@
 """WHERE and ORDER BY clauses on one table, from the filters and sort keys of `src/core/list_filters.py`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,15 +13,19 @@ from sqlalchemy import (
     SmallInteger,
     and_,
     false,
+    func,
     inspect,
     literal,
     or_,
     true,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import JSONPATH
 
 from src.core.list_filters import OR, TEXT_OPERATORS, SortKey, Where, split_filter
 from src.crud.query.filter_values import checked_value, item_type
+from src.crud.query.json_paths import is_json, json_filter, json_path
+from src.crud.query.relations import Relation, expanded, relations_of
 
 _ESCAPE = "/"
 _ESCAPES = str.maketrans({character: _ESCAPE + character for character in (_ESCAPE, "%", "_")})
@@ -40,6 +45,7 @@ _FILTERS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "contains": lambda column, value: column.icontains(value, escape=_ESCAPE),
     "starts": lambda column, value: column.startswith(value, escape=_ESCAPE),
     "ends": lambda column, value: column.endswith(value, escape=_ESCAPE),
+    "ieq": lambda column, value: func.lower(column) == func.lower(value),
     "null": lambda column, value: column.is_(None) if value else column.is_not(None),
 }
 
@@ -62,6 +68,13 @@ def columns_by_field(model: Any) -> Mapping[str, Column[Any]]:
 
 
 @cache
+def identity_of(model: Any) -> tuple[str, ...]:
+    """The fields of a table's primary key."""
+    fields = {column: name for name, column in columns_by_field(model).items()}
+    return tuple(fields[column] for column in inspect(model).primary_key)
+
+
+@cache
 def _type_of(column: Column[Any], annotation: Any) -> tuple[Any, int]:
     """The type of a field, and the size of its integers."""
     integers = {SmallInteger: 16, BigInteger: 64, Integer: 32}
@@ -69,12 +82,21 @@ def _type_of(column: Column[Any], annotation: Any) -> tuple[Any, int]:
     return item_type(annotation, of_lists=False), bits
 
 
+@dataclass(frozen=True, slots=True)
 class TableClauses:
-    """Builds clauses from the table's columns: the attributes of the model class give the same SQL, but slower."""
+    """Builds clauses from the table's columns: the attributes of the model class give the same SQL, but slower.
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.columns = columns_by_field(model)
+    Attributes:
+        sees_deleted: Soft-deleted rows are like others.
+    """
+
+    model: Any
+    sees_deleted: bool = False
+
+    @property
+    def columns(self) -> Mapping[str, Column[Any]]:
+        """The columns by field."""
+        return columns_by_field(self.model)
 
     def matches(self, where: Where) -> list[ColumnElement[bool]]:
         """Conditions for the rows that pass all filters and are not soft-deleted."""
@@ -82,7 +104,8 @@ class TableClauses:
 
     def not_deleted(self) -> list[ColumnElement[bool]]:
         """The condition that hides soft-deleted rows; none if the table has no soft delete."""
-        return [self.columns["delete_time"].is_(None)] if "delete_time" in self.columns else []
+        hides = "delete_time" in self.columns and not self.sees_deleted
+        return [self.columns["delete_time"].is_(None)] if hides else []
 
     def filters(self, where: Where) -> list[ColumnElement[bool]]:
         """Conditions for the rows that pass all filters.
@@ -91,13 +114,19 @@ class TableClauses:
             ValueError: A field or an operator does not exist.
         """
         conditions = []
-        for name, value in where.items():
+        for name, value in expanded(self.model, where):
             if name == OR:
                 conditions.append(self.any_of([self.filters(alternative) for alternative in value]))
+            elif relation := self.relation(name, value):
+                conditions.append(relation.exists(TableClauses(relation.model).filters(value)))
             else:
                 encoded = self.encode(name, value)
                 conditions.append(self.filter(name, condition_of(name, value), encoded))
         return conditions
+
+    def relation(self, name: str, value: Any) -> Relation | None:
+        """The relation that a filter is about, if its value is a mapping of nested filters."""
+        return relations_of(self.model).get(name) if isinstance(value, Mapping) else None
 
     def any_of(self, alternatives: Sequence[Sequence[ColumnElement[bool]]]) -> ColumnElement[bool]:
         """The condition that all conditions of one alternative hold."""
@@ -105,7 +134,14 @@ class TableClauses:
 
     def filter(self, name: str, condition: str, value: Any) -> ColumnElement[bool]:
         """The condition of one filter; `value` is an encoded value or a bind parameter."""
-        return _FILTERS[condition](self.column(split_filter(name)[0]), value)
+        field = split_filter(name)[0]
+        if condition == "null" and field in relations_of(self.model):
+            exists = relations_of(self.model)[field].exists([])
+            return ~exists if value else exists
+        column = self.column(field)
+        if "." in field:
+            return json_filter(column, field, condition, value)
+        return _FILTERS[condition](column, value)
 
     def encode(self, name: str, value: Any) -> Any:
         """A filter's value as the statement needs it: checked, without NULL in lists, and escaped for LIKE.
@@ -114,18 +150,35 @@ class TableClauses:
             InvalidInputError: It is no value of the field's type.
         """
         field, operator = split_filter(name)
+        if "." in field:
+            self.column(field)
+            checked = checked_value(field, operator, value, Any, 64)
+            return value if operator == "null" or value is None else json_path(field, operator, checked)
+        if operator == "null":
+            return value
         kind, bits = self._type(field)
         checked = checked_value(field, operator, value, kind, bits)
         if operator in ("in", "not_in"):
             return [item for item in checked if item is not None]
-        return escape_like(checked) if operator in TEXT_OPERATORS else checked
+        return escape_like(checked) if operator in TEXT_OPERATORS - {"ieq"} else checked
+
+    def value_type(self, name: str) -> Any:
+        """The SQL type of a filter's encoded value."""
+        field = split_filter(name)[0]
+        return JSONPATH() if "." in field else self.column(field).type
 
     def _type(self, field: str) -> tuple[Any, int]:
         return _type_of(self.column(field), self.model.model_fields[field].annotation)
 
     def search(self, names: Sequence[str], value: Any) -> ColumnElement[bool]:
         """The condition that any of these fields contains `value`, an escaped text or a bind parameter."""
-        return or_(*(_FILTERS["contains"](self.column(name), value) for name in names))
+        return or_(*(self._contains(name, value) for name in names))
+
+    def _contains(self, name: str, value: Any) -> ColumnElement[bool]:
+        head, _, rest = name.partition(".")
+        if relation := relations_of(self.model).get(head):
+            return relation.exists([TableClauses(relation.model)._contains(rest, value)])
+        return _FILTERS["contains"](self.column(name), value)
 
     def order(self, keys: Sequence[SortKey]) -> list[ColumnElement[Any]]:
         """The ORDER BY clauses; NULL is the lowest value."""
@@ -144,14 +197,16 @@ class TableClauses:
         return tuple_(*columns) < bound if directions.pop() else tuple_(*columns) > bound
 
     def column(self, name: str) -> Column[Any]:
-        """The column of a field.
+        """The column of a field, or of the JSON that a path leads into.
 
         Raises:
             ValueError: There is no such field.
         """
-        if name not in self.columns:
+        head, _, path = name.partition(".")
+        column = self.columns.get(head)
+        if column is None or (path and not is_json(column)):
             raise ValueError(f"{self.model.__name__} has no field {name!r}.")
-        return self.columns[name]
+        return column
 
     @staticmethod
     def _ordered(column: Column[Any], *, descending: bool) -> ColumnElement[Any]:

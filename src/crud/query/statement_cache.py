@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, func, literal, select
+from sqlalchemy import BindParameter, ColumnElement, Text, bindparam, func, literal, select
 from sqlmodel.sql.expression import Select
 
 from src.core.list_filters import OR, QuerySpec, SortKey, Where, split_filter
+from src.crud.query.nested_rows import layout_of
+from src.crud.query.relations import Relation, expanded, loading
+from src.crud.query.row_shape import RowShape
 from src.crud.query.sql_clauses import TableClauses, condition_of, escape_like
 
 # Each list of an application has a few shapes.
@@ -22,7 +25,7 @@ _PARAMETER: Any = object()
 """Replaces a value in a shape."""
 
 Parameters = dict[str, Any]
-Fields = tuple[str, ...] | None
+Filters = tuple[tuple[str, Any, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,57 +34,68 @@ class QueryShape:
 
     Attributes:
         filters: Names, each with its condition, and with `_PARAMETER` or a value that is part of the shape; `or`
-            with the filters of each alternative.
+            with the filters of each alternative, a relation with its nested filters.
         searched: The fields to search for the keyword; empty without a keyword.
     """
 
-    model: Any
-    filters: tuple[tuple[str, Any, Any], ...]
+    clauses: TableClauses
+    filters: Filters
     searched: tuple[str, ...]
     has_limit: bool
     has_offset: bool
 
 
 def select_rows(
-    model: Any, fields: Fields, spec: QuerySpec, keys: Sequence[SortKey], limit: int | None, offset: int
+    clauses: TableClauses,
+    fields: RowShape | None,
+    spec: QuerySpec,
+    keys: Sequence[SortKey],
+    limit: int | None,
+    offset: int,
 ) -> tuple[Select[*tuple[Any, ...]], Parameters]:
-    """A SELECT of rows, as model instances or as the values of `fields`, and the parameters to execute it with.
+    """A SELECT of rows, as model instances or as the columns of a row's shape, and the parameters to execute it with.
 
     Raises:
         InvalidInputError: A filter's value is no value of its field.
     """
-    parameters = _parameters(model, spec, limit, offset)
-    return _select_rows(_shape(model, spec, limit, offset), fields, tuple(keys)), parameters
+    parameters = _parameters(clauses, spec, limit, offset)
+    include = spec.include if fields is None else ()
+    return _select_rows(_shape(clauses, spec, limit, offset), fields, include, tuple(keys)), parameters
 
 
-def select_count(model: Any, spec: QuerySpec, cap: int | None) -> tuple[Select[*tuple[Any, ...]], Parameters]:
+def select_count(
+    clauses: TableClauses, spec: QuerySpec, cap: int | None
+) -> tuple[Select[*tuple[Any, ...]], Parameters]:
     """A SELECT of the number of rows, counted up to `cap`, and the parameters to execute it with; see `select_rows`."""
-    parameters = _parameters(model, spec, cap, 0)
-    return _select_count(_shape(model, spec, cap, 0)), parameters
+    parameters = _parameters(clauses, spec, cap, 0)
+    return _select_count(_shape(clauses, spec, cap, 0)), parameters
 
 
-def _parameters(model: Any, spec: QuerySpec, limit: int | None, offset: int) -> Parameters:
-    values = dict(_values(TableClauses(model), spec.where, "where"))
+def _parameters(clauses: TableClauses, spec: QuerySpec, limit: int | None, offset: int) -> Parameters:
+    values = dict(_values(clauses, spec.where, "where"))
     return {**values, "keyword": escape_like(spec.keyword), "limit": limit, "offset": offset}
 
 
-def _shape(model: Any, spec: QuerySpec, limit: int | None, offset: int) -> QueryShape:
+def _shape(clauses: TableClauses, spec: QuerySpec, limit: int | None, offset: int) -> QueryShape:
     return QueryShape(
-        model=model,
-        filters=_filters(spec.where),
+        clauses=clauses,
+        filters=_filters(clauses, spec.where),
         searched=spec.searched if spec.keyword else (),
         has_limit=limit is not None,
         has_offset=offset > 0,
     )
 
 
-def _filters(where: Where) -> tuple[tuple[str, Any, Any], ...]:
-    return tuple(
-        (name, OR, tuple(map(_filters, value)))
-        if name == OR
-        else (name, condition_of(name, value), _without_value(name, value))
-        for name, value in where.items()
-    )
+def _filters(clauses: TableClauses, where: Where) -> Filters:
+    return tuple(_filter(clauses, name, value) for name, value in expanded(clauses.model, where))
+
+
+def _filter(clauses: TableClauses, name: str, value: Any) -> tuple[str, Any, Any]:
+    if name == OR:
+        return name, OR, tuple(_filters(clauses, alternative) for alternative in value)
+    if relation := clauses.relation(name, value):
+        return name, relation, _filters(TableClauses(relation.model), value)
+    return name, condition_of(name, value), _without_value(name, value)
 
 
 def _without_value(name: str, value: Any) -> Any:
@@ -89,20 +103,29 @@ def _without_value(name: str, value: Any) -> Any:
 
 
 def _values(clauses: TableClauses, where: Where, prefix: str) -> Iterator[tuple[str, Any]]:
-    """The parameters of filters; those of alternatives have the alternative's number in their names."""
-    for name, value in where.items():
+    """The parameters of filters, numbered, those of alternatives and nested filters within them."""
+    for number, (name, value) in enumerate(expanded(clauses.model, where)):
+        key = f"{prefix}_{number}"
         if name == OR:
-            for number, alternative in enumerate(value):
-                yield from _values(clauses, alternative, f"{prefix}_{number}")
+            for alternative, filters in enumerate(value):
+                yield from _values(clauses, filters, f"{key}_{alternative}")
+        elif relation := clauses.relation(name, value):
+            yield from _values(TableClauses(relation.model), value, key)
         elif value is not None:
-            yield f"{prefix}_{name}", clauses.encode(name, value)
+            yield key, clauses.encode(name, value)
 
 
 @lru_cache(maxsize=CACHED_STATEMENTS)
-def _select_rows(shape: QueryShape, fields: Fields, keys: tuple[SortKey, ...]) -> Select[*tuple[Any, ...]]:
-    clauses = TableClauses(shape.model)
-    columns: list[Any] = [shape.model] if fields is None else [clauses.column(name) for name in fields]
-    statement: Select[*tuple[Any, ...]] = Select(*columns).where(*_conditions(shape)).order_by(*clauses.order(keys))
+def _select_rows(
+    shape: QueryShape, fields: RowShape | None, include: tuple[str, ...], keys: tuple[SortKey, ...]
+) -> Select[*tuple[Any, ...]]:
+    clauses = shape.clauses
+    if fields is None:
+        statement: Select[*tuple[Any, ...]] = Select(clauses.model).options(*loading(clauses.model, include))
+    else:
+        layout = layout_of(clauses.model, fields)
+        statement = Select(*layout.columns).select_from(layout.source)
+    statement = statement.where(*_conditions(shape)).order_by(*clauses.order(keys))
     if shape.has_limit:
         statement = statement.limit(bindparam("limit"))
     return statement.offset(bindparam("offset")) if shape.has_offset else statement
@@ -110,37 +133,35 @@ def _select_rows(shape: QueryShape, fields: Fields, keys: tuple[SortKey, ...]) -
 
 @lru_cache(maxsize=CACHED_STATEMENTS)
 def _select_count(shape: QueryShape) -> Select[*tuple[Any, ...]]:
-    matching = select(literal(1)).select_from(shape.model.__table__).where(*_conditions(shape))
+    matching = select(literal(1)).select_from(shape.clauses.model.__table__).where(*_conditions(shape))
     if shape.has_limit:
         matching = matching.limit(bindparam("limit"))
     return Select(func.count()).select_from(matching.subquery())
 
 
 def _conditions(shape: QueryShape) -> list[ColumnElement[bool]]:
-    clauses = TableClauses(shape.model)
-    conditions = _filter_conditions(clauses, shape.filters, "where")
+    conditions = _filter_conditions(shape.clauses, shape.filters, "where")
     if shape.searched:
-        keyword = bindparam("keyword", type_=clauses.column(shape.searched[0]).type)
-        conditions.append(clauses.search(shape.searched, keyword))
-    return [*conditions, *clauses.not_deleted()]
+        conditions.append(shape.clauses.search(shape.searched, bindparam("keyword", type_=Text())))
+    return [*conditions, *shape.clauses.not_deleted()]
 
 
-def _filter_conditions(
-    clauses: TableClauses, filters: tuple[tuple[str, Any, Any], ...], prefix: str
-) -> list[ColumnElement[bool]]:
+def _filter_conditions(clauses: TableClauses, filters: Filters, prefix: str) -> list[ColumnElement[bool]]:
     conditions = []
-    for name, condition, value in filters:
+    for number, (name, condition, value) in enumerate(filters):
+        key = f"{prefix}_{number}"
         if name == OR:
-            numbered = enumerate(value)
-            conditions.append(
-                clauses.any_of([_filter_conditions(clauses, filters, f"{prefix}_{n}") for n, filters in numbered])
-            )
+            alternatives = [_filter_conditions(clauses, nested, f"{key}_{n}") for n, nested in enumerate(value)]
+            conditions.append(clauses.any_of(alternatives))
+        elif isinstance(condition, Relation):
+            conditions.append(condition.exists(_filter_conditions(TableClauses(condition.model), value, key)))
         else:
-            compared = _parameter(clauses, name, prefix) if value is _PARAMETER else value
+            compared = _parameter(clauses, name, key) if value is _PARAMETER else value
             conditions.append(clauses.filter(name, condition, compared))
     return conditions
 
 
-def _parameter(clauses: TableClauses, name: str, prefix: str) -> BindParameter[Any]:
+def _parameter(clauses: TableClauses, name: str, key: str) -> BindParameter[Any]:
     field, operator = split_filter(name)
-    return bindparam(f"{prefix}_{name}", type_=clauses.column(field).type, expanding=operator in ("in", "not_in"))
+    is_list = operator in ("in", "not_in") and "." not in field
+    return bindparam(key, type_=clauses.value_type(name), expanding=is_list)
