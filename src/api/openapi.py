@@ -18,6 +18,7 @@ from src.api.response_headers import COMPONENTS, described
 from src.core.exceptions import AppError, InvalidInputError, declared_errors
 from src.core.http_errors import FrameworkError
 from src.schemas.response import ErrorResponse, ValidationErrorResponse
+from src.utils.http_status import phrase_of
 from src.utils.json_examples import JSON_VALUE, add_example, complete_examples
 
 Json = dict[str, Any]
@@ -144,7 +145,7 @@ def _error_response(status: int, errors: Mapping[str, AppError]) -> Json:
     model = ValidationErrorResponse if status == HTTPStatus.UNPROCESSABLE_ENTITY else ErrorResponse
     named = {"type": "object", "properties": {"error": {"enum": sorted(errors)}}, "required": ["error"]}
     return {
-        "description": HTTPStatus(status).phrase,
+        "description": phrase_of(status),
         "headers": described("X-Request-ID", *(name for error in errors.values() for name in error.headers)),
         "content": {
             "application/json": {

@@ -1,32 +1,22 @@
 """Translates errors of FastAPI and of the stores' clients to the domain errors that they are rendered as."""
 
-from http import HTTPStatus
-
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from src.core.exceptions import AppError, InvalidInputError
 from src.core.stores.errors import as_unavailable
 from src.utils.bounds import MAX_ERRORS, MAX_FIELD_LENGTH, MAX_MESSAGE_LENGTH
+from src.utils.http_status import error_name, phrase_of
 from src.utils.text import printable
-
-# Those of RFC 9110, which Python has from 3.13 on: names of errors must not depend on Python's version.
-_PHRASES = {
-    413: "Content Too Large",
-    414: "URI Too Long",
-    416: "Range Not Satisfiable",
-    422: "Unprocessable Content",
-}
 
 
 class FrameworkError(AppError):
     """An error of the framework: unknown path, wrong method, body too large."""
 
     def __init__(self, error: HTTPException) -> None:
-        phrase = _PHRASES.get(error.status_code) or HTTPStatus(error.status_code).phrase
-        name = "http." + phrase.lower().replace(" ", "_").replace("-", "_")
-        super().__init__(f"{phrase}.", error=name, headers=dict(error.headers or {}))
-        self.status = error.status_code
+        status = error.status_code
+        super().__init__(f"{phrase_of(status)}.", error=error_name(status), headers=dict(error.headers or {}))
+        self.status = status
 
 
 class InvalidRequestError(InvalidInputError):

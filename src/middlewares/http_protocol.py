@@ -13,6 +13,8 @@ from typing import Any, cast
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from src.utils.http_status import error_name, phrase_of
+
 # Bytes of chunked encoding for each byte of the body: a chunk of one byte takes five more.
 _MAX_FRAMING = 8
 
@@ -182,12 +184,12 @@ def _response(status: HTTPStatus) -> bytes:
     body = json.dumps(
         {
             "code": status.value,
-            "message": f"{status.phrase}.",
+            "message": f"{phrase_of(status)}.",
             "ts": int(time.time()),
             "data": None,
-            "error": "http." + status.phrase.lower().replace(" ", "_").replace("-", "_"),
+            "error": error_name(status),
             "requestId": "",
         }
     )
-    head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    head = f"HTTP/1.1 {status.value} {phrase_of(status)}\r\ncontent-type: application/json\r\nconnection: close\r\n"
     return f"{head}content-length: {len(body)}\r\n\r\n{body}".encode()

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 import uvicorn
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from src.core.http_errors import FrameworkError
 from src.middlewares.http_protocol import HttpProtocol
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
@@ -147,6 +149,12 @@ class TestRow48Heads:
         loop.set_exception_handler(None)
         assert (status(response), failures) == (expected, [])
         assert b'"code": %d' % expected in response
+
+    async def test_has_the_name_that_the_application_gives_it(self, server: Server) -> None:
+        response = await server.send(*HEADS["a target"][1], pause_seconds=0.01)
+        error = FrameworkError(HTTPException(414))
+        assert f'"error": "{error.error}"'.encode() in response
+        assert f'"message": "{error.message}"'.encode() in response
 
     async def test_the_application_is_not_called(self, server: Server) -> None:
         server.echo.requests.clear()
