@@ -57,9 +57,10 @@ class RateLimit:
 
     async def __call__(self, connection: HTTPConnection, resources: ResourcesDep) -> None:
         """Count a request."""
-        limit = int(self.limit * resources.settings.app.rate_limit_factor)
-        if not limit:
+        factor = resources.settings.app.rate_limit_factor
+        if not factor:
             return
+        limit = max(1, int(self.limit * factor))
         registry: RouteRegistry = connection.app.state.registry
         counter = f"rate:{registry.find_code(connection.scope)}:{self._per(connection)}"
         count, seconds = await _COUNT.run(resources.redis, counter=counter, window_seconds=self.window_seconds)

@@ -123,7 +123,7 @@ class TestCost:
 
 
 class TestFactor:
-    @pytest.mark.parametrize(("factor", "passing"), [(2, 2 * LIMIT), (0, 20)])
+    @pytest.mark.parametrize(("factor", "passing"), [(2, 2 * LIMIT), (0.1, 1), (0, 20)])
     async def test_multiplies_all_limits(
         self,
         client: httpx.AsyncClient,
