@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from src.core.stores.redis_client import RedisClient
 from src.core.stores.redis_script import RedisScript
 from src.models.audit import AuditLog
+from src.utils.address import network_of
 
 WINDOW_SECONDS = 60
 KEEP_SECONDS = 24 * 3600
@@ -52,7 +53,7 @@ class Refusals(NamedTuple):
     Attributes:
         is_merged: This one is counted, and must not be recorded by itself.
         of_account: Those of the account; without one, of all anonymous requests.
-        of_address: Those from the IP address.
+        of_address: Those from the IP address, or its IPv6 network.
     """
 
     is_merged: bool
@@ -75,7 +76,7 @@ class RefusalCRUD:
             self.redis,
             kind=f"{_PREFIX}{window}:kind:{digest}",
             account=f"{_PREFIX}{window}:account:{payload['actor_id']}",
-            address=f"{_PREFIX}{window}:address:{payload['address']}",
+            address=f"{_PREFIX}{window}:address:{network_of(payload['address'])}",
             merged=_MERGED,
             payload=json.dumps(payload),
             window=window,

@@ -11,6 +11,7 @@ from src.core.security.throttle import LoginClient
 from src.core.security.token import AccessClaims, RefreshClaims, new_id
 from src.core.unit_of_work import UnitOfWork
 from src.crud.session import RefreshToken, Rotation, SessionCRUD, digest
+from src.utils.address import network_of
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +27,7 @@ class ClientInfo:
     @property
     def login(self) -> LoginClient:
         """The client, as failed logins are counted."""
-        return LoginClient(self.address, self.device)
+        return LoginClient(network_of(self.address), self.device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from textwrap import wrap
 from uuid import uuid4
 
 import httpx
@@ -13,6 +14,7 @@ from src.core.resources import Resources
 from src.core.security.throttle import MAXIMUM_CLIENTS, LoginClient, LoginThrottle
 from src.main import app
 from src.models.user import User
+from src.services.session import ClientInfo
 from tests.support.login import log_in
 from tests.support.people import People, Person
 
@@ -135,6 +137,14 @@ class TestEscalation08GuessingStaysBounded:
         assert results.count(None) == LIMIT
         with pytest.raises(TooManyRequestsError):  # the right guess among them is not told either
             await throttle.succeed(account, LoginClient(address()))
+
+    async def test_from_an_ipv6_network_as_from_one_address(
+        self, browser: Browser, people: People, throttle: LoginThrottle
+    ) -> None:
+        user, network = await people.user(), ":".join(wrap(uuid4().hex[:16], 4))
+        for number in range(100):
+            await throttle.fail(uuid4().hex, ClientInfo("", f"{network}::{number}").login)
+        assert (await log_in(browser(f"{network}::ffff"), user.username)).status_code == 429
 
     async def test_a_login_of_the_owner_gives_strangers_no_new_budget(self, throttle: LoginThrottle) -> None:
         account, owner = uuid4().hex, LoginClient(address())

@@ -1,6 +1,7 @@
 """Refused requests flood neither the audit log nor those who read it."""
 
 import time
+from textwrap import wrap
 from typing import Any
 from uuid import uuid4
 
@@ -163,6 +164,14 @@ class TestEscalation07RefusalsAreThrottled:
 
     async def test_per_address(self, stranger: httpx.AsyncClient, people: People) -> None:
         codes = [code for _ in range(3) for code in await refuse(stranger, await people.create(), 5)]
+        assert codes == [403] * 12 + [429] * 3
+
+    async def test_per_ipv6_network(self, people: People) -> None:
+        codes, network = [], ":".join(wrap(uuid4().hex[:16], 4))
+        for number in range(3):
+            transport = httpx.ASGITransport(app, client=(f"{network}::{number}", 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as at:
+                codes += await refuse(at, await people.create(), 5)
         assert codes == [403] * 12 + [429] * 3
 
     async def test_what_is_allowed_goes_on(self, stranger: httpx.AsyncClient, people: People) -> None:
