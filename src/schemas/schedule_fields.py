@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from src.core.tasks.headers import is_reserved
 from src.schemas.base import SafeStr
 from src.utils.crontab import Crontab
-from src.utils.text import is_storable
+from src.utils.text import UNSTORABLE, is_storable
 
 UTC_ZONE = ZoneInfo("UTC")
 MAXIMUM_DEPTH = 32
@@ -35,7 +35,7 @@ def _is_storable(value: Any, depth: int = 0) -> Any:
         raise ValueError(f"is nested more than {MAXIMUM_DEPTH} levels deep")
     match value:
         case str() if not is_storable(value):
-            raise ValueError("must not contain NUL or lone surrogates")
+            raise ValueError(UNSTORABLE)
         case float() if not isfinite(value):
             raise ValueError("numbers must be finite")
         case list():

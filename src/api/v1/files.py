@@ -53,6 +53,11 @@ CONTENT: dict[int | str, dict[str, Any]] = {
 }
 
 
+def etag_header(name: str, description: str) -> Any:
+    """A header of a request that has an `ETag`."""
+    return Header(alias=name, description=description, examples=['"9f86d0"'])
+
+
 def is_match(if_none_match: str, etag: str) -> bool:
     """Whether the header names this ETag, among others or as a weak one, or any (`*`)."""
     named = [name.strip().removeprefix("W/") for name in if_none_match.split(",")]
@@ -99,9 +104,7 @@ async def get_file(file_id: FileId, files: FileServiceDep, scope: FileScopeDep) 
 
 
 @router.get("/{fileId}/content", status_code=200, response_class=Stream, responses=CONTENT)
-@raises(
-    NOT_FOUND, NotFoundError("The content is missing.", error="file.content_missing"), RangeNotSatisfiableError(1000)
-)
+@raises(NOT_FOUND, CONTENT_MISSING, RangeNotSatisfiableError(1000))
 async def get_content(
     file_id: FileId,
     files: FileServiceDep,
@@ -110,20 +113,11 @@ async def get_content(
         str | None, Header(alias="Range", description="The bytes to send.", examples=["bytes=0-999"])
     ] = None,
     if_range: Annotated[
-        str | None,
-        Header(
-            alias="If-Range",
-            description="`ETag` that the range is of; if it differs, all bytes are sent.",
-            examples=['"9f86d0"'],
-        ),
+        str | None, etag_header("If-Range", "`ETag` that the range is of; if it differs, all bytes are sent.")
     ] = None,
     if_none_match: Annotated[
         str | None,
-        Header(
-            alias="If-None-Match",
-            description="`ETag` of the content that the client has; if it is current, the response is 304.",
-            examples=['"9f86d0"'],
-        ),
+        etag_header("If-None-Match", "`ETag` of the content that the client has; if it is current, the response is 304."),
     ] = None,
 ) -> PlainResponse:
     """Download the content or a range of it, for clients that cannot reach the storage."""
