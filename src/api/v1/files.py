@@ -117,7 +117,9 @@ async def get_content(
     ] = None,
     if_none_match: Annotated[
         str | None,
-        etag_header("If-None-Match", "`ETag` of the content that the client has; if it is current, the response is 304."),
+        etag_header(
+            "If-None-Match", "`ETag` of the content that the client has; if it is current, the response is 304."
+        ),
     ] = None,
 ) -> PlainResponse:
     """Download the content or a range of it, for clients that cannot reach the storage."""

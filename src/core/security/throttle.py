@@ -70,7 +70,7 @@ return is_known_device and -1 or false
 
 @dataclass(frozen=True, slots=True)
 class LoginClient:
-    """Who tries to log in: an IP address or IPv6 network, and the device token of an earlier login, or an empty string."""
+    """Who tries to log in: an IP address or IPv6 network, and the device token of an earlier login, or nothing."""
 
     address: str
     device: str = ""
