@@ -1,4 +1,5 @@
 import { io, type Socket } from "socket.io-client";
+import { ApiError } from "./errors.ts";
 import type { ClientToServerEvents, ServerToClientEvents } from "./generated/events.ts";
 import type { Session } from "./session.ts";
 
@@ -6,8 +7,12 @@ export type ApiSocket = Socket<ServerToClientEvents, ClientToServerEvents>;
 
 const DENIED = 1008;
 const EARLY_SECONDS = 60;
+const RETRY_SECONDS = 5;
 
-/** Connects with the session's access token, and refreshes it before it expires: the connection outlives its tokens. */
+/**
+ * Connects with the session's access token, and refreshes it before it expires. If the server ends the connection, since
+ * the token has expired or the user's roles have changed, it connects again with new tokens, unless the session has ended.
+ */
 export function connect(session: Session, url: string = session.url): ApiSocket {
   const socket: ApiSocket = io(url, {
     transports: ["websocket"],
@@ -18,7 +23,17 @@ export function connect(session: Session, url: string = session.url): ApiSocket 
   const refreshEarly = () => {
     clearTimeout(timer);
     const seconds = (session.tokens?.expiresIn ?? 0) - EARLY_SECONDS;
-    if (seconds > 0) timer = setTimeout(() => session.refresh().catch(() => socket.disconnect()), seconds * 1000);
+    // If it fails, the server ends the connection when the token expires.
+    if (seconds > 0) timer = setTimeout(() => session.refresh().catch(() => undefined), seconds * 1000);
+  };
+  const reconnect = () => {
+    session.refresh().then(
+      () => socket.connect(),
+      (error: unknown) => {
+        if (error instanceof ApiError && error.status === 401) socket.disconnect();
+        else timer = setTimeout(reconnect, RETRY_SECONDS * 1000);
+      },
+    );
   };
   session.onTokens((tokens) => {
     if (!tokens) socket.disconnect();
@@ -26,10 +41,12 @@ export function connect(session: Session, url: string = session.url): ApiSocket 
     refreshEarly();
   });
   socket.on("connect", refreshEarly);
-  socket.on("disconnect", () => clearTimeout(timer));
+  socket.on("disconnect", (reason) => {
+    clearTimeout(timer);
+    if (reason === "io server disconnect" && session.tokens) reconnect();
+  });
   socket.on("connect_error", (error: Error & { data?: { code?: number } }) => {
-    if (error.data?.code !== DENIED) return; // socket.io-client tries again by itself
-    session.refresh().then(() => socket.connect(), () => socket.disconnect());
+    if (error.data?.code === DENIED) reconnect(); // otherwise socket.io-client tries again by itself
   });
   return socket;
 }

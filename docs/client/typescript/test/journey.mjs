@@ -76,6 +76,17 @@ await session.refresh();
 equal((await socket.emitWithAck("notice.get", { id: noticeId })).id, noticeId);
 say("Sent and received events; the connection outlived a token.");
 
+const ada = new Session(url);
+await ada.login(name, "correct horse battery");
+const adasSocket = connect(ada);
+await new Promise((resolve) => adasSocket.once("connect", resolve));
+const connected = new Promise((resolve) => adasSocket.once("connect", resolve));
+unwrap(await session.api.POST("/api/v1/roles", { body: { name, code: name } }));
+unwrap(await session.api.PUT("/api/v1/users/{userId}/roles", { params: { path: { userId: user.id } }, body: { roles: [name] } }));
+await connected;
+adasSocket.disconnect();
+console.log("Connected again after the server ended the connection, since the user's roles changed.");
+
 const bytes = new Uint8Array(20 * 1024 * 1024);
 for (let at = 0; at < bytes.length; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
 const abort = new AbortController();
