@@ -45,7 +45,7 @@ class TestTheFirstChange:
         project = tmp_path / "project"
         shutil.copytree(ROOT, project, ignore=LEFT_OUT, symlinks=True)
         insert(project, MODEL, r"^    body: .*\n")
-        insert(project, SCHEMA, r"(?s)^class Notice(?:Create|Response)\b.+?^    body: [^\n]*\n", times=2)
+        insert(project, SCHEMA, r"(?s)^class Notice(?:Create|Response)\b.+?^    body: [^\n]*\n[^\n]*\n", times=2)
         insert(project, TEST, r"(?s)^class TestPublish:\n.+?\n(?=\n\nclass )")
         keys = project / "tests/api/test_notices.py"
         keys.write_text(keys.read_text().replace('"expiresAt"}', '"expiresAt", "pinned"}', 1))
@@ -55,6 +55,6 @@ class TestTheFirstChange:
             for command in (*MIGRATION, *CHECKS):
                 run(project, command, url)
             # Other tests that a change of a notice concerns.
-            run(project, "python -m pytest -q tests/docs/test_new_feature.py tests/models", url)
+            run(project, "python -m pytest -q tests/docs/test_new_feature.py tests/models tests/api/test_openapi.py", url)
             for document in ("openapi", "asyncapi"):
                 run(project, f"./scripts/manage.sh {document} --check", url)
