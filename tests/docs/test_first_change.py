@@ -55,6 +55,10 @@ class TestTheFirstChange:
             for command in (*MIGRATION, *CHECKS):
                 run(project, command, url)
             # Other tests that a change of a notice concerns.
-            run(project, "python -m pytest -q tests/docs/test_new_feature.py tests/models tests/api/test_openapi.py", url)
+            run(
+                project,
+                "python -m pytest -q tests/docs/test_new_feature.py tests/models tests/api/test_openapi.py",
+                url,
+            )
             for document in ("openapi", "asyncapi"):
                 run(project, f"./scripts/manage.sh {document} --check", url)
