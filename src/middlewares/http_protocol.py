@@ -5,7 +5,10 @@ limited time only. No middleware can: they are called once the headers are compl
 """
 
 import asyncio
+import fcntl
 import json
+import sys
+import termios
 import time
 from http import HTTPStatus
 from typing import Any, cast
@@ -27,6 +30,8 @@ class HttpProtocol(HttpToolsProtocol):
     Attributes:
         max_head_bytes: Size of request line and headers; also of the trailers, and of the framing of a chunked body.
         max_headers: Number of headers.
+        max_waiting: Number of pipelined requests that may wait for the response to another; one more closes the
+            connection, since each takes a hundred times the memory of its bytes.
         silence_seconds: A client has to send something in this time, and to read of a response that waits for it.
         head_seconds: The head has to arrive in this time.
         body_bytes_per_second: How fast a body has to arrive after that.
@@ -36,6 +41,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     max_head_bytes = 64 * 1024
     max_headers = 100
+    max_waiting = 100
     silence_seconds: float = 15
     head_seconds: float = 30
     body_bytes_per_second = 1024
@@ -82,6 +88,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse_head()
 
     @override
+    def resume_writing(self) -> None:
+        self._unread_bytes = 0  # the client has read
+        super().resume_writing()
+
+    @override
     def handle_websocket_upgrade(self) -> None:
         if not self._is_refused:
             self._stop_timer()
@@ -105,6 +116,8 @@ class HttpProtocol(HttpToolsProtocol):
             return
         if len(self.headers) > self.max_headers or self._head_is_too_large():
             self._refuse_head()
+        elif len(self.pipeline) >= self.max_waiting:
+            self._refuse(HTTPStatus.TOO_MANY_REQUESTS)
         else:
             self._is_head = False
             super().on_headers_complete()
@@ -114,6 +127,8 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._is_refused:
             self._body_bytes += len(body)
             super().on_body(body)
+            if self.pipeline and len(self.cycle.body) > self.max_head_bytes:  # of a request that waits
+                self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
     @override
     def on_message_complete(self) -> None:
@@ -137,21 +152,30 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _check_progress(self) -> None:
         """Refuse a request that is overdue, or look again when it will be; each connection has one timer."""
-        now = self.loop.time()
-        unread = self.transport.get_write_buffer_size() if self.flow.write_paused else 0
+        now, is_closing = self.loop.time(), self.transport.is_closing()
+        # Nothing is written in these states, so it only shrinks.
+        unread = self._count_unread() if self.flow.write_paused or is_closing else 0
         if unread and unread == self._unread_bytes:  # the client has read nothing since the last time
             self.transport.abort()
             return
         self._unread_bytes = unread
         if self.flow.read_paused or (self._is_head and self._is_responding):  # the client waits for the server
             self._since = self._last_data = now
-        due = self._due() if self._is_receiving else now + self.silence_seconds
+        due = self._due() if self._is_receiving and not is_closing else now + self.silence_seconds
         if due > now:
             self._timer = self.loop.call_at(due, self._check_progress)
         elif self._has_data:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:
             self.transport.close()
+
+    def _count_unread(self) -> int:
+        """The bytes that wait for the client in our buffer; on Linux also in the kernel's, which holds megabytes."""
+        size = self.transport.get_write_buffer_size()
+        if size and sys.platform == "linux":
+            descriptor = self.transport.get_extra_info("socket").fileno()
+            size += int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        return size
 
     def _due(self) -> float:
         due = self._since + self.head_seconds
@@ -169,15 +193,20 @@ class HttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         self.flow.resume_reading()
         if self._is_responding:
-            if self._is_head or self.cycle.response_started:
-                self.transport.close()
+            if self._is_head or self.pipeline or self.cycle.response_started:
+                self._close()
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.write(_response(status))
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._timer = self.loop.call_later(self.linger_seconds, self.transport.close)
+        self._timer = self.loop.call_later(self.linger_seconds, self._close)
+
+    def _close(self) -> None:
+        """Close the connection, even if the client does not read what is left."""
+        self.transport.close()
+        self._timer = self.loop.call_later(self.silence_seconds, self.transport.abort)
 
 
 def _response(status: HTTPStatus) -> bytes:

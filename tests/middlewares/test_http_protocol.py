@@ -1,6 +1,7 @@
 """The limits of the HTTP protocol, exceeded over raw sockets; no store is needed."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from tests.support.waiting import PATIENCE_SECONDS, eventually
 pytestmark = pytest.mark.unit
 
 HEAD = b"POST /path HTTP/1.1\r\nHost: x\r\n"
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LENGTH = HEAD + b"Content-Length: 10000\r\n\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -29,6 +31,10 @@ class Impatient(Lingering):
     silence_seconds = 0.3
     head_seconds = 0.6
     body_bytes_per_second = 1000
+
+
+class Hasty(Impatient):
+    linger_seconds = 0.1
 
 
 class Patient(Lingering):
@@ -97,6 +103,33 @@ async def serving(protocol: type[HttpProtocol], app: ASGIApp | None = None) -> A
     finally:
         web.should_exit = True
         await running
+
+
+@asynccontextmanager
+async def waiting(protocol: type[HttpProtocol] = Lingering) -> AsyncIterator[Server]:
+    """A server that never responds, as long as the client sees."""
+    stopped = asyncio.Event()
+
+    async def wait(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await stopped.wait()
+
+    async with serving(protocol, wait) as server:
+        yield server
+        stopped.set()
+
+
+@asynccontextmanager
+async def unread_connection(server: Server) -> AsyncIterator[tuple[socket.socket, HttpProtocol]]:
+    """A client that receives only what a test tells it to, and the server's side; little fits in between."""
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
+        await eventually(lambda: server.state.connections)
+        (served,) = server.state.connections
+        assert isinstance(served, HttpProtocol)
+        served.timeout_keep_alive = 0
+        yield client, served
 
 
 @pytest.fixture(scope="module")
@@ -240,15 +273,61 @@ class TestWaitingForTheServer:
 
 
 class TestUnreadResponse:
-    async def test_ends_the_connection(self) -> None:
-        async def large(scope: Scope, receive: Receive, send: Send) -> None:
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            for _ in range(200):
-                await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
+    @staticmethod
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(200):
+            await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
 
-        async with serving(Impatient, large) as server:
+    async def test_ends_the_connection(self) -> None:
+        async with serving(Impatient, self.large) as server:
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1000)
-            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            writer.write(REQUEST)
             await reader.readline()
             await eventually(lambda: not server.state.connections and not server.state.tasks)
             writer.close()
+
+    @pytest.mark.parametrize("last", [b"", HEAD + b"A: b\r\n" * 101 + b"\r\n"], ids=["idle", "refused"])
+    async def test_ends_the_connection_although_little_is_left(self, last: bytes) -> None:
+        async def small(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": bytes(60_000)})
+
+        async with serving(Hasty, small) as server, unread_connection(server) as (client, served):
+            served.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            client.sendall(REQUEST)
+            await eventually(served.transport.get_write_buffer_size)
+            client.sendall(last)
+            await eventually(lambda: not server.state.connections)
+
+    async def test_that_is_read_slowly_is_served(self) -> None:
+        async with serving(Lingering, self.large) as server, unread_connection(server) as (client, served):
+            client.sendall(REQUEST)
+            await eventually(lambda: served.flow.write_paused)
+            served._check_progress()
+            for _ in range(30):  # less than the kernel holds: it takes nothing from the server's own buffer
+                client.recv(10_000)
+                await asyncio.sleep(0)
+            served._check_progress()
+            assert not served.transport.is_closing()
+            served._check_progress()
+            assert served.transport.is_closing()
+
+
+class TestPipelinedRequests:
+    async def test_are_answered(self, server: Server) -> None:
+        response = await server.send(REQUEST * 90 + REQUEST.replace(b"x\r\n", b"x\r\nConnection: close\r\n"))
+        assert response.count(b"HTTP/1.1 200 ") == 91
+
+    async def test_are_limited_in_number(self) -> None:
+        async with waiting() as server:
+            assert await server.send(REQUEST * 102) == b""
+
+    async def test_are_limited_in_size(self) -> None:
+        async with waiting() as server:
+            head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+            assert await server.send(REQUEST + head + bytes(100_000)) == b""
+
+    async def test_whose_body_stops_get_no_response_in_place_of_another(self) -> None:
+        async with waiting(Impatient) as server:
+            assert await server.send(REQUEST + LENGTH) == b""
