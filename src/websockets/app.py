@@ -45,12 +45,13 @@ def create_server(settings: Settings) -> AsyncServer:
         """The members of a room are users, whatever number of connections they have."""
         return str(tokens.read_access(auth["token"]).user_id)
 
+    limits = settings.sockets.model_dump(include={field.name for field in fields(Limits)})
     replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
     bus = EventBus(settings.REDIS_DATABASE_URL, replay)
     server = AsyncServer(
         strict=settings.ENVIRONMENT.checks_events,
         translate_error=_translate_outage,
-        limits=Limits(**settings.sockets.model_dump(include={field.name for field in fields(Limits)})),
+        limits=Limits(**limits, event_seconds=settings.app.request_timeout_seconds),
         recovery=SessionRecovery(bus, principal),
         presence=RoomPresence(bus, member, lambda room: room == OPS_ROOM or room.startswith(chat.PREFIX)),
         client_manager=RedisManager(bus),

@@ -1,5 +1,6 @@
 """Runs one registered handler: validates the payload, injects dependencies, acknowledges, and reports errors."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from src.websockets.compiled_event import SocketEvent
 from src.websockets.engine.clients import Clients
 from src.websockets.engine.metrics import EVENT_SECONDS
 from src.websockets.errors import UNEXPECTED, ErrorBody, describe, refused
+from src.websockets.limits import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class DispatchServer(Protocol):
     """What `Dispatch` uses of the server."""
 
     app: FastAPI | None
+    limits: Limits
     clients: Clients
     middlewares: list[Middleware]
     translate_error: Callable[[Exception], Exception | None]
@@ -81,7 +84,8 @@ class Dispatch:
             )
             for middleware in reversed(self._server.middlewares):
                 run = partial(middleware, EventCall(name, namespace, sid, sent), run)
-            result = await run()
+            async with asyncio.timeout(self._server.limits.event_seconds):
+                result = await run()
             is_wire = self._event.ack is not None and not self._server.middlewares  # `_run` has converted it
             return result if is_wire else to_wire(result)
         except Exception as error:
@@ -97,7 +101,8 @@ class Dispatch:
         name, namespace, sid, environ, *auth = self._split(args)
         sent = auth if self._arity else ()
         try:
-            accepted = await self._run(sent, name, namespace, sid, environ)
+            async with asyncio.timeout(self._server.limits.event_seconds):
+                accepted = await self._run(sent, name, namespace, sid, environ)
         except ConnectionRefused:
             raise
         except Exception as error:

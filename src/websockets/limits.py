@@ -19,6 +19,7 @@ class Limits:
         connect_seconds: How long a transport may stay unauthenticated, that is, accepted by no namespace.
         unauthenticated_connections: Unauthenticated transports per process; one more closes the oldest.
         unauthenticated_per_address: The same for one IP address.
+        event_seconds: How long an event or a connect may run until it is cancelled with TimeoutError; None is endless.
         drain_seconds: How long running events may continue when the server shuts down.
     """
 
@@ -33,6 +34,7 @@ class Limits:
     connect_seconds: float = 20
     unauthenticated_connections: int = 1000
     unauthenticated_per_address: int = 500
+    event_seconds: float | None = None
     drain_seconds: float = 3
 
     @property

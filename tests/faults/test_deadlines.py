@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
+import aiohttp
 import pytest
 from sqlalchemy import text
 
@@ -12,6 +14,7 @@ from src.core.resources import Resources
 from tests.support.people import PASSWORD, Person
 from tests.support.served import Served, serve
 from tests.support.waiting import patience
+from tests.websockets.conftest import Peer
 
 pytestmark = pytest.mark.process
 
@@ -86,6 +89,37 @@ class TestAStoreThatHangs:
         results = await asyncio.gather(*(send() for _ in range(CONCURRENT)))
         assert {status for status, _ in results} == {503}
         assert max(seconds for _, seconds in results) < bound(limit), results
+
+
+# The store, an event that needs it, and after how many seconds its ack must be there at the latest.
+EVENTS = [
+    ("postgres", "notice.get", {"id": str(uuid4())}, COMMAND),
+    ("redis", "notice.get", {"id": str(uuid4())}, REDIS),
+    ("mongo", "chat.history", {"room": "deadlines"}, MONGO),
+]
+
+
+class TestAnEvent:
+    async def test_is_acknowledged_within_the_timeout_of_a_store_that_hangs(
+        self, served: Served, served_admin: Person
+    ) -> None:
+        late = []
+        async with aiohttp.ClientSession() as http:
+            peer = Peer(http)
+            auth = {"token": served_admin.tokens.access_token}
+            await peer.client.connect(str(served.client.base_url), auth=auth, transports=["websocket"])
+            await peer.call("chat.join", {"room": "deadlines"})
+            for store, event, data, limit in EVENTS:
+                await peer.call(event, data)
+                served.stores[store].hang()
+                started = time.monotonic()
+                ack = await peer.call(event, data)
+                seconds = time.monotonic() - started
+                await served.stores[store].heal()
+                if ack["code"] != 4503 or seconds > bound(limit):
+                    late.append((store, event, ack, seconds))
+            await peer.client.disconnect()
+        assert late == []
 
 
 class TestALockedTable:

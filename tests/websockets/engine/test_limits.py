@@ -1,14 +1,19 @@
 """Each limit of `Limits`, exceeded by a client."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Annotated
 
 import aiohttp
 import pytest
 from fastapi import FastAPI
+from socketio.exceptions import ConnectionError as ConnectionFailed
 
+from src.core.stores.errors import as_unavailable
 from src.websockets.limits import Limits
+from src.websockets.params import Depends
 from src.websockets.server import AsyncServer
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.conftest import Connect, Host
@@ -190,3 +195,38 @@ class TestProtocol:
             await websocket.send_str("40")
             await websocket.send_str('42["x","' + "x" * 5000 + '"]')
             assert await closed(websocket)
+
+
+class TestTimeOfAnEvent:
+    @pytest.fixture
+    @classmethod
+    def limits(cls) -> Limits:
+        return replace(LIMITS, event_seconds=0.3)
+
+    async def test_ends_what_it_waits_for(self, sio: AsyncServer, connect: Connect) -> None:
+        sio.translate_error = as_unavailable
+        cancelled: list[int] = []
+
+        async def resource() -> AsyncIterator[None]:
+            try:
+                yield
+            except asyncio.CancelledError:
+                cancelled.append(0)
+                raise
+
+        @sio.on("stuck", ordered=True)
+        async def handler(number: int, _: Annotated[None, Depends(resource)]) -> None:
+            await asyncio.sleep(3600)
+
+        peer = await connect()
+        acks = await asyncio.gather(*(peer.call("stuck", number) for number in range(3)))
+        assert [ack["code"] for ack in acks] == [4503] * 3  # the order of the client is one of the waits
+        assert len(cancelled) == 1
+
+    async def test_ends_a_connect(self, sio: AsyncServer, connect: Connect) -> None:
+        @sio.on("connect")
+        async def handler() -> None:
+            await asyncio.sleep(3600)
+
+        with pytest.raises(ConnectionFailed):
+            await connect()
