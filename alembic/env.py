@@ -18,6 +18,7 @@ from sqlmodel import SQLModel
 import src.models
 from src.core.config import settings
 from src.core.preflight import CONNECTION_ERRORS, require_known, unreachable
+from src.models.search_index import PREFIX, create_search_indexes
 
 assert src.models.__all__  # noqa: S101 - the import itself is what counts: it fills the metadata
 
@@ -27,6 +28,10 @@ _SECONDS_BETWEEN_TRIES = 0.5
 # While a statement waits for a table's lock, all later queries on the table wait behind it: better to let them pass.
 _LOCK_TIMEOUT = "2s"
 _LOCK_ATTEMPTS = 30
+_NO_SEARCH_INDEXES = (
+    "Searches by keyword read whole tables: the extension pg_trgm is missing, and this user cannot create it. "
+    "As an administrator, run CREATE EXTENSION pg_trgm in this database, then scripts/alembic/migrate.sh."
+)
 
 
 def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:
@@ -34,6 +39,11 @@ def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[Fal
     if kind == "type" and type(item).__name__ == "AutoString":
         return f"sa.String(length={item.length})" if item.length else "sa.String()"
     return False
+
+
+def include_object(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
+    """Leave search indexes out of the comparison with the models."""
+    return kind != "index" or not (name or "").startswith(PREFIX)
 
 
 def show_step(ctx: Any, step: MigrationInfo, heads: Any, run_args: Any) -> None:
@@ -56,8 +66,8 @@ def review(migration: Any, _revision: Any, directives: list[Any]) -> None:
             directives.clear()
 
 
-def migrate(connection: Connection) -> None:
-    """Run what the command asks for, each revision in a transaction of its own."""
+def migrate(connection: Connection) -> bool:
+    """Run what the command asks for, each revision in a transaction; returns whether it led to the newest."""
     context.configure(
         connection=connection,
         target_metadata=SQLModel.metadata,
@@ -65,6 +75,7 @@ def migrate(connection: Connection) -> None:
         compare_server_default=True,
         transaction_per_migration=True,
         render_item=render_item,
+        include_object=include_object,
         on_version_apply=show_step,
         process_revision_directives=review,
     )
@@ -73,8 +84,10 @@ def migrate(connection: Connection) -> None:
     connection.rollback()
     with context.begin_transaction():
         context.run_migrations()
-    if "destination_rev" in migration.opts:
-        print(f"The database is at revision {', '.join(migration.get_current_heads()) or 'base'}.")
+    if "destination_rev" not in migration.opts:
+        return False
+    print(f"The database is at revision {', '.join(migration.get_current_heads()) or 'base'}.")
+    return set(migration.get_current_heads()) == set(context.script.get_heads())
 
 
 async def migrate_online() -> None:
@@ -84,7 +97,10 @@ async def migrate_online() -> None:
     async with connected(engine) as guard, locked(guard), engine.connect() as connection:
         for attempt in range(1, _LOCK_ATTEMPTS + 1):
             try:
-                await connection.run_sync(migrate)
+                if await connection.run_sync(migrate):
+                    await connection.rollback()
+                    if not await create_search_indexes(guard, SQLModel.metadata):
+                        print(_NO_SEARCH_INDEXES)
                 break
             except DBAPIError as error:
                 await connection.rollback()

@@ -7,7 +7,8 @@ from alembic.operations import ops
 from sqlalchemy import Connection, Enum, MetaData, text
 
 _CONCURRENTLY = (
-    "with op.get_context().autocommit_block(): op.create_index(…, postgresql_concurrently=True, if_not_exists=True)"
+    "with op.get_context().autocommit_block(): op.drop_index(…, postgresql_concurrently=True, if_exists=True); "
+    "op.create_index(…, postgresql_concurrently=True)"
 )
 _LABELS = "SELECT enumlabel FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid WHERE typname = :name"
 

@@ -36,4 +36,5 @@ class AuditLog(Document):
         indexes: ClassVar[list[IndexModel]] = [
             IndexModel([("actor_id", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("action", ASCENDING), ("_id", DESCENDING)]),
+            IndexModel([("result", ASCENDING), ("_id", DESCENDING)]),
         ]

@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Text, text
 from sqlmodel import Field
 
 from src.models.base import BaseModel
+from src.models.search_index import search_index
 from src.utils.date import utc_now
 
 # The storage key of a content is this prefix and the file's id. No other objects may use the prefix.
@@ -32,11 +33,17 @@ class File(BaseModel, table=True):
     """A file. Its content is in the storage, under a key that does not depend on the filename."""
 
     __tablename__ = "files"
-    __table_args__ = (Index("ix_files_unfinished", "expires_at", postgresql_where=text("status <> 'ready'")),)
-
-    owner_id: UUID | None = Field(
-        default=None, index=True, sa_column_args=[ForeignKey("users.id", ondelete="SET NULL")]
+    # `GET /files` lists the ready files, of all owners or of one; an owner's are sorted without an index.
+    __table_args__ = (
+        Index("ix_files_unfinished", "expires_at", postgresql_where=text("status <> 'ready'")),
+        Index("ix_files_owner_id_id", "owner_id", "id"),
+        Index("ix_files_ready_create_time_id", "create_time", "id", postgresql_where=text("status = 'ready'")),
+        Index("ix_files_ready_filename_id", "filename", "id", postgresql_where=text("status = 'ready'")),
+        Index("ix_files_ready_size_bytes_id", "size_bytes", "id", postgresql_where=text("status = 'ready'")),
+        search_index("files", "filename"),
     )
+
+    owner_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("users.id", ondelete="SET NULL")])
     filename: str = Field(max_length=255)
     content_type: str = Field(max_length=255)
     size_bytes: int = Field(sa_type=BigInteger)

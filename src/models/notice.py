@@ -1,7 +1,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import DateTime, Text
+from sqlalchemy import DateTime, Index, Text
 from sqlmodel import Field
 
 from src.models.base import BaseModel
@@ -19,6 +19,7 @@ class Notice(Versioned, Authored, BaseModel, table=True):
     """A message to all users, until it expires."""
 
     __tablename__ = "notices"
+    __table_args__ = (Index("ix_notices_status_id", "status", "id"),)
 
     title: str = Field(max_length=200)
     body: str = Field(sa_type=Text)

@@ -1,8 +1,9 @@
-from sqlalchemy import ARRAY, Text
+from sqlalchemy import ARRAY, Index, Text
 from sqlmodel import Field
 
 from src.models.base import BaseModel
 from src.models.mixins import Versioned
+from src.models.search_index import search_index
 
 
 class Role(Versioned, BaseModel, table=True):
@@ -13,6 +14,14 @@ class Role(Versioned, BaseModel, table=True):
     """
 
     __tablename__ = "roles"
+    # One index for each filter and order of `GET /roles`.
+    __table_args__ = (
+        Index("ix_roles_create_time_id", "create_time", "id"),
+        Index("ix_roles_update_time_id", "update_time", "id"),
+        Index("ix_roles_name_id", "name", "id"),
+        Index("ix_roles_status_id", "status", "id"),
+        search_index("roles", "name", "code", "description"),
+    )
 
     name: str = Field(max_length=64)
     description: str = Field(default="", max_length=255)

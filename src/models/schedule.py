@@ -9,6 +9,7 @@ from sqlmodel import Field
 
 from src.models.base import BaseModel
 from src.models.mixins import Authored
+from src.models.search_index import search_index
 from src.utils.crontab import Crontab
 from src.utils.date import utc_now
 from src.utils.recurrence import Interval, Once, Recurrence
@@ -109,7 +110,15 @@ class Schedule(Authored, BaseModel, table=True):
 
     __table_args__ = (
         Index("ix_schedules_due", "next_run_at", postgresql_where=text("enabled")),
-        Index("ix_schedules_configured", "origin", postgresql_where=text("origin = 'config'")),
+        # One index for each filter and order of `GET /schedules`.
+        Index("ix_schedules_create_time_id", "create_time", "id"),
+        Index("ix_schedules_next_run_at_id", text("next_run_at NULLS FIRST"), "id"),
+        Index("ix_schedules_last_run_at_id", text("last_run_at NULLS FIRST"), "id"),
+        Index("ix_schedules_task_id", "task", "id"),
+        Index("ix_schedules_kind_id", "kind", "id"),
+        Index("ix_schedules_enabled_id", "enabled", "id"),
+        Index("ix_schedules_origin_id", "origin", "id"),
+        search_index("schedules", "name", "description"),
         CheckConstraint(
             "(kind = 'interval' AND every > 0 AND period IS NOT NULL)"
             " OR (kind = 'crontab' AND crontab IS NOT NULL)"

@@ -1,9 +1,10 @@
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, event, func
+from sqlalchemy import ForeignKey, Index, event, func, text
 from sqlmodel import Field, SQLModel
 
 from src.models.base import BaseModel
+from src.models.search_index import search_index
 from src.utils.username import canonical_username
 
 
@@ -15,6 +16,17 @@ class User(BaseModel, table=True):
     """
 
     __tablename__ = "users"
+    # One index for each filter and order of `GET /users`.
+    __table_args__ = (
+        Index("ix_users_create_time_id", "create_time", "id"),
+        Index("ix_users_update_time_id", "update_time", "id"),
+        Index("ix_users_name_id", "name", "id"),
+        Index("ix_users_username_id", "username", "id"),
+        Index("ix_users_email_id", "email", "id"),
+        Index("ix_users_status_id", "status", "id"),
+        Index("ix_users_admins", "id", postgresql_where=text("is_admin")),
+        search_index("users", "name", "username", "email"),
+    )
 
     name: str = Field(max_length=64)
     email: str = Field(max_length=254)

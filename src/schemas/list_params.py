@@ -10,7 +10,8 @@ class InvoiceQuery(PageQuery):
     customer_name: Annotated[SafeStr | None, FilterBy("customer.name__starts")] = None   # ?customerName=Ada
     include: Annotated[SafeStr, Include("customer", "lines.product")] = ""               # ?include=customer
 
-Any other parameter is refused with 422. `src/core/list_filters.py` lists the operators.
+Any other parameter is refused with 422. `src/core/list_filters.py` lists the operators. Each filter, order and search
+needs an index: docs/databases.md says which.
 """
 
 from dataclasses import dataclass
@@ -177,8 +178,8 @@ class PageQuery(ListQuery):
     """Number of the page, from 1."""
     page_size: int = Field(20, ge=1, le=MAXIMUM_PAGE_SIZE)
     """How many rows a page has."""
-    total: Total = Total.EXACT
-    """How rows are counted: `exact`, `capped` (10001 means more than 10000), `none`."""
+    total: Total = Total.CAPPED
+    """How rows are counted: `capped` (10001 means more than 10000), `exact`, which may take long, or `none`."""
 
 
 class CursorQuery(ListQuery):
