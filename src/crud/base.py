@@ -1,27 +1,24 @@
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
-from datetime import datetime
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
 
-from src.core.exceptions import ConflictError, NotFoundError, PreconditionFailedError
-from src.core.list_filters import Where
+from src.core.exceptions import NotFoundError
+from src.core.list_filters import SortKey, Where, unique_order
+from src.crud.query.aggregates import Aggregate, aggregates
+from src.crud.query.checked_fields import CheckedFields, Fields
 from src.crud.query.list_queries import ListQueries, Projection, SchemaT
-from src.utils.date import utc_now
+from src.crud.query.returning import Returning
 
 ModelT = TypeVar("ModelT")
-Fields = Mapping[str, Any]
 # The id of a row; of a table with a primary key of several columns, the tuple of their values.
 Key = UUID | int | str | tuple[Any, ...]
 
-# Set when a row is created, and never changed.
-_IMMUTABLE = frozenset({"id", "create_time", "created_by", "version"})
 
-
-class BaseCRUD(ListQueries[ModelT]):
+class BaseCRUD(CheckedFields, ListQueries[ModelT]):
     """The operations on one resource, the same for SQL and MongoDB. None of them commits.
 
     Values come from validated schemas: unknown fields raise `ValueError`, nothing else is validated here.
@@ -31,12 +28,8 @@ class BaseCRUD(ListQueries[ModelT]):
 
     Only `restore`, `with_deleted` and `purge_many` see soft-deleted rows. Some have no callers yet: they are for the
     features that you add.
-
-    Attributes:
-        actor_id: The calling user, written to the columns of `Authored` models.
     """
 
-    actor_id: UUID | None
     _sees_deleted = False
 
     def with_deleted(self) -> Self:
@@ -75,18 +68,50 @@ class BaseCRUD(ListQueries[ModelT]):
 
     def project(self, schema: type[SchemaT]) -> Projection[SchemaT]:
         """`list`, `page` and `cursor` with instances of a schema as the result, without loading the model."""
-        return Projection(self, schema)
+        return Projection(self, schema, self._related)
 
     @abstractmethod
     async def exists(self, where: Where | None = None) -> bool:
         """Whether any row matches."""
+
+    async def aggregate(
+        self,
+        *names: str,
+        by: Sequence[str] = (),
+        where: Where | None = None,
+        order: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> Sequence[dict[str, Any]]:
+        """Values of each group of matching rows: `aggregate("count", "total__sum", by=("status",))`.
+
+        Args:
+            names: `count`, or a field with `sum`, `min`, `max` or `avg`. Averages are floats, except of `Decimal`.
+            by: The fields whose values make the groups; without, all rows are one.
+            where: The filters of the rows.
+            order: The fields of `by` and the names to sort by; by default those of `by`.
+            limit: The maximum number of groups.
+
+        Raises:
+            ValueError: A field or an aggregate does not exist.
+        """
+        self._refuse_unknown(by)
+        keys = unique_order(order or by, identity=())
+        unknown = {key.name for key in keys} - {*names, *by}
+        if unknown:
+            raise ValueError(f"The groups have no {min(unknown)!r} to sort by.")
+        return await self._aggregate(aggregates(self.model, names), by, where or {}, keys, limit)
+
+    @abstractmethod
+    async def _aggregate(
+        self, wanted: Sequence[Aggregate], by: Sequence[str], where: Where, keys: Sequence[SortKey], limit: int | None
+    ) -> Sequence[dict[str, Any]]: ...
 
     @abstractmethod
     async def create(self, data: BaseModel | Fields) -> ModelT:
         """Insert a row; fields of relations have the fields of related rows, which are inserted with it."""
 
     @abstractmethod
-    async def create_many(self, rows: Sequence[Fields]) -> Sequence[UUID]:
+    async def create_many(self, rows: Sequence[Fields]) -> Sequence[Any]:
         """Insert rows with one statement, and return their ids in the same order; omitted fields get their defaults."""
 
     @abstractmethod
@@ -105,8 +130,42 @@ class BaseCRUD(ListQueries[ModelT]):
         """Change all matching rows with one statement, and return their number."""
 
     @abstractmethod
+    async def update_each(self, rows: Sequence[Fields], *, by: Sequence[str] = ()) -> int:
+        """Change rows with one statement, each to values of its own, and return the number of those that exist.
+
+        Args:
+            rows: The changes, all of the same fields, with the fields `by`.
+            by: The fields that find each row; by default the id.
+        """
+
+    @abstractmethod
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
         """Insert a row, or update the one with the same values in the fields `by`, which need a unique index."""
+
+    async def upsert_many(self, rows: Sequence[Fields], *, by: Sequence[str]) -> int:
+        """`upsert` of many rows with one statement, and return their number.
+
+        All have the same fields; of those with the same key, the last counts.
+        """
+        return len(await self._upsert_many(rows, by)) if rows else 0
+
+    @abstractmethod
+    async def _upsert_many(self, rows: Sequence[Fields], by: Sequence[str]) -> Sequence[ModelT]:
+        """The new values as rows, which are not those of the store."""
+
+    @property
+    def returning(self) -> Returning[ModelT]:
+        """`create_many`, `update_many`, `delete_many` and `upsert_many` with the rows as their result."""
+        return Returning(self)
+
+    @abstractmethod
+    async def _create_returning(self, rows: Sequence[Fields]) -> Sequence[ModelT]: ...
+
+    @abstractmethod
+    async def _update_returning(self, where: Where, changes: Fields) -> Sequence[ModelT]: ...
+
+    @abstractmethod
+    async def _delete_returning(self, where: Where) -> Sequence[ModelT]: ...
 
     @abstractmethod
     async def delete(self, row: ModelT) -> None:
@@ -135,62 +194,3 @@ class BaseCRUD(ListQueries[ModelT]):
     def not_found(self) -> NotFoundError:
         """The error to raise for a row that does not exist."""
         return NotFoundError(f"{self.model.__name__} not found.")
-
-    def split_relations(self, data: BaseModel | Fields) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The fields of a new row, and the data of its related rows by relation."""
-        fields = data.model_dump() if isinstance(data, BaseModel) else dict(data)
-        names = [name for name in fields if self._related(self.model, name) is not None]
-        related = {name: fields.pop(name) for name in names if self._is_data(name, fields[name])}
-        return fields, {name: value for name, value in related.items() if value}
-
-    def _is_data(self, name: str, value: Any) -> bool:
-        if not value:
-            return not self._has(name)
-        return all(isinstance(item, Mapping) for item in (value if isinstance(value, list | tuple) else [value]))
-
-    def _has(self, field: str) -> bool:
-        return field in self.model.model_fields
-
-    def _checked_changes(self, changes: Fields) -> dict[str, Any]:
-        """The changes, with `updated_by` for `Authored` models."""
-        unknown = [name for name in changes if name in _IMMUTABLE or not self._has(name)]
-        if unknown:
-            raise ValueError(f"{self.model.__name__} has no such field to change: {', '.join(unknown)}.")
-        return {**changes, "updated_by": self.actor_id} if self._has("updated_by") else dict(changes)
-
-    def _new_fields(self, data: BaseModel | Fields) -> dict[str, Any]:
-        """The fields of a new row, with its author for `Authored` models."""
-        fields = data.model_dump() if isinstance(data, BaseModel) else dict(data)
-        self._refuse_unknown(fields)
-        return self._new_times() | fields | self._author_fields()
-
-    def _new_times(self) -> dict[str, Any]:
-        """One moment for both times, so that a row that was never changed shows it."""
-        now = self._now()
-        return {name: now for name in ("create_time", "update_time") if self._has(name)}
-
-    @staticmethod
-    def _now() -> datetime:
-        return utc_now()
-
-    def _author_fields(self) -> dict[str, Any]:
-        return {"created_by": self.actor_id, "updated_by": self.actor_id} if self._has("created_by") else {}
-
-    def _refuse_unknown(self, fields: Iterable[str]) -> None:
-        unknown = [name for name in fields if not self._has(name)]
-        if unknown:
-            raise ValueError(f"{self.model.__name__} has no such field: {', '.join(unknown)}.")
-
-    @staticmethod
-    def _updated_on_conflict(fields: Fields, by: Sequence[str]) -> dict[str, Any]:
-        """The fields that an upsert changes in an existing row."""
-        return {name: value for name, value in fields.items() if name not in _IMMUTABLE and name not in by}
-
-    def _check_version(self, row: ModelT, version: int | None) -> None:
-        if version is not None and getattr(row, "version", version) != version:
-            raise PreconditionFailedError
-
-    @staticmethod
-    def _changed_since_read(version: int | None) -> PreconditionFailedError | ConflictError:
-        """The error to raise when the row was changed since it was read."""
-        return ConflictError(error="resource.changed") if version is None else PreconditionFailedError()

@@ -1,23 +1,25 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, TypeVar, cast
-from uuid import UUID, uuid4
+from typing import Any, TypeVar
+from uuid import uuid4
 
 from beanie import Document
 from beanie.odm.actions import ActionDirections, EventTypes
 from beanie.odm.utils.parsing import parse_obj, save_state
 from pydantic import BaseModel as PydanticModel
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import OperationFailure
+from pymongo.results import BulkWriteResult
 from typing_extensions import override
 
 from src.core.exceptions import ConflictError
 from src.core.list_filters import Where
-from src.crud.base import Fields, Key
+from src.crud.base import Key
+from src.crud.query.checked_fields import Fields
 from src.crud.query.constraints import document_violation
 from src.crud.query.document_reads import DocumentReads
-from src.crud.query.document_writes import UPDATE_EVENTS, change, run_hooks, stored, stored_fields
+from src.crud.query.document_writes import UPDATE_EVENTS, change, insert_or_change, run_hooks, stored, stored_fields
 from src.crud.query.links import attach, link_of
 from src.models.document import utc_now_milliseconds
 
@@ -62,7 +64,11 @@ class BaseBeanieCRUD(DocumentReads[ModelT]):
         return crud
 
     @override
-    async def create_many(self, rows: Sequence[Fields]) -> Sequence[UUID]:
+    async def create_many(self, rows: Sequence[Fields]) -> Sequence[Any]:
+        return [row.id for row in await self._create_returning(rows)]
+
+    @override
+    async def _create_returning(self, rows: Sequence[Fields]) -> Sequence[ModelT]:
         if not rows:
             return []
         await self.documents.bind(self.model)
@@ -76,7 +82,7 @@ class BaseBeanieCRUD(DocumentReads[ModelT]):
             await self.model.insert_many(complete, session=self.session)
         for row in complete:
             await run_hooks(row, ActionDirections.AFTER, [EventTypes.INSERT])
-        return [cast(UUID, row.id) for row in complete]
+        return complete
 
     @override
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
@@ -97,6 +103,50 @@ class BaseBeanieCRUD(DocumentReads[ModelT]):
         with self._writing():
             result = await collection.update_many(await self._filter(where), operators, session=self.session)
         return result.matched_count
+
+    @override
+    async def _update_returning(self, where: Where, changes: Fields) -> Sequence[ModelT]:
+        ids = [row.id for row in await self.list(where)]
+        await self.update_many({**where, "id__in": ids}, changes)
+        return await self.list({"id__in": ids})
+
+    @override
+    async def _delete_returning(self, where: Where) -> Sequence[ModelT]:
+        rows = await self.list(where)
+        await self.delete_many({**where, "id__in": [row.id for row in rows]})
+        return rows
+
+    @override
+    async def update_each(self, rows: Sequence[Fields], *, by: Sequence[str] = ()) -> int:
+        by = by or ("id",)
+        operations = []
+        for row in self._same_fields(rows, by) if rows else ():
+            touched = self._checked_changes({name: row[name] for name in row if name not in by}) | self._touched()
+            operators = change(self.model, {}, stored_fields(self.model, touched), touched)
+            operations.append(UpdateOne(await self._filter({name: row[name] for name in by}), operators))
+        return (await self._write(operations)).matched_count if operations else 0
+
+    @override
+    async def _upsert_many(self, rows: Sequence[Fields], by: Sequence[str]) -> Sequence[ModelT]:
+        await self.documents.bind(self.model)
+        new, operations, distinct = [], [], self._same_fields(rows, by)
+        for row in distinct:
+            fields = self._new_fields(row)
+            new.append(self.model.model_validate(fields))
+            key = await self._filter({name: getattr(new[-1], name) for name in by})
+            changes = self._updated_on_conflict(fields, by) | self._touched()
+            operations.append(UpdateOne(key, insert_or_change(new[-1], changes), upsert=True))
+        try:
+            _ = await self._write(operations)
+        except ConflictError:  # another caller was faster, or a document is soft-deleted
+            for row in distinct:
+                await self.upsert(row, by=by)
+        return new
+
+    async def _write(self, operations: Sequence[UpdateOne]) -> BulkWriteResult:
+        collection = await self._collection()
+        with self._writing():
+            return await collection.bulk_write(operations, session=self.session)
 
     @override
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:

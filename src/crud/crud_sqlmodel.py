@@ -1,12 +1,10 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
-from uuid import UUID
 
 from asyncpg import PostgresError
 from pydantic import BaseModel as PydanticModel
-from sqlalchemy import ColumnElement, Table, and_
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import ColumnElement, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
@@ -16,11 +14,15 @@ from typing_extensions import override
 
 from src.core.list_filters import Where
 from src.core.stores.sql import reload_expired
-from src.crud.base import Fields, Key
-from src.crud.query.bulk_insert import insert_rows, is_filled, values_by_field
+from src.crud.base import Key
+from src.crud.query.bulk_insert import insert_for_keys, insert_rows, is_assigned_by_database, values_by_field
+from src.crud.query.checked_fields import Fields
 from src.crud.query.constraints import table_violation
 from src.crud.query.nested_create import create_nested
+from src.crud.query.returning import with_keys
+from src.crud.query.sql_clauses import TableClauses
 from src.crud.query.sql_reads import SQLReads
+from src.crud.query.sql_writes import in_statements, insertable, update_statement, upsert_statement
 from src.models.base import BaseTable
 from src.utils.date import utc_now
 
@@ -59,15 +61,25 @@ class BaseSQLModelCRUD(SQLReads[ModelT]):
             await self.session.flush()
 
     @override
-    async def create_many(self, rows: Sequence[Fields]) -> Sequence[UUID]:
+    async def create_many(self, rows: Sequence[Fields]) -> Sequence[Any]:
         if not rows:
             return []
         self._refuse_unknown(set().union(*rows))
         times, authors = self._new_times(), self._author_fields()
         values = values_by_field(self.model, [{**times, **row, **authors} for row in rows])
+        identity = self._identity()
         async with self._writing():
+            if is_assigned_by_database(self.model, values):
+                return await insert_for_keys(self.session, self.model, values)
             await insert_rows(self.session, self.model, values)
-        return values["id"]
+        keys = [values[name] for name in identity]
+        return keys[0] if len(keys) == 1 else list(zip(*keys, strict=True))
+
+    @override
+    async def _create_returning(self, rows: Sequence[Fields]) -> Sequence[ModelT]:
+        new = [self.build(row) for row in rows]
+        await self.insert(new)
+        return new
 
     @override
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
@@ -83,37 +95,50 @@ class BaseSQLModelCRUD(SQLReads[ModelT]):
 
     @override
     async def update_many(self, where: Where, changes: Fields) -> int:
-        return await self._update(self._matches(where), self._checked_changes(changes))
+        return await self._change(self._update(self._matches(where), self._checked_changes(changes)))
+
+    @override
+    async def update_each(self, rows: Sequence[Fields], *, by: Sequence[str] = ()) -> int:
+        if not rows:
+            return 0
+        by = by or self._identity()
+        keys = [{name: row[name] for name in by} for row in rows]
+        changes = [self._checked_changes({name: row[name] for name in row if name not in by}) for row in rows]
+        complete = self._same_fields([key | change for key, change in zip(keys, changes, strict=True)], by)
+        if self._dialect == "mysql":  # which has no UPDATE … FROM
+            return sum([await self.update_many(key, change) for key, change in zip(keys, changes, strict=True)])
+        number = 0
+        for part in in_statements(complete, len(complete[0])):
+            number += await self._change(update_statement(self._clauses, part, by, self._touch()))
+        return number
 
     @override
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
-        fields = self._new_fields(data)
-        new = self.model.model_validate(fields)
-        columns = self._clauses.columns
-        values = {column: getattr(new, name) for name, column in columns.items()}
-        values = {column: value for column, value in values.items() if value is not None or not is_filled(column)}
-        changes = self._updated_on_conflict({name: getattr(new, name) for name in fields}, by) | self._touch()
-        if self._has("delete_time"):
-            changes["delete_time"] = None
-        by_column = {columns[name]: value for name, value in changes.items()}
-        if self.session.get_bind().dialect.name == "mysql":
-            from sqlalchemy.dialects import mysql  # imported here: slow, and rarely needed
-
-            statement: Any = mysql.insert(self._table).values(values).on_duplicate_key_update(by_column)
-        else:
-            statement = postgresql.insert(self._table).values(values)
-            statement = statement.on_conflict_do_update(
-                index_elements=[columns[name] for name in by],
-                # Matches a unique index of all rows as well.
-                index_where=and_(*self._clauses.not_deleted()) if self._has("delete_time") else None,
-                set_=by_column,
-            )
-        async with self._writing():
-            await self.session.exec(statement)
-        by_key = self._matches({name: getattr(new, name) for name in by})
+        new = self.build(data)
+        await self._upsert([new], data, by)
+        by_key = TableClauses(self.model).matches({name: getattr(new, name) for name in by})
         stored = select(self.model).where(*by_key).execution_options(populate_existing=True)
         row: ModelT = (await self.session.exec(stored)).one()
         return row
+
+    @override
+    async def _upsert_many(self, rows: Sequence[Fields], by: Sequence[str]) -> Sequence[ModelT]:
+        new = [self.build(row) for row in self._same_fields(rows, by)]
+        for part in in_statements(new, len(self._clauses.columns)):
+            await self._upsert(part, rows[0], by)
+        keys = {tuple(getattr(row, name) for name in by) for row in new}
+        for row in self.session:
+            if isinstance(row, self.model) and tuple(row.__dict__.get(name) for name in by) in keys:
+                self.session.expire(row, list(self._clauses.columns))
+        await self._reload_expired()
+        return new
+
+    async def _upsert(self, new: Sequence[ModelT], given: Fields, by: Sequence[str]) -> None:
+        names = list(self._updated_on_conflict({**given, **self._author_fields()}, by))
+        touched = self._touch() | ({"delete_time": None} if self._has("delete_time") else {})
+        rows = insertable(self._clauses, new)
+        async with self._writing():
+            await self.session.exec(upsert_statement(self._clauses, rows, by, names, touched, self._dialect))
 
     @override
     async def delete(self, row: ModelT) -> None:
@@ -124,10 +149,21 @@ class BaseSQLModelCRUD(SQLReads[ModelT]):
 
     @override
     async def delete_many(self, where: Where) -> int:
+        return await self._change(self._deletion(where))
+
+    @override
+    async def _update_returning(self, where: Where, changes: Fields) -> Sequence[ModelT]:
+        return await self._changed_rows(self._update(self._matches(where), self._checked_changes(changes)))
+
+    @override
+    async def _delete_returning(self, where: Where) -> Sequence[ModelT]:
+        return await self._changed_rows(self._deletion(where))
+
+    def _deletion(self, where: Where) -> Any:
         conditions = self._matches(where)
         if self._has("delete_time"):
-            return await self._update(conditions, self._checked_changes({"delete_time": utc_now()}))
-        return await self._purge(conditions)
+            return self._update(conditions, self._checked_changes({"delete_time": utc_now()}))
+        return delete(self.model).where(*conditions)
 
     @override
     async def purge(self, row: ModelT) -> None:
@@ -137,11 +173,7 @@ class BaseSQLModelCRUD(SQLReads[ModelT]):
 
     @override
     async def purge_many(self, where: Where) -> int:
-        return await self._purge(self._clauses.filters(where))
-
-    async def _purge(self, conditions: Sequence[ColumnElement[bool]]) -> int:
-        async with self._writing():
-            return int((await self.session.exec(delete(self.model).where(*conditions))).rowcount)
+        return await self._change(delete(self.model).where(*self._clauses.filters(where)))
 
     @override
     async def restore(self, key: Key) -> ModelT:
@@ -166,22 +198,41 @@ class BaseSQLModelCRUD(SQLReads[ModelT]):
                 raise violation from error
             raise
 
-    async def _update(self, conditions: Sequence[ColumnElement[bool]], changes: Fields) -> int:
-        statement = update(self.model).where(*conditions).values({**changes, **self._touch()})
+    def _update(self, conditions: Sequence[ColumnElement[bool]], changes: Fields) -> Any:
+        return update(self.model).where(*conditions).values({**changes, **self._touch()})
+
+    async def _change(self, statement: Any) -> int:
+        """Execute an UPDATE or DELETE, and return the number of rows."""
         async with self._writing():
-            # Matching rows that the session has loaded are expired, and reloaded when they are next used.
+            # Matching rows that the session has loaded are changed as well, or expired.
             result = await self.session.exec(statement.execution_options(synchronize_session="fetch"))
+        await self._reload_expired()
         return int(result.rowcount)
+
+    async def _reload_expired(self) -> None:
+        """Reload the rows that a statement may have changed, with one statement."""
+        rows = [row for row in self.session if isinstance(row, self.model) and inspect(row).expired_attributes]
+        if rows:
+            keys = [inspect(row).identity or () for row in rows]
+            matching = self._clauses.filters(with_keys(keys, self._identity()))
+            await self.session.exec(select(self.model).where(*matching).execution_options(populate_existing=True))
+
+    async def _changed_rows(self, statement: Any) -> Sequence[ModelT]:
+        """Execute an UPDATE or DELETE, and return the rows."""
+        options = {"synchronize_session": "fetch", "populate_existing": True}
+        async with self._writing():
+            result = await self.session.exec(statement.returning(self.model).execution_options(**options))
+            rows: Sequence[ModelT] = result.scalars().all()
+        return rows
 
     def _touch(self) -> dict[str, Any]:
         """The columns that every change updates."""
-        touched: dict[str, Any] = {"update_time": utc_now()}
+        touched: dict[str, Any] = {"update_time": utc_now()} if self._has("update_time") else {}
         return touched | {"version": self.model.version + 1} if self._has("version") else touched
 
     @property
-    def _table(self) -> Table:
-        table: Table = self.model.__table__
-        return table
+    def _dialect(self) -> str:
+        return str(self.session.get_bind().dialect.name)
 
 
 @asynccontextmanager

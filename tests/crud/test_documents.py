@@ -18,7 +18,7 @@ from src.core.resources import Resources
 from src.crud.crud_beanie import BaseBeanieCRUD
 from src.models.document import BaseDocument
 from src.models.mixins import SoftDelete
-from tests.crud.test_base import PageOf, PartOf
+from tests.crud.conftest import PageOf, PartOf
 
 
 class Vehicle(BaseDocument):

@@ -22,7 +22,7 @@ from src.models.base import BaseModel, BaseTable
 from src.models.document import BaseDocument
 from src.models.mixins import SoftDelete
 from src.models.unloaded import NotLoadedError
-from tests.crud.test_base import PageOf, PartOf
+from tests.crud.conftest import PageOf, PartOf
 
 
 class OwnerRow(SoftDelete, BaseModel, table=True):

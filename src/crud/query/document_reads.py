@@ -15,9 +15,10 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from typing_extensions import override
 
-from src.core.list_filters import OR, QuerySpec, Where, nested_paths, unique_order
+from src.core.list_filters import OR, QuerySpec, SortKey, Where, nested_paths, unique_order
 from src.core.stores.documents import Documents
 from src.crud.base import BaseCRUD, Key
+from src.crud.query.aggregates import Aggregate, aggregate_pipeline
 from src.crud.query.document_filters import Filter, all_of, search, stored_path
 from src.crud.query.links import LinkField, attach, link_of, linked_ids, own_value
 from src.crud.query.list_queries import Selection
@@ -121,6 +122,23 @@ class DocumentReads(BaseCRUD[ModelT]):
         options = {} if cap is None else {"limit": cap}
         condition = (await self._query(spec)).get_filter_query()
         return await collection.count_documents(condition, session=self.session, **options)
+
+    @override
+    async def _aggregate(
+        self, wanted: Sequence[Aggregate], by: Sequence[str], where: Where, keys: Sequence[SortKey], limit: int | None
+    ) -> Sequence[dict[str, Any]]:
+        condition, collection = await self._filter(where), await self._collection()
+        paths = [(one, stored_path(self.model, one.field) if one.field else "") for one in wanted]
+        groups = [(name, stored_path(self.model, name)) for name in by]
+        stages = [{"$match": condition}, *aggregate_pipeline(paths, groups, keys, limit)]
+        found = await (await collection.aggregate(stages, session=self.session)).to_list()
+        if not found and not by:
+            found = [{}]
+        return [
+            {name: _without_refs((row["_id"] or {}).get(f"group_{number}")) for number, name in enumerate(by)}
+            | {one.name: one.value(row.get(f"value_{number}")) for number, one in enumerate(wanted)}
+            for row in found
+        ]
 
     async def _filter(self, where: Where, deleted: bool | None = False) -> Filter:
         return (await self._query(QuerySpec(where), deleted)).get_filter_query()

@@ -51,6 +51,13 @@ def change(model: Model, old: Stored, new: Stored, names: Collection[str]) -> di
     return {operator: fields for operator, fields in operators.items() if fields}
 
 
+def insert_or_change(new: Document, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The update operators that insert a document, or set the fields `changes` of the existing one."""
+    operators = change(type(new), {}, stored_fields(type(new), changes), changes)
+    changed = {key for fields in operators.values() for key in fields}
+    return {**operators, "$setOnInsert": {key: value for key, value in stored(new).items() if key not in changed}}
+
+
 async def run_hooks(document: Document, direction: ActionDirections, events: Sequence[EventTypes]) -> None:
     """Run the hooks that are declared for any of the events, each once."""
     done: list[ActionDirections | str] = []

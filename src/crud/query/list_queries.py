@@ -7,7 +7,7 @@ and returns instances of that schema, which is cheaper for rows that are only di
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, get_args
@@ -123,11 +123,6 @@ class ListQueries(ABC, Generic[RowT]):
         """The fields of the primary key."""
         return ("id",)
 
-    @staticmethod
-    def _related(_model: Any, _name: str) -> Any:
-        """The class that a relation leads to; None if there is no such relation."""
-        return None
-
     async def _total(self, query: PageRequest, spec: QuerySpec, offset: int, length: int) -> int | None:
         if query.total is Total.NONE:
             return None
@@ -169,10 +164,11 @@ class Projection(ListQueries[SchemaT]):
     A relation is a field whose type is a schema, or a list of one. If it has a default, it needs an `include`.
     """
 
-    def __init__(self, source: ListQueries[Any], schema: type[SchemaT]) -> None:
+    def __init__(self, source: ListQueries[Any], schema: type[SchemaT], related: Callable[[Any, str], Any]) -> None:
         self.model = source.model  # type: ignore[misc]  # a class variable, which is set per instance here
         self._source = source
         self._schema = schema
+        self._related = related
         self._adapter = _list_adapter(schema)
 
     @override
@@ -204,7 +200,7 @@ class Projection(ListQueries[SchemaT]):
         """Select the schema's fields, and the sort keys among the others: a cursor is made of their values."""
         schema: Any = self._schema
         model: Any = self.model
-        shape = shape_of(schema, model, selection.spec.include, self._source._related)
+        shape = shape_of(schema, model, selection.spec.include, self._related)
         return replace(selection, shape=shape.with_fields([key.name for key in selection.keys]))
 
 

@@ -9,8 +9,9 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
-from src.core.list_filters import QuerySpec, Where
+from src.core.list_filters import QuerySpec, SortKey, Where
 from src.crud.base import BaseCRUD, Key
+from src.crud.query.aggregates import Aggregate, aggregate_statement
 from src.crud.query.list_queries import Selection
 from src.crud.query.nested_rows import layout_of, load_lists
 from src.crud.query.relations import relations_of
@@ -88,6 +89,17 @@ class SQLReads(BaseCRUD[ModelT]):
     async def _count(self, spec: QuerySpec, cap: int | None) -> int:
         statement, parameters = select_count(self._clauses, spec, cap)
         return int((await self.session.exec(statement, params=parameters)).scalar_one())
+
+    @override
+    async def _aggregate(
+        self, wanted: Sequence[Aggregate], by: Sequence[str], where: Where, keys: Sequence[SortKey], limit: int | None
+    ) -> Sequence[dict[str, Any]]:
+        result = await self.session.exec(aggregate_statement(self._clauses, wanted, by, where, keys, limit))
+        groups = []
+        for row in result:
+            values = [one.value(value) for one, value in zip(wanted, row[len(by) :], strict=True)]
+            groups.append(dict(zip((*by, *(one.name for one in wanted)), (*row[: len(by)], *values), strict=True)))
+        return groups
 
     @override
     def _identity(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from src.core.stores.errors import as_unavailable
 from src.core.stores.sql import SQLDatabase
 from src.crud.notice import NoticeCRUD
 from src.utils.date import utc_now
-from tests.crud.test_base import PartOf
+from tests.crud.conftest import PartOf
 
 PGBOUNCER = shutil.which(os.environ.get("PGBOUNCER", "pgbouncer"), path=f"{os.environ['PATH']}:/usr/sbin")
 
