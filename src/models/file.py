@@ -51,6 +51,8 @@ class File(BaseModel, table=True):
     status: FileStatus = Field(default=FileStatus.PENDING, sa_type=Text)
     upload_id: str = Field(sa_type=Text)
     part_count: int
+    # Of every part but the last; unknown of files before it was stored.
+    part_bytes: int | None = Field(default=None, sa_type=BigInteger)
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
     # Until then the file is being completed (see `UploadLease`), and must not be changed otherwise.
     leased_until: datetime = Field(default_factory=utc_now, sa_type=DateTime(timezone=True))

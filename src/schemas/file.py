@@ -81,6 +81,26 @@ class UploadResponse(BaseSchema):
     EXAMPLE: ClassVar = {"partSizeBytes": 8388608, "expiresIn": 3600}
 
 
+class SentPart(BaseSchema):
+    """A part that was uploaded."""
+
+    part_number: int
+    """The part's number, from 1."""
+    etag: str
+    """Its `ETag`, for the completion."""
+
+    EXAMPLE: ClassVar = UploadedPart.EXAMPLE
+
+
+class OpenUploadResponse(UploadResponse):
+    """An upload that is not completed, with new URLs of all its parts."""
+
+    sent: list[SentPart]
+    """The parts that the storage has; send the others, then complete the upload with all."""
+
+    EXAMPLE: ClassVar = UploadResponse.EXAMPLE
+
+
 class FileQuery(PageQuery):
     """Filters of the file list."""
 
@@ -120,3 +140,14 @@ class FileResponse(FileSummary):
         **FileSummary.EXAMPLE,
         "downloadUrl": "https://storage.example.com/files/019b7700?X-Amz-Signature=…",
     }
+
+
+class FileDetail(FileSummary):
+    """A file, or the caller's upload that is not completed."""
+
+    download_url: str | None
+    """A signed URL that works for some minutes, without a login; null for an upload that is not completed."""
+    upload: OpenUploadResponse | None = None
+    """How to go on with an upload that is not completed; null for a file."""
+
+    EXAMPLE: ClassVar = FileResponse.EXAMPLE

@@ -31,14 +31,22 @@ class FileService:
         where = {"status": FileStatus.READY, **scope.where("owner_id")}
         return await self.files.project(FileSummary).page(query, where)
 
+    async def get_visible(self, file_id: UUID, scope: OwnerScope) -> File:
+        """A file that is ready or pending, read in a separate transaction: none stays open while the storage is used.
+
+        Raises:
+            NotFoundError: The file does not exist, or is outside the scope.
+        """
+        async with self.resources.unit_of_work() as uow:
+            return await FileCRUD(uow.session).get_visible(file_id, scope.where("owner_id"))
+
     async def get(self, file_id: UUID, scope: OwnerScope) -> File:
-        """A ready file, read in a separate transaction so that none stays open while the content is sent.
+        """A ready file, as `get_visible`.
 
         Raises:
             NotFoundError: The file does not exist, is not ready, or is outside the scope.
         """
-        async with self.resources.unit_of_work() as uow:
-            file = await FileCRUD(uow.session).get_visible(file_id, scope.where("owner_id"))
+        file = await self.get_visible(file_id, scope)
         if file.status != FileStatus.READY:
             raise self.files.not_found()
         return file
@@ -62,6 +70,15 @@ class FileService:
             return await self.storage.open(file.key, offset, length)
         except NotFoundError as error:
             raise NotFoundError("The content is missing.", error="file.content_missing") from error
+
+    async def require_content(self, file: File) -> None:
+        """Check that the storage has the content.
+
+        Raises:
+            NotFoundError: It is missing.
+        """
+        if await self.storage.find(file.key) is None:
+            raise NotFoundError("The content is missing.", error="file.content_missing")
 
     async def delete(self, file_id: UUID, scope: OwnerScope) -> None:
         """Delete a file, or cancel its upload. The content is deleted after the commit; if that fails, by the sweep.

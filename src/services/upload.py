@@ -3,6 +3,7 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from src.core.exceptions import BadRequestError, ConflictError, InvalidInputError, NotFoundError
@@ -12,10 +13,18 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.crud.user import UserCRUD
 from src.models.file import PREFIX, File, FileStatus
-from src.schemas.file import MAXIMUM_PARTS, FileCreate, PartResponse, UploadedPart, UploadResponse
+from src.schemas.file import (
+    MAXIMUM_PARTS,
+    FileCreate,
+    OpenUploadResponse,
+    PartResponse,
+    SentPart,
+    UploadedPart,
+    UploadResponse,
+)
 from src.services.actor import OwnerScope
 from src.services.file_sweep import FileSweep
-from src.services.upload_lease import UploadLease
+from src.services.upload_lease import UploadLease, being_completed
 from src.utils.content_type import contradicts
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
@@ -45,24 +54,51 @@ class UploadService:
         async with self.resources.unit_of_work() as uow:
             await self._check_limits(FileCRUD(uow.session), owner_id, data.size_bytes)
         part_bytes = max(self.settings.part_bytes, -(-data.size_bytes // MAXIMUM_PARTS))
-        full, rest = divmod(data.size_bytes, part_bytes)
-        sizes = [part_bytes] * full + [rest] * bool(rest)
         expires = timedelta(seconds=self.settings.upload_seconds)
         file_id = uuid7()
         key = f"{PREFIX}{file_id}"
         # The storage comes first, so that no SQL connection waits for it. If the rest fails, the upload is swept.
         upload_id = await self.storage.begin_upload(key)
-        urls = await self.storage.sign_parts(key, upload_id, sizes, expires)
-        row = {"id": file_id, "owner_id": owner_id, "upload_id": upload_id, "part_count": len(sizes)}
+        parts = await self._sign(key, upload_id, data.size_bytes, part_bytes, expires)
+        row: dict[str, Any] = {"id": file_id, "owner_id": owner_id, "upload_id": upload_id}
+        row |= {"part_count": len(parts), "part_bytes": part_bytes}
         files = FileCRUD(self.uow.session)
         if owner_id is not None:
             await UserCRUD(self.uow.session).lock(owner_id)
         await self._check_limits(files, owner_id, data.size_bytes)  # again, now that concurrent uploads are locked out
         await files.create({**data.model_dump(), **row, "expires_at": utc_now() + expires})
-        parts = [PartResponse(part_number=number, url=url) for number, url in enumerate(urls, 1)]
         return UploadResponse(
             id=file_id, part_size_bytes=part_bytes, parts=parts, expires_in=self.settings.upload_seconds
         )
+
+    async def resume(self, file: File, caller_id: UUID) -> OpenUploadResponse:
+        """The parts of a pending file that were sent, and new URLs for all of them.
+
+        Raises:
+            NotFoundError: It is somebody else's, or has expired.
+            ConflictError: The file is being completed.
+        """
+        left = file.expires_at - utc_now()
+        if file.owner_id != caller_id or file.part_bytes is None or left < timedelta(seconds=1):
+            raise NotFoundError("File not found.")
+        if file.leased_until > utc_now():
+            raise being_completed()
+        sent = await self.storage.sent_parts(file.key, file.upload_id)
+        return OpenUploadResponse(
+            id=file.id,
+            part_size_bytes=file.part_bytes,
+            parts=await self._sign(file.key, file.upload_id, file.size_bytes, file.part_bytes, left),
+            expires_in=int(left.total_seconds()),
+            sent=[SentPart(part_number=part.number, etag=part.etag) for part in sent],
+        )
+
+    async def _sign(
+        self, key: str, upload_id: str, size: int, part_bytes: int, expires: timedelta
+    ) -> list[PartResponse]:
+        full, rest = divmod(size, part_bytes)
+        sizes = [part_bytes] * full + [rest] * bool(rest)
+        urls = await self.storage.sign_parts(key, upload_id, sizes, expires)
+        return [PartResponse(part_number=number, url=url) for number, url in enumerate(urls, 1)]
 
     async def complete(self, file_id: UUID, parts: Sequence[UploadedPart], scope: OwnerScope) -> File:
         """Assemble the file from its parts and check the content; a file that fails is deleted. Idempotent.

@@ -12,6 +12,11 @@ from src.utils.date import utc_now
 LEASE = timedelta(minutes=1)
 
 
+def being_completed() -> ConflictError:
+    """The error for a file that another request is completing."""
+    return ConflictError("The file is being completed.", error="file.being_completed", headers={"Retry-After": "1"})
+
+
 class UploadLease:
     """The exclusive right to complete an upload; a lock that needs no open transaction.
 
@@ -31,9 +36,7 @@ class UploadLease:
             ConflictError: Another request holds it.
         """
         if self._until > utc_now() or not await self._extend(LEASE):
-            raise ConflictError(
-                "The file is being completed.", error="file.being_completed", headers={"Retry-After": "1"}
-            )
+            raise being_completed()
         try:
             yield self
         finally:

@@ -64,6 +64,34 @@ class TestKnownContent:
         assert (response.status_code, response.content) == (200, DIGITS)
 
 
+class TestHead:
+    """The headers of the content; who may GET it may HEAD it."""
+
+    async def test_has_the_headers_of_get(self, client: httpx.AsyncClient, owner: Person, digits: str) -> None:
+        full = await get(client, owner, digits)
+        response = await client.head(f"{FILES}/{digits}/content", headers={**owner.headers, "Range": "bytes=0-1"})
+        assert (response.status_code, response.content, response.headers["content-length"]) == (200, b"", "10")
+        varying = {"date", "x-request-id"}
+        assert {*response.headers.items()} ^ {*full.headers.items()} <= {
+            item for item in [*response.headers.items(), *full.headers.items()] if item[0] in varying
+        }
+
+    async def test_of_known_content_is_304(self, client: httpx.AsyncClient, owner: Person, digits: str) -> None:
+        headers = {**owner.headers, "If-None-Match": ETAG}
+        assert (await client.head(f"{FILES}/{digits}/content", headers=headers)).status_code == 304
+
+    async def test_of_missing_content_is_404(
+        self, client: httpx.AsyncClient, owner: Person, digits: str, resources: Resources
+    ) -> None:
+        await resources.storage.remove(f"files/{digits}")
+        assert (await client.head(f"{FILES}/{digits}/content", headers=owner.headers)).status_code == 404
+
+    async def test_is_guarded_as_get(self, client: httpx.AsyncClient, people: People, digits: str) -> None:
+        stranger = await people.create()
+        assert (await client.head(f"{FILES}/{digits}/content", headers=stranger.headers)).status_code == 403
+        assert (await client.head(f"{FILES}/{digits}/content")).status_code == 401
+
+
 class TestARange:
     @pytest.mark.parametrize(
         ("wanted", "content", "named"),

@@ -50,6 +50,11 @@ async def exists(client: httpx.AsyncClient, person: Person, file_id: str) -> boo
     return (await client.get(f"{FILES}/{file_id}", headers=person.headers)).status_code == 200
 
 
+async def details(client: httpx.AsyncClient, person: Person, file_id: str) -> dict[str, Any]:
+    data: dict[str, Any] = (await client.get(f"{FILES}/{file_id}", headers=person.headers)).json()["data"]
+    return data
+
+
 @pytest.mark.usefixtures("two_at_once")
 class TestPendingUploads:
     async def test_are_limited(self, client: httpx.AsyncClient, owner: Person) -> None:
@@ -82,10 +87,12 @@ class TestUploading:
         checksum = hashlib.sha256(b"content").hexdigest()
         assert (await upload(client, owner, b"content", checksumSha256=checksum.upper())).status_code == 200
 
-    async def test_is_invisible_until_completed(self, client: httpx.AsyncClient, owner: Person) -> None:
+    async def test_is_invisible_to_others_until_completed(
+        self, client: httpx.AsyncClient, owner: Person, admin: Person
+    ) -> None:
         plan = (await begin(client, owner)).json()["data"]
         listed = (await client.get(FILES, headers=owner.headers)).json()["data"]["total"]
-        assert (await exists(client, owner, plan["id"]), listed) == (False, 0)
+        assert (await exists(client, admin, plan["id"]), listed) == (False, 0)
 
     async def test_can_be_completed_again(self, client: httpx.AsyncClient, owner: Person) -> None:
         plan = (await begin(client, owner, b"content")).json()["data"]
@@ -195,6 +202,54 @@ class TestUploading:
         await files.update(await row(uow, plan["id"]), {"leased_until": utc_now() + timedelta(minutes=1)})
         response = await complete(client, owner, plan["id"], parts)
         assert (said(response), response.headers["Retry-After"]) == ((409, "file.being_completed"), "1")
+
+
+class TestResuming:
+    """What a page needs that was reloaded during an upload."""
+
+    async def test_sends_what_is_missing_to_new_urls(self, client: httpx.AsyncClient, owner: Person) -> None:
+        plan = (await begin(client, owner)).json()["data"]
+        second = {**plan, "parts": plan["parts"][1:]}
+        (sent,) = await send(second, CONTENT)
+        file = await details(client, owner, plan["id"])
+        again = file["upload"]
+        assert (file["downloadUrl"], again["sent"]) == (None, [{**sent, "etag": sent["etag"].strip('"')}])
+        assert {name: again[name] for name in ("id", "partSizeBytes")} == {
+            name: plan[name] for name in ("id", "partSizeBytes")
+        }
+        parts = [*again["sent"], *await send({**again, "parts": again["parts"][:1]}, CONTENT)]
+        assert (await complete(client, owner, plan["id"], parts)).status_code == 200
+        assert (await details(client, owner, plan["id"]))["upload"] is None
+
+    async def test_keeps_the_size_of_parts(
+        self, client: httpx.AsyncClient, owner: Person, resources: Resources, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plan = (await begin(client, owner)).json()["data"]
+        monkeypatch.setattr(resources.settings, "files", FileSettings(FILE_PART_BYTES=6 * 1024**2))
+        again = (await details(client, owner, plan["id"]))["upload"]
+        assert again["partSizeBytes"] == plan["partSizeBytes"]
+        assert again["sent"] == []
+
+    async def test_is_refused_while_it_is_being_completed(
+        self, client: httpx.AsyncClient, owner: Person, uow: UnitOfWork
+    ) -> None:
+        plan = (await begin(client, owner)).json()["data"]
+        await FileCRUD(uow.session).update_many({"id": plan["id"]}, {"leased_until": utc_now() + timedelta(minutes=1)})
+        response = await client.get(f"{FILES}/{plan['id']}", headers=owner.headers)
+        assert said(response) == (409, "file.being_completed")
+
+    async def test_ends_with_its_expiry(self, client: httpx.AsyncClient, owner: Person, uow: UnitOfWork) -> None:
+        plan = (await begin(client, owner)).json()["data"]
+        await FileCRUD(uow.session).update_many({"id": plan["id"]}, {"expires_at": utc_now()})
+        assert not await exists(client, owner, plan["id"])
+
+    async def test_of_an_upload_that_the_storage_has_aborted_is_refused(
+        self, client: httpx.AsyncClient, owner: Person, resources: Resources, uow: UnitOfWork
+    ) -> None:
+        plan = (await begin(client, owner)).json()["data"]
+        file = await row(uow, plan["id"])
+        await resources.storage.abort_upload(file.key, file.upload_id)
+        assert not await exists(client, owner, plan["id"])
 
 
 class TestBeginning:

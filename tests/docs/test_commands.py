@@ -144,6 +144,7 @@ class TestNode:
                 "Published notices, and listed their runs by cursor.",
                 "Refused: invalid by field, and changed in the meantime.",
                 "Sent and received events; the connection outlived a token.",
+                "Connected again after the server ended the connection, since the user's roles changed.",
                 "Uploaded 20 MiB in parts, aborted once and resumed.",
                 "Logged out.",
             ],

@@ -13,6 +13,14 @@ INTERNALS = [
         STORAGE,
         "(self, bucket_name, object_name, upload_id, parts, ssec=None)",
     ),
+    Internal(
+        CLIENT,
+        "_list_parts",
+        "Tells a browser which parts of an upload it has sent.",
+        STORAGE,
+        "(self, bucket_name, object_name, upload_id, max_parts=None, part_number_marker=None, extra_headers=None, "
+        "extra_query_params=None)",
+    ),
     Internal(CLIENT, "_abort_multipart_upload", STEPS, STORAGE, "(self, bucket_name, object_name, upload_id)"),
     Internal(
         CLIENT,

@@ -1,7 +1,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi import Response as PlainResponse
 
 from src.api.audited_route import AuditedRoute
@@ -11,8 +11,16 @@ from src.api.v1.errors import CHANGED
 from src.core.exceptions import BadRequestError, ConflictError, NotFoundError, RangeNotSatisfiableError, raises
 from src.deps.file import FileScopeDep, FileServiceDep, UploadServiceDep
 from src.deps.permission import VerifyPermissionDep, require_permission
-from src.models.file import File
-from src.schemas.file import FileComplete, FileCreate, FileQuery, FileResponse, FileSummary, UploadResponse
+from src.models.file import File, FileStatus
+from src.schemas.file import (
+    FileComplete,
+    FileCreate,
+    FileDetail,
+    FileQuery,
+    FileResponse,
+    FileSummary,
+    UploadResponse,
+)
 from src.schemas.response import Page, Response, created, ok, paged
 from src.services.file import FileService
 from src.utils.byte_range import parse_range
@@ -97,15 +105,25 @@ async def list_files(
 
 
 @router.get("/{fileId}")
-@raises(NOT_FOUND)
-async def get_file(file_id: FileId, files: FileServiceDep, scope: FileScopeDep) -> Response[FileResponse]:
-    """Get a file, with a signed URL to download it."""
-    return ok(await render(await files.get(file_id, scope), files))
+@raises(NOT_FOUND, BEING_COMPLETED)
+async def get_file(
+    file_id: FileId, files: FileServiceDep, uploads: UploadServiceDep, scope: FileScopeDep
+) -> Response[FileDetail]:
+    """Get a file, with a signed URL to download it; or the caller's pending upload, with what resumes it."""
+    file = await files.get_visible(file_id, scope)
+    is_ready = file.status == FileStatus.READY
+    links: dict[str, Any] = {
+        "download_url": await files.download_url(file) if is_ready else None,
+        "upload": None if is_ready else await uploads.resume(file, scope.user_id),
+    }
+    return ok(FileDetail.model_validate({**FileSummary.model_validate(file).model_dump(), **links}))
 
 
+@router.head("/{fileId}/content", response_class=PlainResponse, include_in_schema=False)
 @router.get("/{fileId}/content", status_code=200, response_class=Stream, responses=CONTENT)
 @raises(NOT_FOUND, CONTENT_MISSING, RangeNotSatisfiableError(1000))
 async def get_content(
+    request: Request,
     file_id: FileId,
     files: FileServiceDep,
     scope: FileScopeDep,
@@ -122,7 +140,7 @@ async def get_content(
         ),
     ] = None,
 ) -> PlainResponse:
-    """Download the content or a range of it, for clients that cannot reach the storage."""
+    """Download the content or a range of it, for clients that cannot reach the storage; `HEAD` gets the headers."""
     file = await files.get(file_id, scope)
     etag = f'"{file.checksum_sha256}"'
     headers = {
@@ -134,6 +152,9 @@ async def get_content(
     if if_none_match is not None and is_match(if_none_match, etag):
         return PlainResponse(status_code=304, headers={"ETag": etag})
     size = file.size_bytes
+    if request.method == "HEAD":  # for which HTTP knows no ranges
+        await files.require_content(file)
+        return PlainResponse(headers={**headers, "Content-Length": str(size)})
     try:
         part = parse_range(range_header if if_range in (None, etag) else None, size)
     except ValueError as error:

@@ -65,7 +65,12 @@ class RouteRegistry:
         endpoint = route.endpoint
         assert endpoint is not None  # noqa: S101 - an APIRoute has one
         for method in sorted(route.methods or ()):
-            code = f"{method}:{route.path_format}"
+            # HEAD tells less than GET, which it takes the code of; its function has to be the same.
+            code = f"{'GET' if method == 'HEAD' else method}:{route.path_format}"
+            if method == "HEAD" and self._codes.get((endpoint, "GET")) == code:
+                self._codes[endpoint, method] = code
+                self._calls[code] &= calls
+                continue
             if (endpoint, method) in self._codes:
                 raise RuntimeError(f"{code}: its function already serves {self._codes[endpoint, method]}.")
             if code in self._calls:

@@ -91,6 +91,11 @@ class MinioStorage(FileStorage):
         return await self._run(sign)
 
     @override
+    async def sent_parts(self, key: str, upload_id: str) -> list[Part]:
+        listed = await self._run(lambda client: client.s3._list_parts(self._bucket, key, upload_id))
+        return [Part(part.part_number, part.etag) for part in listed.parts]
+
+    @override
     async def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         def complete(client: "MinioClient") -> None:
             from minio.datatypes import Part as MinioPart

@@ -57,6 +57,13 @@ class FileStorage(Protocol):
     async def sign_parts(self, key: str, upload_id: str, sizes: Sequence[int], expires: timedelta) -> list[str]:
         """Presigned URLs to PUT the parts to, in order; each accepts exactly its size in bytes."""
 
+    async def sent_parts(self, key: str, upload_id: str) -> list[Part]:
+        """The parts that were uploaded so far, by number.
+
+        Raises:
+            NotFoundError: The upload does not exist, or no longer.
+        """
+
     async def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         """Combine the parts into one object; the upload's URLs stop working.
 

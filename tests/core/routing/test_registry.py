@@ -54,6 +54,19 @@ class TestCodes:
         registry = RouteRegistry(app_with(methods=["GET", "DELETE"]))
         assert [route.code for route in registry.routes] == ["DELETE:/api/v1/things", "GET:/api/v1/things"]
 
+    def test_head_has_the_code_of_get(self) -> None:
+        app = app_with(methods=["GET"])
+        app.add_api_route("/api/v1/things", handler, methods=["HEAD"])
+        registry = RouteRegistry(app)
+        assert [route.code for route in registry.routes] == ["GET:/api/v1/things"]
+        assert registry.find_code({"endpoint": handler, "method": "HEAD"}) == "GET:/api/v1/things"
+
+    def test_head_needs_the_guards_of_get(self) -> None:
+        app = app_with("/api/v1/things", permission, methods=["GET"])
+        app.add_api_route("/api/v1/things", handler, methods=["HEAD"])
+        with pytest.raises(RuntimeError, match="GET:/api/v1/things is neither guarded nor listed as public"):
+            check(app)
+
     def test_a_code_has_the_path_through_every_router(self) -> None:
         inner, outer, app = APIRouter(prefix="/things"), APIRouter(prefix="/api/v1"), FastAPI()
         inner.add_api_route("/{thingId}", handler)

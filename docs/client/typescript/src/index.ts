@@ -1,6 +1,6 @@
 export { ApiError, unwrap } from "./errors.ts";
 export { browserStore, memoryStore, Session, type Tokens, type TokenStore } from "./session.ts";
 export { connect, type ApiSocket } from "./socket.ts";
-export { cancelUpload, upload, UploadInterrupted, type UploadOptions, type UploadState } from "./upload.ts";
+export { cancelUpload, reopenUpload, upload, UploadInterrupted, type UploadOptions, type UploadState } from "./upload.ts";
 export type { ClientToServerEvents, ErrorBody, ServerToClientEvents } from "./generated/events.ts";
 export type { components, operations, paths } from "./generated/rest.ts";

@@ -57,6 +57,14 @@ export async function upload(session: Session, content: Blob, options: UploadOpt
   }
 }
 
+/** The state of an upload that a page began before it was reloaded, with new URLs. */
+export async function reopenUpload(session: Session, fileId: string): Promise<UploadState> {
+  const path = { fileId };
+  const { upload: plan } = unwrap(await session.api.GET("/api/v1/files/{fileId}", { params: { path } }));
+  if (!plan) throw new Error("The upload is completed.");
+  return { plan, done: plan.sent };
+}
+
 /** Deletes what was uploaded. */
 export async function cancelUpload(session: Session, { plan }: UploadState): Promise<void> {
   unwrap(await session.api.DELETE("/api/v1/files/{fileId}", { params: { path: { fileId: plan.id } } }));

@@ -1,5 +1,5 @@
 // From login to logout against the application at URL, as the initial administrator, in Node or in a browser's page.
-import { ApiError, connect, memoryStore, Session, unwrap, upload, UploadInterrupted } from "#client";
+import { ApiError, connect, memoryStore, reopenUpload, Session, unwrap, upload, UploadInterrupted } from "#client";
 import { equal, ok, rejects } from "./assert.mjs";
 
 const url = globalThis.process?.env.URL ?? new URLSearchParams(location.search).get("url");
@@ -26,10 +26,11 @@ say("Refreshed twice at once, and silently.");
 
 const mark = `ada-${Date.now()}`;
 const usernames = [`${mark}-1`, `${mark}-2`, `${mark}-3`];
+const ids = [];
 for (const username of usernames) {
   const password = await session.encrypt("correct horse battery");
   const body = { name: "Ada", email: `${username}@example.com`, username, ...password };
-  equal(unwrap(await session.api.POST("/api/v1/users", { body })).username, username);
+  ids.push(unwrap(await session.api.POST("/api/v1/users", { body })).id);
 }
 const query = { status: true, keyword: mark, sort: "-createTime", pageSize: 2 };
 const page = unwrap(await session.api.GET("/api/v1/users", { params: { query } }));
@@ -76,16 +77,16 @@ await session.refresh();
 equal((await socket.emitWithAck("notice.get", { id: noticeId })).id, noticeId);
 say("Sent and received events; the connection outlived a token.");
 
-const ada = new Session(url);
+const [ada, name] = [new Session(url), usernames[0]];
 await ada.login(name, "correct horse battery");
 const adasSocket = connect(ada);
 await new Promise((resolve) => adasSocket.once("connect", resolve));
 const connected = new Promise((resolve) => adasSocket.once("connect", resolve));
 unwrap(await session.api.POST("/api/v1/roles", { body: { name, code: name } }));
-unwrap(await session.api.PUT("/api/v1/users/{userId}/roles", { params: { path: { userId: user.id } }, body: { roles: [name] } }));
+unwrap(await session.api.PUT("/api/v1/users/{userId}/roles", { params: { path: { userId: ids[0] } }, body: { roles: [name] } }));
 await connected;
 adasSocket.disconnect();
-console.log("Connected again after the server ended the connection, since the user's roles changed.");
+say("Connected again after the server ended the connection, since the user's roles changed.");
 
 const bytes = new Uint8Array(20 * 1024 * 1024);
 for (let at = 0; at < bytes.length; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
@@ -97,10 +98,12 @@ const interrupted = await rejects(
 );
 const { done, plan } = JSON.parse(JSON.stringify(interrupted.state));
 ok(done.length > 0 && done.length < plan.parts.length);
-const [begun, shares] = [done.length, []];
-const resume = { ...options, resume: { done, plan }, onProgress: (share) => shares.push(share) };
+const reopened = await reopenUpload(session, plan.id);
+ok(done.every((part) => reopened.done.some((sent) => sent.partNumber === part.partNumber)));
+const [begun, shares] = [reopened.done.length, []];
+const resume = { ...options, resume: reopened, onProgress: (share) => shares.push(share) };
 const file = await upload(session, new Blob([bytes]), resume);
-equal([shares.length, shares.at(-1)], [plan.parts.length - begun, 1]);
+equal([shares.length, shares.at(-1) ?? 1], [plan.parts.length - begun, 1]); // parts may arrive despite the abort
 const digest = async (content) => [...new Uint8Array(await crypto.subtle.digest("SHA-256", content))].join();
 equal(await digest(await (await fetch(file.downloadUrl)).arrayBuffer()), await digest(bytes));
 say("Uploaded 20 MiB in parts, aborted once and resumed.");
