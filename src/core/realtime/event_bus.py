@@ -6,11 +6,13 @@ Messages are also appended to a Redis stream, from which clients whose network b
 import asyncio
 import base64
 import itertools
-import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -20,6 +22,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from socketio.packet import Packet
 
+from src.core.realtime.offsets import event_id
 from src.utils.redis_pool import connection_pool
 from src.utils.wire import dumps
 
@@ -27,12 +30,16 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+Outgoing = tuple[str, bool, "asyncio.Future[bool]"]
+"""A message as JSON, whether it is kept for replay, and the result: whether Redis has it."""
+
 CHANNEL = "socketio"
 STREAM = "socketio:events"
 ATTEMPT_SECONDS = 1
-_EVENT_ID = r"\d{1,15}-[0-9a-f]{8}-\d{1,15}"
-_OFFSET = re.compile(f"{_EVENT_ID}(;{_EVENT_ID})?")
 _PAUSE_SECONDS = 1
+_BATCH = 100
+_MAX_CONCURRENT = 50
+"""The rest of a burst waits: redis-py fails beyond 100 connections, which would look like an outage."""
 
 
 class EventBusError(Exception):
@@ -71,25 +78,23 @@ class EventBus:
         self.sender = secrets.token_hex(16)
         self.process = self.sender[:8]
         self._numbers = itertools.count()
+        self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
         self._broken_until = 0.0
-        self._publishing: set[asyncio.Future[None]] = set()
+        self._outgoing: deque[Outgoing] = deque()
+        self._sending: asyncio.Task[None] | None = None
 
     async def publish(self, message: dict[str, Any]) -> None:
-        """Send a message to all servers.
+        """Send a message to all servers, which receive the messages of this process in the order of the calls.
 
         Raises:
             EventBusError: They may not have received it.
         """
-        text = dumps(message)
-        published: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._publishing.add(published)
-        try:
-            await self.write(
-                lambda: self._append_and_publish(text) if self._is_replayed(message) else self._publish(text)
-            )
-        finally:
-            self._publishing.discard(published)
-            published.set_result(None)
+        is_sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._outgoing.append((dumps(message), self._is_replayed(message), is_sent))
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send())
+        if not await is_sent:
+            raise EventBusError
 
     async def is_alive(self, process: str) -> bool:
         """Whether a process, given as in offsets, receives messages.
@@ -105,8 +110,8 @@ class EventBus:
 
     async def flush(self) -> None:
         """Wait until all messages that are being published have reached Redis, or failed."""
-        if self._publishing:
-            await asyncio.wait(list(self._publishing))
+        if self._sending:
+            await asyncio.wait([self._sending])
 
     async def read(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run Redis commands with a timeout. Reads may be slow: their failure does not stop publishing.
@@ -115,7 +120,7 @@ class EventBus:
             EventBusError: Redis failed or timed out.
         """
         try:
-            async with asyncio.timeout(ATTEMPT_SECONDS):
+            async with asyncio.timeout(ATTEMPT_SECONDS), self._slots:
                 return await work()
         except (RedisError, OSError, TimeoutError) as error:
             raise EventBusError from error
@@ -177,53 +182,44 @@ class EventBus:
     def _is_replayed(self, message: dict[str, Any]) -> bool:
         return self.replay.seconds > 0 and (message.get("offset") is not None or message["method"] == "disconnect_room")
 
-    async def _publish(self, text: str) -> None:
-        await self.redis.publish(CHANNEL, text)
+    async def _send(self) -> None:
+        """Send what is published meanwhile as the next batch: by one connection, for several would change the order."""
+        try:
+            while self._outgoing:
+                batch = [self._outgoing.popleft() for _ in range(min(len(self._outgoing), _BATCH))]
+                is_sent = False
+                try:
+                    with suppress(EventBusError):
+                        await self.write(partial(self._append_and_publish, batch))
+                        is_sent = True
+                finally:
+                    _resolve(batch, is_sent=is_sent)
+        finally:
+            self._sending = None
 
-    async def _append_and_publish(self, text: str) -> None:
+    async def _append_and_publish(self, batch: Sequence[Outgoing]) -> None:
         """Append first, in a transaction: the stream contains all that was ever published, in the same order."""
         pipeline: Any = self.redis.pipeline()
-        pipeline.xadd(STREAM, {"message": text}, maxlen=self.replay.messages, approximate=True)
-        oldest = time.time_ns() // 1_000_000 - self.replay.seconds * 1000
-        pipeline.xtrim(STREAM, minid=oldest, approximate=True)
-        pipeline.expire(STREAM, self.replay.seconds)
-        pipeline.publish(CHANNEL, text)
+        for text, is_replayed, _ in batch:
+            if is_replayed:
+                pipeline.xadd(STREAM, {"message": text}, maxlen=self.replay.messages, approximate=True)
+            pipeline.publish(CHANNEL, text)
+        if any(is_replayed for _, is_replayed, _ in batch):
+            oldest = time.time_ns() // 1_000_000 - self.replay.seconds * 1000
+            pipeline.xtrim(STREAM, minid=oldest, approximate=True)
+            pipeline.expire(STREAM, self.replay.seconds)
         await pipeline.execute()
+
+
+def _resolve(batch: Iterable[Outgoing], *, is_sent: bool) -> None:
+    for _, _, sent in batch:
+        if not sent.done():  # its caller was cancelled
+            sent.set_result(is_sent)
 
 
 def process_channel(process: str) -> str:
     """The channel that a process subscribes to as long as it lives; nothing is published there."""
     return f"{CHANNEL}:process:{process}"
-
-
-def milliseconds_of(offset: str) -> int:
-    """When an event was emitted, in Unix milliseconds."""
-    return int(offset.partition("-")[0])
-
-
-def process_of(offset: str) -> str:
-    """The process that emitted an event."""
-    return offset.split("-")[1]
-
-
-def number_of(offset: str) -> int:
-    """The number of an event among those of its process."""
-    return int(event_id(offset).rpartition("-")[2])
-
-
-def event_id(offset: str) -> str:
-    """The part of an offset that identifies the event."""
-    return offset.partition(";")[0]
-
-
-def heard_of(offset: str) -> str:
-    """The id of the last event of others that the process had handled; empty if there was none."""
-    return offset.partition(";")[2]
-
-
-def is_offset(text: object) -> bool:
-    """Whether a client's text may be an offset."""
-    return isinstance(text, str) and _OFFSET.fullmatch(text) is not None
 
 
 def event_data(message: dict[str, Any]) -> Any:

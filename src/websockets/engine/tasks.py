@@ -3,7 +3,9 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -12,13 +14,13 @@ class BackgroundTasks:
     """Starts tasks, and keeps references to them until they end."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run a coroutine in a task."""
         _ = self.create(work)
 
-    def create(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def create(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run a coroutine in a task, and return that."""
         task = asyncio.create_task(work)
         self._running.add(task)

@@ -1,6 +1,6 @@
 """What a process that was killed had sent, from the stream and the last event that one of its clients received."""
 
-from src.core.realtime.event_bus import event_id, heard_of, number_of, process_of
+from src.core.realtime.offsets import event_id, heard_of, number_of, process_of
 from src.websockets.recovery.stream_reader import Messages
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from src.core.realtime.event_bus import milliseconds_of
+from src.core.realtime.offsets import milliseconds_of
 
 MAX_OFFSETS = 256
 """Offsets kept for each connection: its client may have lost everything after the one that it names."""

@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 import structlog
 
-from src.core.realtime.event_bus import EventBus, EventBusError, is_offset, milliseconds_of
+from src.core.realtime.event_bus import EventBus, EventBusError
+from src.core.realtime.offsets import is_offset, milliseconds_of
 from src.utils.cancellation import raise_if_cancelled
 from src.websockets.recovery.killed_process import received_with
 from src.websockets.recovery.session import MAX_OFFSETS, RecoverableSession, now

@@ -49,17 +49,18 @@ class SessionStore:
         """Let the next `flush` save a session."""
         self._changed[session.private_session_id] = session
 
-    async def flush(self) -> None:
-        """Save the marked sessions, or return when another call has; those that fail stay marked."""
+    async def flush(self) -> bool:
+        """Save the marked sessions, or return when another call has; those that fail stay marked.
+
+        Returns:
+            Whether what was marked before the call is saved.
+        """
         async with self._saving:
             changed, self._changed = self._changed, {}
-            if changed and not await self._save(changed.values()):
+            is_saved = not changed or await self._save(changed.values())
+            if not is_saved:
                 self._changed = changed | self._changed
-
-    async def is_saved(self, session: RecoverableSession) -> bool:
-        """Save what has changed; returns whether Redis has the session as it is now."""
-        await self.flush()
-        return session.private_session_id not in self._changed
+            return is_saved
 
     async def save(self, session: RecoverableSession) -> None:
         """Save the session of a broken connection; without Redis it is lost."""

@@ -15,6 +15,7 @@ from src.core.realtime import event_bus
 from src.core.realtime.event_bus import EventBus, ReplaySettings
 from src.websockets.engine import subscriber
 from src.websockets.engine.overrides import RedisManager
+from src.websockets.limits import Limits
 from src.websockets.params import SID, Server
 from src.websockets.recovery import SessionRecovery
 from src.websockets.server import AsyncServer
@@ -64,11 +65,10 @@ class Wire:
 Open = Callable[..., Awaitable[Wire]]
 
 
-def create(url: str, replay: ReplaySettings = REPLAY) -> AsyncServer:
+def create(url: str, replay: ReplaySettings = REPLAY, limits: Limits | None = None) -> AsyncServer:
     bus = EventBus(url, replay)
-    server = AsyncServer(
-        recovery=SessionRecovery(bus, lambda auth: str(auth.get("user"))), client_manager=RedisManager(bus)
-    )
+    recovery = SessionRecovery(bus, lambda auth: str(auth.get("user")))
+    server = AsyncServer(limits=limits, recovery=recovery, client_manager=RedisManager(bus))
 
     @server.on("join")
     async def join(room: str, sid: SID, server: Server) -> None:

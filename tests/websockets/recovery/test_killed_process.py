@@ -185,6 +185,15 @@ class TestEntering:
         may_write.set()
         assert await joining == []
 
+    async def test_works_while_another_room_is_being_saved(self, servers: Servers, wire: Open) -> None:
+        client, entering = await wire(0), []
+        await kept(servers[0][0], client)
+        for room in ("1", "2", "3"):
+            entering.append(asyncio.create_task(servers[0][0].enter_room(client.sid, room)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*entering)
+        assert {"1", "2", "3"} <= set(servers[0][0].rooms(client.sid))
+
     async def test_fails_if_the_room_cannot_be_saved(
         self, servers: Servers, wire: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:

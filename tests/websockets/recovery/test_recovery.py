@@ -13,9 +13,10 @@ from src.websockets.engine.overrides import RedisManager
 from src.websockets.params import SID, Server
 from src.websockets.recovery import SessionRecovery
 from src.websockets.server import AsyncServer
-from tests.support.waiting import eventually
+from src.websockets.testing import SocketClient
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.conftest import serve
-from tests.websockets.recovery.conftest import REPLAY, Open, cut, dialing, has_ended
+from tests.websockets.recovery.conftest import REPLAY, Open, create, cut, dialing, has_ended
 
 
 class TestRecovery:
@@ -119,6 +120,34 @@ class TestRecovery:
         await first.emit("news", "after", room="a")
         again = await wire(**back)
         assert (again.pid, await again.event()) == (client.pid, ["news", "after"])
+
+
+class TestBurst:
+    """Much at once is no outage."""
+
+    async def test_of_events_is_received_and_recovered_in_order(self, servers: Any, wire: Open) -> None:
+        (first, _), _ = servers
+        client, away = await wire(1), await wire(0)
+        back = await cut(away, first)
+        await asyncio.gather(*(first.emit("news", number, to=[client.sid, away.sid]) for number in range(300)))
+        again = await wire(0, **back)
+        for each in (client, again):
+            assert [(await each.event())[1] for _ in range(300)] == [*range(300)]
+
+    async def test_of_clients_recovers_all(self, url: str) -> None:
+        server = create(url)
+        app = server.asgi(FastAPI())
+        clients = [SocketClient(app, auth={"recover": True}, timeout=PATIENCE_SECONDS) for _ in range(200)]
+        for client in clients:
+            await client.__aenter__()
+        await asyncio.gather(*(client.cut() for client in clients))
+        again = [
+            SocketClient(app, auth={"recover": True, "pid": client.opened["pid"]}, timeout=PATIENCE_SECONDS)
+            for client in clients
+        ]
+        await asyncio.gather(*(client.__aenter__() for client in again))
+        assert [client.opened["pid"] for client in again] == [client.opened["pid"] for client in clients]
+        await server.shutdown()
 
 
 class TestWithoutOffsets:

@@ -98,7 +98,7 @@ class SocketIOServer(LimitedServer):
         session = self._recoverable(sid)
         is_new = session is not None and room not in session.rooms
         await super().enter_room(sid, room, namespace)
-        if self.recovery and session and not await self.recovery.store.is_saved(session):
+        if self.recovery and session and not await self.recovery.store.flush():
             if is_new:
                 await super().leave_room(sid, room, namespace)
             raise RedisConnectionError("The room could not be saved for recovery.")
