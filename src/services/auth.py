@@ -1,3 +1,4 @@
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -84,12 +85,25 @@ class AuthService:
             log.info("login_failed", user_id=user and str(user.id), address=self.client.address)
             await self.throttle.fail(account, self.client.login)
             raise UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
-        device = await self.throttle.succeed(account, self.client.login)
         if new_hash:
             await self.users.users.update(await self.users.get(user.id), {"password_hash": new_hash})
         entry.actor_id = user.id
-        pair = await self.sessions.start(user.id, self.client)
+        pair = await self._start(user.id, account)
         self.uow.after_commit("log", partial(self._log_login, user.id))
+        return pair
+
+    async def _start(self, user_id: UUID, account: str) -> TokenPair:
+        """Count the success and start a session, in one round trip; if the client is throttled, the session ends."""
+        device, pair = await asyncio.gather(
+            self.throttle.succeed(account, self.client.login),
+            self.sessions.start(user_id, self.client),
+            return_exceptions=True,
+        )
+        if isinstance(pair, BaseException):
+            raise device if isinstance(device, BaseException) else pair
+        if isinstance(device, BaseException):
+            await self.sessions.end_one(user_id, pair.session_id)
+            raise device
         return replace(pair, device_token=device)
 
     async def _log_login(self, user_id: UUID) -> None:

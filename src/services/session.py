@@ -35,6 +35,7 @@ class TokenPair:
     """The tokens of a login or a refresh; lifetimes in seconds. Only logins hand out a device token."""
 
     user_id: UUID
+    session_id: str
     access_token: str
     refresh_token: str
     expires_in: int
@@ -164,6 +165,7 @@ class SessionService:
     def _pair(self, claims: RefreshClaims, now: int) -> TokenPair:
         return TokenPair(
             user_id=claims.user_id,
+            session_id=claims.session_id,
             access_token=self.tokens.access(claims.user_id, claims.session_id, now),
             refresh_token=self.tokens.refresh(claims),
             expires_in=self.settings.access_seconds,

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from textwrap import wrap
+from unittest.mock import AsyncMock
 from uuid import uuid4
 
 import httpx
@@ -14,7 +15,7 @@ from src.core.resources import Resources
 from src.core.security.throttle import MAXIMUM_CLIENTS, LoginClient, LoginThrottle
 from src.main import app
 from src.models.user import User
-from src.services.session import ClientInfo
+from src.services.session import ClientInfo, SessionService
 from tests.support.login import log_in
 from tests.support.people import People, Person
 
@@ -137,6 +138,20 @@ class TestEscalation08GuessingStaysBounded:
         assert results.count(None) == LIMIT
         with pytest.raises(TooManyRequestsError):  # the right guess among them is not told either
             await throttle.succeed(account, LoginClient(address()))
+
+    async def test_a_login_that_is_refused_at_the_end_leaves_no_session(
+        self,
+        browser: Browser,
+        people: People,
+        throttle: LoginThrottle,
+        resources: Resources,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        user = await people.user()
+        await attack(throttle, user)
+        monkeypatch.setattr(LoginThrottle, "admit", AsyncMock())  # it was admitted before the attack
+        assert (await log_in(browser(), user.username)).status_code == 429
+        assert await SessionService(resources).list(user.id) == []
 
     async def test_from_an_ipv6_network_as_from_one_address(
         self, browser: Browser, people: People, throttle: LoginThrottle
