@@ -104,6 +104,13 @@ class AnonymousAttack:
         statuses = [(await self.exchange(begin, *[b"x" * MEBIBYTE] * megabytes))[0] for begin in beginnings]
         return Counter(statuses), mebibytes(self.server, "VmHWM") - before
 
+    async def pipelined_requests(self, megabytes: int) -> tuple[Counter[int], float]:
+        """Requests of which none waits for a response: the status of the first, and the memory that they took."""
+        before = mebibytes(self.server)
+        requests = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" * (MEBIBYTE // 32)
+        status, _ = await self.exchange(*[requests] * megabytes)
+        return Counter([status]), mebibytes(self.server, "VmHWM") - before
+
     async def slow_requests(self) -> tuple[Counter[int], float]:
         """Requests that stop in the middle: the statuses, and the longest time until one."""
         parts = [

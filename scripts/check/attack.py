@@ -1,6 +1,8 @@
 """Attack a running instance as the security requirements describe, and print the results; exits 1 on a breach.
 
 python -m scripts.check.attack     starts its own stores and two API processes, and stops them
+
+A result has the number of its requirement, as the classes of the tests have.
 """
 
 import asyncio
@@ -36,27 +38,29 @@ async def attack(servers: list[Server]) -> list[str]:
             breaches.append(name)
 
     tokens = await attacker.mutated_tokens(3000)
-    judge("3,000 mutated tokens, by status", dict(tokens), set(tokens) == {401})
+    judge("row 07: 3,000 mutated tokens, by status", dict(tokens), set(tokens) == {401})
     ciphertexts = await attacker.random_ciphertexts(1000)
-    judge("1,000 random ciphertexts, by status", dict(ciphertexts), set(ciphertexts) <= {401, 422})
+    judge("row 31: 1,000 random ciphertexts, by status", dict(ciphertexts), set(ciphertexts) <= {401, 422})
     bodies = await attacker.hostile_bodies(500)
-    judge("500 hostile bodies, by status", dict(bodies), all(400 <= status < 500 for status in bodies))
+    judge("row 38: 500 hostile bodies, by status", dict(bodies), all(400 <= status < 500 for status in bodies))
     successors = await attacker.racing_refreshes(200, 20)
-    judge("200 rounds of 20 refreshes, rounds by successors", dict(successors), set(successors) == {1})
+    judge("row 09: 200 rounds of 20 refreshes, rounds by successors", dict(successors), set(successors) == {1})
     seen = await attacker.stale_allows(600, 8)
-    judge("600 revocations under 8 readers", dict(seen), set(seen) == {"reads"})
+    judge("row 34: 600 revocations under 8 readers", dict(seen), set(seen) == {"reads"})
     medians = await attacker.failing_logins(120)
     spread = max(medians.values()) / min(medians.values()) - 1
     shown = {name: f"{seconds * 1000:.1f} ms" for name, seconds in medians.items()}
-    judge(f"four kinds of failed login, medians within {spread:.1%}", shown, spread <= 0.05)
+    judge(f"row 19: four kinds of failed login, medians within {spread:.1%} (at most 5 %)", shown, spread <= 0.05)
     statuses, delay = await attacker.login_flood(400, 100)
-    shown_flood = f"{dict(statuses)}, another route's p99 {delay * 1000:.0f} ms"
-    judge("400 logins, 100 at once, by status", shown_flood, set(statuses) <= {200, 503} and delay <= 0.05)
+    shown_flood = f"{dict(statuses)}, another route's p99 {delay * 1000:.0f} ms (at most 50)"
+    judge("row 27: 400 logins, 100 at once, by status", shown_flood, set(statuses) <= {200, 503} and delay <= 0.05)
     before = mebibytes(servers[0], "VmHWM")
     refused = await attacker.large_bodies(100)
     grown = mebibytes(servers[0], "VmHWM") - before
     judge(
-        f"100 MiB bodies, {grown:.1f} MiB more memory, by status", dict(refused), set(refused) == {413} and grown <= 10
+        f"row 46: 100 MiB bodies, {grown:.1f} MiB more memory, by status",
+        dict(refused),
+        set(refused) == {413} and grown <= 10,
     )
     await attack_without_account(servers[0], attacker, judge)
     for client in clients:
@@ -69,44 +73,54 @@ async def attack_without_account(server: Server, attacker: Attack, judge: Callab
     anonymous = AnonymousAttack(server, attacker.client)
     size, slower = await anonymous.bodies_of_keys()
     shown = f"answer {size} bytes (at most 65536), /livez beside it {slower:.1f} times slower (at most 5)"
-    judge("bodies of 65,000 keys for five seconds", shown, size <= 65_536 and slower <= 5)
+    judge("row 47: bodies of 65,000 keys for five seconds", shown, size <= 65_536 and slower <= 5)
     heads, grown = await anonymous.large_heads(48)
     judge(
-        f"heads of 48 MiB, {grown:.1f} MiB more (at most 10), by status",
+        f"row 48: heads of 48 MiB, {grown:.1f} MiB more (at most 10), by status",
         dict(heads),
         set(heads) <= {414, 431} and grown <= 10,
     )
+    statuses, grown = await anonymous.pipelined_requests(40)
+    judge(
+        f"row 48: 40 MiB of pipelined requests, {grown:.1f} MiB more (at most 10), by status",
+        dict(statuses),
+        set(statuses) <= {0, 200} and grown <= 10,
+    )
     closed, grown = await anonymous.large_messages(10)
     judge(
-        f"10 messages of 16 MiB, {grown:.1f} MiB more (at most 10), closed with 1009",
+        f"row 49: 10 messages of 16 MiB, {grown:.1f} MiB more (at most 10), closed with 1009",
         closed,
         closed == 10 and grown <= 10,
     )
     opened = await anonymous.silent_websockets(1100)
-    judge("1,100 silent websockets, the last 100 by status", dict(opened), set(opened) == {101})
+    judge("row 51: 1,100 silent websockets, the last 100 by status", dict(opened), set(opened) == {101})
     slow, seconds = await anonymous.slow_requests()
     judge(
-        f"5 requests that stop, {seconds:.1f} s (at most 16), by status",
+        f"row 50: 5 requests that stop, {seconds:.1f} s (at most 16), by status",
         dict(slow),
         set(slow) == {408} and seconds <= 16,
     )
     status, seconds = await anonymous.large_poll()
-    judge(f"a polling POST of 300 KB, {seconds:.2f} s (at most 1), status", status, status == 413 and seconds <= 1)
+    judge(
+        f"row 52: a polling POST of 300 KB, {seconds:.2f} s (at most 1), status", status, status == 413 and seconds <= 1
+    )
     admin = {"Authorization": f"Bearer {(await attacker.tokens('admin', '123456'))['accessToken']}"}
     paths = await anonymous.hostile_paths(admin)
-    judge("NUL in the path of each operation, by status", dict(paths), set(paths) <= {404, 422})
+    judge("row 54: NUL in the path of each operation, by status", dict(paths), set(paths) <= {404, 422})
     before = mebibytes(server)
     raw = await raw_requests.attack(server.port, 3000, seed=2026)
     shown = f"{dict(sorted(raw.statuses.items()))}, longest {raw.longest_seconds:.1f} s (at most 32), stuck {raw.stuck}"
     judge(
-        "3,000 raw requests, by status", shown, max(raw.statuses) < 500 and raw.longest_seconds <= 32 and not raw.stuck
+        "row 48: 3,000 raw requests, by status",
+        shown,
+        max(raw.statuses) < 500 and raw.longest_seconds <= 32 and not raw.stuck,
     )
     grown = mebibytes(server) - before
-    judge("memory after them", f"{grown:.1f} MiB more (at most 20)", grown <= 20)
+    judge("row 48: memory after them", f"{grown:.1f} MiB more (at most 20)", grown <= 20)
     many = await anonymous.too_many(7000)
-    judge("7,000 refreshes of one address, by status", dict(many), many[401] <= 6000 and many[429] >= 1000)
+    judge("row 55: 7,000 refreshes of one address, by status", dict(many), many[401] <= 6000 and many[429] >= 1000)
     metrics = len((await attacker.client.get("/metrics")).content)
-    judge("size of /metrics", f"{metrics} bytes (at most 131072)", metrics <= 131_072)
+    judge("metrics: size", f"{metrics} bytes (at most 131072)", metrics <= 131_072)
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ class TestMetrics:
         assert (await client.get("/metrics")).headers["Content-Type"].startswith("text/plain; version=")
 
 
-class TestSeries:
+class TestEscalation11Series:
     async def test_durations_do_not_multiply_by_status(self, client: httpx.AsyncClient, admin: Person) -> None:
         for path in ("/api/v1/roles", f"/api/v1/roles/{admin.user.id}", "/livez", "/nowhere"):
             for method in ("GET", "POST", "DELETE", "PATCH", "PUT"):
@@ -47,7 +47,7 @@ def secured(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources.settings, "app", app)
 
 
-class TestMetricsToken:
+class TestEscalation11MetricsToken:
     @pytest.mark.usefixtures("secured")
     @pytest.mark.parametrize("value", ["", TOKEN, f"Bearer {TOKEN}x", "Bearer ", f"Basic {TOKEN}", "Bearer é"])
     async def test_nobody_reads_them_without_the_token(self, client: httpx.AsyncClient, value: str) -> None:

@@ -87,7 +87,7 @@ class TestLocal:
         assert not run("LOCAL")[0].startswith("{")
 
 
-class TestTerminal:
+class TestEscalation10Terminal:
     @pytest.mark.parametrize("environment", ["LOCAL", "TESTING"])
     def test_nothing_in_a_line_controls_it(self, environment: str) -> None:
         lines = run(environment, HOSTILE.replace("HOSTILE", str(CONTROLS)))

@@ -41,7 +41,7 @@ async def assert_not_logged_out(served: Served, person: Person, token: str | Non
     assert alive.status_code == 200
 
 
-class TestARefreshThatWas503:
+class TestRow65ARefreshThatWas503:
     async def test_as_redis_stalled(self, served: Served, served_admin: Person) -> None:
         first = await refresh(served, served_admin)  # opens the connections, and loads the script
         token = first.json()["data"]["refreshToken"]
@@ -72,7 +72,7 @@ class TestARefreshThatWas503:
         await assert_not_logged_out(served, served_admin)
 
 
-class TestARefreshThatSucceeded:
+class TestRow65ARefreshThatSucceeded:
     async def test_is_reuse_after_the_grace(self, served: Served, served_admin: Person) -> None:
         first = await refresh(served, served_admin)
         await asyncio.sleep(LATER)
@@ -88,7 +88,7 @@ class TestARefreshThatSucceeded:
         assert (await refresh(served, served_admin)).status_code == 401
 
 
-class TestAScriptThatRunsLate:
+class TestRow65AScriptThatRunsLate:
     async def test_changes_nothing(self, resources: Resources, uow: UnitOfWork, people: People) -> None:
         person = await people.create()
         claims = resources.tokens.read_refresh(person.tokens.refresh_token)

@@ -110,7 +110,7 @@ def poisoned(message: Message, change: Change) -> str:
     return json.dumps(poison)
 
 
-class TestEscalation22Poison:
+class TestRow63Poison:
     def test_a_worker_survives_every_message_and_keeps_it_once(self, run: Run, pool: Pool, broker: Redis) -> None:
         queue, template = f"test:{uuid4()}", f"test:{uuid4()}"
         sample.add.apply_async((1, 2), queue=template)

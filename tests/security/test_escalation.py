@@ -94,7 +94,7 @@ class TestEscalation19OwnersOrHoldersOfAPermission:
             declare_permission(code, "Another description")
 
 
-class TestEscalation13NobodyChangesWhatTheyCouldNotGrant:
+class TestRow57NobodyChangesWhatTheyCouldNotGrant:
     @pytest.fixture
     async def stronger(self, client: httpx.AsyncClient, admin: Person) -> str:
         """The path of a role that grants more than the editor holds."""
@@ -160,7 +160,7 @@ class TestEscalation13NobodyChangesWhatTheyCouldNotGrant:
         assert [response.status_code for response in done] == [200] * 4
 
 
-class TestEscalation15UsersAreJudgedByEveryRoleTheyHave:
+class TestRow57UsersAreJudgedByEveryRoleTheyHave:
     async def test_a_user_with_a_stronger_disabled_role_cannot_be_taken_over(
         self, client: httpx.AsyncClient, people: People, admin: Person
     ) -> None:
@@ -178,7 +178,7 @@ class TestEscalation15UsersAreJudgedByEveryRoleTheyHave:
         assert refusal(await give(client, manager, person, made["code"])) == FORBIDDEN
 
 
-class TestEscalation14RolesOnlyGrantWhatExists:
+class TestRow58RolesOnlyGrantWhatExists:
     @pytest.mark.parametrize(
         "code",
         [
@@ -250,7 +250,7 @@ class TestEscalation14RolesOnlyGrantWhatExists:
         assert (await client.get("/api/v1/notices", headers=person.headers)).status_code == 403
 
 
-class TestEscalation18ExplanationEqualsEnforcement:
+class TestRow61ExplanationEqualsEnforcement:
     @pytest.fixture
     def explain(self, client: httpx.AsyncClient, admin: Person) -> Explain:
         async def explain(person: Person, method: str, path: str) -> dict[str, Any]:

@@ -61,7 +61,7 @@ async def attack(throttle: LoginThrottle, user: User) -> None:
     assert sum(guesses) == LIMIT
 
 
-class TestEscalation08StrangersLockNobodyOut:
+class TestRow26StrangersLockNobodyOut:
     async def test_an_owner_logs_in_from_the_address_of_an_earlier_login(
         self, browser: Browser, people: People, throttle: LoginThrottle
     ) -> None:
@@ -116,7 +116,7 @@ class TestEscalation08StrangersLockNobodyOut:
         assert not any(token in member for member in stored)
 
 
-class TestEscalation08GuessingStaysBounded:
+class TestRow26GuessingStaysBounded:
     async def test_from_a_thousand_addresses(self, throttle: LoginThrottle) -> None:
         account = uuid4().hex
         guesses = [guess(throttle, account, LoginClient(address(), uuid4().hex)) for _ in range(1000)]
@@ -175,7 +175,7 @@ class TestEscalation08GuessingStaysBounded:
         assert await resources.redis.zcard(f"auth:known:{{login}}:{account}") == MAXIMUM_CLIENTS
 
 
-class TestFault12RightPasswordsAreNoFailures:
+class TestRow26RightPasswordsAreNoFailures:
     async def test_200_at_once(self, throttle: LoginThrottle) -> None:
         account, client = uuid4().hex, LoginClient(address())
         await asyncio.gather(*(throttle.admit(account, client) for _ in range(200)))
@@ -189,7 +189,7 @@ class TestFault12RightPasswordsAreNoFailures:
         assert Counter(response.status_code for response in await asyncio.gather(*logins)) == {200: 60}
 
 
-class TestEscalation08Unlocking:
+class TestRow26Unlocking:
     async def test_an_administrator_lifts_the_locks_of_account_and_address(
         self, client: httpx.AsyncClient, browser: Browser, people: People, admin: Person, throttle: LoginThrottle
     ) -> None:

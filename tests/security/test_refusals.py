@@ -68,7 +68,7 @@ async def relayed(resources: Resources, uow: UnitOfWork, person: Person) -> list
 
 
 @pytest.mark.usefixtures("clock")
-class TestEscalation07RefusalsAreMerged:
+class TestRow53RefusalsAreMerged:
     async def test_150_refusals_are_a_few_entries(
         self, stranger: httpx.AsyncClient, people: People, uow: UnitOfWork, resources: Resources, clock: Clock
     ) -> None:
@@ -150,7 +150,7 @@ class TestEscalation07RefusalsAreMerged:
 
 
 @pytest.mark.usefixtures("clock")
-class TestEscalation07RefusalsAreThrottled:
+class TestRow53RefusalsAreThrottled:
     @pytest.fixture(autouse=True)
     def limits(self, resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
         settings = AppSettings(REFUSALS_PER_ACCOUNT=5, REFUSALS_PER_ADDRESS=12)
@@ -188,7 +188,7 @@ class TestEscalation07RefusalsAreThrottled:
         assert await refuse(stranger, person, 1) == [403]
 
 
-class TestEscalation07OthersAreNotDelayed:
+class TestRow53OthersAreNotDelayed:
     async def test_one_run_of_the_relay_moves_a_flood_and_what_follows(
         self, people: People, admin: Person, uow: UnitOfWork, resources: Resources
     ) -> None:

@@ -60,7 +60,7 @@ def test_every_required_permission_exists() -> None:
     assert required - {None} <= codes
 
 
-class TestEscalation12SchedulesActWithTheirAuthorsPermissions:
+class TestRow56SchedulesActWithTheirAuthorsPermissions:
     async def test_creating_one_takes_the_permission_of_the_task(
         self, client: httpx.AsyncClient, people: People
     ) -> None:
@@ -175,7 +175,7 @@ def delete_user(user: User) -> Delete:
     return delete(User).where(col(User.id) == user.id)
 
 
-class TestEscalation12AtEachRun:
+class TestRow56AtEachRun:
     """Beat has a connection of its own, so everything is committed."""
 
     @pytest.fixture

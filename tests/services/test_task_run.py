@@ -76,7 +76,7 @@ ACCEPTED: list[dict[str, Any]] = [
 ]
 
 
-class TestEscalation22PoisonBlocksNothing:
+class TestRow63PoisonBlocksNothing:
     @pytest.mark.parametrize("fields", POISON)
     async def test_entries_that_are_no_events_are_set_aside(self, run: Run, fields: dict[str, Any]) -> None:
         redis = run.resources.redis

@@ -59,7 +59,7 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "src.websockets.dispatch")
 
 
-class TestAck:
+class TestRow64Ack:
     @pytest.mark.parametrize(("declared", "result", "ack"), CASES)
     async def test_has_what_the_return_type_declares(
         self, sio: AsyncServer, connect: Connect, declared: Any, result: Any, ack: Any
@@ -103,7 +103,7 @@ class TestAck:
                 raise NotImplementedError
 
 
-class TestEvent:
+class TestRow64Event:
     @pytest.fixture
     def sio(self, host: Host, app: FastAPI) -> AsyncServer:
         server = AsyncServer()
@@ -144,7 +144,7 @@ class TestEvent:
         assert (await peer.next())[2] == {"name": "Ann", "hashed_password": "secret"}
 
 
-class TestEventOfAService:
+class TestRow64EventOfAService:
     @pytest.mark.parametrize("strict", [True, False])
     def test_with_another_payload_is_an_error_before_the_commit(self, strict: bool) -> None:
         server = AsyncServer(strict=strict)

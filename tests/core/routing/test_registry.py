@@ -131,6 +131,12 @@ class TestRow33Guards:
     def test_session_routes_needs_no_more_than_a_login(self) -> None:
         check(app_with("/api/v1/things", session), session_routes=("GET:/api/v1/things",))
 
+    def test_a_listing_without_a_route_is_refused_by_name(self) -> None:
+        with pytest.raises(RuntimeError, match="GET:/api/v1/gone"):
+            check(FastAPI(), public=("GET:/api/v1/gone",))
+
+
+class TestRow60PublicAndGuarded:
     @pytest.mark.parametrize("guard", [permission, session])
     def test_a_public_route_has_no_guard(self, guard: Callable[..., Any]) -> None:
         with pytest.raises(RuntimeError, match="GET:/api/v1/things"):
@@ -144,10 +150,6 @@ class TestRow33Guards:
         code = "GET:/api/v1/things"
         with pytest.raises(RuntimeError, match=code):
             check(app_with("/api/v1/things", session), public=(code,), session_routes=(code,))
-
-    def test_a_listing_without_a_route_is_refused_by_name(self) -> None:
-        with pytest.raises(RuntimeError, match="GET:/api/v1/gone"):
-            check(FastAPI(), public=("GET:/api/v1/gone",))
 
 
 class TestAccess:

@@ -44,7 +44,7 @@ async def emitter() -> AsyncIterator[RedisEmitter]:
         yield emitter
 
 
-class TestEscalation22Poison:
+class TestRow63Poison:
     @pytest.mark.parametrize("poison", POISON, ids=lambda poison: str(poison)[:30])
     async def test_in_the_channel_stops_no_listener(
         self, visit: Visit, admin: Person, resources: Resources, emitter: RedisEmitter, poison: Any
