@@ -49,7 +49,13 @@ def all_of(model: Model, where: Where) -> Filter:
         _any_of(model, value) if name == OR else _condition(model, *split_filter(name), value)
         for name, value in where.items()
     ]
-    return {"$and": conditions} if conditions else {}
+    return both(*conditions)
+
+
+def both(*conditions: Filter) -> Filter:
+    """The filter for documents that pass all of these; flat if possible, since some servers use no index in `$and`."""
+    flat = {name: value for condition in conditions for name, value in condition.items()}
+    return flat if len(flat) == sum(map(len, conditions)) else {"$and": list(conditions)}
 
 
 def _any_of(model: Model, alternatives: Sequence[Where]) -> Filter:

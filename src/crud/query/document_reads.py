@@ -19,7 +19,7 @@ from src.core.list_filters import OR, QuerySpec, SortKey, Where, nested_paths, u
 from src.core.stores.documents import Documents
 from src.crud.base import BaseCRUD, Key
 from src.crud.query.aggregates import Aggregate, aggregate_pipeline
-from src.crud.query.document_filters import Filter, all_of, search, stored_path
+from src.crud.query.document_filters import Filter, all_of, both, search, stored_path
 from src.crud.query.links import LinkField, attach, link_of, linked_ids, own_value
 from src.crud.query.list_queries import Selection
 from src.crud.query.row_shape import RowShape
@@ -57,9 +57,7 @@ class DocumentReads(BaseCRUD[ModelT]):
 
     @override
     async def _select(self, selection: Selection, deleted: bool | None = False) -> Sequence[Any]:
-        found = await self._query(selection.spec, deleted)
-        if selection.after:
-            found = found.find(all_of(self.model, selection.after))
+        found = await self._query(selection.spec, deleted, selection.after)
         order: Any = [
             (stored_path(self.model, key.name), DESCENDING if key.descending else ASCENDING) for key in selection.keys
         ]
@@ -143,15 +141,17 @@ class DocumentReads(BaseCRUD[ModelT]):
     async def _filter(self, where: Where, deleted: bool | None = False) -> Filter:
         return (await self._query(QuerySpec(where), deleted)).get_filter_query()
 
-    async def _query(self, spec: QuerySpec, deleted: bool | None = False) -> FindMany[ModelT]:
+    async def _query(
+        self, spec: QuerySpec, deleted: bool | None = False, after: Where | None = None
+    ) -> FindMany[ModelT]:
         """The matching documents; `deleted` None includes deleted ones, True finds only them."""
         await self.documents.bind(self.model)
-        conditions = [all_of(self.model, await self._without_links(spec.where))]
+        conditions = [all_of(self.model, await self._without_links(spec.where)), all_of(self.model, after or {})]
         if spec.keyword:
             conditions.append(search(self.model, spec.searched, spec.keyword))
         if self._has("delete_time") and deleted is not None and not self._sees_deleted:
             conditions.append(all_of(self.model, {"delete_time__null": not deleted}))
-        found: FindMany[ModelT] = self.model.find({"$and": conditions}, with_children=True, session=self.session)
+        found: FindMany[ModelT] = self.model.find(both(*conditions), with_children=True, session=self.session)
         return found
 
     async def _without_links(self, where: Where) -> Where:
