@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds docs/client/typescript from the documents, packs it, and runs its journey in Node and in Chromium, against an
-# instance of its own. Installs packages with npm; not part of test.sh.
+# Builds docs/client/typescript from the documents, packs it, runs its journey in Node and in Chromium, and builds and uses
+# the pages of docs/frontend.md, against an instance of its own. Installs packages with npm; not part of test.sh.
 source "$(dirname -- "${BASH_SOURCE[0]}")/../bootstrap.sh"
 mkdir -p .local/client
 cp -r docs/client/typescript .local/client

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.bench.servers import ROOT, Server, serve
+from scripts.local.applications import ALONE, ASYNCIO, CELERY, POOL
 from scripts.local.stores import embedded_stores
 
 
@@ -23,6 +24,18 @@ def prepared(**settings: str) -> Iterator[dict[str, str]]:
                 command = [sys.executable, "-m", *module]
                 subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
             yield environment
+
+
+@contextmanager
+def worker(environment: dict[str, str]) -> Iterator[None]:
+    """A worker beside it, in the asyncio pool."""
+    command = [*CELERY, "worker", *ASYNCIO, *ALONE, "-l", "warning"]
+    output = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=ROOT, env=environment | POOL, stdout=output, stderr=output) as process:  # noqa: S603 - ours
+        try:
+            yield
+        finally:
+            process.terminate()
 
 
 @contextmanager

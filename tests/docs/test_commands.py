@@ -89,6 +89,11 @@ LIBRARIES = {
     "openapi-fetch": "docs/client/openapi-fetch.mjs",
     "socket.io-client": "websockets/client/socket.io.esm.min.js",
 }
+SHOWN = [
+    ("session.mjs", "auth.md"),
+    ("upload.mjs", "files.md"),
+    *((f"frontend/{file}", "frontend.md") for file in ("plain.html", "plain.js", "main.tsx")),
+]
 IGNORED = shutil.ignore_patterns("node_modules", "dist", "generated")
 
 
@@ -156,7 +161,7 @@ class TestNode:
         for name, file in LIBRARIES.items():
             assert f"v{wanted[name]}\n" in (ROOT / "tests" / file).read_text()[:200]
 
-    @pytest.mark.parametrize(("file", "guide"), [("session.mjs", "auth.md"), ("upload.mjs", "files.md")])
+    @pytest.mark.parametrize(("file", "guide"), SHOWN)
     def test_the_guides_show_the_files(self, file: str, guide: str) -> None:
         assert (ROOT / "docs/client" / file).read_text() in (ROOT / "docs" / guide).read_text()
 

@@ -8,6 +8,8 @@ export type Tokens = components["schemas"]["TokenResponse"];
 export interface TokenStore {
   read(): Tokens | undefined;
   write(tokens: Tokens | undefined): void;
+  /** Calls `listener` whenever another tab or process has written. */
+  onChange?(listener: (tokens: Tokens | undefined) => void): void;
 }
 
 const PUBLIC = ["/api/v1/auth/keys/public", "/api/v1/auth/login", "/api/v1/auth/token/refresh"];
@@ -25,6 +27,7 @@ export class Session {
     this.#store = store;
     this.api = createClient<paths>({ baseUrl: url });
     this.api.use(this.#authorization());
+    store.onChange?.((tokens) => this.#tell(tokens));
   }
 
   get tokens(): Tokens | undefined {
@@ -60,7 +63,7 @@ export class Session {
     return { password: btoa(String.fromCharCode(...ciphertext)), kid };
   }
 
-  /** Calls `listener` with the tokens whenever they change in this tab; returns a function that ends that. */
+  /** Calls `listener` with the tokens whenever they change, in any tab; returns a function that ends that. */
   onTokens(listener: (tokens: Tokens | undefined) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -70,13 +73,19 @@ export class Session {
     const current = this.tokens;
     if (current && current.refreshToken !== used) return current; // another tab was first
     const header = { "X-Refresh-Token": used ?? "" };
-    const tokens = unwrap(await this.api.POST("/api/v1/auth/token/refresh", { params: { header } }));
+    const result = await this.api.POST("/api/v1/auth/token/refresh", { params: { header } });
+    if (result.response.status === 401) this.#keep(undefined); // the session has ended
+    const tokens = unwrap(result);
     this.#keep(tokens);
     return tokens;
   }
 
   #keep(tokens: Tokens | undefined): void {
     this.#store.write(tokens);
+    this.#tell(tokens);
+  }
+
+  #tell(tokens: Tokens | undefined): void {
     for (const listener of this.#listeners) listener(tokens);
   }
 
@@ -99,7 +108,7 @@ export class Session {
         try {
           await this.refresh();
         } catch {
-          return response; // the session has ended
+          return response;
         }
         return fetch(authorize(copy));
       },
@@ -118,13 +127,18 @@ export function memoryStore(): TokenStore {
 
 /** Shares the tokens with the other tabs, and keeps them when all are closed. Scripts of the page can read them. */
 export function browserStore(key = "tokens"): TokenStore {
+  const read = () => JSON.parse(localStorage.getItem(key) ?? "null") ?? undefined;
   return {
-    read: () => JSON.parse(localStorage.getItem(key) ?? "null") ?? undefined,
+    read,
     write: (tokens) => (tokens ? localStorage.setItem(key, JSON.stringify(tokens)) : localStorage.removeItem(key)),
+    onChange: (listener) => addEventListener("storage", (event) => event.key === key && listener(read())),
   };
 }
 
-/** Runs one such call at a time, in all tabs. Without the lock, the server gives both the same new tokens. */
+/**
+ * Runs one such call at a time, in all tabs. Without locks, or if a browser shows what another tab wrote too late, two tabs
+ * exchange the same token: the server gives both the same new tokens.
+ */
 async function exclusively<T>(call: () => Promise<T>): Promise<T> {
   const locks: LockManager | undefined = globalThis.navigator?.locks;
   return locks ? ((await locks.request("refresh tokens", call)) as T) : call();

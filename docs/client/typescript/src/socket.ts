@@ -1,7 +1,7 @@
 import { io, type Socket } from "socket.io-client";
 import { ApiError } from "./errors.ts";
 import type { ClientToServerEvents, ServerToClientEvents } from "./generated/events.ts";
-import type { Session } from "./session.ts";
+import type { Session, Tokens } from "./session.ts";
 
 export type ApiSocket = Socket<ServerToClientEvents, ClientToServerEvents>;
 
@@ -20,6 +20,7 @@ export function connect(session: Session, url: string = session.url): ApiSocket 
     auth: (give) => give({ token: session.tokens?.accessToken }),
   });
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let stopListening = () => {};
   const refreshEarly = () => {
     clearTimeout(timer);
     const seconds = (session.tokens?.expiresIn ?? 0) - EARLY_SECONDS;
@@ -35,13 +36,18 @@ export function connect(session: Session, url: string = session.url): ApiSocket 
       },
     );
   };
-  session.onTokens((tokens) => {
-    if (!tokens) socket.disconnect();
-    else if (socket.connected) socket.emit("auth.refresh", { token: tokens.accessToken });
+  const onTokens = (tokens: Tokens | undefined) => {
+    if (tokens) socket.emit("auth.refresh", { token: tokens.accessToken });
+    else socket.disconnect();
+    refreshEarly();
+  };
+  socket.on("connect", () => {
+    stopListening();
+    stopListening = session.onTokens(onTokens);
     refreshEarly();
   });
-  socket.on("connect", refreshEarly);
   socket.on("disconnect", (reason) => {
+    stopListening();
     clearTimeout(timer);
     if (reason === "io server disconnect" && session.tokens) reconnect();
   });

@@ -109,7 +109,11 @@ equal(await digest(await (await fetch(file.downloadUrl)).arrayBuffer()), await d
 say("Uploaded 20 MiB in parts, aborted once and resumed.");
 
 const ended = new Promise((resolve) => socket.once("disconnect", resolve));
+const last = store.read();
 await session.logout();
 await ended;
 equal((await session.api.GET("/api/v1/auth/user/info")).response.status, 401);
+store.write(last);
+equal((await session.api.GET("/api/v1/auth/user/info")).response.status, 401);
+equal(store.read(), undefined);
 say("Logged out.");
