@@ -3,7 +3,11 @@
 from typing import Any
 
 from kombu.transport import redis as stock
+from kombu.utils.functional import retry_over_time
 from redis.sentinel import SentinelManagedConnection
+
+# How long a worker waits for the new master with a message that it has fetched.
+FAILOVER_SECONDS = 60
 
 
 class MasterConnection(SentinelManagedConnection):
@@ -23,9 +27,26 @@ class MasterSSLConnection(MasterConnection, stock.SentinelManagedSSLConnection):
     """The same with TLS."""
 
 
+class QoS(stock.QoS):
+    """Records each message that was fetched, however long the change of the master takes."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Record a message as unacknowledged; kombu has already taken it out of its queue, and gives it up here."""
+        channel: Any = self.channel
+        retry_over_time(
+            super().append,
+            channel.connection_errors,
+            (message, delivery_tag),
+            interval_start=0.1,
+            interval_step=0.1,
+            timeout=FAILOVER_SECONDS,
+        )
+
+
 class SentinelChannel(stock.SentinelChannel):
     """A channel on the master that Sentinel names."""
 
+    QoS = QoS
     connection_class = MasterConnection
     connection_class_ssl = MasterSSLConnection
 

@@ -1,7 +1,9 @@
 """Workers follow the master of Redis behind Sentinel, with each transport, and a failover loses nothing."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,3 +84,22 @@ def test_a_transaction_ends_during_a_failover(store: SentinelRedis, transport: t
             assert client.wait(1, 5000) == 1  # the replica is in a good state
             client.transaction(write, "watched")
             assert client.get("written") == b"1"
+
+
+def test_fetched_messages_are_recorded_during_a_failover(store: SentinelRedis) -> None:
+    """kombu takes a message out of its queue first: if it could not record it, the message would be lost."""
+    broker = parse_broker(store.url)
+    message = SimpleNamespace(delivery_info={"exchange": "", "routing_key": "any"}, _raw={})
+    with (
+        Connection(broker.url, transport=SentinelTransport, transport_options=broker.options) as connection,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        channel: Any = connection.default_channel
+        channel.do_restore = False
+        fail_over = thread.submit(store.fail_over)
+        number = 0
+        while not fail_over.done():
+            channel.qos.append(message, str(number))
+            number += 1
+        with channel.conn_or_acquire() as client:
+            assert client.hlen("unacked") == number
