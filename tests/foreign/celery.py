@@ -68,6 +68,22 @@ INTERNALS = [
         "(hub)",
     ),
     Internal(
+        "celery.concurrency.base:BasePool",
+        "_pool",
+        "The prefork pool's processes; None in other pools.",
+        CONSUMER,
+    ),
+    Internal("billiard.pool:Pool", "_cache", "The prefork pool's runs that have not ended.", CONSUMER),
+    Internal("billiard.pool:ApplyResult", "_accepted", "Set for a run that a process has received.", CONSUMER),
+    Internal("billiard.pool:ApplyResult", "_write_to", "The process that a run was written to.", CONSUMER),
+    Internal(
+        "celery.worker.consumer:Consumer",
+        "on_close",
+        "Overridden: keeps runs that a process has received.",
+        CONSUMER,
+        "(self)",
+    ),
+    Internal(
         "celery.worker.state",
         "should_terminate",
         "Set to shut the worker down from the pool.",

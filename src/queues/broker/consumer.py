@@ -34,6 +34,16 @@ class Consumer(CeleryConsumer):
                     channel.close()
         super().on_connection_error_after_connected(exc)
 
+    def on_close(self) -> None:
+        """Forget runs that were not started, but not those that a process of the prefork pool has received.
+
+        Celery forgets these as well until the process says that it has started. The run's message would then never be
+        acknowledged, and the run repeated.
+        """
+        for job in getattr(getattr(self.pool, "_pool", None), "_cache", {}).values():
+            job._accepted = job._accepted or job._write_to is not None
+        super().on_close()
+
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
         """Celery's handler of messages; keep one that it fails to read, which would end the worker."""
         handle = super().create_task_handler(*args, **kwargs)
