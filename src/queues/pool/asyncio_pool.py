@@ -70,7 +70,9 @@ class AsyncIOPool(BasePool):
         thread = process_loop.thread()
         self._loop = thread.loop
         self._hub: Any = None
-        self._threads = ThreadPoolExecutor(min(self.limit or 1, MAX_THREADS), thread_name_prefix="sync-task")
+        # Celery's tracer runs on these threads; in another application it would not find the tasks.
+        self._loop.call_soon_threadsafe(self.app.set_current)
+        self._threads = ThreadPoolExecutor(min(self.limit or 1, MAX_THREADS), "sync-task", self.app.set_current)
         # All queued and running tasks with their handles; used by the hub thread only.
         self._executions: dict[TaskExecution, Handle] = {}
         self._limiter = ConcurrencyLimiter(
