@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests; each process that runs them has stores of its own, kept in .local/test.
-#   test.sh                      all checks, then all tests side by side, with coverage
+#   test.sh                      all checks, then all tests side by side; scripts/check/coverage-run.sh measures coverage
 #   test.sh --fast [ARGUMENT …]  ruff, and the tests that take seconds
 #   test.sh ARGUMENT …           no checks; pytest takes the arguments: files, -k, -x, -n 4, …
 source "$(dirname -- "${BASH_SOURCE[0]}")/bootstrap.sh"
@@ -8,9 +8,9 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/bootstrap.sh"
 side_by_side=(-n auto --dist loadfile --no-loadscope-reorder)
 if (($# == 0)); then
     scripts/check/lint.sh
-    exec python -m pytest "${side_by_side[@]}" --cov --cov-report=term --cov-fail-under=90
+    exec python -m pytest "${side_by_side[@]}"
 elif [[ "$1" == --fast ]]; then
-    echo "Fast: ruff and most tests. Left out: mypy, import contracts, coverage, tests of workers, of processes and slow ones."
+    echo "Fast: ruff and most tests. Left out: mypy, import contracts, tests of workers, of processes and slow ones."
     ruff check --quiet .
     ruff format --quiet --check .
     exec python -m pytest "${side_by_side[@]}" -m "not worker and not process and not slow" "${@:2}"

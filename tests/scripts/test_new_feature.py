@@ -25,7 +25,7 @@ NOUNS = ["zeppelin", "paper_kite", "dragonfly"]
 TESTS = [
     *("tests/api/test_zeppelins.py", "tests/queues/test_dragonflies.py", "tests/websockets/test_paper_kite.py"),
     *("tests/api/test_openapi.py", "tests/api/test_examples.py"),
-    *("tests/models", "tests/security/test_access.py", "tests/api/test_permission_codes.py"),
+    *("tests/models/test_migrations.py", "tests/security/test_access.py", "tests/api/test_permission_codes.py"),
     *("tests/websockets/asyncapi/test_asyncapi.py", "tests/docs/test_sockets.py"),
 ]
 SHOW = """
