@@ -135,6 +135,12 @@ class TestClosedSession:
         assert (await closed.send('42["ping"]')).status_code == 400
         assert not host.failures
 
+    async def test_a_post_at_the_same_moment_is_refused(self, poller: Poller, sio: AsyncServer, host: Host) -> None:
+        (socket,) = sio.eio.sockets.values()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(host.app), base_url=host.url) as http:
+            await socket.close(wait=False, abort=True)
+            assert (await Poller(http, poller.url).send('42["ping"]')).status_code == 400
+
     async def test_an_upgrade_is_refused(self, closed: Poller, host: Host) -> None:
         async with aiohttp.ClientSession() as http:
             with pytest.raises(aiohttp.WSServerHandshakeError):

@@ -85,8 +85,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
         loop.call_later(_UNREAD_SECONDS, _abort_unread, getattr(self.sockets.get(sid), "send_response", None))
         try:
             return await super()._trigger_event(event, *args, run_async=run_async)
-        finally:  # Engine.IO marks the socket as closed in this iteration of the loop; a POST to it would be a KeyError
-            loop.call_soon(self.sockets.pop, sid, None)
+        finally:  # Engine.IO marks the socket as closed; a POST to it would be a KeyError
+            self.sockets.pop(sid, None)
 
     async def send_packet(self, sid: str, pkt: Any) -> None:
         """Engine.IO does not check the size of the queue."""
