@@ -1,6 +1,6 @@
 """The data path against the same by hand: pages at any depth, counts, many rows at once, and a list by HTTP.
 
-python -m scripts.bench.data [--seconds 3] [--rounds 3] [--list-only]
+python -m scripts.bench.data [--seconds 3] [--rounds 3] [--list-only | --relations-only]
 """
 
 import argparse
@@ -17,6 +17,20 @@ from scripts.local.stores import embedded_stores
 
 SMALL = 100_000
 QUERY = "sort=-createTime&status=status%202&pageSize=20"
+
+
+async def measure_related(rounds: int) -> None:
+    """Lists with related rows."""
+    from scripts.bench.relations import fill, measure_relations
+    from src.core.config import settings
+    from src.core.stores.sql import create_engine
+
+    engine = create_engine(settings.sql.model_copy(update={"command_timeout_seconds": 120}))
+    try:
+        await fill(engine)
+        await measure_relations(engine, rounds)
+    finally:
+        await engine.dispose()
 
 
 async def measure_store(rounds: int, *, list_only: bool) -> None:
@@ -68,12 +82,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--list-only", action="store_true", help="leave out what needs 1,000,000 rows")
+    parser.add_argument("--relations-only", action="store_true", help="only lists with related rows")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         with embedded_stores(Path(directory) / "stores") as variables:
             os.environ.update(variables, ENVIRONMENT="TESTING")
             migrate()
+            if not options.list_only:
+                asyncio.run(measure_related(options.rounds))
+            if options.relations_only:
+                return
             asyncio.run(measure_store(options.rounds, list_only=options.list_only))
             environment = dict(os.environ)
             with (

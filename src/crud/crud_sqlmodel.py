@@ -153,11 +153,14 @@ class BaseSQLModelCRUD(SQLReads[ModelT]):
 
     @override
     async def _update_returning(self, where: Where, changes: Fields) -> Sequence[ModelT]:
-        return await self._changed_rows(self._update(self._matches(where), self._checked_changes(changes)))
+        return await self._changed_rows(where, self._update(self._matches(where), self._checked_changes(changes)))
 
     @override
     async def _delete_returning(self, where: Where) -> Sequence[ModelT]:
-        return await self._changed_rows(self._deletion(where))
+        return await self._changed_rows(where, self._deletion(where))
+
+    def _with_identities(self, rows: Sequence[ModelT]) -> Where:
+        return with_keys([inspect(row).identity or () for row in rows], self._identity())
 
     def _deletion(self, where: Where) -> Any:
         conditions = self._matches(where)
@@ -213,17 +216,20 @@ class BaseSQLModelCRUD(SQLReads[ModelT]):
         """Reload the rows that a statement may have changed, with one statement."""
         rows = [row for row in self.session if isinstance(row, self.model) and inspect(row).expired_attributes]
         if rows:
-            keys = [inspect(row).identity or () for row in rows]
-            matching = self._clauses.filters(with_keys(keys, self._identity()))
+            matching = self._clauses.filters(self._with_identities(rows))
             await self.session.exec(select(self.model).where(*matching).execution_options(populate_existing=True))
 
-    async def _changed_rows(self, statement: Any) -> Sequence[ModelT]:
-        """Execute an UPDATE or DELETE, and return the rows."""
+    async def _changed_rows(self, where: Where, statement: Any) -> Sequence[ModelT]:
+        """Execute an UPDATE or DELETE of the matching rows, and return them."""
+        if self._dialect == "mysql":  # which has no RETURNING
+            rows = await self.lock_rows(where)
+            await self._change(statement.where(*self._clauses.filters(self._with_identities(rows))))
+            return rows
         options = {"synchronize_session": "fetch", "populate_existing": True}
         async with self._writing():
             result = await self.session.exec(statement.returning(self.model).execution_options(**options))
-            rows: Sequence[ModelT] = result.scalars().all()
-        return rows
+            changed: Sequence[ModelT] = result.scalars().all()
+        return changed
 
     def _touch(self) -> dict[str, Any]:
         """The columns that every change updates."""

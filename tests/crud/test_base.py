@@ -254,6 +254,7 @@ class TestFilters:
         ],
         ids=str,
     )
+    @pytest.mark.parametrize("items", ["sql", "mongo"], indirect=True)
     async def test_match_inside_json(self, items: BaseCRUD[Any], where: dict[str, Any], names: str) -> None:
         notes: list[Any] = [
             {"city": {"name": "Berlin"}, "n": 3, "tags": ["x", "y"]},

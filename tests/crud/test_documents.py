@@ -367,6 +367,13 @@ class TestFilters:
         with pytest.raises(ValueError, match="no field"):
             await houses.count({name: 1})
 
+    async def test_on_linked_documents_are_those_of_their_class(self, houses: HouseCRUD, owner: Owner) -> None:
+        await houses.create({"title": "a", "owner": {"id": str(owner.id), "collection": "test_owners"}})
+        await houses.create({"title": "b", "visitors": [owner]})
+        lists: list[dict[str, Any]] = [{"owner.name": owner.name}, {"visitors.name": owner.name}, {"owner.name": ""}]
+        assert [[row.title for row in await houses.list(where)] for where in lists] == [["a"], ["b"], []]
+        assert await OwnerCRUD(houses.documents).count() == 1
+
     async def test_sort_and_project_aliased_fields(self, houses: HouseCRUD, owner: Owner) -> None:
         class Shown(Schema):
             title: str

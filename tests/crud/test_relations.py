@@ -349,6 +349,40 @@ class TestNestedCreate:
             await orders.create({"number": 7, "lines": [{"unknown": 1}]})
 
 
+class Boss(Schema):
+    name: str
+    boss: Named | None
+
+
+class TestARelationToTheSameTable:
+    @pytest.fixture
+    async def owners(self, sql_orders: BaseCRUD[Any]) -> BaseCRUD[Any]:
+        owners = related(sql_orders, "owner")
+        await owners.create({"name": "Ada", "boss": {"name": "Bob", "boss": {"name": "Cid"}}})
+        return owners
+
+    async def test_is_filtered_at_every_level(self, owners: BaseCRUD[Any]) -> None:
+        lists: list[dict[str, Any]] = [
+            {"boss.name": "Cid"}, {"boss.boss.name": "Cid"}, {"boss.boss.name": "Bob"}, {"boss__null": True},
+            {"boss": {"name": "Bob", "boss.name": "Cid"}}, {"boss": {"name": "Cid", "boss.name": "Cid"}},
+        ]  # fmt: skip
+        assert [[row.name for row in await owners.list(where)] for where in lists] == [
+            ["Bob"], ["Ada"], [], ["Cid"], ["Ada"], []
+        ]  # fmt: skip
+
+    async def test_is_shown_and_loaded(self, owners: BaseCRUD[Any]) -> None:
+        class Shown(Schema):
+            name: str
+            boss: Boss | None
+
+        shown = await owners.project(Shown).list(order=("name",))
+        cid = {"name": "Cid", "boss": None}
+        bob = {"name": "Bob", "boss": {"name": "Cid"}}
+        assert [row.model_dump()["boss"] for row in shown] == [bob, cid, None]
+        ada = (await owners.list({"name": "Ada"}, include=("boss.boss",)))[0]
+        assert ada.boss.boss.name == "Cid"
+
+
 class TestStatements:
     """Of SQL: as few as there are lists, and none that nobody asked for."""
 

@@ -94,6 +94,11 @@ class DocumentReads(BaseCRUD[ModelT]):
         linked = await self.of(link.model)._select(wanted, False if link.is_many else None) if keys else []
         attach(rows, name, link, linked)
 
+    @override
+    def _is_data(self, name: str, value: Any) -> bool:
+        is_reference = isinstance(value, Mapping) and value.keys() == {"id", "collection"}  # as Beanie writes it
+        return super()._is_data(name, value) and not is_reference
+
     def _link(self, name: str) -> LinkField:
         link = link_of(self.model, name)
         if link is None:

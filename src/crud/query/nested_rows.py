@@ -1,12 +1,13 @@
 """Selects rows with their related rows, as plain values: references by joins, each list with one further statement."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, inspect, tuple_
+from sqlalchemy import ARRAY, ColumnElement, FromClause, and_, any_, bindparam, inspect, tuple_
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select
 
@@ -36,7 +37,7 @@ class Part:
         """The row as a dictionary."""
         if self.identity is not None and values[self.identity] is None:
             return None
-        row = dict(zip(self.names, values[self.start :], strict=False))
+        row = dict(zip(self.names, values[self.start :] if self.start else values, strict=False))
         for name, part in self.references:
             row[name] = part.read(values)
         return row
@@ -108,41 +109,48 @@ async def load_lists(session: AsyncSession, model: Any, shape: RowShape, rows: S
     for name, nested in shape.relations if rows else ():
         relation = relation_of(model, name)
         if relation.is_many:
-            related = [child for children in (await _load(session, relation, nested, name, rows)) for child in children]
+            related = await _load(session, relation, nested, name, rows)
         else:
             related = [row[name] for row in rows if row[name] is not None]
-        await load_lists(session, relation.model, nested, related)
+        if nested.relations:
+            await load_lists(session, relation.model, nested, related)
 
 
 async def _load(
     session: AsyncSession, relation: Relation, shape: RowShape, name: str, rows: Sequence[Row]
-) -> Iterator[list[Row]]:
+) -> list[Row]:
+    """Add one list to each row; returns the rows of all lists."""
     own = _own_fields(relation)
-    keys = [tuple(row[field] for field in own) for row in rows]
-    statement, layout = _select_children(relation, shape)
-    given = list(dict.fromkeys(keys))
-    result = await session.exec(statement, params={"keys": given if len(own) > 1 else [key for (key,) in given]})
-    children: Mapping[tuple[Any, ...], list[Row]] = defaultdict(list)
-    width = len(own)
+    key_of = itemgetter(*own)  # of one field its value, of several a tuple
+    is_array = len(own) == 1 and session.get_bind().dialect.name == "postgresql"
+    statement, layout = _select_children(relation, shape, is_array)
+    result = await session.exec(statement, params={"keys": list({key_of(row) for row in rows})})
+    children: dict[Any, list[Row]] = defaultdict(list)
+    related = []
     for values in result:
-        children[tuple(values[-width:])].append(layout.part.read(values) or {})
-    for row, key in zip(rows, keys, strict=True):
-        row[name] = children.get(key, [])
-    return iter(children.values())
+        child = layout.part.read(values) or {}
+        related.append(child)
+        children[values[-1] if len(own) == 1 else tuple(values[-len(own) :])].append(child)
+    for row in rows:
+        row[name] = children.get(key_of(row), [])
+    return related
 
 
 @lru_cache(maxsize=1000)
-def _select_children(relation: Relation, shape: RowShape) -> tuple[Select[*tuple[Any, ...]], Layout]:
+def _select_children(relation: Relation, shape: RowShape, is_array: bool) -> tuple[Select[*tuple[Any, ...]], Layout]:
+    """The rows of a list whose keys are in the parameter: an array is one statement for any number of them."""
     layout = layout_of(relation.model, shape)
     source = layout.source
     if relation.secondary is not None:
         source = source.join(relation.secondary, and_(*(own == other for own, other in relation.secondary_pairs)))
     keys = [key for _, key in relation.pairs]
-    key = keys[0] if len(keys) == 1 else tuple_(*keys)
-    types = keys[0].type if len(keys) == 1 else None
-    condition = key.in_(bindparam("keys", expanding=True, type_=types))
+    if is_array:
+        condition = keys[0] == any_(bindparam("keys", type_=ARRAY(keys[0].type)))
+    else:
+        type_ = keys[0].type if len(keys) == 1 else None
+        key = keys[0] if len(keys) == 1 else tuple_(*keys)
+        condition = key.in_(bindparam("keys", expanding=True, type_=type_))
     order = inspect(relation.attribute.class_).relationships[relation.attribute.key].order_by
-    statement: Select[*tuple[Any, ...]] = (
-        Select(*layout.columns, *keys).select_from(source).where(condition, *relation.hidden())
-    )
+    statement: Select[*tuple[Any, ...]] = Select(*layout.columns, *keys).select_from(source)
+    statement = statement.where(condition, *relation.hidden())
     return statement.order_by(*(order or inspect(relation.model).primary_key)), layout

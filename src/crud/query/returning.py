@@ -15,8 +15,8 @@ ModelT = TypeVar("ModelT")
 class Returning(Generic[ModelT]):
     """`crud.returning`: `update_many` and others return the rows that they changed.
 
-    PostgreSQL returns them with the statement that changes them (MySQL does not), except those of `upsert_many`. In
-    MongoDB the documents are found, changed if they still match, and read again.
+    PostgreSQL returns them with the statement that changes them, except those of `upsert_many`. In MySQL they are
+    locked first. In MongoDB the documents are found, changed if they still match, and read again.
     """
 
     def __init__(self, crud: "BaseCRUD[ModelT]") -> None:
