@@ -95,6 +95,8 @@ def configure_logging(settings: Settings) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
+    # It logs the traceback of each connection to a server that is gone; the outage is logged once (`outages.py`).
+    logging.getLogger("src.core.stores.fair_pool").setLevel(logging.CRITICAL)
     # Our own access log (`src/middlewares/logger.py`) replaces it.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
 

@@ -1,4 +1,4 @@
-"""The log of store outages: one line when an outage begins and one when it ends, per process."""
+"""The log and the metrics of store outages: one line when an outage begins and one when it ends, per process."""
 
 import asyncio
 import time
@@ -6,59 +6,93 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
+from prometheus_client import Counter, Gauge
 
 from src.core.health import Check, check_store, store_checks
 from src.core.resources import Resources
 
 log = structlog.get_logger(__name__)
 
+AVAILABLE = Gauge("store_available", "1 while the store serves this process, 0 during an outage.", ["store"])
+FAILURES = Counter("store_failures", "Calls that failed because the store is unavailable.", ["store"])
+
 RECHECK_SECONDS = 1.0
+QUIET_SECONDS = 10.0
+"""An outage of a store without a check is over when no call has failed for this long."""
 # Names of stores in errors that differ from those of the checks.
 _CHECKS = {"postgresql": "postgres", "sql": "postgres", "mongodb": "mongo"}
 
 _watches: dict[str, "_Watch"] = {}
-_resources: Resources | None = None
+_watching: tuple[Resources, asyncio.AbstractEventLoop] | None = None
 
 
 def report_outage(store: str, reason: str) -> None:
-    """Log that a store is unavailable, unless this is known already."""
-    name = _CHECKS.get(store, store)
-    if name in _watches:
-        _watches[name].failures += 1
+    """Log that a store is unavailable, unless this is known already; any thread may call it."""
+    if _watching is None:
+        log.warning("store_unavailable", store=store, reason=reason)
         return
-    log.warning("store_unavailable", store=store, reason=reason)
-    check = store_checks(_resources).get(name) if _resources else None
-    if check:
-        _watches[name] = _Watch(store, check)
+    resources, loop = _watching
+    try:
+        is_here = asyncio.get_running_loop() is loop
+    except RuntimeError:  # a thread without a loop
+        is_here = False
+    if is_here:
+        _report(resources, store, reason)
+    else:
+        loop.call_soon_threadsafe(_report, resources, store, reason)
 
 
 @contextmanager
 def watching_stores(resources: Resources) -> Iterator[None]:
     """During the block, an unavailable store is checked until it can serve again, which is logged."""
-    global _resources
-    _resources = resources
+    global _watching
+    _watching = resources, asyncio.get_running_loop()
+    for name in store_checks(resources):
+        AVAILABLE.labels(name).set(1)
     try:
         yield
     finally:
-        _resources = None
+        _watching = None
         for watch in _watches.values():
             watch.task.cancel()
         _watches.clear()
 
 
+def _report(resources: Resources, store: str, reason: str) -> None:
+    name = _CHECKS.get(store, store) or "unknown"
+    if name == "broker" and not resources.settings.CELERY_BROKER_URL.startswith("amqp"):
+        name = "redis"
+    FAILURES.labels(name).inc()
+    if name in _watches:
+        _watches[name].note_failure()
+        return
+    log.warning("store_unavailable", store=store, reason=reason)
+    AVAILABLE.labels(name).set(0)
+    _watches[name] = _Watch(name, store, store_checks(resources).get(name))
+
+
 class _Watch:
     """Checks a store until it can serve again."""
 
-    def __init__(self, store: str, check: Check) -> None:
-        self.failures = 1
-        self.task = asyncio.create_task(self._wait(store, check))
+    def __init__(self, name: str, store: str, check: Check | None) -> None:
+        self._failures = 0
+        self.note_failure()
+        self.task = asyncio.create_task(self._wait(name, store, check))
 
-    async def _wait(self, store: str, check: Check) -> None:
+    def note_failure(self) -> None:
+        self._failures += 1
+        self._last_failure = time.monotonic()
+
+    async def _wait(self, name: str, store: str, check: Check | None) -> None:
         started = time.monotonic()
         while True:
             await asyncio.sleep(RECHECK_SECONDS)
-            if not (await check_store(check)).reason:
+            if check is None:
+                if time.monotonic() - self._last_failure > QUIET_SECONDS:
+                    break
+            elif not (await check_store(check)).reason:
                 break
-        del _watches[_CHECKS.get(store, store)]
+        del _watches[name]
+        AVAILABLE.labels(name).set(1)
         seconds = round(time.monotonic() - started, 1)
-        log.warning("store_available", store=store, seconds=seconds, failures=self.failures)
+        log.warning("store_available", store=store, seconds=seconds, failures=self._failures)

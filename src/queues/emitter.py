@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from src.core.realtime.event_bus import EventBus, EventBusError, ReplaySettings
@@ -14,6 +14,7 @@ class RedisEmitter:
         url: The Redis database that the servers subscribe to.
         replay: How long events are kept for clients that reconnect; as the servers have it.
         declared: Declared events: only what their payload types declare is sent.
+        on_failure: Called with the reason when Redis fails; logs it by default.
         strict: Refuse undeclared events, and payloads whose JSON form differs from that of the declared type.
     """
 
@@ -22,10 +23,11 @@ class RedisEmitter:
         url: str,
         replay: ReplaySettings | None = None,
         declared: EventRegistry | None = None,
+        on_failure: Callable[[str], None] | None = None,
         *,
         strict: bool = False,
     ) -> None:
-        self._bus = EventBus(url, replay)
+        self._bus = EventBus(url, replay, on_failure)
         self._declared = declared or EventRegistry()
         self._strict = strict
 

@@ -42,7 +42,8 @@ class PublisherThread:
             async with asyncio.timeout(self.timeout_seconds):
                 return await asyncio.wrap_future(future)
         except (TimeoutError, OperationalError) as error:
-            raise ServiceUnavailableError("The task broker is unavailable.", error="broker.unavailable") from error
+            message = "The task broker is unavailable."
+            raise ServiceUnavailableError(message, error="broker.unavailable", store="broker") from error
 
 
 publisher_thread = PublisherThread()

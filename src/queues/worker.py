@@ -4,13 +4,16 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from copy import copy
+from functools import partial
 from typing import Any
 
 import structlog
 from celery import Celery, signals
+from celery.worker.consumer.consumer import CONNECTION_ERROR, CONNECTION_RETRY
 
 from src.core.config import settings
 from src.core.logging import configure_logging
+from src.core.outages import report_outage, watching_stores
 from src.core.realtime.event_bus import ReplaySettings
 from src.core.realtime.event_registry import EventRegistry
 from src.core.resources import Resources, open_resources
@@ -44,6 +47,23 @@ class HousekeepingLogFilter(logging.Filter):
         return record.levelno > logging.INFO or name not in self._names
 
 
+class BrokerLogFilter(logging.Filter):
+    """Log filter that drops Celery's lines about an unavailable broker after the first, until it is connected again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_known = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to keep a line of the consumer."""
+        is_failure = record.msg == CONNECTION_ERROR or CONNECTION_RETRY in (record.args or ())
+        if not is_failure:
+            self._is_known = self._is_known and not str(record.msg).startswith("Connected to")
+            return True
+        was_known, self._is_known = self._is_known, True
+        return not was_known
+
+
 @asynccontextmanager
 async def worker_lifespan(app: "Celery[Any]") -> AsyncIterator[Resources]:
     """The stores of one worker process, with an event emitter that needs no Socket.IO server."""
@@ -52,10 +72,13 @@ async def worker_lifespan(app: "Celery[Any]") -> AsyncIterator[Resources]:
     worker_settings = copy(settings)
     worker_settings.sql = settings.sql.model_copy(update={"pool_timeout_seconds": POOL_TIMEOUT_SECONDS})
     async with (
-        aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, replay, declared, strict=strict)) as events,
+        aclosing(
+            RedisEmitter(settings.REDIS_DATABASE_URL, replay, declared, partial(report_outage, "redis"), strict=strict)
+        ) as events,
         open_resources(worker_settings, create_outbox(lambda: app), events) as resources,
     ):
-        yield resources
+        with watching_stores(resources):
+            yield resources
     log.info("stores_closed")
 
 
@@ -75,3 +98,6 @@ def _configure_logging(loglevel: int, **_signal: object) -> None:
     logging.getLogger().setLevel(loglevel)
     for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).addFilter(HousekeepingLogFilter(HOUSEKEEPING))
+    broker = BrokerLogFilter()
+    for name in ("celery.worker.consumer.consumer", "celery.worker.consumer.connection"):
+        logging.getLogger(name).addFilter(broker)

@@ -8,6 +8,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.effects import TaskCall, TaskPublisher
 from src.core.exceptions import ServiceUnavailableError
+from src.core.outages import report_outage
+from src.core.stores.errors import summary
 from src.crud.outbox import OutboxCRUD
 from src.crud.task_run import queued_run
 from src.models.outbox import OutboxMessage
@@ -64,8 +66,7 @@ class OutboxService:
                 await self.publisher.send(call)
                 sent.append(call.id)
             except ServiceUnavailableError as error:
-                unsent = [call.name for call in calls if call.id not in sent]
-                log.warning("tasks_delayed", tasks=unsent, reason=str(error))
+                report_outage(error.store, summary(error.__cause__ or error))  # the relay sends the rest
                 break
             except Exception:
                 # Go on, so that the calls that were sent are deleted and not sent again.

@@ -1,6 +1,7 @@
 """The product's Socket.IO server: its events, settings, limits and recovery."""
 
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from src.core.config import Settings
@@ -47,7 +48,7 @@ def create_server(settings: Settings) -> AsyncServer:
 
     limits = settings.sockets.model_dump(include={field.name for field in fields(Limits)})
     replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
-    bus = EventBus(settings.REDIS_DATABASE_URL, replay)
+    bus = EventBus(settings.REDIS_DATABASE_URL, replay, partial(report_outage, "redis"))
     server = AsyncServer(
         strict=settings.ENVIRONMENT.checks_events,
         translate_error=_translate_outage,

@@ -65,16 +65,20 @@ class EventBus:
     Args:
         url: The Redis that all servers subscribe to.
         replay: What is kept of emits and disconnects.
+        on_failure: Called with the reason when Redis fails; logs it by default.
 
     Attributes:
         sender: Random id of this process's bus.
         process: Its first part, which offsets contain.
     """
 
-    def __init__(self, url: str, replay: ReplaySettings | None = None) -> None:
+    def __init__(
+        self, url: str, replay: ReplaySettings | None = None, on_failure: Callable[[str], None] | None = None
+    ) -> None:
         pool = connection_pool(url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=ATTEMPT_SECONDS)
         self.redis = Redis.from_pool(pool)
         self.replay = replay or ReplaySettings()
+        self.report_failure = on_failure or _log_failure
         self.sender = secrets.token_hex(16)
         self.process = self.sender[:8]
         self._numbers = itertools.count()
@@ -138,7 +142,7 @@ class EventBus:
         except EventBusError as error:
             if time.monotonic() >= self._broken_until:
                 self._broken_until = time.monotonic() + _PAUSE_SECONDS
-                log.warning("event_bus_broken", reason=type(error.__cause__).__name__)
+                self.report_failure(type(error.__cause__).__name__)
             raise
 
     def build_emit(
@@ -215,6 +219,10 @@ def _resolve(batch: Iterable[Outgoing], *, is_sent: bool) -> None:
     for _, _, sent in batch:
         if not sent.done():  # its caller was cancelled
             sent.set_result(is_sent)
+
+
+def _log_failure(reason: str) -> None:
+    log.warning("event_bus_broken", reason=reason)
 
 
 def process_channel(process: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from celery import current_task
 
+from src.core.outages import report_outage
 from src.core.stores.errors import as_unavailable, summary
 from src.queues.results.postpone import postpone
 from src.queues.results.start_limits import TURN
@@ -53,6 +54,8 @@ def _retry(task: Any, error: Exception, seconds: float) -> None:
     if attempt != request.retries:  # the attempt before ended in another way
         since = time.time()
     age = time.time() - since
+    unavailable = as_unavailable(error)
+    report_outage(unavailable.store if unavailable else "", summary(error))
     if age < seconds:
         delay = random.uniform(1, min(max(age, 1), MAXIMUM_DELAY_SECONDS))  # noqa: S311 - spreads the load
         postpone(task, delay, error, {OUTAGE: (since, request.retries), TURN: None})  # it needs another turn

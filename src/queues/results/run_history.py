@@ -9,6 +9,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from src.core.outages import report_outage
+from src.core.stores.errors import summary
 from src.core.tasks.run_event import CAPACITY, STREAM, RunEvent, revocation_key
 from src.queues.pool.greenlet_bridge import await_in_bridge, in_bridge
 from src.queues.pool.micro_batcher import MicroBatcher
@@ -133,7 +135,8 @@ def _start_infos(notifications: Sequence[RunNotification], results: Iterable[int
 
 def _log_lost(notifications: Sequence[RunNotification], error: RedisError) -> list[StartInfo]:
     task_ids = [str(notification.event.id) for notification in notifications]
-    log.warning("runs_not_recorded", task_ids=task_ids, reason=str(error))
+    report_outage("redis", summary(error))
+    log.info("runs_not_recorded", task_ids=task_ids)
     return [StartInfo()] * len(notifications)
 
 

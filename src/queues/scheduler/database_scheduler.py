@@ -14,6 +14,7 @@ from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
 from kombu.utils.imports import symbol_by_name
 from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -31,6 +32,7 @@ from src.utils.date import utc_now
 logger = get_logger(__name__)
 
 MAX_INTERVAL_SECONDS = 5
+OUTAGE = "outage"
 Guard = Callable[[AsyncSession, Sequence[Schedule], Mapping[str, Any]], Awaitable[Mapping[UUID, str]]]
 """Returns why schedules may not run, by their ids; gets the due schedules, and the application's tasks by name."""
 # When to look again if another beat has locked the due rows: it has probably sent them by then.
@@ -95,8 +97,9 @@ class AsyncDatabaseScheduler(Scheduler):
             with signals_deferred(self._interrupt):
                 self._runner.run(self._tick_interruptibly())
         except Exception as error:
-            # Beat outlives its stores, and logs a repeated failure once.
-            if self._failure != (failure := f"{type(error).__name__}: {error}"):
+            # Beat outlives its stores, and logs an outage once, whatever errors it has.
+            is_outage = isinstance(error, (OperationalError, SQLAlchemyError, OSError))
+            if self._failure != (failure := OUTAGE if is_outage else f"{type(error).__name__}: {error}"):
                 logger.exception("beat: cannot schedule, waiting for %s", self._store_of(error))
             self._failure = failure
             return self.max_interval
@@ -129,9 +132,10 @@ class AsyncDatabaseScheduler(Scheduler):
     def _ensure_connected(self) -> Any:
         """Wait for the broker, and say so; Celery's own message does not name it."""
 
-        def report(error: Exception, seconds: float) -> None:
-            uri = self.connection.as_uri()
-            logger.error("beat: Connection error, waiting for %s: %s. Next try in %s seconds.", uri, error, seconds)
+        def report(error: Exception, _seconds: float) -> None:
+            if self._failure != OUTAGE:
+                logger.error("beat: Connection error, waiting for %s: %s", self.connection.as_uri(), error)
+            self._failure = OUTAGE
 
         return self.connection.ensure_connection(report, self.app.conf.broker_connection_max_retries)
 

@@ -3,13 +3,10 @@ import random
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-import structlog
 from redis.exceptions import RedisError
 
 from src.core.realtime.event_bus import ATTEMPT_SECONDS, CHANNEL, EventBus, process_channel
 from src.utils.cancellation import raise_if_cancelled
-
-log = structlog.get_logger(__name__)
 
 _HEARTBEAT_SECONDS = 5
 _RETRY_SECONDS = 1
@@ -49,7 +46,7 @@ class Subscriber:
                 async for message in _receive(pubsub):
                     yield message
             except (RedisError, OSError, TimeoutError) as error:
-                log.warning("subscription_lost", reason=type(error).__name__)
+                self._bus.report_failure(type(error).__name__)
             finally:
                 self.is_listening = False
                 self._attempted.set()

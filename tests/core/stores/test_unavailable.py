@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,12 +23,13 @@ from scripts.local.ports import LOOPBACK
 from scripts.local.wheel import locate
 from src.core.exceptions import ServiceUnavailableError
 from src.core.resources import Resources
+from src.core.security.throttle import LoginThrottle
 from src.core.storage.minio_storage import MinioStorage
 from src.core.stores.errors import MONGODB_CODES, REDIS_CODES, as_unavailable
 from src.core.stores.redis_client import RedisClient, create_redis
 from src.core.stores.sql import create_engine
 from tests.queues.conftest import free_port
-from tests.support.people import People
+from tests.support.people import PASSWORD, People
 from tests.support.process import Process
 from tests.support.waiting import eventually
 
@@ -201,6 +203,48 @@ class TestARequest:
         (line,) = [entry for entry in logs if entry["event"] == "store_unavailable"]
         assert line["store"] == "redis"
         assert "MASTERDOWN" in line["reason"] or "master" in line["reason"].lower()
+
+
+@pytest.mark.parametrize("state", STATES)
+class TestAnOutage:
+    async def test_can_be_told_from_metrics_and_two_lines(
+        self,
+        server: Redis,
+        redis: RedisClient,
+        client: httpx.AsyncClient,
+        people: People,
+        resources: Resources,
+        monkeypatch: pytest.MonkeyPatch,
+        state: str,
+    ) -> None:
+        """However many requests and checks fail."""
+        monkeypatch.setattr("src.core.outages.RECHECK_SECONDS", 0.05)
+
+        async def all_serve() -> bool:
+            return set((await available(client)).values()) == {1}
+
+        await eventually(all_serve)  # after the outages of other tests
+        person = await people.create()
+        form = {"username": person.user.username, "password": PASSWORD}
+        monkeypatch.setattr(resources, "redis", redis)
+        monkeypatch.setattr(resources, "throttle", LoginThrottle(redis, resources.settings.auth))
+        with structlog.testing.capture_logs() as logs:
+            async with STATES[state](server):
+                for _ in range(3):
+                    login = await client.post("/api/v1/auth/login/swagger", data=form)
+                    assert login.status_code == (200 if state == "NOPERM" else 503)  # a login sets no plain key
+                    assert (await client.get("/readyz")).status_code == 503
+                assert await available(client) == {"redis": 0, "postgres": 1, "mongo": 1, "s3": 1}
+            await eventually(lambda: any(entry["event"] == "store_available" for entry in logs))
+        assert await available(client) == {"redis": 1, "postgres": 1, "mongo": 1, "s3": 1}
+        told = [(entry["event"], entry["store"]) for entry in logs if entry["log_level"] != "info"]
+        assert told == [("store_unavailable", "redis"), ("store_available", "redis")]
+
+
+async def available(client: httpx.AsyncClient) -> dict[str, float]:
+    """The metric `store_available` of each store."""
+    found = re.findall(r'^store_available{store="(\w+)"} (\S+)', (await client.get("/metrics")).text, re.MULTILINE)
+    return {store: float(value) for store, value in found}
 
 
 class TestAResetConnection:
