@@ -14,6 +14,8 @@ from src.utils.jwt import InvalidTokenError, TokenCodec
 # Verified claims are cached by the token's digest, oldest out first. Expiry is checked on every use, and whether the
 # session is alive is asked of Redis every time.
 _CACHE_SIZE = 4096
+# Tokens of a process whose clock was ahead are valid for others, and after it is corrected; they live no longer for it.
+MAXIMUM_SKEW_SECONDS = 2 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class TokenIssuer:
             content = codec.decode(token)
         except InvalidTokenError as error:
             raise UnauthorizedError from error
-        if max(content["iat"], content["nbf"]) > self._clock():
+        if max(content["iat"], content["nbf"]) > self._clock() + MAXIMUM_SKEW_SECONDS:
             raise UnauthorizedError
         return content
 

@@ -56,6 +56,7 @@ POSTGRESQL_STATES = {
     "55P03": "lock timeout",
     "57014": "statement timeout",
     "57P": "the server is starting or shutting down",
+    "58": "the server cannot read or write its files",
 }
 # MySQL and MariaDB.
 MYSQL_CODES = {
