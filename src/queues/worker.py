@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
-from celery.worker.consumer.consumer import CONNECTION_ERROR, CONNECTION_RETRY
 
 from src.core.config import settings
 from src.core.logging import configure_logging
@@ -27,6 +26,7 @@ log = structlog.get_logger(__name__)
 # Tasks wait longer for a database connection than requests, which fail with 503.
 POOL_TIMEOUT_SECONDS = 60
 HOUSEKEEPING = {"outbox.relay", "tasks.record"}
+BROKER_IS_DOWN = "consumer: Cannot connect to", "consumer: Connection to broker lost"
 
 
 class HousekeepingLogFilter(logging.Filter):
@@ -56,9 +56,9 @@ class BrokerLogFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to keep a line of the consumer."""
-        is_failure = record.msg == CONNECTION_ERROR or CONNECTION_RETRY in (record.args or ())
-        if not is_failure:
-            self._is_known = self._is_known and not str(record.msg).startswith("Connected to")
+        text = record.getMessage()
+        if not text.startswith(BROKER_IS_DOWN):
+            self._is_known = self._is_known and not text.startswith("Connected to")
             return True
         was_known, self._is_known = self._is_known, True
         return not was_known

@@ -1,0 +1,33 @@
+"""What a worker's main process logs of an unavailable broker: one line at the begin, one at the end."""
+
+import logging
+from typing import Any
+
+import pytest
+from celery.worker.consumer import consumer
+
+from src.queues.worker import BrokerLogFilter
+
+LOST: Any = "%s (%r)", getattr(consumer, "CONNECTION_RETRY"), OSError()  # noqa: B009 - the stubs lack it
+FAILED: Any = getattr(consumer, "CONNECTION_ERROR"), "redis://", OSError(), "Trying again"  # noqa: B009 - the same
+CONNECTED: Any = "Connected to %s", "redis://"
+OTHER: Any = ("mingle: all alone",)
+
+
+class TestAnUnavailableBroker:
+    @pytest.mark.parametrize(
+        ("lines", "kept"),
+        [
+            ([LOST, FAILED, FAILED, CONNECTED, OTHER], [LOST, CONNECTED, OTHER]),
+            ([FAILED, FAILED, OTHER, FAILED, CONNECTED], [FAILED, OTHER, CONNECTED]),
+            ([LOST, CONNECTED, LOST, FAILED, CONNECTED], [LOST, CONNECTED, LOST, CONNECTED]),
+        ],
+        ids=["lost", "down at the start", "twice"],
+    )
+    def test_is_two_lines(self, lines: list[Any], kept: list[Any]) -> None:
+        log_filter = BrokerLogFilter()
+        records = {
+            logging.LogRecord("celery", logging.INFO, "", 0, text, tuple(args), None): (text, *args)
+            for text, *args in lines
+        }
+        assert [line for record, line in records.items() if log_filter.filter(record)] == kept
