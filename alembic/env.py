@@ -1,4 +1,7 @@
-"""Migrations of the SQL database, with the application's own settings and models."""
+"""Migrations of one SQL database, with the application's own settings and models.
+
+`alembic` migrates the primary, `alembic -n NAME` a database of `SQL_DATABASES`, with the section NAME of alembic.ini.
+"""
 
 import asyncio
 import sys
@@ -9,7 +12,7 @@ from typing import Any, Literal
 from alembic import context
 from alembic.runtime.migration import MigrationInfo
 from alembic.util import CommandError
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -21,6 +24,10 @@ from src.core.preflight import CONNECTION_ERRORS, require_known, unreachable
 from src.models.search_index import PREFIX, create_search_indexes
 
 assert src.models.__all__  # noqa: S101 - the import itself is what counts: it fills the metadata
+
+# The name in `SQL_DATABASES`; None is the primary.
+DATABASE = None if context.config.config_ini_section == "alembic" else context.config.config_ini_section
+TABLES = [table for table in SQLModel.metadata.sorted_tables if table.info.get("database") == DATABASE]
 
 # Two deployments at once: the second waits for the first, and then finds nothing to do.
 _MIGRATION_LOCK = 7_283_064_519
@@ -41,8 +48,24 @@ def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[Fal
     return False
 
 
-def include_object(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
-    """Leave search indexes out of the comparison with the models."""
+def database_url() -> URL:
+    """The database to migrate.
+
+    Raises:
+        CommandError: `SQL_DATABASES` has no PostgreSQL database of this name.
+    """
+    if DATABASE is None:
+        return settings.sql.url_without_pooler
+    url = settings.sql.named_urls.get(DATABASE)
+    if url is None or url.get_backend_name() != "postgresql":
+        raise CommandError(f"SQL_DATABASES has no PostgreSQL database named {DATABASE!r}.")
+    return url
+
+
+def include_object(item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
+    """Compare the tables of this database's models, without search indexes; in a named one, leave others' tables."""
+    if kind == "table":
+        return bool(item.info.get("database") == DATABASE)
     return kind != "index" or not (name or "").startswith(PREFIX)
 
 
@@ -58,7 +81,7 @@ def review(migration: Any, _revision: Any, directives: list[Any]) -> None:
         from scripts.alembic.review import add_enum_values, warnings  # tools of development: images have none
 
         upgrade = directives[0].upgrade_ops
-        add_enum_values(migration.connection, SQLModel.metadata, upgrade)
+        add_enum_values(migration.connection, TABLES, upgrade)
         for warning in warnings(upgrade):
             print(f"Check: {warning}")
         if upgrade.is_empty():
@@ -92,14 +115,14 @@ def migrate(connection: Connection) -> bool:
 
 async def migrate_online() -> None:
     """Migrate under a lock, without the request's timeouts: a migration may take its time."""
-    engine = create_async_engine(settings.sql.url_without_pooler, poolclass=NullPool)
+    engine = create_async_engine(database_url(), poolclass=NullPool)
     event.listen(engine.sync_engine, "begin", limit_lock_waits)
     async with connected(engine) as guard, locked(guard), engine.connect() as connection:
         for attempt in range(1, _LOCK_ATTEMPTS + 1):
             try:
                 if await connection.run_sync(migrate):
                     await connection.rollback()
-                    if not await create_search_indexes(guard, SQLModel.metadata):
+                    if not await create_search_indexes(guard, TABLES):
                         print(_NO_SEARCH_INDEXES)
                 break
             except DBAPIError as error:
@@ -126,7 +149,7 @@ async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
         _ = await connection.start()
     except CONNECTION_ERRORS as error:
-        raise unreachable(settings.sql.url_without_pooler, error) from error
+        raise unreachable(engine.url, error) from error
     try:
         yield connection
     finally:
@@ -147,7 +170,7 @@ async def locked(guard: AsyncConnection) -> AsyncIterator[None]:
 
 if context.is_offline_mode():
     context.configure(
-        url=settings.sql.url_without_pooler,
+        url=database_url(),
         target_metadata=SQLModel.metadata,
         literal_binds=True,
         render_item=render_item,

@@ -1,10 +1,10 @@
 """Reviews generated migrations: what Alembic does not see, what loses data, and what locks a table while it is used."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import Connection, Enum, MetaData, text
+from sqlalchemy import Connection, Enum, Table, text
 
 _CONCURRENTLY = (
     "with op.get_context().autocommit_block(): op.drop_index(…, postgresql_concurrently=True, if_exists=True); "
@@ -13,9 +13,9 @@ _CONCURRENTLY = (
 _LABELS = "SELECT enumlabel FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid WHERE typname = :name"
 
 
-def add_enum_values(connection: Connection, metadata: MetaData, upgrade: ops.UpgradeOps) -> None:
+def add_enum_values(connection: Connection, tables: Sequence[Table], upgrade: ops.UpgradeOps) -> None:
     """Add the new values of enum types, which Alembic does not compare."""
-    columns = [column for table in metadata.sorted_tables for column in table.columns]
+    columns = [column for table in tables for column in table.columns]
     for kind in {column.type.name: column.type for column in columns if isinstance(column.type, Enum)}.values():
         labels = set(connection.execute(text(_LABELS), {"name": kind.name}).scalars())
         new = [value for value in kind.enums if labels and value not in labels]

@@ -4,7 +4,9 @@ They are no part of the revisions: `migrate.sh` creates the missing ones wheneve
 So a database whose user may not create the extension works as well, and gets them once an administrator has created it.
 """
 
-from sqlalchemy import Index, MetaData
+from collections.abc import Sequence
+
+from sqlalchemy import Index, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import CreateIndex, DropIndex
@@ -25,14 +27,14 @@ def search_index(table: str, *columns: str) -> Index:
     )
 
 
-async def create_search_indexes(connection: AsyncConnection, metadata: MetaData) -> bool:
+async def create_search_indexes(connection: AsyncConnection, tables: Sequence[Table]) -> bool:
     """Create the missing ones while their tables are in use; returns False if there is no extension for them.
 
     Args:
         connection: A connection without transactions.
-        metadata: The tables.
+        tables: The tables of its database.
     """
-    indexes = [index for table in metadata.sorted_tables for index in table.indexes if _is_search_index(index)]
+    indexes = [index for table in tables for index in table.indexes if _is_search_index(index)]
     missing = [index for index in indexes if not await _is_valid(connection, index)]
     if not missing:
         return True

@@ -157,6 +157,6 @@ async def test_an_enum_type_gets_its_new_values(database: Scratch) -> None:
     engine = create_async_engine(database.url, poolclass=NullPool)
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TYPE kind AS ENUM ('a')"))
-        await connection.run_sync(add_enum_values, metadata, upgrade)
+        await connection.run_sync(add_enum_values, metadata.sorted_tables, upgrade)
     added: Any = upgrade.ops
     assert [item.sqltext for item in added] == [f"ALTER TYPE kind ADD VALUE IF NOT EXISTS '{value}'" for value in "bc"]

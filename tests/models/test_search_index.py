@@ -47,7 +47,7 @@ async def _create(database: Scratch) -> bool:
     assert models  # which registers the tables
     engine = create_async_engine(database.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
-        return await create_search_indexes(connection, SQLModel.metadata)
+        return await create_search_indexes(connection, SQLModel.metadata.sorted_tables)
 
 
 def test_migrating_creates_them(database: Scratch) -> None:
