@@ -5,6 +5,7 @@ from src.core import fast_start  # first: it affects the imports below
 # isort: split
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -21,7 +22,7 @@ from src.core.config import Settings, settings
 from src.core.draining import draining
 from src.core.logging import configure_logging
 from src.core.outages import watching_stores
-from src.core.resources import Resources, open_resources
+from src.core.resources import API_PROCESS, Resources, open_resources
 from src.core.routing.index import RouteIndex
 from src.core.routing.registry import RouteRegistry
 from src.core.security.access import DECLARED
@@ -51,7 +52,8 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(settings, create_outbox(load_app), SocketEmitter(server)) as resources:
+        process = f"{API_PROCESS}{socket.gethostname()}:{os.getpid()}"
+        async with open_resources(settings, create_outbox(load_app), SocketEmitter(server), process) as resources:
             await asyncio.gather(
                 # The first login would otherwise wait for these.
                 resources.hashing.run(lambda: (resources.credentials.kid, dummy_hash())),

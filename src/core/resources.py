@@ -28,6 +28,8 @@ from src.core.unit_of_work import UnitOfWork
 from src.utils.single_flight import SingleFlight
 
 T = TypeVar("T")
+API_PROCESS = "api:"
+"""How the names of API processes in Redis's `CLIENT LIST` begin."""
 
 
 @dataclass(slots=True)
@@ -122,10 +124,18 @@ def current_resources() -> Resources:
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmitter) -> AsyncIterator[Resources]:
+async def open_resources(
+    settings: Settings, tasks: TaskOutbox, events: EventEmitter, process: str | None = None
+) -> AsyncIterator[Resources]:
     """Open the clients of every store, and close them in reverse order at the end of the block.
 
     No store is contacted yet: a process starts while a store is down, and answers 503 to requests that need it.
+
+    Args:
+        settings: The stores and their limits.
+        tasks: Where units of work put the tasks that they send.
+        events: Where they emit.
+        process: The name of this process in Redis's `CLIENT LIST`.
     """
     global _current
     async with AsyncExitStack() as stack:
@@ -134,7 +144,7 @@ async def open_resources(settings: Settings, tasks: TaskOutbox, events: EventEmi
         databases = {name: SQLDatabase(settings.sql, url) for name, url in settings.sql.named_urls.items()}
         for database in (primary, replica, *databases.values()):
             stack.push_async_callback(database.engine.dispose)
-        redis = create_redis(settings.redis)
+        redis = create_redis(settings.redis, process)
         stack.push_async_callback(redis.aclose)
         mongo = create_mongo(settings.mongo)
         stack.push_async_callback(mongo.close)

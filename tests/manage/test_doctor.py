@@ -45,7 +45,7 @@ WORKERS = {"worker@here": Worker(frozenset({"celery"}), 1)}
 
 @pytest.fixture
 async def healthy(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Resources]:
-    """The stores as after a deployment, an API, a worker and a beat that seem to run."""
+    """The stores as after a deployment, an API that runs, a worker and a beat that seem to."""
 
     async def workers(_app: object) -> dict[str, Worker]:
         return WORKERS
@@ -53,8 +53,7 @@ async def healthy(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Asyn
     monkeypatch.setattr("src.manage.doctor.processes.find_workers", workers)
     await resources.documents.create_indexes(*DOCUMENTS)
     await AuditService(resources).set_retention()
-    async with resources.redis.pubsub() as api, stored(resources, schedule(last_run_at=utc_now())):
-        await api.subscribe("socketio")
+    async with stored(resources, schedule(last_run_at=utc_now())):
         yield resources
 
 
@@ -208,7 +207,7 @@ async def large_pools(resources: Resources) -> AsyncIterator[Resources]:
 @asynccontextmanager
 async def no_api(resources: Resources) -> AsyncIterator[Resources]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("src.manage.doctor.processes.CHANNEL", "nobody-listens")
+        patch.setattr("src.manage.doctor.processes.API_PROCESS", "nobody:")
         yield resources
 
 

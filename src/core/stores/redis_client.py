@@ -132,10 +132,16 @@ class RedisTransaction(RedisValues, Pipeline):  # type: ignore[misc]  # redis-py
     """Commands that are sent together, by `RedisClient.atomic`."""
 
 
-def create_redis(settings: RedisSettings) -> RedisClient:
-    """A client whose calls fail within `REDIS_TIMEOUT_SECONDS` instead of waiting and retrying."""
+def create_redis(settings: RedisSettings, name: str | None = None) -> RedisClient:
+    """A client whose calls fail within `REDIS_TIMEOUT_SECONDS` instead of waiting and retrying.
+
+    Args:
+        settings: The Redis and its limits.
+        name: What Redis calls the connections in `CLIENT LIST`.
+    """
     pool = connection_pool(
         settings.url,
+        client_name=name,
         max_connections=settings.max_connections,
         socket_timeout=settings.timeout_seconds,
         socket_connect_timeout=settings.timeout_seconds,

@@ -7,7 +7,8 @@ from sqlalchemy import Row, text
 from sqlmodel import select
 
 from src.core.preflight import reason_of
-from src.core.realtime.event_bus import CHANNEL
+from src.core.resources import API_PROCESS
+from src.core.stores.redis_client import RedisClient
 from src.manage.doctor.check import Examination, Worker
 from src.manage.doctor.finding import CheckError
 from src.models.schedule import Schedule
@@ -18,7 +19,8 @@ LATE_SECONDS = 60
 """How long something may be overdue: outages of this length are retried."""
 LISTED = 5
 _BEAT = (
-    "SELECT count(*) FILTER (WHERE enabled) AS enabled, extract(epoch FROM now() - max(last_run_at)) AS last,"
+    "SELECT count(*) FILTER (WHERE enabled) AS enabled,"
+    " extract(epoch FROM clock_timestamp() - max(last_run_at)) AS last,"
     " count(*) FILTER (WHERE enabled AND next_run_at < now() - make_interval(secs => :late)) AS late FROM schedules"
 )
 _OUTBOX = (
@@ -56,12 +58,18 @@ async def find_workers(app: "Celery[Any]") -> dict[str, Worker]:
     return workers
 
 
+async def find_api_processes(redis: RedisClient) -> set[str]:
+    """The host and the process id of each API process that is connected to Redis."""
+    names = {client["name"] for client in await redis.client_list()}
+    return {name.removeprefix(API_PROCESS) for name in names if name.startswith(API_PROCESS)}
+
+
 async def check_api(examination: Examination) -> str:
-    """An API process receives the events of the others."""
-    ((_, count),) = await examination.resources.redis.pubsub_numsub(CHANNEL)
-    if not count:
+    """An API process is connected to Redis."""
+    found = await find_api_processes(examination.resources.redis)
+    if not found:
         raise CheckError("No API process is connected to Redis.", "Start it: uvicorn src.main:app.")
-    return f"{count} running."
+    return f"{', '.join(sorted(found))}."
 
 
 async def check_workers(examination: Examination) -> str:

@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from src.core.config.base import StoreSettings
 from src.core.preflight import ROOT, unusable
-from src.core.realtime.event_bus import CHANNEL
 from src.manage.doctor.check import Examination
 from src.manage.doctor.finding import CheckError
+from src.manage.doctor.processes import find_api_processes
 from src.utils.date import utc_now
 
 OLDEST_POSTGRESQL = 14  # the first with `idle_session_timeout`
@@ -65,7 +65,7 @@ async def check_connections(examination: Examination) -> str:
     async with resources.engine.connect() as connection:
         query = "SELECT current_setting('max_connections')::int, (SELECT count(*) FROM pg_stat_activity)"
         maximum, used = (await connection.execute(text(query))).one()
-    ((_, apis),) = await resources.redis.pubsub_numsub(CHANNEL)
+    apis = len(await find_api_processes(resources.redis))
     workers = sum(worker.processes for worker in examination.workers.values())
     available = maximum - RESERVED_CONNECTIONS
     pools = 2 * (resources.settings.sql.pool_size + resources.settings.sql.max_overflow)
