@@ -1,5 +1,6 @@
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
@@ -157,7 +158,7 @@ class SessionRecovery:
                 return None
         if session.last_received and not _add_received(session, messages):
             return None
-        sent, unreceived = set(session.sent), set(session.unreceived)
+        sent, unreceived = _sent(session, messages), set(session.unreceived)
         missed = [
             message
             for sent_at, message in messages
@@ -190,8 +191,16 @@ def _add_received(session: RecoverableSession, messages: Messages) -> bool:
     offsets = {message.get("offset") for _, message in messages}
     if not offsets.intersection(session.sent) <= set(received):
         return False
-    session.sent.extend(offset for offset in received if offset not in session.sent)
+    earlier = [offset for offset in session.sent if offset not in set(received)]
+    session.sent = deque([*earlier, *received], MAX_OFFSETS)
     return True
+
+
+def _sent(session: RecoverableSession, messages: Messages) -> set[str]:
+    """What was sent up to the last event; `session.sent` is limited, and its order is not that of the stream."""
+    last = session.last_offset
+    received = received_with(last, session.process, messages) if last else None
+    return {*session.sent, *(received or ())}
 
 
 def _is_addressed(message: dict[str, Any], sent_at: int, session: RecoverableSession) -> bool:

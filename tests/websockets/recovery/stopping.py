@@ -14,6 +14,8 @@ from tests.websockets.recovery.conftest import create, wait_for_redis
 
 wait_for_redis(pytest.MonkeyPatch())
 server = create(os.environ["REDIS_DATABASE_URL"])
+if seconds := os.environ.get("PING_SECONDS"):
+    server.eio.ping_interval = server.eio.ping_timeout = float(seconds)
 
 
 @server.on("talk")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import sys
 from collections.abc import AsyncIterator
@@ -111,10 +112,12 @@ class Process:
 
 
 @asynccontextmanager
-async def started(http: aiohttp.ClientSession) -> AsyncIterator[Process]:
+async def started(http: aiohttp.ClientSession, **environment: str) -> AsyncIterator[Process]:
     port = free_port()
     command = "-m", "uvicorn", "tests.websockets.recovery.stopping:app", "--port", str(port)
-    running = await asyncio.create_subprocess_exec(sys.executable, *command, "--timeout-graceful-shutdown", "20")
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, *command, "--timeout-graceful-shutdown", "20", env=os.environ | environment
+    )
     process = Process(http, running, port)
     try:
         await eventually(process.serves)

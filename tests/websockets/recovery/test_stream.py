@@ -1,12 +1,14 @@
 """The stream that recovery reads: its size, and the cost of reading it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
 from src.core.realtime.event_bus import STREAM, EventBus, ReplaySettings
 from src.queues.emitter import RedisEmitter
 from src.websockets.recovery import RecoverableSession, SessionRecovery
+from src.websockets.recovery.session import MAX_OFFSETS
 from src.websockets.recovery.stream_reader import StreamReader
 from tests.websockets.recovery.conftest import REPLAY
 
@@ -42,6 +44,46 @@ class TestReading:
         monkeypatch.undo()
         await bus.publish(bus.build_disconnect("a", None))
         await bus.redis.aclose()
+
+
+class TestMissed:
+    """What is missed by a client that has received more than a session remembers."""
+
+    @pytest.fixture
+    async def buses(self, url: str) -> AsyncIterator[tuple[EventBus, EventBus]]:
+        buses = EventBus(url, REPLAY), EventBus(url, REPLAY)
+        yield buses
+        for bus in buses:
+            await bus.redis.aclose()
+
+    @staticmethod
+    def session(bus: EventBus) -> RecoverableSession:
+        """A session that another process serves than `bus`."""
+        return RecoverableSession("p", "s", "/", "", client_tracks_offset=True, process=bus.process, rooms=["a"])
+
+    async def test_of_a_killed_process(self, buses: tuple[EventBus, EventBus]) -> None:
+        bus, other = buses
+        session = self.session(other)
+        messages = [bus.build_emit("news", number, room="a") for number in range(500)]
+        await asyncio.gather(*(bus.publish(message) for message in messages))
+        offsets = [message["offset"] for message in messages]
+        session.sent.extend(offsets[100:400])  # as it was saved
+        session.last_received = offsets[490]
+        missed = await SessionRecovery(bus).missed(session)
+        assert [message["offset"] for message in missed or ()] == offsets[491:]
+
+    async def test_when_the_stream_has_another_order(self, buses: tuple[EventBus, EventBus]) -> None:
+        bus, process = buses
+        session = self.session(process)
+        others = [bus.build_emit("news", number, room="a") for number in range(MAX_OFFSETS + 4)]
+        own = process.build_emit("own", 1, room="a", heard=others[2]["offset"])
+        for message in [*others[:5], own, *others[5:]]:
+            await bus.publish(message)
+        session.sent.extend(message["offset"] for message in [*others[:3], own, *others[3:-1]])
+        assert session.sent[0] == others[3]["offset"]  # what it sent right before is not remembered
+        session.stop(set())
+        missed = await SessionRecovery(bus).missed(session)
+        assert [message["offset"] for message in missed or ()] == [others[-1]["offset"]]
 
 
 class TestSize:
