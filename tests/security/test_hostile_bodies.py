@@ -2,12 +2,17 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 
+from src.core.injection.http import engine_of
+from src.core.routing.index import RouteIndex
+from src.middlewares.errors import install_error_handlers
 from src.utils.bounds import MAX_DEPTH, MAX_KEYS, MAX_VALUES, OutOfBoundsError, check_bounds, check_strings
 from tests.support.people import Person
 
@@ -84,6 +89,50 @@ class TestRow47Body:
             response = await client.post(path, content=json.dumps(value(0)), headers=admin.headers)
             assert response.status_code < 500
             assert len(response.content) <= LARGEST
+
+
+class OwnRoute(APIRoute):
+    def get_route_handler(self) -> Any:
+        return super().get_route_handler()
+
+
+@pytest.fixture(params=["streamed", "limited", "own"])
+async def foreign(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a route that FastAPI's own engine runs."""
+    app = FastAPI()
+    install_error_handlers(app)
+
+    async def streamed(body: dict[str, Any]) -> AsyncIterator[int]:
+        yield len(body)
+
+    async def limited(body: dict[str, Any]) -> list[int]:
+        return [len(body)]
+
+    options: dict[str, dict[str, Any]] = {
+        "limited": {"max_body_size": 1 << 20},
+        "own": {"route_class_override": OwnRoute},
+    }
+    handler = streamed if request.param == "streamed" else limited
+    app.router.add_api_route("/", handler, methods=["POST"], **options.get(request.param, {}))
+    assert engine_of(next(iter_route_contexts(app.routes[-1:]))).startswith("fastapi: ")
+    app.router.routes.insert(0, RouteIndex(app.routes))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        yield client
+
+
+class TestRow47FastapisEngine:
+    @pytest.mark.parametrize("name", OUT_OF_BOUNDS)
+    async def test_out_of_bounds_is_refused_as_well(self, foreign: httpx.AsyncClient, name: str) -> None:
+        response = await foreign.post("/", json=OUT_OF_BOUNDS[name])
+        assert response.status_code == 422
+        assert [(error["field"], error["type"]) for error in response.json()["data"]] == [("body", "out_of_bounds")]
+
+    async def test_what_is_in_bounds_arrives(self, foreign: httpx.AsyncClient) -> None:
+        assert "2" in (await foreign.post("/", json={"a": [1] * MAX_KEYS, "b": 1})).text
+
+    async def test_what_is_no_json_is_told_by_fastapi(self, foreign: httpx.AsyncClient) -> None:
+        response = await foreign.post("/", content=b"{", headers={"Content-Type": "application/json"})
+        assert [error["type"] for error in response.json()["data"]] == ["json_invalid"]
 
 
 class TestRow47Query:

@@ -17,6 +17,7 @@ from src.core.injection.dependency import CONNECTION
 from src.core.injection.errors import UnsupportedDependencyError
 from src.core.injection.fields import Errors
 from src.core.injection.http.body import ABSENT, ReadBody, compile_body
+from src.core.injection.http.bounded import bounded, out_of_bounds
 from src.core.injection.http.dependant import BACKGROUND_TASKS, RESPONSE, DependantReader
 from src.core.injection.http.endpoint import Endpoint
 from src.core.injection.http.response import JSONBytes, Renderer
@@ -31,7 +32,7 @@ def compile_route(route: RouteContext) -> ASGIApp:
     try:
         return _Route(route)
     except UnsupportedDependencyError:
-        return route.app  # type: ignore[no-any-return]  # handed on by RouteContext
+        return bounded(route)
 
 
 def engine_of(route: RouteContext) -> str:
@@ -128,8 +129,7 @@ class _Route:
             }
             raise self._invalid(request, [wrong], error.doc) from error
         except OutOfBoundsError as error:
-            wrong = {"type": "out_of_bounds", "loc": ("body",), "msg": str(error), "input": {}}
-            raise self._invalid(request, [wrong], None) from error
+            raise self._invalid(request, [out_of_bounds(error)], None) from error
 
     def _invalid(self, request: Request, errors: Errors, body: Any) -> RequestValidationError:
         return RequestValidationError(errors, body=body, endpoint_ctx=self._endpoint.context(request))
