@@ -1,6 +1,6 @@
 """The data path against the same by hand: pages at any depth, counts, many rows at once, and a list by HTTP.
 
-python -m scripts.bench.data [--seconds 3] [--rounds 3] [--list-only | --relations-only]
+python -m scripts.bench.data [--seconds 3] [--rounds 3] [--list-only | --relations-only | --waits]
 """
 
 import argparse
@@ -16,6 +16,7 @@ from scripts.bench.servers import Server, migrate, serve
 from scripts.local.stores import embedded_stores
 
 SMALL = 100_000
+REQUESTS = 20_000
 QUERY = "sort=-createTime&status=status%202&pageSize=20"
 
 
@@ -76,12 +77,33 @@ def measure_list(ours: Server, bare: Server, seconds: float, rounds: int) -> Non
         )
 
 
+def measure_waits(ours: Server) -> None:
+    """Whether anybody is refused or overtaken while more clients ask than there are connections to the database."""
+    request = get(f"/api/v1/bench/items?{QUERY}&total=exact")
+    asyncio.run(load(ours.port, request, connections=CONNECTIONS, seconds=1))  # until the pools are connected
+    for connections in (64, 200):
+        latencies: list[float] = []
+        refused = 0
+        while len(latencies) < REQUESTS:
+            result = asyncio.run(load(ours.port, request, connections=connections, seconds=10))
+            # All connections ask at once when a run begins, and one after the other later.
+            latencies += result.latencies[connections:]
+            refused += sum(count for status, count in result.statuses.items() if status != 200)
+        median, longest = statistics.median(latencies), max(latencies)
+        print(
+            f"list, total=exact, {connections:3} connections  {refused} of {len(latencies):,} refused, at most 0"
+            f"  median {median * 1e3:5.0f} ms  longest {longest / median:5.2f} medians, at most 3.00",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Start the stores, measure, and stop."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--list-only", action="store_true", help="leave out what needs 1,000,000 rows")
+    parser.add_argument("--waits", action="store_true", help="only how long requests wait for a connection")
     parser.add_argument("--relations-only", action="store_true", help="only lists with related rows")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
@@ -89,17 +111,20 @@ def main() -> None:
         with embedded_stores(Path(directory) / "stores") as variables:
             os.environ.update(variables, ENVIRONMENT="TESTING")
             migrate()
-            if not options.list_only:
+            if not (options.list_only or options.waits):
                 asyncio.run(measure_related(options.rounds))
             if options.relations_only:
                 return
-            asyncio.run(measure_store(options.rounds, list_only=options.list_only))
+            asyncio.run(measure_store(options.rounds, list_only=options.list_only or options.waits))
             environment = dict(os.environ)
             with (
                 serve("scripts.bench.data_application:app", "/livez", environment) as ours,
                 serve("scripts.bench.data_baseline:app", "/public", environment) as bare,
             ):
-                measure_list(ours, bare, options.seconds, options.rounds)
+                if options.waits:
+                    measure_waits(ours)
+                else:
+                    measure_list(ours, bare, options.seconds, options.rounds)
 
 
 if __name__ == "__main__":

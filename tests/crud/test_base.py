@@ -266,6 +266,22 @@ class TestFilters:
         assert "".join([row.name for row in await items.list(where, order=("name",))]) == names
         assert await items.count(where) == len(names)
 
+    async def test_search_inside_json(self, items: BaseCRUD[Any]) -> None:
+        await items.create({"name": "a", "note": {"city": {"name": "Berlin"}}})
+        await items.create({"name": "b", "note": {"city": 1}})
+        requested = QuerySpec(keyword="ERL", searched=("name", "note.city.name"))
+        assert [row.name for row in (await items.page(PageOf(requested=requested)))[0]] == ["a"]
+
+    async def test_inside_json_are_no_orders_of_tables(self, sql_items: BaseCRUD[Any]) -> None:
+        with pytest.raises(ValueError, match=r"no field 'note\.n'"):
+            await sql_items.list(order=("note.n",))
+        with pytest.raises(ValueError, match=r"no such field: note\.n"):
+            await sql_items.aggregate("count", by=("note.n",))
+
+    async def test_inside_json_with_too_large_numbers_are_invalid_input(self, items: BaseCRUD[Any]) -> None:
+        with pytest.raises(InvalidInputError):
+            await items.count({"note.n": 2**63})
+
     @pytest.mark.parametrize("where", [{"note.n": {"a": 1}}, {"note.n__in": [[1]]}, {"note.n__starts": 1}], ids=str)
     async def test_inside_json_compare_single_values(self, sql_items: BaseCRUD[Any], where: dict[str, Any]) -> None:
         with pytest.raises(InvalidInputError):

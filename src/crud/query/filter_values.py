@@ -55,10 +55,10 @@ def item_type(annotation: Any, *, of_lists: bool = True) -> Any:
 
 
 def _checked(field: str, value: Any, kind: Any, bits: int) -> Any:
-    if value is None or isinstance(value, list | dict) or not _is_scalar(kind):
+    if value is None or isinstance(value, list | dict):
         return value
     try:
-        checked = _adapter(kind).validate_python(value)
+        checked = _adapter(kind).validate_python(value) if _is_scalar(kind) else value
     except ValidationError as error:
         raise InvalidInputError(to_camel(field), error.errors()[0]["msg"]) from error
     if isinstance(checked, int) and not -(2 ** (bits - 1)) <= checked < 2 ** (bits - 1):

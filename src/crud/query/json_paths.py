@@ -65,6 +65,12 @@ def json_filter(column: Column[Any], field: str, condition: str, value: Any) -> 
     return conditions.get(condition, lambda: found)()
 
 
+def json_text(column: Column[Any], path: str) -> ColumnElement[str]:
+    """What is at a path, as text."""
+    text: ColumnElement[str] = column[tuple(path.split("."))].as_string()
+    return text
+
+
 def _finds(column: Column[Any], path: Any) -> ColumnElement[bool]:
     finds: ColumnElement[bool] = cast(column, JSONB).path_exists(path)
     return finds

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONPATH
 
 from src.core.list_filters import OR, TEXT_OPERATORS, SortKey, Where, split_filter
 from src.crud.query.filter_values import checked_value, item_type
-from src.crud.query.json_paths import is_json, json_filter, json_path
+from src.crud.query.json_paths import is_json, json_filter, json_path, json_text
 from src.crud.query.relations import Relation, expanded, relations_of
 
 _ESCAPE = "/"
@@ -138,10 +138,9 @@ class TableClauses:
         if condition == "null" and field in relations_of(self.model):
             exists = relations_of(self.model)[field].exists([])
             return ~exists if value else exists
-        column = self.column(field)
         if "." in field:
-            return json_filter(column, field, condition, value)
-        return _FILTERS[condition](column, value)
+            return json_filter(self._json_column(field), field, condition, value)
+        return _FILTERS[condition](self.column(field), value)
 
     def encode(self, name: str, value: Any) -> Any:
         """A filter's value as the statement needs it: checked, without NULL in lists, and escaped for LIKE.
@@ -151,7 +150,7 @@ class TableClauses:
         """
         field, operator = split_filter(name)
         if "." in field:
-            self.column(field)
+            self._json_column(field)
             checked = checked_value(field, operator, value, Any, 64)
             return value if operator == "null" or value is None else json_path(field, operator, checked)
         if operator == "null":
@@ -178,7 +177,7 @@ class TableClauses:
         head, _, rest = name.partition(".")
         if relation := relations_of(self.model).get(head):
             return relation.exists([TableClauses(relation.model)._contains(rest, value)])
-        return _FILTERS["contains"](self.column(name), value)
+        return _FILTERS["contains"](json_text(self._json_column(name), rest) if rest else self.column(name), value)
 
     def order(self, keys: Sequence[SortKey]) -> list[ColumnElement[Any]]:
         """The ORDER BY clauses; NULL is the lowest value."""
@@ -197,15 +196,19 @@ class TableClauses:
         return tuple_(*columns) < bound if directions.pop() else tuple_(*columns) > bound
 
     def column(self, name: str) -> Column[Any]:
-        """The column of a field, or of the JSON that a path leads into.
+        """The column of a field.
 
         Raises:
             ValueError: There is no such field.
         """
-        head, _, path = name.partition(".")
-        column = self.columns.get(head)
-        if column is None or (path and not is_json(column)):
+        if name not in self.columns:
             raise ValueError(f"{self.model.__name__} has no field {name!r}.")
+        return self.columns[name]
+
+    def _json_column(self, path: str) -> Column[Any]:
+        column = self.columns.get(path.partition(".")[0])
+        if column is None or not is_json(column):
+            raise ValueError(f"{self.model.__name__} has no field {path!r}.")
         return column
 
     @staticmethod
