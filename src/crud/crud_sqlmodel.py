@@ -12,7 +12,8 @@ from sqlmodel import delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
-from src.core.list_filters import Where
+from src.core.exceptions import ConflictError
+from src.core.list_filters import OR, Where
 from src.core.stores.sql import reload_expired
 from src.crud.base import Key
 from src.crud.query.bulk_insert import insert_for_keys, insert_rows, is_assigned_by_database, values_by_field
@@ -139,6 +140,10 @@ class BaseSQLModelCRUD(SQLReads[ModelT]):
         rows = insertable(self._clauses, new)
         async with self._writing():
             await self.session.exec(upsert_statement(self._clauses, rows, by, names, touched, self._dialect))
+            if self._dialect == "mysql":  # which also updates a row that has another of its unique keys
+                keys = {tuple(getattr(row, name) for name in by) for row in new}
+                if await self.count({OR: [dict(zip(by, key, strict=True)) for key in keys]}) < len(keys):
+                    raise ConflictError
 
     @override
     async def delete(self, row: ModelT) -> None:

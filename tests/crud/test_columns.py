@@ -23,7 +23,7 @@ class Line(BaseModel, table=True):
     number: int | None = Field(default=None, sa_column=Column("no", Integer, Identity(always=True), unique=True))
     name: str = Field(sa_column=Column("label", String, unique=True))
     price: Decimal = Field(default=Decimal(1), sa_column=Column(Numeric(10, 2), nullable=False))
-    total: Decimal | None = Field(default=None, sa_column=Column(Numeric(10, 2), Computed("price * 2")))
+    total: Decimal | None = Field(default=None, sa_column=Column(Numeric(10, 2), Computed("price * 2", persisted=True)))
     state: str | None = Field(default=None, sa_column=Column(String, server_default="new", nullable=False))
     code: str | None = Field(default=None, sa_column=Column(String, default=_label))
     seen: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True), server_default=func.now()))

@@ -17,6 +17,7 @@ from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.crud_beanie import BaseBeanieCRUD
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
+from src.crud.query.constraints import table_violation
 from src.models.base import BaseModel
 from src.models.document import BaseDocument
 from src.models.mixins import SoftDelete
@@ -236,3 +237,18 @@ class TestAnUpsertBesideDeletedRows:
         await pages.delete(deleted)
         added = await pages.upsert({"path": "/", "title": "new"}, by=["path"])
         assert (added.id != deleted.id, await pages.find(deleted.id)) == (True, None)
+
+
+def test_a_number_of_mysql_comes_before_its_state() -> None:
+    """Which is 23000 for all constraints."""
+
+    class IntegrityError(Exception):
+        sqlstate = "23000"
+
+    cause = IntegrityError(1062, "Duplicate entry 'a' for key 'test_orders.uq_test_orders_mail'")
+    refused = table_violation(Order, DBAPIError("INSERT", {}, cause))
+    assert refused is not None
+    assert (refused.status, refused.data) == (
+        409,
+        [{"field": "email", "message": "is already taken", "type": "unique"}],
+    )

@@ -48,8 +48,10 @@ _MONGODB = {11000: Constraint.UNIQUE, 121: Constraint.CHECK}
 def table_violation(model: Any, error: BaseException) -> AppError | None:
     """The error to raise for a violated constraint of a table; None if `error` is another one."""
     cause: Any = error.orig if isinstance(error, DBAPIError) else error
-    state = getattr(cause, "sqlstate", None)
-    constraint = _SQL.get(state or next(iter(getattr(cause, "args", ())), None))
+    number = next(iter(getattr(cause, "args", ())), None)
+    # MySQL has one SQLSTATE for all constraints.
+    state = None if isinstance(number, int) else getattr(cause, "sqlstate", None)
+    constraint = _SQL.get(state or number)
     if constraint is None:
         return None
     table: Table = model.__table__
