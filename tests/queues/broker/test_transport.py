@@ -1,8 +1,10 @@
 """The bulk transport on a real Redis: it records messages as it fetches them, and shares queues with kombu's own."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from kombu.transport.redis import Transport as StockTransport
 from redis import Redis
 
 from src.core.config import settings
+from src.queues.broker import delayed
 from src.queues.broker.malformed import MALFORMED_KEY
 from src.queues.broker.transport import WAKEUP_KEY, BulkTransport
 
@@ -148,6 +151,26 @@ class TestFetching:
 
 
 class TestDelaying:
+    def test_messages_of_three_hours_reach_their_queue_once_and_within_a_second(
+        self, connect: Connect, broker: Redis, queue: Queue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A worker keeps what it gets early until its time. The clock is faked."""
+        start = now = datetime.now(UTC).replace(microsecond=0)
+        monkeypatch.setattr(delayed, "time", SimpleNamespace(time=lambda: now.timestamp()))
+        connection = connect(BulkTransport)
+        etas = {(start + timedelta(seconds=1 + number * 10.79)).isoformat() for number in range(1000)}
+        for eta in etas:
+            send(connection, queue, eta, headers={"eta": eta})
+        arrived: list[str] = []
+        while now < start + timedelta(hours=3):
+            now += timedelta(seconds=1)
+            delayed.move_due_messages(broker)
+            while message := broker.rpop(queue.name):
+                eta = json.loads(str(message))["headers"]["eta"]
+                assert abs(now - datetime.fromisoformat(eta)) <= timedelta(seconds=1)
+                arrived.append(eta)
+        assert sorted(arrived) == sorted(etas)
+
     def test_any_consumer_with_this_transport_moves_due_messages(self, connect: Connect, queue: Queue) -> None:
         connection = connect(BulkTransport)
         eta = datetime.now(UTC) + timedelta(seconds=1.5)
