@@ -1,6 +1,7 @@
 """Run events: workers append them to a Redis stream; `tasks.record` writes them to `task_runs`."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -23,7 +24,8 @@ def revocation_key(task_id: object) -> str:
 
 
 State = Annotated[str, Field(pattern="^(PENDING|STARTED|RETRY|SUCCESS|FAILURE|REVOKED)$")]
-ShortText = Annotated[str, AfterValidator(lambda text: to_storable(text)[:255])]
+# Names of tasks, queues and workers repeat.
+ShortText = Annotated[str, AfterValidator(lru_cache(maxsize=1024)(lambda text: to_storable(text)[:255]))]
 RequestId = Annotated[str, AfterValidator(lambda text: to_storable(text)[:128])]
 
 

@@ -94,7 +94,7 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
             return
         event = RunEvent(id=run, state=states.STARTED, **origin(request), **self._masked_arguments(args, kwargs))
         is_redelivered = bool((request.delivery_info or {}).get("redelivered"))
-        start = run_history(self.app.conf.run_history_url).start(event, is_redelivered=is_redelivered)
+        start = run_history(self.app).start(event, is_redelivered=is_redelivered)
         if start.is_revoked:
             self.backend.mark_as_revoked(task_id, "revoked", request)
             raise RevokedRunError("revoked")
@@ -186,7 +186,7 @@ def _record_unknown(sender: Any, message: Any, name: str, **signal: Any) -> None
     if url and run:
         queue = message.delivery_info.get("routing_key")
         error = f"NotRegistered: no task is named {name!r}"
-        run_history(url).record(RunEvent(id=run, state=states.FAILURE, name=name, queue=queue, error=error))
+        run_history(sender.app).record(RunEvent(id=run, state=states.FAILURE, name=name, queue=queue, error=error))
 
 
 def _record(task: Any, task_id: str, request: Any, outcome: dict[str, Any], *, is_requeued: bool = False) -> None:
@@ -198,7 +198,7 @@ def _record(task: Any, task_id: str, request: Any, outcome: dict[str, Any], *, i
     if run is None or not task.tracked:
         return
     event = RunEvent(id=run, **{**origin(request), "name": task.name, **outcome})
-    history = run_history(task.app.conf.run_history_url)
+    history = run_history(task.app)
     if is_requeued:
         history.requeue(event)
     else:

@@ -1,7 +1,8 @@
 """Appends run events to the Redis stream that `tasks.record` persists to the table `task_runs`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -96,40 +97,45 @@ class RunHistory:
         return MicroBatcher(self._write_from_loop)
 
     def _write(self, notifications: Sequence[RunNotification]) -> list[StartInfo]:
+        commands = [_commands(notification) for notification in notifications]
         try:
-            return _start_infos(notifications, self._script(*_script_arguments(notifications)))
+            return _start_infos(commands, self._script(*_script_arguments(notifications, commands)))
         except RedisError as error:
             return _log_lost(notifications, error)
 
     async def _write_from_loop(self, notifications: Sequence[RunNotification]) -> list[StartInfo]:
+        commands = [_commands(notification) for notification in notifications]
         try:
-            return _start_infos(notifications, await self._async_script(*_script_arguments(notifications)))
+            return _start_infos(commands, await self._async_script(*_script_arguments(notifications, commands)))
         except RedisError as error:
             return _log_lost(notifications, error)
 
 
-def _commands(notification: RunNotification) -> Iterator[tuple[str, str]]:
+def _commands(notification: RunNotification) -> dict[str, str]:
     """The commands of a notification, each with its key."""
-    redeliveries = f"tasks:redeliveries:{notification.event.id}"
+    commands = {}
     if notification.starts:
-        yield "EXISTS", revocation_key(notification.event.id)
+        commands["EXISTS"] = revocation_key(notification.event.id)
     if notification.is_redelivered:
-        yield "INCR", redeliveries
+        commands["INCR"] = f"tasks:redeliveries:{notification.event.id}"
     if notification.is_requeued:
-        yield "DEL", redeliveries
+        commands["DEL"] = f"tasks:redeliveries:{notification.event.id}"
+    return commands
 
 
-def _script_arguments(notifications: Sequence[RunNotification]) -> tuple[list[str], list[str | int]]:
+def _script_arguments(
+    notifications: Sequence[RunNotification], commands: Sequence[Mapping[str, str]]
+) -> tuple[list[str], list[str | int]]:
     """Keys and arguments of `RECORD`."""
-    commands = [command for notification in notifications for command in _commands(notification)]
-    names, events = [name for name, _ in commands], [notification.event.to_json() for notification in notifications]
-    return [STREAM, *(key for _, key in commands)], [CAPACITY, REDELIVERIES_SECONDS, *names, *events]
+    names, keys = chain.from_iterable(commands), chain.from_iterable(each.values() for each in commands)
+    events = (notification.event.to_json() for notification in notifications)
+    return [STREAM, *keys], [CAPACITY, REDELIVERIES_SECONDS, *names, *events]
 
 
-def _start_infos(notifications: Sequence[RunNotification], results: Iterable[int]) -> list[StartInfo]:
+def _start_infos(commands: Sequence[Mapping[str, str]], results: Iterable[int]) -> list[StartInfo]:
     """The results of `RECORD`, per notification."""
     remaining = iter(results)
-    by_command = [{name: next(remaining) for name, _ in _commands(notification)} for notification in notifications]
+    by_command = [{name: next(remaining) for name in each} for each in commands]
     return [StartInfo(bool(result.get("EXISTS")), result.get("INCR", 0)) for result in by_command]
 
 
@@ -141,11 +147,12 @@ def _log_lost(notifications: Sequence[RunNotification], error: RedisError) -> li
 
 
 @lru_cache
-def run_history(url: str) -> RunHistory:
-    """The run history of this process; Redis clients detect that they were forked."""
-    return RunHistory(url)
+def run_history(app: Any) -> RunHistory:
+    """The run history of an application in this process; Redis clients detect that they were forked."""
+    return RunHistory(app.conf.run_history_url)
 
 
+@lru_cache(maxsize=1024)
 def run_id(task_id: str) -> UUID | None:
     """The primary key of a run; None for a custom task id that is no UUID, whose run is not recorded."""
     try:
