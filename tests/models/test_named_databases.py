@@ -52,9 +52,7 @@ def table() -> Iterator[Table]:
 def versions(tmp_path: Path) -> Path:
     """An empty folder of revisions for each of the two."""
     text = (ROOT / "alembic.ini").read_text().replace("script_location = alembic", f"script_location = {ROOT}/alembic")
-    text = text.replace(
-        "version_locations = alembic/versions", f"version_locations = {ROOT}/alembic/versions:{tmp_path}/own"
-    )
+    text = text.replace("[alembic]", f"[alembic]\nversion_locations = {ROOT}/alembic/versions:{tmp_path}/own")
     (tmp_path / "alembic.ini").write_text(f"{text}\n[reports]\nversion_locations = {tmp_path}/reports\n")
     for name in ("own", "reports"):
         (tmp_path / name).mkdir()
