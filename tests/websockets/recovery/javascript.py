@@ -74,26 +74,30 @@ class Network:
     async def cut(self) -> None:
         """The network fails until the server has noticed."""
         async with self._returning():
-            self.proxy.reset()
-            await asyncio.sleep(2.5 * PING_SECONDS)
-            await self.proxy.heal()
+            await self._break()
 
     async def move(self) -> None:
         """The same, and the client returns to the other process."""
-        self._lead_on()
-        await self.cut()
+        async with self._returning():
+            self._lead_on()
+            await self._break()
 
     async def stop(self) -> None:
-        process = self._lead_on()
         async with self._returning():
+            process = self._lead_on()
             process.stop()
         await self._replace(process)
 
     async def kill(self) -> None:
-        process = self._lead_on()
         async with self._returning():
+            process = self._lead_on()
             await process.kill(self._worker._bus)
         await self._replace(process)
+
+    async def _break(self) -> None:
+        self.proxy.reset()
+        await asyncio.sleep(2.5 * PING_SECONDS)
+        await self.proxy.heal()
 
     def _lead_on(self) -> Process:
         """Lead new connections to the other process; returns the one that has the client."""
@@ -109,9 +113,9 @@ class Network:
 
     @asynccontextmanager
     async def _returning(self) -> AsyncIterator[None]:
-        losses, connects = self.page.losses, self.page.connects
+        connects = self.page.connects
         yield
-        await eventually(lambda: self.page.losses > losses and self.page.connects > connects)
+        await eventually(lambda: self.page.connects > connects and self.page.connects > self.page.losses)
 
 
 @pytest.mark.slow
@@ -131,6 +135,7 @@ async def test_has_everything_once_and_in_order(url: str, seed: int, transports:
         reading = asyncio.create_task(page.read(client.stdout))
         await eventually(lambda: page.connects)
         talking = asyncio.create_task(_talk(worker, sent))
+        stack.callback(talking.cancel)
         await eventually(lambda: page.segments[-1])
         for _ in range(3):
             await getattr(network, chance.choice(BREAKS))()
