@@ -178,7 +178,8 @@ class AsyncIOPool(BasePool):
 
     def _get_info(self) -> dict[str, Any]:
         info = super()._get_info()  # type: ignore[misc]  # missing from the stubs
-        return {**info, "running": self._limiter.running, "waiting": self._limiter.waiting}
+        running, waiting = self._limiter.running, self._limiter.waiting
+        return {**info, "processes": [os.getpid()], "running": running, "waiting": waiting}
 
     def _wake_hub(self, deliver: Callable[[], None]) -> None:
         if self._hub is None:

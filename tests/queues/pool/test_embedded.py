@@ -1,3 +1,6 @@
+import os
+from typing import Any
+
 import pytest
 from celery import current_app
 from celery.contrib.testing.worker import start_worker
@@ -23,7 +26,9 @@ def test_a_worker_within_a_process_finds_its_tasks(monkeypatch: pytest.MonkeyPat
         async def coroutine() -> str:
             return str(current_app.main)
 
-        with start_worker(app, pool="src.queues.pool:AsyncIOPool", perform_ping_check=False):
+        with start_worker(app, pool="src.queues.pool:AsyncIOPool", perform_ping_check=False) as worker:
+            pool: Any = worker.pool
+            assert pool.info["processes"] == [os.getpid()]
             default.set_default()
             default.set_current()
             for task in (synchronous, coroutine):
