@@ -17,7 +17,7 @@ def _label(context: Any) -> str:
     return str(context.get_current_parameters()["label"])
 
 
-class Line(BaseModel, table=True):
+class Entry(BaseModel, table=True):
     __tablename__ = "test_lines"
 
     number: int | None = Field(default=None, sa_column=Column("no", Integer, Identity(always=True), unique=True))
@@ -29,18 +29,18 @@ class Line(BaseModel, table=True):
     seen: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True), server_default=func.now()))
 
 
-class LineCRUD(BaseSQLModelCRUD[Line]):
-    model: ClassVar[type[Line]] = Line
+class EntryCRUD(BaseSQLModelCRUD[Entry]):
+    model: ClassVar[type[Entry]] = Entry
 
 
 @pytest.fixture
-async def lines(uow: UnitOfWork) -> LineCRUD:
-    table: Any = Line.metadata.tables["test_lines"]
+async def lines(uow: UnitOfWork) -> EntryCRUD:
+    table: Any = Entry.metadata.tables["test_lines"]
     await uow.session.run_sync(lambda session: table.create(session.connection()))
-    return LineCRUD(uow.session)
+    return EntryCRUD(uow.session)
 
 
-def shown(line: Line) -> tuple[Any, ...]:
+def shown(line: Entry) -> tuple[Any, ...]:
     return line.name, line.price, line.total, line.state, line.code, line.seen is not None, line.number is not None
 
 
@@ -61,7 +61,7 @@ ROWS: list[tuple[list[dict[str, Any]], list[tuple[Any, ...]]]] = [
 @pytest.mark.parametrize(("rows", "stored"), ROWS)
 @pytest.mark.parametrize("verb", ["create", "create_many", "upsert"])
 async def test_every_way_to_create_a_row_stores_the_same(
-    lines: LineCRUD, verb: str, rows: list[dict[str, Any]], stored: list[tuple[Any, ...]]
+    lines: EntryCRUD, verb: str, rows: list[dict[str, Any]], stored: list[tuple[Any, ...]]
 ) -> None:
     if verb == "create_many":
         await lines.create_many(rows)
@@ -71,25 +71,25 @@ async def test_every_way_to_create_a_row_stores_the_same(
     assert [shown(line) for line in await lines.list(order=("name",))] == stored
 
 
-async def test_the_ids_of_many_rows_are_those_stored(lines: LineCRUD) -> None:
+async def test_the_ids_of_many_rows_are_those_stored(lines: EntryCRUD) -> None:
     keys = await lines.create_many([{"name": "a"}, {"name": "b", "state": "old"}])
     assert [line.id for line in await lines.list(order=("name",))] == list(keys)
 
 
 class TestAFieldWithAnotherColumnName:
     @pytest.fixture
-    async def line(self, lines: LineCRUD) -> Line:
+    async def line(self, lines: EntryCRUD) -> Entry:
         return await lines.create({"name": "a"})
 
-    async def test_filters_sorts_and_projects(self, lines: LineCRUD, line: Line) -> None:
+    async def test_filters_sorts_and_projects(self, lines: EntryCRUD, line: Entry) -> None:
         assert [row.name for row in await lines.list({"name__starts": "a"}, order=("-name",))] == ["a"]
 
-    async def test_is_changed(self, lines: LineCRUD, line: Line) -> None:
+    async def test_is_changed(self, lines: EntryCRUD, line: Entry) -> None:
         await lines.update(line, {"name": "b"})
         assert await lines.update_many({"name": "b"}, {"name": "c"}) == 1
         connection = await lines.session.connection()
         assert (await connection.execute(text("SELECT label FROM test_lines"))).scalar_one() == "c"
 
-    async def test_is_the_key_of_an_upsert(self, lines: LineCRUD, line: Line) -> None:
+    async def test_is_the_key_of_an_upsert(self, lines: EntryCRUD, line: Entry) -> None:
         changed = await lines.upsert({"name": "a", "price": Decimal(5)}, by=["name"])
         assert (changed.id, changed.price) == (line.id, Decimal(5))

@@ -23,13 +23,13 @@ from src.models.document import BaseDocument
 from src.models.mixins import SoftDelete
 
 
-class Customer(BaseModel, table=True):
+class Buyer(BaseModel, table=True):
     __tablename__ = "test_customers"
 
     name: str = ""
 
 
-class Order(BaseModel, table=True):
+class Purchase(BaseModel, table=True):
     __tablename__ = "test_orders"
     __table_args__ = (
         UniqueConstraint("region", "number"),
@@ -47,20 +47,20 @@ class Order(BaseModel, table=True):
     parent_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("test_orders.id")])
 
 
-class OrderCRUD(BaseSQLModelCRUD[Order]):
-    model: ClassVar[type[Order]] = Order
+class PurchaseCRUD(BaseSQLModelCRUD[Purchase]):
+    model: ClassVar[type[Purchase]] = Purchase
 
 
-class CustomerCRUD(BaseSQLModelCRUD[Customer]):
-    model: ClassVar[type[Customer]] = Customer
+class BuyerCRUD(BaseSQLModelCRUD[Buyer]):
+    model: ClassVar[type[Buyer]] = Buyer
 
 
 @pytest.fixture
-async def orders(uow: UnitOfWork) -> OrderCRUD:
+async def orders(uow: UnitOfWork) -> PurchaseCRUD:
     """Orders, of which the first has all unique values that the others violate."""
-    tables = [Order.metadata.tables[name] for name in ("test_customers", "test_orders")]
-    await uow.session.run_sync(lambda session: Order.metadata.create_all(session.connection(), tables))
-    crud = OrderCRUD(uow.session)
+    tables = [Purchase.metadata.tables[name] for name in ("test_customers", "test_orders")]
+    await uow.session.run_sync(lambda session: Purchase.metadata.create_all(session.connection(), tables))
+    crud = PurchaseCRUD(uow.session)
     await crud.create({"email": "taken", "code": "taken", "region": 1, "number": 1, "place": "here"})
     return crud
 
@@ -97,7 +97,7 @@ async def write(crud: Any, verb: str, fields: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("verb", ["create", "create_many", "update", "update_many", "upsert new", "upsert"])
 @pytest.mark.parametrize(("fields", "status", "field"), VIOLATIONS, ids=[field for *_, field in VIOLATIONS])
-async def test_of_a_table(orders: OrderCRUD, verb: str, fields: dict[str, Any], status: int, field: str) -> None:
+async def test_of_a_table(orders: PurchaseCRUD, verb: str, fields: dict[str, Any], status: int, field: str) -> None:
     with pytest.raises(AppError) as caught:
         await write(orders, verb, fields)
     assert (caught.value.status, caught.value.data[0]["field"]) == (status, field)
@@ -106,19 +106,19 @@ async def test_of_a_table(orders: OrderCRUD, verb: str, fields: dict[str, Any], 
 
 class TestAReferencedRow:
     @pytest.fixture
-    async def customer(self, orders: OrderCRUD) -> Customer:
-        customer = await CustomerCRUD(orders.session).create({})
+    async def customer(self, orders: PurchaseCRUD) -> Buyer:
+        customer = await BuyerCRUD(orders.session).create({})
         await orders.create({"customer_id": customer.id, "place": "here"})
         return customer
 
     @pytest.mark.parametrize("verb", ["delete", "delete_many"])
-    async def test_is_not_deleted(self, orders: OrderCRUD, customer: Customer, verb: str) -> None:
-        customers = CustomerCRUD(orders.session)
+    async def test_is_not_deleted(self, orders: PurchaseCRUD, customer: Buyer, verb: str) -> None:
+        customers = BuyerCRUD(orders.session)
         with pytest.raises(AppError) as caught:
             await (customers.delete(customer) if verb == "delete" else customers.delete_many({}))
         assert (caught.value.status, caught.value.data[0]["field"], await customers.count()) == (409, "id", 1)
 
-    async def test_of_the_same_table_is_not_deleted(self, orders: OrderCRUD) -> None:
+    async def test_of_the_same_table_is_not_deleted(self, orders: PurchaseCRUD) -> None:
         parent = (await orders.list())[0]
         await orders.create({"parent_id": parent.id, "place": "here"})
         with pytest.raises(AppError) as caught:
@@ -163,14 +163,14 @@ async def test_of_a_collection(
     assert (caught.value.status, caught.value.data[0]["field"]) == (status, field)
 
 
-async def test_a_row_is_as_before_a_value_that_its_column_cannot_hold(orders: OrderCRUD) -> None:
+async def test_a_row_is_as_before_a_value_that_its_column_cannot_hold(orders: PurchaseCRUD) -> None:
     order = (await orders.list())[0]
     with pytest.raises(DBAPIError):
         await orders.update(order, {"amount": 2**40})
     assert (order.amount, await orders.count()) == (0, 1)
 
 
-async def test_another_error_of_a_table_is_raised_as_it_is(orders: OrderCRUD) -> None:
+async def test_another_error_of_a_table_is_raised_as_it_is(orders: PurchaseCRUD) -> None:
     error = PostgresError()
     with pytest.raises(PostgresError) as caught:
         async with orders._writing():
@@ -246,7 +246,7 @@ def test_a_number_of_mysql_comes_before_its_state() -> None:
         sqlstate = "23000"
 
     cause = IntegrityError(1062, "Duplicate entry 'a' for key 'test_orders.uq_test_orders_mail'")
-    refused = table_violation(Order, DBAPIError("INSERT", {}, cause))
+    refused = table_violation(Purchase, DBAPIError("INSERT", {}, cause))
     assert refused is not None
     assert (refused.status, refused.data) == (
         409,
