@@ -11,15 +11,16 @@ fail() {
     exit 1
 }
 
+# Beanie and the embedded MongoDB have no release for Python 3.14 yet.
 find_python() {
     local name
-    for name in python3 python3.14 python3.13 python3.12 python3.11; do
-        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    for name in python3 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
             command -v "$name"
             return
         fi
     done
-    fail "Python 3.11 or newer is needed, and none is on PATH."
+    fail "Python 3.11, 3.12 or 3.13 is needed, and none is on PATH."
 }
 
 # Identifies what the environment was made from. It contains absolute paths, so a clone that moved needs a new one.

@@ -84,12 +84,13 @@ async def check(minutes: float, every: float, seed: int) -> list[str]:
                 )
                 pause = every - (time.monotonic() - now) if is_soak else chance.uniform(1, 2 * every)
                 await asyncio.sleep(max(0, min(pause, deadline - time.monotonic())))
-        problems = [*traffic.problems, *await verify(system, traffic, SETTLE_SECONDS)]
+        growing = []
         for process, slope in system.memory_slopes(WARM_UP_SECONDS).items():
-            print(f"Memory of {process}: {slope:+.2f} MiB per minute")
+            print(f"Memory of {process}: {slope:+.2f} MiB per minute", flush=True)
             if is_soak and slope > MAXIMUM_SLOPE:
-                problems.append(f"The memory of {process} grows by {slope:.2f} MiB per minute")
-        return problems
+                growing.append(f"The memory of {process} grows by {slope:.2f} MiB per minute")
+        missing = await verify(system, traffic, SETTLE_SECONDS)
+        return [*traffic.problems, *growing, *missing]
 
 
 def main() -> None:

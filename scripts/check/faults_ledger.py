@@ -28,6 +28,11 @@ MAXIMUM_PAUSE_SECONDS = LONGEST_FAULT + 20
 
 async def verify(system: System, traffic: Traffic, seconds: float) -> list[str]:
     """Wait until all work has ended; returns what is missing, repeated or failed."""
+    print(
+        f"{len(traffic.notices)} writes, {len(traffic.lines)} chat lines, {len(traffic.files)} files,"
+        f" {traffic.lost_sessions} sessions lost; slowest response {traffic.slowest:.1f} s; {dict(traffic.answers)}",
+        flush=True,
+    )
     url = make_url(system.direct["SQL_DATABASE_URL"]).set(drivername="postgresql")
     connection = await asyncpg.connect(url.render_as_string(hide_password=False))
     try:
@@ -39,20 +44,16 @@ async def verify(system: System, traffic: Traffic, seconds: float) -> list[str]:
         await connection.close()
     problems += await _lines(system, traffic)
     problems += await _files(traffic)
-    print(
-        f"{len(traffic.notices)} writes, {len(traffic.lines)} chat lines, {len(traffic.files)} files,"
-        f" {traffic.lost_sessions} sessions lost; slowest response {traffic.slowest:.1f} s;"
-        f" {dict(traffic.answers)}"
-    )
     return problems
 
 
 async def _wait_for_the_end(connection: "asyncpg.Connection[Any]", seconds: float) -> list[str]:
-    deadline = time.monotonic() + seconds
+    started = time.monotonic()
     while waiting := await connection.fetchval(WAITING):
-        if time.monotonic() > deadline:
+        if time.monotonic() - started > seconds:
             return [f"{waiting} messages and runs have not ended {seconds:.0f} s after the last fault"]
         await asyncio.sleep(1)
+    print(f"All work had ended {time.monotonic() - started:.0f} s after the last fault", flush=True)
     return []
 
 
@@ -97,10 +98,14 @@ async def _lines(system: System, traffic: Traffic) -> list[str]:
 
 async def _files(traffic: Traffic) -> list[str]:
     """Each confirmed file has its content."""
-    wrong = 0
-    for file_id, content in traffic.files.items():
-        response = await traffic.send("GET", f"/files/{file_id}/content", follow_redirects=True)
-        wrong += response is None or response.content != content
+    reading = asyncio.Semaphore(8)
+
+    async def differs(file_id: str, content: bytes) -> bool:
+        async with reading:
+            response = await traffic.send("GET", f"/files/{file_id}/content")
+        return response is None or response.content != content
+
+    wrong = sum(await asyncio.gather(*(differs(*file) for file in traffic.files.items())))
     return [f"{wrong} files are missing or differ"] if wrong else []
 
 

@@ -16,6 +16,7 @@ from src.core.outages import report_outage, watching_stores
 from src.core.realtime.event_bus import ReplaySettings
 from src.core.realtime.event_registry import EventRegistry
 from src.core.resources import Resources, open_resources
+from src.core.stores.errors import as_unavailable, summary
 from src.queues.emitter import RedisEmitter
 from src.queues.pool.event_loop import process_loop
 from src.queues.publisher import create_outbox
@@ -30,7 +31,7 @@ BROKER_IS_DOWN = "consumer: Cannot connect to", "consumer: Connection to broker 
 
 
 class HousekeepingLogFilter(logging.Filter):
-    """Log filter that drops INFO lines of frequent housekeeping tasks.
+    """Log filter for frequent housekeeping tasks: drops INFO lines, and reports an outage in place of each failure.
 
     Args:
         names: The names of the tasks.
@@ -44,7 +45,13 @@ class HousekeepingLogFilter(logging.Filter):
         """Whether to keep a line; Celery writes the task's name to the record's `data`."""
         data = getattr(record, "data", None)
         name = data.get("name") if isinstance(data, dict) else None
-        return record.levelno > logging.INFO or name not in self._names
+        if name not in self._names:
+            return True
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and (unavailable := as_unavailable(error)):
+            report_outage(unavailable.store, summary(error))
+            return False
+        return record.levelno > logging.INFO
 
 
 class BrokerLogFilter(logging.Filter):

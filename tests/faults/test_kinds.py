@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from src.core.stores.documents import create_mongo
 from src.core.stores.errors import as_unavailable
 from src.core.stores.redis_client import create_redis
 from src.core.stores.sql import create_engine
+from src.utils.date import utc_now
 from tests.queues.restartable import RestartableRedis
 from tests.support.login import log_in
 from tests.support.people import USER_AGENT, Person
@@ -58,6 +60,15 @@ class TestAClockThatJumpsByAnHour:
         assert right.read_refresh(refresh).session_id == "session"
         with pytest.raises(UnauthorizedError):
             right.read_access(access)  # it lives for less than an hour: the client refreshes
+
+    async def test_is_an_unavailable_s3(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """S3 refuses signatures of another time."""
+        storage = MinioStorage(settings.s3)
+        monkeypatch.setattr("minio.api.time.utcnow", lambda: utc_now() + timedelta(hours=1))
+        unavailable = as_unavailable(await failure(lambda: storage.objects("files/")))
+        storage.close()
+        assert unavailable is not None
+        assert unavailable.store == "s3"
 
 
 class TestANameThatDoesNotResolve:

@@ -48,10 +48,12 @@ class TestAnOutage:
             failed = [served.client.get(NEEDED[store], headers=served_admin.headers) for _ in range(20)]
             assert {response.status_code for response in await asyncio.gather(*failed)} == {503}
             await served.client.get("/readyz")
+            assert f'store_available{{store="{store}"}} 0.0' in (await served.client.get("/metrics")).text
             await served.stores[store].heal()
             await eventually(
                 lambda: len(entries(served, "store_unavailable")) == len(entries(served, "store_available"))
             )
+        assert f'store_available{{store="{store}"}} 1.0' in (await served.client.get("/metrics")).text
         begins, ends = entries(served, "store_unavailable"), entries(served, "store_available")
         assert [entry["store"] for entry in begins + ends] == [NAMES[store]] * 4
         assert [entry["failures"] for entry in ends] == [21, 21]

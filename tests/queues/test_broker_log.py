@@ -1,4 +1,4 @@
-"""What a worker's main process logs of an unavailable broker: one line at the begin, one at the end."""
+"""What a worker logs of an outage: one line at the begin, one at the end."""
 
 import logging
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from celery.worker.consumer import consumer
 
-from src.queues.worker import BrokerLogFilter
+from src.queues.worker import BrokerLogFilter, HousekeepingLogFilter
 
 LOST: Any = "%s (%r)", getattr(consumer, "CONNECTION_RETRY"), OSError()  # noqa: B009 - the stubs lack it
 FAILED: Any = getattr(consumer, "CONNECTION_ERROR"), "redis://", OSError(), "Trying again"  # noqa: B009 - the same
@@ -31,3 +31,16 @@ class TestAnUnavailableBroker:
             for text, *args in lines
         }
         assert [line for record, line in records.items() if log_filter.filter(record)] == kept
+
+
+class TestAHousekeepingTask:
+    @pytest.mark.parametrize(("error", "told"), [(ConnectionRefusedError(), True), (ValueError(), False)])
+    def test_that_meets_an_outage_reports_it_without_a_traceback(
+        self, monkeypatch: pytest.MonkeyPatch, error: Exception, *, told: bool
+    ) -> None:
+        reported: list[str] = []
+        monkeypatch.setattr("src.queues.worker.report_outage", lambda _store, reason: reported.append(reason))
+        record = logging.LogRecord("celery", logging.ERROR, "", 0, "raised", (), (type(error), error, None))
+        record.data = {"name": "outbox.relay"}
+        assert HousekeepingLogFilter({"outbox.relay"}).filter(record) is not told
+        assert reported == ["ConnectionRefusedError: "] * told

@@ -19,7 +19,7 @@ T = TypeVar("T")
 _NOT_FOUND = {"NoSuchKey", "NoSuchUpload"}
 _WRONG_PARTS = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall"}
 # The server responds, but refuses our credentials or lacks the bucket.
-_UNUSABLE = {"AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "SignatureDoesNotMatch"}
+_UNUSABLE = {"AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
 _THREADS = 8
 
 

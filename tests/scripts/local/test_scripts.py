@@ -51,7 +51,7 @@ class TestBootstrap:
     def test_names_the_version_that_is_missing(self, clone: Path, tmp_path: Path) -> None:
         path = fake_python(tmp_path / "bin", "version_info")
         code, _, errors = bash("-c", SHOW_PYTHON, clone, path=path)
-        assert (code, errors) == (1, "Python 3.11 or newer is needed, and none is on PATH.\n")
+        assert (code, errors) == (1, "Python 3.11, 3.12 or 3.13 is needed, and none is on PATH.\n")
 
     def test_names_the_package_that_brings_venv(self, clone: Path, tmp_path: Path) -> None:
         path = fake_python(tmp_path / "bin", "ensurepip")
