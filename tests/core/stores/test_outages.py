@@ -98,12 +98,12 @@ class TestAnOutage:
             return set((await available(client)).values()) == {1}
 
         await eventually(all_serve)  # after the outages of other tests
-        with structlog.testing.capture_logs() as logs:
-            with monkeypatch.context() as patch:
-                async with broken(resources, patch):
-                    ready = [await client.get("/readyz") for _ in range(3)]
-                    during = await available(client)
-            await eventually(all_serve)
+        with structlog.testing.capture_logs() as logs, monkeypatch.context() as patch:
+            async with broken(resources, patch):
+                ready = [await client.get("/readyz") for _ in range(3)]
+                during = await available(client)
+                patch.undo()
+                await eventually(all_serve)
         assert [response.status_code for response in ready] == [503 if store == "postgres" else 200] * 3
         assert {name for name, value in during.items() if value == 0} == {store}
         told = [(entry["event"], entry["store"]) for entry in logs if entry["log_level"] != "info"]
