@@ -8,6 +8,7 @@ from alembic.config import CommandLine
 from pydantic import SecretStr
 from sqlalchemy import Column, Integer, Table
 from sqlmodel import SQLModel
+from sqlmodel.main import default_registry
 
 from src.core.config import settings
 from tests.support.scratch import Scratch, scratch_database
@@ -37,6 +38,14 @@ def databases(primary: Scratch, reports: Scratch, monkeypatch: pytest.MonkeyPatc
     url, named = (SecretStr(it.url.render_as_string(hide_password=False)) for it in (primary, reports))
     changed = settings.sql.model_copy(update={"database_url": url, "databases": {"reports": named}})
     monkeypatch.setattr(settings, "sql", changed)
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the product alone: other tests, which may be imported, have tables as well."""
+    for mapper in default_registry.mappers:
+        if not mapper.class_.__module__.startswith("src."):
+            monkeypatch.setitem(mapper.local_table.info, "database", "tests")  # type: ignore[attr-defined]  # a table
 
 
 @pytest.fixture(autouse=True)
