@@ -1,6 +1,7 @@
-"""Carries out client.sh: the built client's journey in Node and in Chromium, against an instance of its own."""
+"""Carries out client.sh: the journeys of the built clients, and the pages, against an instance of its own."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,6 +78,11 @@ def main() -> None:
         browser() as chromium,
     ):
         url = f"http://127.0.0.1:{server.port}"
+        print("In Python:", flush=True)
+        python = frontend.SITE / "python"
+        command = [sys.executable, "test/journey.py"]
+        subprocess.run(command, cwd=python, env={"PYTHONPATH": str(python), "URL": url}, check=True)  # noqa: S603 - ours
+        print("In Node:", flush=True)
         if node([str(PACKAGE / "test/journey.mjs")], env={"URL": url}):
             sys.exit("The journey failed in Node.")
         first, second = chromium.tab(), chromium.tab()

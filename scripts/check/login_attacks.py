@@ -13,13 +13,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from docs.client.python.api_client.session import encrypt
 from scripts.check.anonymous import probe
 
-OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
 AGENT = {"User-Agent": "attack"}
 NOTICES = "GET:/api/v1/notices"
 
@@ -32,18 +29,9 @@ class Attack:
         self.client = clients[0]
         self.random = random.Random(seed)  # noqa: S311 - reproducible, not secret
 
-    async def encrypted(self, password: str) -> dict[str, str]:
-        """`password` and `kid` of a login, with a fresh challenge."""
-        key = (await self.client.get("/api/v1/auth/keys/public")).json()["data"]
-        public = serialization.load_pem_public_key(key["publicKey"].encode())
-        if not isinstance(public, RSAPublicKey):
-            raise TypeError("The public key is no RSA key.")
-        plaintext = json.dumps({"p": password, "c": key["challenge"]}).encode()
-        return {"password": base64.b64encode(public.encrypt(plaintext, OAEP)).decode(), "kid": key["kid"]}
-
     async def login(self, username: str, password: str) -> httpx.Response:
         """The response to a login."""
-        body = {"username": username, **await self.encrypted(password)}
+        body = {"username": username, **await encrypt(self.client, password)}
         return await self.client.post("/api/v1/auth/login", json=body, headers=AGENT)
 
     async def tokens(self, username: str, password: str) -> dict[str, str]:
@@ -142,7 +130,7 @@ class Attack:
         role = {"name": "Reader", "code": "reader", "interfacePermissions": [NOTICES]}
         made = (await self.client.post("/api/v1/roles", json=role, headers=admin)).json()["data"]
         user = {"name": "Reader", "username": "reader", "email": "reader@example.com", "roles": ["reader"]}
-        user |= await self.encrypted("a long enough password")
+        user |= await encrypt(self.client, "a long enough password")
         await self.client.post("/api/v1/users", json=user, headers=admin)
         tokens = await self.tokens("reader", "a long enough password")
         reader = {"Authorization": f"Bearer {tokens['accessToken']}", **AGENT}
@@ -175,16 +163,16 @@ class Attack:
         """The median seconds of each kind of failed login, interleaved; all response bodies have to be equal."""
         admin = {"Authorization": f"Bearer {(await self.tokens('admin', '123456'))['accessToken']}"}
         user = {"name": "Off", "username": "off", "email": "off@example.com", "status": False}
-        user |= await self.encrypted("a long enough password")
+        user |= await encrypt(self.client, "a long enough password")
         await self.client.post("/api/v1/users", json=user, headers=admin)
         times: dict[str, list[float]] = {"unknown": [], "wrong": [], "disabled": [], "garbage": []}
         bodies = set()
         for _ in range(count):
             requests = {
-                "unknown": {"username": "nobody-here", **await self.encrypted("some password")},
-                "wrong": {"username": "admin", **await self.encrypted("some password")},
-                "disabled": {"username": "off", **await self.encrypted("a long enough password")},
-                "garbage": {"username": "admin", **await self.encrypted("123456")},
+                "unknown": {"username": "nobody-here", **await encrypt(self.client, "some password")},
+                "wrong": {"username": "admin", **await encrypt(self.client, "some password")},
+                "disabled": {"username": "off", **await encrypt(self.client, "a long enough password")},
+                "garbage": {"username": "admin", **await encrypt(self.client, "123456")},
             }
             requests["garbage"]["password"] = base64.b64encode(self.random.randbytes(384)).decode()
             for name, body in self.random.sample(list(requests.items()), len(requests)):
@@ -198,7 +186,7 @@ class Attack:
 
     async def login_flood(self, count: int, at_once: int) -> tuple[Counter[int], float]:
         """Many concurrent logins: their statuses, and the 99th percentile of another route's seconds in that time."""
-        bodies = [{"username": "admin", **await self.encrypted("123456")} for _ in range(count)]
+        bodies = [{"username": "admin", **await encrypt(self.client, "123456")} for _ in range(count)]
         statuses: Counter[int] = Counter()
 
         async def log_in() -> None:

@@ -150,7 +150,7 @@ class TestNode:
                 "Refused: invalid by field, and changed in the meantime.",
                 "Sent and received events; the connection outlived a token.",
                 "Connected again after the server ended the connection, since the user's roles changed.",
-                "Uploaded 20 MiB in parts, aborted once and resumed.",
+                "Uploaded 25 MiB in parts, aborted once and resumed.",
                 "Logged out.",
             ],
             "",

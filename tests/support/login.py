@@ -1,7 +1,6 @@
 """Log in as a browser does."""
 
 import base64
-import json
 from typing import Any
 
 import httpx
@@ -9,6 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from docs.client.python.api_client.session import encrypt as encrypt_password
 from tests.support.people import PASSWORD, USER_AGENT
 
 OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
@@ -29,9 +29,7 @@ async def fetch_key(client: httpx.AsyncClient) -> dict[str, Any]:
 
 async def encrypted(client: httpx.AsyncClient, password: str = PASSWORD) -> dict[str, str]:
     """`password` and `kid` of a login, with a fresh challenge."""
-    key = await fetch_key(client)
-    plaintext = json.dumps({"p": password, "c": key["challenge"]}).encode()
-    return {"password": encrypt(key["publicKey"], plaintext), "kid": key["kid"]}
+    return await encrypt_password(client, password)
 
 
 async def log_in(client: httpx.AsyncClient, username: str, password: str = PASSWORD) -> httpx.Response:

@@ -88,7 +88,7 @@ await connected;
 adasSocket.disconnect();
 say("Connected again after the server ended the connection, since the user's roles changed.");
 
-const bytes = new Uint8Array(20 * 1024 * 1024);
+const bytes = new Uint8Array(25 * 1024 * 1024); // four parts, of which three are sent at once
 for (let at = 0; at < bytes.length; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
 const abort = new AbortController();
 const options = { name: "random.bin", contentType: "application/octet-stream" };
@@ -106,7 +106,7 @@ const file = await upload(session, new Blob([bytes]), resume);
 equal([shares.length, shares.at(-1) ?? 1], [plan.parts.length - begun, 1]); // parts may arrive despite the abort
 const digest = async (content) => [...new Uint8Array(await crypto.subtle.digest("SHA-256", content))].join();
 equal(await digest(await (await fetch(file.downloadUrl)).arrayBuffer()), await digest(bytes));
-say("Uploaded 20 MiB in parts, aborted once and resumed.");
+say("Uploaded 25 MiB in parts, aborted once and resumed.");
 
 const ended = new Promise((resolve) => socket.once("disconnect", resolve));
 const last = store.read();
