@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, make_url
+from pydantic import SecretStr
+from sqlalchemy import URL
 
+from src.core.config.sql_urls import sql_url
 from tests.support.databases import query, sql_server, template_name
 from tests.support.process import measured
 from tests.support.stores import ROOT
@@ -45,7 +47,7 @@ class Scratch:
 @contextmanager
 def scratch_database(*, migrated: bool = False) -> Iterator[Scratch]:
     """A new database, dropped at the end; with the current schema if `migrated`."""
-    url = make_url(os.environ["SQL_DATABASE_URL"])
+    url = sql_url("SQL_DATABASE_URL", SecretStr(os.environ["SQL_DATABASE_URL"]))
     name, template = f"scratch_{secrets.token_hex(6)}", template_name()
     has_template = query(_server(url), f"SELECT 1 FROM pg_database WHERE datname = '{template}'")  # noqa: S608 - a digest
     copied = template if migrated and has_template else "template1"
