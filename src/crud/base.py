@@ -1,7 +1,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from copy import copy
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -9,9 +9,8 @@ from pydantic import BaseModel
 from src.core.exceptions import NotFoundError
 from src.core.list_filters import SortKey, Where, unique_order
 from src.crud.query.aggregates import Aggregate, aggregates
-from src.crud.query.checked_fields import CheckedFields, Fields
+from src.crud.query.checked_fields import CheckedFields, Fields, with_keys
 from src.crud.query.list_queries import ListQueries, Projection, SchemaT
-from src.crud.query.returning import Returning
 
 ModelT = TypeVar("ModelT")
 # The id of a row; of a table with a primary key of several columns, the tuple of their values.
@@ -154,7 +153,7 @@ class BaseCRUD(CheckedFields, ListQueries[ModelT]):
         """The new values as rows, which are not those of the store."""
 
     @property
-    def returning(self) -> Returning[ModelT]:
+    def returning(self) -> "Returning[ModelT]":
         """`create_many`, `update_many`, `delete_many` and `upsert_many` with the rows as their result."""
         return Returning(self)
 
@@ -194,3 +193,34 @@ class BaseCRUD(CheckedFields, ListQueries[ModelT]):
     def not_found(self) -> NotFoundError:
         """The error to raise for a row that does not exist."""
         return NotFoundError(f"{self.model.__name__} not found.")
+
+
+class Returning(Generic[ModelT]):
+    """`crud.returning`: `update_many` and others return the rows that they changed.
+
+    PostgreSQL returns them with the statement that changes them, except those of `upsert_many`. In MySQL they are
+    locked first. In MongoDB the documents are found, changed if they still match, and read again.
+    """
+
+    def __init__(self, crud: BaseCRUD[ModelT]) -> None:
+        self._crud = crud
+
+    async def create_many(self, rows: Sequence[Fields]) -> Sequence[ModelT]:
+        """Insert rows, and return them in the same order."""
+        return await self._crud._create_returning(rows)
+
+    async def update_many(self, where: Where, changes: Fields) -> Sequence[ModelT]:
+        """Change all matching rows, and return them as they are now."""
+        return await self._crud._update_returning(where, changes)
+
+    async def delete_many(self, where: Where) -> Sequence[ModelT]:
+        """Delete all matching rows, and return them."""
+        return await self._crud._delete_returning(where)
+
+    async def upsert_many(self, rows: Sequence[Fields], *, by: Sequence[str]) -> Sequence[ModelT]:
+        """Insert or update rows, and return them in the same order."""
+        new = await self._crud._upsert_many(rows, by) if rows else ()
+        keys = [tuple(getattr(row, name) for name in by) for row in new]
+        stored = await self._crud.list(with_keys(keys, by))
+        found = {tuple(getattr(row, name) for name in by): row for row in stored}
+        return [found[key] for key in keys]

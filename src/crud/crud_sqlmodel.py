@@ -17,10 +17,9 @@ from src.core.list_filters import OR, Where
 from src.core.stores.sql import reload_expired
 from src.crud.base import Key
 from src.crud.query.bulk_insert import insert_for_keys, insert_rows, is_assigned_by_database, values_by_field
-from src.crud.query.checked_fields import Fields
+from src.crud.query.checked_fields import Fields, with_keys
 from src.crud.query.constraints import table_violation
 from src.crud.query.nested_create import create_nested
-from src.crud.query.returning import with_keys
 from src.crud.query.sql_clauses import TableClauses
 from src.crud.query.sql_reads import SQLReads
 from src.crud.query.sql_writes import in_statements, insertable, update_statement, upsert_statement
