@@ -21,13 +21,15 @@ from src.queues.celery import Celery
 from tests.queues.conftest import CeleryProcess, running
 from tests.queues.restartable import RestartableRedis
 from tests.support.pools import ASYNCIO, Pool
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 # How each kind of task ends, unless it is revoked or loses its workers too often.
 OUTCOMES = {"work": "SUCCESS", "fail": "FAILURE", "again": "SUCCESS", "overdue": "FAILURE", "hard_limited": "FAILURE"}
 ENDED = {"SUCCESS", "FAILURE", "REVOKED"}
 MAXIMUM_WORKERS = 2
 MAXIMUM_REDELIVERIES = 3
+# A hard limit of the prefork pool costs a process, and the next one opens its stores.
+SECONDS_PER_TASK = 10
 
 
 class Workers(RuleBasedStateMachine):
@@ -127,7 +129,8 @@ class Workers(RuleBasedStateMachine):
     def settle(self) -> None:
         if not self.workers:
             self.start()
-        wait_until(lambda: sum(self.store.states()[state] for state in ENDED) >= len(self.sent))
+        patience = PATIENCE_SECONDS + SECONDS_PER_TASK * len(self.sent)
+        wait_until(lambda: sum(self.store.states()[state] for state in ENDED) >= len(self.sent), patience)
         for worker in self.workers:
             assert worker.stop() == 0
 
