@@ -34,3 +34,17 @@ def received_with(last: str, process: str, messages: Messages) -> list[str] | No
 
     received = [offset for position, offset in enumerate(offsets) if is_received(position, offset)]
     return [*(offset for offset in received if offset != last), last]
+
+
+def sent_before(first: str, process: str, messages: Messages) -> list[str]:
+    """Find the offsets of the events that `process` had certainly handled before `first`, which it may have replayed.
+
+    Its own events count only if what they had heard is known: others it may have emitted after the replay.
+    """
+    known = {event_id(message["offset"]) for _, message in messages if message.get("offset")}
+    is_own = process_of(first) == process
+    return [
+        offset
+        for offset in received_with(first, process, messages) or ()
+        if is_own or process_of(offset) != process or heard_of(offset) in known
+    ]

@@ -99,8 +99,11 @@ class RecoverableSession:
 
     def discard_after(self, offset: str | None) -> None:
         """Forget the offsets after `offset`: the client did not receive those events."""
+        is_full = len(self.sent) == MAX_OFFSETS
         begin = 0 if offset is None else self.sent.index(offset) + 1
         self._discard(list(self.sent)[begin:])
+        if offset is None and is_full:  # what `sent` has forgotten was not received either
+            self.received_until = self.since
 
     def discard_recent(self, seconds: float) -> None:
         """Forget the offsets of the last `seconds`: nobody knows whether the client received those events."""

@@ -9,7 +9,7 @@ import structlog
 from src.core.realtime.event_bus import EventBus, EventBusError
 from src.core.realtime.offsets import is_offset, milliseconds_of
 from src.utils.cancellation import raise_if_cancelled
-from src.websockets.recovery.killed_process import received_with
+from src.websockets.recovery.killed_process import received_with, sent_before
 from src.websockets.recovery.session import MAX_OFFSETS, RecoverableSession, now
 from src.websockets.recovery.session_store import RENEWAL_SECONDS, SessionStore
 from src.websockets.recovery.stream_reader import Messages, StreamReader
@@ -141,13 +141,13 @@ class SessionRecovery:
         if last and not session.has_ended:
             start = max(start, milliseconds_of(last) - _STALL_MS - _CLOCK_SKEW_MS)
         try:
-            messages, complete_since = await self._reader.since(start)
+            read, complete_since = await self._reader.since(start)
         except EventBusError:
             return None
         if complete_since is None:  # it expires with the last event
             is_kept = last is not None and milliseconds_of(last) > now() - self.bus.replay.seconds * 1000
             return None if is_kept or session.unreceived else []
-        sent = set(session.sent)
+        messages, sent = read, set(session.sent)
         first = next((index for index, (_, message) in enumerate(messages) if message.get("offset") in sent), None)
         if (
             complete_since > start or len(sent) == MAX_OFFSETS
@@ -158,7 +158,7 @@ class SessionRecovery:
                 return None
         if session.last_received and not _add_received(session, messages):
             return None
-        sent, unreceived = _sent(session, messages), set(session.unreceived)
+        sent, unreceived = _sent(session, read), set(session.unreceived)
         missed = [
             message
             for sent_at, message in messages
@@ -197,10 +197,10 @@ def _add_received(session: RecoverableSession, messages: Messages) -> bool:
 
 
 def _sent(session: RecoverableSession, messages: Messages) -> set[str]:
-    """What was sent up to the last event; `session.sent` is limited, and its order is not that of the stream."""
-    last = session.last_offset
-    received = received_with(last, session.process, messages) if last else None
-    return {*session.sent, *(received or ())}
+    """What was sent. `session.sent` is limited, and its order is not that of the stream."""
+    if session.last_received:
+        return {*session.sent, *(received_with(session.last_received, session.process, messages) or ())}
+    return {*session.sent, *(sent_before(session.sent[0], session.process, messages) if session.sent else ())}
 
 
 def _is_addressed(message: dict[str, Any], sent_at: int, session: RecoverableSession) -> bool:

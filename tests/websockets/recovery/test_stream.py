@@ -52,6 +52,7 @@ class TestMissed:
     @pytest.fixture
     async def buses(self, url: str) -> AsyncIterator[tuple[EventBus, EventBus]]:
         buses = EventBus(url, REPLAY), EventBus(url, REPLAY)
+        await buses[0].redis.delete(STREAM)  # nothing was trimmed from it
         yield buses
         for bus in buses:
             await bus.redis.aclose()
@@ -84,6 +85,32 @@ class TestMissed:
         session.stop(set())
         missed = await SessionRecovery(bus).missed(session)
         assert [message["offset"] for message in missed or ()] == [others[-1]["offset"]]
+
+    async def test_of_a_process_that_had_replayed_the_last_event(self, buses: tuple[EventBus, EventBus]) -> None:
+        bus, process = buses
+        session = self.session(process)
+        replayed = bus.build_emit("news", 1, room="a")
+        await bus.publish(replayed)
+        session.sent.append(replayed["offset"])
+        session.stop(set())
+        own = process.build_emit("own", 1, room="a")  # it had heard nothing of others
+        await process.publish(own)
+        missed = await SessionRecovery(bus).missed(session)
+        assert [message["offset"] for message in missed or ()] == [own["offset"]]
+
+    async def test_of_a_client_that_received_nothing_of_much(self, buses: tuple[EventBus, EventBus]) -> None:
+        bus, process = buses
+        session = self.session(process)
+        session.since -= 10_000
+        messages = [bus.build_emit("news", number, room="a") for number in range(MAX_OFFSETS + 10)]
+        await asyncio.gather(*(bus.publish(message) for message in messages))
+        offsets = [message["offset"] for message in messages]
+        session.sent.extend(offsets)
+        session.stop(set())
+        session.received_until += 10_000  # the connection was open for long after the forgotten events
+        session.discard_after(None)
+        missed = await SessionRecovery(bus).missed(session)
+        assert [message["offset"] for message in missed or ()] == offsets
 
 
 class TestSize:
