@@ -18,8 +18,9 @@ from scripts.check.faults_traffic import LONGEST_FAULT, Traffic
 
 # Those of schedules that expire are never finished if no worker could start them in time.
 WAITING = """
-    SELECT (SELECT count(*) FROM outbox) + count(*) FROM task_runs
-    WHERE state IN ('PENDING', 'STARTED', 'RETRY') AND name IN ('notices.announce', 'system.ping')
+    SELECT name, state, count(*) FROM task_runs
+    WHERE state IN ('PENDING', 'STARTED', 'RETRY') AND name IN ('notices.announce', 'system.ping') GROUP BY name, state
+    UNION ALL SELECT 'outbox', topic, count(*) FROM outbox GROUP BY topic
 """
 LISTED = 3
 MAXIMUM_PAUSE_SECONDS = LONGEST_FAULT + 20
@@ -49,9 +50,10 @@ async def verify(system: System, traffic: Traffic, seconds: float) -> list[str]:
 
 async def _wait_for_the_end(connection: "asyncpg.Connection[Any]", seconds: float) -> list[str]:
     started = time.monotonic()
-    while waiting := await connection.fetchval(WAITING):
+    while waiting := await connection.fetch(WAITING):
         if time.monotonic() - started > seconds:
-            return [f"{waiting} messages and runs have not ended {seconds:.0f} s after the last fault"]
+            left = ", ".join(f"{count} {name} {state}" for name, state, count in waiting)
+            return [f"{left}: not ended {seconds:.0f} s after the last fault"]
         await asyncio.sleep(1)
     print(f"All work had ended {time.monotonic() - started:.0f} s after the last fault", flush=True)
     return []
