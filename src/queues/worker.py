@@ -1,7 +1,6 @@
 """What a worker process adds to the application: its stores, opened with the event loop, and its log."""
 
 import logging
-import warnings
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from copy import copy
@@ -10,7 +9,6 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
-from celery.exceptions import CPendingDeprecationWarning
 
 from src.core.config import settings
 from src.core.logging import configure_logging
@@ -104,7 +102,6 @@ def set_up_workers(app: "Celery[Any]") -> None:
 
 def _configure_logging(loglevel: int, **_signal: object) -> None:
     configure_logging(settings)
-    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)  # a line for each lost connection
     logging.getLogger().setLevel(loglevel)
     for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).addFilter(HousekeepingLogFilter(HOUSEKEEPING))
