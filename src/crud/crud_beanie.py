@@ -134,7 +134,7 @@ class BaseBeanieCRUD(DocumentReads[ModelT]):
             fields = self._new_fields(row)
             new.append(self.model.model_validate(fields))
             key = await self._filter({name: getattr(new[-1], name) for name in by})
-            changes = self._updated_on_conflict(fields, by) | self._touched()
+            changes = self._updated_on_conflict(fields, by)
             operations.append(UpdateOne(key, insert_or_change(new[-1], changes), upsert=True))
         try:
             _ = await self._write(operations)

@@ -318,6 +318,7 @@ class TestKeys:
         assert check_keys(auth).text == "RSA_PRIVATE_KEY is damaged."
 
 
+@pytest.mark.process
 class TestTheCommand:
     def test_prints_a_line_for_each_check_and_fails(self, manage: Manage) -> None:
         """Of a system without API, worker and beat."""

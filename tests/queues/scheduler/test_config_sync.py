@@ -116,6 +116,7 @@ class TestRefusing:
         with pytest.raises(ImproperlyConfigured, match=f"entry 'bad' cannot be scheduled: .*{reason}"):
             columns_by_name({"bad": entry(**entries)}, "UTC")
 
+    @pytest.mark.process
     def test_beat_does_not_start(self, run: Run) -> None:
         beat = run(*BEAT, SAMPLE_BAD_ENTRY="countdown")
         wait_until(lambda: beat.code is not None)

@@ -17,6 +17,8 @@ from tests.support.waiting import eventually
 from tests.websockets.recovery.conftest import PATH, Open, Wire, cut, dialing
 from tests.websockets.recovery.test_stopped_process import Process, Talker, started
 
+pytestmark = pytest.mark.process
+
 Servers = list[tuple[AsyncServer, str]]
 Connect = Callable[..., Awaitable[Wire]]
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
 import aiohttp
+import pytest
 
 from src.core.realtime.event_bus import EventBus
 from src.websockets.recovery import MAX_MISSED_EVENTS
@@ -17,6 +18,8 @@ from src.websockets.server import AsyncServer
 from tests.queues.conftest import free_port
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.recovery.conftest import Open
+
+pytestmark = pytest.mark.process
 
 SEPARATOR = "\x1e"
 CLOSE = "1"
