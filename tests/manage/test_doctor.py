@@ -53,6 +53,9 @@ async def healthy(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Asyn
     monkeypatch.setattr("src.manage.doctor.processes.find_workers", workers)
     await resources.documents.create_indexes(*DOCUMENTS)
     await AuditService(resources).set_retention()
+    async with resources.engine.begin() as connection:  # what other tests left
+        await connection.execute(text("DELETE FROM outbox"))
+        await connection.execute(text("DELETE FROM schedules"))
     async with stored(resources, schedule(last_run_at=utc_now())):
         yield resources
 
