@@ -138,6 +138,7 @@ async def open_resources(
         process: The name of this process in Redis's `CLIENT LIST`.
     """
     global _current
+    outer = _current
     async with AsyncExitStack() as stack:
         primary = SQLDatabase(settings.sql, settings.sql.url)
         replica = SQLDatabase(settings.sql, settings.sql.read_url, read_only=True)
@@ -174,4 +175,4 @@ async def open_resources(
         try:
             yield _current
         finally:
-            _current = None
+            _current = outer

@@ -33,3 +33,4 @@ def test_a_worker_within_a_process_finds_its_tasks(monkeypatch: pytest.MonkeyPat
             default.set_current()
             for task in (synchronous, coroutine):
                 assert task.apply_async().get(timeout=PATIENCE_SECONDS, disable_sync_subtasks=False) == "embedded"
+        process_loop.stop()  # closes its stores: the application's are the current ones again
