@@ -19,10 +19,12 @@ from tests.support.people import PASSWORD, People, Person
 
 
 @pytest.fixture(autouse=True)
-async def empty_outbox(uow: UnitOfWork) -> None:
-    """Rolled back after the test, like everything."""
+async def nothing_recorded(uow: UnitOfWork, resources: Resources) -> None:
+    """An empty outbox, which is rolled back after the test; refusals of other tests would merge with this one's."""
     await uow.session.exec(delete(OutboxMessage))
     await uow.session.commit()
+    for key in await resources.redis.keys("audit:refusals:*"):
+        await resources.redis.delete(key)
 
 
 async def recorded(uow: UnitOfWork) -> list[dict[str, Any]]:
