@@ -9,7 +9,6 @@ from typing import Annotated
 import aiohttp
 import pytest
 from fastapi import FastAPI
-from socketio.exceptions import ConnectionError as ConnectionFailed
 
 from src.core.stores.errors import as_unavailable
 from src.websockets.limits import Limits
@@ -223,10 +222,14 @@ class TestTimeOfAnEvent:
         assert [ack["code"] for ack in acks] == [4503] * 3  # the order of the client is one of the waits
         assert len(cancelled) == 1
 
-    async def test_ends_a_connect(self, sio: AsyncServer, connect: Connect) -> None:
+    async def test_ends_a_connect(self, sio: AsyncServer, host: Host) -> None:
+        sio.translate_error = as_unavailable
+
         @sio.on("connect")
         async def handler() -> None:
             await asyncio.sleep(3600)
 
-        with pytest.raises(ConnectionFailed):
-            await connect()
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{host.url}{PATH}") as websocket:
+            await websocket.receive()
+            await websocket.send_str("40")
+            assert '"code":4503' in (await websocket.receive()).data
