@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from src.core.draining import draining, is_draining
+from src.api.draining import draining, is_draining
 from src.core.realtime.event_bus import EventBus
 from src.websockets.engine.subscriber import Subscriber
 from tests.support.process import Process
