@@ -16,9 +16,9 @@ async def check_out(session: AsyncSession, cart: Cart, payment: str) -> Order:
     """
     stock = StockCRUD(session)
     wanted = {item.product_id: item for item in cart.items}
-    # Everybody locks in the same order, so nobody waits for each other.
-    rows = await stock.lock_rows({"product_id__in": list(wanted)}, order=("product_id", "-quantity"))
-    largest = {row.product_id: row for row in reversed(rows)}
+    # Everybody locks in the order of the keys, which never change, so no two callers can deadlock.
+    rows = await stock.lock_rows({"product_id__in": list(wanted)}, order=("product_id", "warehouse_id"))
+    largest = {row.product_id: row for row in sorted(rows, key=lambda row: row.quantity)}
     for product_id, item in wanted.items():
         if product_id not in largest or largest[product_id].quantity < item.quantity:
             raise ConflictError("A product is out of stock.")
