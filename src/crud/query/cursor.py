@@ -46,4 +46,17 @@ def unseal(cursor: str, scope: object, types: Any) -> tuple[Any, ...]:
 
 
 def _sign(payload: bytes, scope: object) -> bytes:
-    return hmac.digest(_key(), to_json(scope, fallback=str) + b"\n" + payload, hashlib.sha256)[:_SIGNATURE_BYTES]
+    signed = to_json(_in_order(scope), fallback=str) + b"\n" + payload
+    return hmac.digest(_key(), signed, hashlib.sha256)[:_SIGNATURE_BYTES]
+
+
+def _in_order(scope: Any) -> Any:
+    """The scope with sorted lists for its sets, whose order differs between processes."""
+    match scope:
+        case dict():
+            return {name: _in_order(value) for name, value in scope.items()}
+        case list() | tuple():
+            return [_in_order(item) for item in scope]
+        case set() | frozenset():
+            return sorted(map(str, scope))
+    return scope
