@@ -100,6 +100,14 @@ def split_filter(name: str) -> tuple[str, str]:
     return name, operator or "eq"
 
 
+def combined(first: Where, second: Where) -> Where:
+    """The filter for rows that match both, also if both have a filter of the same name."""
+    if first.keys().isdisjoint(second):
+        return {**first, **second}
+    alternatives = [combined(first, alternative) for alternative in second[OR]] if OR in second else [first]
+    return {**second, OR: alternatives}
+
+
 @dataclass(frozen=True, slots=True)
 class SortKey:
     """A field to sort by."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from src.core.exceptions import NotFoundError
-from src.core.list_filters import SortKey, Where, unique_order
+from src.core.list_filters import SortKey, Where, combined, unique_order
 from src.crud.query.aggregates import Aggregate, aggregates
 from src.crud.query.checked_fields import CheckedFields, Fields, with_keys
 from src.crud.query.list_queries import ListQueries, Projection, SchemaT
@@ -48,7 +48,7 @@ class BaseCRUD(CheckedFields, ListQueries[ModelT]):
             NotFoundError: It does not exist, or does not match.
         """
         row = (
-            await self._first({**self._by_key(key), **where}, include)
+            await self._first(combined(self._by_key(key), where), include)
             if where
             else await self.find(key, include=include)
         )

@@ -23,6 +23,11 @@ class TestOneRow:
         row = await items.create({"name": "a", "number": 4})
         assert (await items.get(row.id)).number == 4
 
+    async def test_is_not_another_one_that_matches(self, ten: BaseCRUD[Any]) -> None:
+        row, other, *_ = await ten.list()
+        with pytest.raises(NotFoundError):
+            await ten.get(row.id, {"id": other.id})
+
     async def test_counts_its_changes(self, items: BaseCRUD[Any]) -> None:
         row = await items.create({"name": "a"})
         changed = await items.update(row, {"number": 5}, version=1)
@@ -416,6 +421,22 @@ class TestLists:
         _, cursor_of_0 = await ten.cursor(PartOf(limit=2), {"number": 0})
         with pytest.raises(InvalidInputError):
             await ten.cursor(PartOf(cursor_of_0 or "", limit=2), {"number": 1})
+
+    @pytest.mark.parametrize(
+        ("requested", "where", "matches"),
+        [
+            ({"number": 1}, {"number": 2}, 0),
+            ({"number__gte": 1}, {"number__gte": 0}, 6),
+            ({"number__gte": 1}, {"number__gte": 0, "or": [{"number": 0}, {"number": 2}]}, 3),
+            ({"or": [{"number": 0}, {"number": 2}]}, {"or": [{"number": 1}, {"number": 2, "maybe": 1}], "maybe": 1}, 1),
+        ],
+        ids=str,
+    )
+    async def test_match_both_the_request_and_the_caller(
+        self, ten: BaseCRUD[Any], requested: dict[str, Any], where: dict[str, Any], matches: int
+    ) -> None:
+        rows, total = await ten.page(PageOf(page_size=20, requested=QuerySpec(where=requested)), where)
+        assert (len(rows), total) == (matches, matches)
 
     async def test_of_alternatives_do_not_share_values(self, ten: BaseCRUD[Any]) -> None:
         counts = [await ten.count({"or": [{"number": one}, {"number": other}]}) for one, other in ((0, 1), (1, 2))]

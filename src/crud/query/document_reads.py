@@ -15,7 +15,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from typing_extensions import override
 
-from src.core.list_filters import OR, QuerySpec, SortKey, Where, nested_paths, unique_order
+from src.core.list_filters import OR, QuerySpec, SortKey, Where, combined, nested_paths, unique_order
 from src.core.stores.documents import Documents
 from src.crud.base import BaseCRUD, Key
 from src.crud.query.aggregates import Aggregate, aggregate_pipeline
@@ -163,17 +163,15 @@ class DocumentReads(BaseCRUD[ModelT]):
         """The filters, with those on linked documents replaced by the ids that they find."""
         if not any(name == OR or self._is_linked(name, value) for name, value in where.items()):
             return where
-        own: dict[str, Any] = {}
-        found: list[Where] = []
+        own: Where = {}
         for name, value in where.items():
             if name == OR:
-                own[OR] = [await self._without_links(alternative) for alternative in value]
+                condition: Where = {OR: [await self._without_links(alternative) for alternative in value]}
             elif self._is_linked(name, value):
-                found.append(await self._found_by_link(name, value))
+                condition = await self._found_by_link(name, value)
             else:
-                own[name] = value
-        for condition in found:
-            own = {OR: [{**condition, OR: [own]}]} if own else dict(condition)
+                condition = {name: value}
+            own = combined(own, condition)
         return own
 
     def _is_linked(self, name: str, value: Any) -> bool:

@@ -23,6 +23,7 @@ from src.core.list_filters import (
     SortKey,
     Total,
     Where,
+    combined,
     keyset_ranges,
     unique_order,
 )
@@ -207,7 +208,7 @@ class Projection(ListQueries[SchemaT]):
 def _with(spec: QuerySpec, where: Where | None, include: Sequence[str]) -> QuerySpec:
     if not where and not include:
         return spec
-    return replace(spec, where={**spec.where, **(where or {})}, include=(*spec.include, *include))
+    return replace(spec, where=combined(spec.where, where or {}), include=(*spec.include, *include))
 
 
 @cache
