@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from src.core.exceptions import NotFoundError
 from src.core.list_filters import SortKey, Where, combined, unique_order
 from src.crud.query.aggregates import Aggregate, aggregates
-from src.crud.query.checked_fields import CheckedFields, Fields, with_keys
+from src.crud.query.checked_fields import CheckedFields, Fields
 from src.crud.query.list_queries import ListQueries, Projection, SchemaT
+from src.crud.query.parts import with_keys
 
 ModelT = TypeVar("ModelT")
 # The id of a row; of a table with a primary key of several columns, the tuple of their values.
@@ -221,6 +222,6 @@ class Returning(Generic[ModelT]):
         """Insert or update rows, and return them in the same order."""
         new = await self._crud._upsert_many(rows, by) if rows else ()
         keys = [tuple(getattr(row, name) for name in by) for row in new]
-        stored = await self._crud.list(with_keys(keys, by))
+        stored = [row for where in with_keys(keys, by) for row in await self._crud.list(where)]
         found = {tuple(getattr(row, name) for name in by): row for row in stored}
         return [found[key] for key in keys]

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -13,16 +13,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import override
 
 from src.core.exceptions import ConflictError
-from src.core.list_filters import OR, Where
+from src.core.list_filters import Where
 from src.core.stores.sql import reload_expired
 from src.crud.base import Key
 from src.crud.query.bulk_insert import insert_for_keys, insert_rows, is_assigned_by_database, values_by_field
-from src.crud.query.checked_fields import Fields, with_keys
+from src.crud.query.checked_fields import Fields
 from src.crud.query.constraints import table_violation
 from src.crud.query.nested_create import create_nested
+from src.crud.query.parts import in_statements, with_keys
 from src.crud.query.sql_clauses import TableClauses
 from src.crud.query.sql_reads import SQLReads
-from src.crud.query.sql_writes import in_statements, insertable, update_statement, upsert_statement
+from src.crud.query.sql_writes import insertable, update_statement, upsert_statement
 from src.models.base import BaseTable
 from src.utils.date import utc_now
 
@@ -140,8 +141,8 @@ class BaseSQLModelCRUD(SQLReads[ModelT]):
         async with self._writing():
             await self.session.exec(upsert_statement(self._clauses, rows, by, names, touched, self._dialect))
             if self._dialect == "mysql":  # which also updates a row that has another of its unique keys
-                keys = {tuple(getattr(row, name) for name in by) for row in new}
-                if await self.count({OR: [dict(zip(by, key, strict=True)) for key in keys]}) < len(keys):
+                keys = [tuple(getattr(row, name) for name in by) for row in new]
+                if sum([await self.count(where) for where in with_keys(keys, by)]) < len(keys):
                     raise ConflictError
 
     @override
@@ -163,7 +164,7 @@ class BaseSQLModelCRUD(SQLReads[ModelT]):
     async def _delete_returning(self, where: Where) -> Sequence[ModelT]:
         return await self._changed_rows(where, self._deletion(where))
 
-    def _with_identities(self, rows: Sequence[ModelT]) -> Where:
+    def _with_identities(self, rows: Sequence[ModelT]) -> Iterator[Where]:
         return with_keys([inspect(row).identity or () for row in rows], self._identity())
 
     def _deletion(self, where: Where) -> Any:
@@ -217,17 +218,18 @@ class BaseSQLModelCRUD(SQLReads[ModelT]):
         return int(result.rowcount)
 
     async def _reload_expired(self) -> None:
-        """Reload the rows that a statement may have changed, with one statement."""
+        """Reload the rows that a statement may have changed, with one statement for all."""
         rows = [row for row in self.session if isinstance(row, self.model) and inspect(row).expired_attributes]
-        if rows:
-            matching = self._clauses.filters(self._with_identities(rows))
+        for where in self._with_identities(rows):
+            matching = self._clauses.filters(where)
             await self.session.exec(select(self.model).where(*matching).execution_options(populate_existing=True))
 
     async def _changed_rows(self, where: Where, statement: Any) -> Sequence[ModelT]:
         """Execute an UPDATE or DELETE of the matching rows, and return them."""
         if self._dialect == "mysql":  # which has no RETURNING
             rows = await self.lock_rows(where)
-            await self._change(statement.where(*self._clauses.filters(self._with_identities(rows))))
+            for found in self._with_identities(rows):
+                await self._change(statement.where(*self._clauses.filters(found)))
             return rows
         options = {"synchronize_session": "fetch", "populate_existing": True}
         async with self._writing():

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import ForeignKey, Numeric
+from sqlalchemy import ForeignKey, Numeric, event
 from sqlmodel import Field
 
 from src.core.exceptions import ConflictError, NotFoundError
@@ -59,6 +59,26 @@ class TestUpsertMany:
         with pytest.raises(ValueError, match="same fields"):
             await items.upsert_many([{"number": 1}], by=["name"])
         assert await items.upsert_many([], by=["name"]) == 0
+
+    async def test_of_any_number_of_rows_stays_within_the_limit_of_a_statement(
+        self, sql_items: Item, uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        limit, sent = 24, []
+        monkeypatch.setattr("src.crud.query.parts.MAXIMUM_PARAMETERS", limit)
+
+        def executed(_connection: object, _cursor: object, _statement: str, parameters: Any, *_: object) -> None:
+            sent.append(len(parameters))
+
+        engine = uow.session.get_bind()
+        event.listen(engine, "before_cursor_execute", executed)
+        try:
+            rows = [{"name": str(number), "number": 1} for number in range(limit + 6)]
+            stored = await sql_items.returning.upsert_many(rows, by=["name"])
+            await sql_items.upsert_many([row | {"number": 2} for row in rows], by=["name"])
+        finally:
+            event.remove(engine, "before_cursor_execute", executed)
+        assert ({row.number for row in stored}, [row.name for row in stored]) == ({2}, [row["name"] for row in rows])
+        assert max(sent) <= limit + 1  # the time of the change
 
 
 class TestUpdateEach:

@@ -9,7 +9,6 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from src.core.exceptions import ConflictError, PreconditionFailedError
-from src.core.list_filters import Where
 from src.utils.date import utc_now
 
 Fields = Mapping[str, Any]
@@ -103,10 +102,3 @@ class CheckedFields(ABC):
     def _changed_since_read(version: int | None) -> PreconditionFailedError | ConflictError:
         """The error to raise when the row was changed since it was read."""
         return ConflictError(error="resource.changed") if version is None else PreconditionFailedError()
-
-
-def with_keys(keys: Sequence[tuple[Any, ...]], by: Sequence[str]) -> Where:
-    """The filter for the rows with these values in the fields `by`."""
-    if len(by) == 1:
-        return {f"{by[0]}__in": [key[0] for key in keys]}
-    return {"or": [dict(zip(by, key, strict=True)) for key in keys]}

@@ -9,9 +9,6 @@ from sqlalchemy.dialects import postgresql
 from src.crud.query.bulk_insert import is_filled
 from src.crud.query.sql_clauses import TableClauses
 
-# PostgreSQL accepts 32,767 parameters in a statement.
-MAXIMUM_PARAMETERS = 32_000
-
 Changes = Mapping[str, Any]
 
 
@@ -65,9 +62,3 @@ def update_statement(clauses: TableClauses, rows: Sequence[Changes], by: Sequenc
 def _new_values(clauses: TableClauses, rows: Sequence[Changes]) -> Values:
     columns = (column(name, clauses.column(name).type) for name in rows[0])
     return values(*columns, name="new").data([tuple(row.values()) for row in rows])
-
-
-def in_statements(rows: Sequence[Any], columns: int) -> list[Sequence[Any]]:
-    """Rows in parts, each of which fits into one statement."""
-    size = MAXIMUM_PARAMETERS // max(columns, 1)
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
