@@ -225,6 +225,7 @@ class TestRow28Oaep:
 
 
 class TestRow31NoOracle:
+    @pytest.mark.slow
     async def test_60_random_ciphertexts_have_the_same_response_and_work(
         self, caller: httpx.AsyncClient, people: People, slow_work: SlowWork
     ) -> None:

@@ -114,6 +114,7 @@ class TestRow53RefusalsAreMerged:
             await stranger.put("/api/v1/auth/password", json={}, headers=person.headers)
         assert len(await recorded(uow)) == INDIVIDUALLY
 
+    @pytest.mark.slow
     async def test_failed_logins_without_an_account(self, stranger: httpx.AsyncClient, uow: UnitOfWork) -> None:
         for _ in range(50):
             form = {"username": uuid4().hex, "password": "wrong"}

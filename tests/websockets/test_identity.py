@@ -91,6 +91,7 @@ class TestRow42Connections:
         await events.aclose()
         assert await is_notified_and_disconnected(peer)
 
+    @pytest.mark.slow
     async def test_end_when_the_token_expires(
         self, people: People, join: Join, resources: Resources, monkeypatch: pytest.MonkeyPatch
     ) -> None:

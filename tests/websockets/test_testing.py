@@ -35,6 +35,7 @@ class TestConnecting:
             assert sio.manager.is_connected(client.sid, "/")
         assert seen == {"token": "t", "agent": "tests"}
 
+    @pytest.mark.slow
     async def test_a_refusal_has_its_body(self, sio: AsyncServer) -> None:
         sio.on("connect")(lambda: False)
         with pytest.raises(Refused) as refusal:
@@ -133,6 +134,7 @@ class TestDisconnecting:
             with pytest.raises(ConnectionError):
                 await client.receive()
 
+    @pytest.mark.slow
     async def test_fails_a_call_that_waits_for_its_ack(self, sio: AsyncServer) -> None:
         @sio.on("leave")
         async def leave(sid: SID) -> None:

@@ -66,6 +66,7 @@ class TestUploading:
         (url,) = await storage.sign_parts(key, await storage.begin_upload(key), [5], HOUR)
         assert (await send(url.replace("partNumber=1", "partNumber=2"), b"fives")).status_code == 403
 
+    @pytest.mark.slow
     async def test_by_an_expired_url_is_refused(self, storage: FileStorage, key: str) -> None:
         (url,) = await storage.sign_parts(key, await storage.begin_upload(key), [5], timedelta(seconds=1))
         await asyncio.sleep(2.1)  # the signature's clock counts whole seconds, and is the server's

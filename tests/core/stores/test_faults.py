@@ -164,6 +164,7 @@ class TestPostgres:
         assert [await select_one(engine) for _ in range(3)] == [1, 1, 1]
         await engine.dispose()
 
+    @pytest.mark.slow
     async def test_no_statement_fails_as_an_idle_connection_is_closed(self, resources: Resources) -> None:
         settings = resources.settings.sql.model_copy(update={"idle_timeout_seconds": 0.2, "pool_size": 20})
         engine = SQLDatabase(settings, resources.engine.url).engine

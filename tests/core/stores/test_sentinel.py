@@ -21,6 +21,8 @@ from src.websockets.testing import SocketClient
 from tests.support.sentinel import SentinelRedis, sentinel_redis
 from tests.support.waiting import eventually, wait_until
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelRedis]:

@@ -10,6 +10,8 @@ from scripts.local.log import Log
 from scripts.local.patience import wait_until
 from scripts.local.process import Process
 
+pytestmark = pytest.mark.process
+
 IDLE = "import time; time.sleep(600)"
 WRITING = "import time\nwhile True: print('on my way', flush=True); time.sleep(0.1)"
 WORKING = "while True: pass"

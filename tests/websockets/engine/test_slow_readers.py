@@ -19,6 +19,8 @@ from src.websockets.server import AsyncServer
 from tests.support.waiting import PATIENCE_SECONDS, eventually, patience
 from tests.websockets.conftest import Host
 
+pytestmark = pytest.mark.slow
+
 PATH = "/socket.io/?EIO=4&transport=websocket"
 POLLING = "/socket.io/?EIO=4&transport=polling"
 UPGRADE = (

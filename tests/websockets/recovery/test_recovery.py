@@ -5,6 +5,7 @@ import json
 import secrets
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 
 from src.core.realtime.event_bus import EventBus
@@ -99,6 +100,7 @@ class TestRecovery:
             await second.emit("news", 2, to=client.sid)
             assert json.loads((await again.packet())[2:])[:2] == ["news", 2]
 
+    @pytest.mark.slow
     async def test_of_a_client_that_never_got_an_event_from_a_trimmed_stream(self, servers: Any, wire: Open) -> None:
         (first, _), _ = servers
         client = await wire()
