@@ -92,11 +92,11 @@ async def worker_lifespan(app: "Celery[Any]") -> AsyncIterator[Resources]:
 def set_up_workers(app: "Celery[Any]") -> None:
     """Have workers of this application open their stores and log like the API; other processes are not affected."""
 
-    def open_stores_with_loop(**_signal: object) -> None:
-        process_loop.lifespan = lambda: worker_lifespan(app)
+    def open_stores_with_loop(sender: Any, **_signal: object) -> None:
+        if sender.app == app:
+            process_loop.lifespan = lambda: worker_lifespan(app)
 
     signals.worker_init.connect(open_stores_with_loop, weak=False)
-    signals.worker_process_init.connect(open_stores_with_loop, weak=False)
     signals.setup_logging.connect(_configure_logging)
 
 

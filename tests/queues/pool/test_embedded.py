@@ -1,4 +1,5 @@
 import os
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from tests.support.waiting import PATIENCE_SECONDS
 pytestmark = pytest.mark.worker
 
 
-def test_a_worker_within_a_process_finds_its_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_within_a_process_finds_its_tasks_and_no_stores(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in Celery's pytest plugin, another application may be the default one."""
-    monkeypatch.setattr(process_loop, "lifespan", process_loop.lifespan)  # the worker sets it
+    process_loop.stop()  # what another test may have started has stores
+    monkeypatch.setattr(process_loop, "lifespan", nullcontext)
     with Celery("embedded", broker="memory://", backend="cache+memory://", set_as_current=False) as app:
 
         @app.task
@@ -33,4 +35,5 @@ def test_a_worker_within_a_process_finds_its_tasks(monkeypatch: pytest.MonkeyPat
             default.set_current()
             for task in (synchronous, coroutine):
                 assert task.apply_async().get(timeout=PATIENCE_SECONDS, disable_sync_subtasks=False) == "embedded"
-        process_loop.stop()  # closes its stores: the application's are the current ones again
+        assert process_loop.lifespan is nullcontext  # the stores are those of workers of `default`
+        process_loop.stop()
