@@ -17,10 +17,10 @@ from src.core.exceptions import ConflictError
 from src.core.list_filters import Where
 from src.crud.base import Key
 from src.crud.query.checked_fields import Fields
-from src.crud.query.constraints import document_violation
-from src.crud.query.document_reads import DocumentReads
-from src.crud.query.document_writes import UPDATE_EVENTS, change, insert_or_change, run_hooks, stored, stored_fields
-from src.crud.query.links import attach, link_of
+from src.crud.query.documents.constraints import document_violation
+from src.crud.query.documents.links import attach, link_of
+from src.crud.query.documents.reads import DocumentReads
+from src.crud.query.documents.writes import UPDATE_EVENTS, change, insert_or_change, run_hooks, stored, stored_fields
 from src.models.document import utc_now_milliseconds
 
 ModelT = TypeVar("ModelT", bound=Document)

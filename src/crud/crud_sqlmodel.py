@@ -16,14 +16,14 @@ from src.core.exceptions import ConflictError
 from src.core.list_filters import Where
 from src.core.stores.sql import reload_expired
 from src.crud.base import Key
-from src.crud.query.bulk_insert import insert_for_keys, insert_rows, is_assigned_by_database, values_by_field
 from src.crud.query.checked_fields import Fields
-from src.crud.query.constraints import table_violation
-from src.crud.query.nested_create import create_nested
 from src.crud.query.parts import in_statements, with_keys
-from src.crud.query.sql_clauses import TableClauses
-from src.crud.query.sql_reads import SQLReads
-from src.crud.query.sql_writes import insertable, update_statement, upsert_statement
+from src.crud.query.sql.bulk_insert import insert_for_keys, insert_rows, is_assigned_by_database, values_by_field
+from src.crud.query.sql.clauses import TableClauses
+from src.crud.query.sql.constraints import table_violation
+from src.crud.query.sql.nested_create import create_nested
+from src.crud.query.sql.reads import SQLReads
+from src.crud.query.sql.writes import insertable, update_statement, upsert_statement
 from src.models.base import BaseTable
 from src.utils.date import utc_now
 

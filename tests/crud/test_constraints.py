@@ -17,7 +17,7 @@ from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.crud_beanie import BaseBeanieCRUD
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
-from src.crud.query.constraints import table_violation
+from src.crud.query.sql.constraints import table_violation
 from src.models.base import BaseModel
 from src.models.document import BaseDocument
 from src.models.mixins import SoftDelete

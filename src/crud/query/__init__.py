@@ -1,12 +1,7 @@
-"""Parts of the CRUD base classes.
+"""Parts of the CRUD base classes: here those for any store, in `sql/` and `documents/` those for one.
 
-`list_queries.py`: list, page and cursor queries on any store; `cursor.py` signs their cursors; `row_shape.py` says
-which fields to select, also of related rows; `constraints.py` translates violated constraints.
-
-For SQL, `sql_reads.py` has the queries, `statement_cache.py` caches SELECT statements, `sql_clauses.py` and
-`json_paths.py` build WHERE and ORDER BY clauses, `relations.py` describes relations, `nested_rows.py` loads and
-`nested_create.py` creates related rows, `bulk_insert.py` inserts many rows at once.
-
-For MongoDB, `document_reads.py` has the queries, `document_filters.py` builds filters, `links.py` describes links, and
-`document_writes.py` stores changes by Beanie's rules.
+`list_queries.py` has list, page and cursor queries, and `cursor.py` signs their cursors. `row_shape.py` says which
+fields to select, also of related rows. `filter_values.py` checks the values of filters, `checked_fields.py` the fields
+of new and changed rows, `aggregates.py` the names of aggregates. `constraints.py` has the errors for violated
+constraints, and `parts.py` splits what is too much for one statement.
 """

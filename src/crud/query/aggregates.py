@@ -5,14 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
-
-from src.core.list_filters import SortKey, Where
 from src.crud.query.filter_values import item_type
-from src.crud.query.sql_clauses import TableClauses
 
 _FUNCTIONS = ("sum", "min", "max", "avg")
-Groups = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,44 +48,3 @@ def _aggregate(model: Any, name: str) -> Aggregate:
             f"{model.__name__} has no aggregate {name!r}: it is a field and one of {', '.join(_FUNCTIONS)}."
         )
     return Aggregate(name, field, function, item_type(model.model_fields[field].annotation))
-
-
-def aggregate_statement(
-    clauses: TableClauses,
-    wanted: Sequence[Aggregate],
-    by: Sequence[str],
-    where: Where,
-    keys: Sequence[SortKey],
-    limit: int | None,
-) -> Any:
-    """SELECT … GROUP BY of a table."""
-    groups: dict[str, ColumnElement[Any]] = {name: clauses.column(name) for name in by}
-    computed = {one.name: _expression(clauses, one) for one in wanted}
-    order = [_ordered((groups | computed)[key.name], key) for key in keys]
-    statement = select(*groups.values(), *computed.values()).select_from(clauses.model.__table__)
-    return statement.where(*clauses.matches(where)).group_by(*groups.values()).order_by(*order).limit(limit)
-
-
-def _expression(clauses: TableClauses, one: Aggregate) -> ColumnElement[Any]:
-    return func.count() if one.function == "count" else getattr(func, one.function)(clauses.column(one.field))
-
-
-def _ordered(expression: ColumnElement[Any], key: SortKey) -> ColumnElement[Any]:
-    return expression.desc().nulls_last() if key.descending else expression.asc().nulls_first()
-
-
-def aggregate_pipeline(
-    wanted: Sequence[tuple[Aggregate, str]], by: Sequence[tuple[str, str]], keys: Sequence[SortKey], limit: int | None
-) -> list[dict[str, Any]]:
-    """The stages that aggregate documents, after the filter; names come with the paths of their fields."""
-    computed = {
-        f"value_{number}": {"$sum": 1} if one.function == "count" else {f"${one.function}": f"${path}"}
-        for number, (one, path) in enumerate(wanted)
-    }
-    names = {name: f"_id.group_{number}" for number, (name, _) in enumerate(by)}
-    names |= {one.name: f"value_{number}" for number, (one, _) in enumerate(wanted)}
-    group = {f"group_{number}": f"${path}" for number, (_, path) in enumerate(by)}
-    stages: list[dict[str, Any]] = [{"$group": {"_id": group or None, **computed}}]
-    if keys:
-        stages.append({"$sort": {names[key.name]: -1 if key.descending else 1 for key in keys}})
-    return [*stages, {"$limit": limit}] if limit is not None else stages

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Table, Values, and_, cast, column, update, values
 from sqlalchemy.dialects import postgresql
 
-from src.crud.query.bulk_insert import is_filled
-from src.crud.query.sql_clauses import TableClauses
+from src.crud.query.sql.bulk_insert import is_filled
+from src.crud.query.sql.clauses import TableClauses
 
 Changes = Mapping[str, Any]
 

@@ -13,10 +13,10 @@ from sqlalchemy import BindParameter, ColumnElement, Text, bindparam, func, lite
 from sqlmodel.sql.expression import Select
 
 from src.core.list_filters import OR, QuerySpec, SortKey, Where, split_filter
-from src.crud.query.nested_rows import layout_of
-from src.crud.query.relations import Relation, expanded, loading
 from src.crud.query.row_shape import RowShape
-from src.crud.query.sql_clauses import TableClauses, condition_of, escape_like
+from src.crud.query.sql.clauses import TableClauses, condition_of, escape_like
+from src.crud.query.sql.nested_rows import layout_of
+from src.crud.query.sql.relations import Relation, expanded, loading
 
 # Each list of an application has a few shapes.
 CACHED_STATEMENTS = 1000

@@ -18,9 +18,10 @@ from typing_extensions import override
 from src.core.list_filters import OR, QuerySpec, SortKey, Where, combined, nested_paths, unique_order
 from src.core.stores.documents import Documents
 from src.crud.base import BaseCRUD, Key
-from src.crud.query.aggregates import Aggregate, aggregate_pipeline
-from src.crud.query.document_filters import Filter, all_of, both, search, stored_path
-from src.crud.query.links import LinkField, attach, link_of, linked_ids, own_value
+from src.crud.query.aggregates import Aggregate
+from src.crud.query.documents.aggregates import aggregate_pipeline
+from src.crud.query.documents.filters import Filter, all_of, both, search, stored_path
+from src.crud.query.documents.links import LinkField, attach, link_of, linked_ids, own_value
 from src.crud.query.list_queries import Selection
 from src.crud.query.row_shape import RowShape
 

@@ -11,9 +11,9 @@ from sqlalchemy import ARRAY, ColumnElement, FromClause, and_, any_, bindparam, 
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select
 
-from src.crud.query.relations import Relation, relation_of
 from src.crud.query.row_shape import RowShape
-from src.crud.query.sql_clauses import columns_by_field
+from src.crud.query.sql.clauses import columns_by_field
+from src.crud.query.sql.relations import Relation, relation_of
 
 Row = dict[str, Any]
 

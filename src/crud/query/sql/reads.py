@@ -11,12 +11,13 @@ from typing_extensions import override
 
 from src.core.list_filters import QuerySpec, SortKey, Where
 from src.crud.base import BaseCRUD, Key
-from src.crud.query.aggregates import Aggregate, aggregate_statement
+from src.crud.query.aggregates import Aggregate
 from src.crud.query.list_queries import Selection
-from src.crud.query.nested_rows import layout_of, load_lists
-from src.crud.query.relations import relations_of
-from src.crud.query.sql_clauses import TableClauses, identity_of
-from src.crud.query.statement_cache import select_count, select_rows
+from src.crud.query.sql.aggregates import aggregate_statement
+from src.crud.query.sql.clauses import TableClauses, identity_of
+from src.crud.query.sql.nested_rows import layout_of, load_lists
+from src.crud.query.sql.relations import relations_of
+from src.crud.query.sql.statement_cache import select_count, select_rows
 from src.models.base import BaseTable
 
 ModelT = TypeVar("ModelT", bound=BaseTable)

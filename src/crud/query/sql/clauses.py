@@ -24,8 +24,8 @@ from sqlalchemy.dialects.postgresql import JSONPATH
 
 from src.core.list_filters import OR, TEXT_OPERATORS, SortKey, Where, split_filter
 from src.crud.query.filter_values import checked_value, item_type
-from src.crud.query.json_paths import is_json, json_filter, json_path, json_text
-from src.crud.query.relations import Relation, expanded, relations_of
+from src.crud.query.sql.json_paths import is_json, json_filter, json_path, json_text
+from src.crud.query.sql.relations import Relation, expanded, relations_of
 
 _ESCAPE = "/"
 _ESCAPES = str.maketrans({character: _ESCAPE + character for character in (_ESCAPE, "%", "_")})

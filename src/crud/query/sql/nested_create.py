@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Protocol
 from pydantic import BaseModel
 from sqlalchemy.orm.attributes import set_committed_value
 
-from src.crud.query.relations import Relation, relations_of
-from src.crud.query.sql_clauses import columns_by_field
+from src.crud.query.sql.clauses import columns_by_field
+from src.crud.query.sql.relations import Relation, relations_of
 
 Fields = Mapping[str, Any]
 
