@@ -53,7 +53,13 @@ class TestAClockThatJumpsByAnHour:
 
     def test_ahead_ends_no_session(self, right: TokenIssuer) -> None:
         access, refresh = self.issue(HOUR)
-        assert right.read_access(access).session_id == right.read_refresh(refresh).session_id == "session"
+        assert right.read_refresh(refresh).session_id == "session"
+        with pytest.raises(UnauthorizedError):
+            right.read_access(access)  # it would live for an hour longer: the client refreshes
+
+    def test_ahead_by_seconds_is_not_noticed(self, right: TokenIssuer) -> None:
+        access, _ = self.issue(30)
+        assert right.read_access(access).session_id == "session"
 
     def test_behind_ends_no_session(self, right: TokenIssuer) -> None:
         access, refresh = self.issue(-HOUR)

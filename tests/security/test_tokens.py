@@ -165,6 +165,7 @@ Claims = dict[str, dict[str, Any]]
 TIMES: Claims = {
     "expired": {"iat": NOW - 1000, "nbf": NOW - 1000, "exp": NOW - 100},
     "not yet valid": {"nbf": NOW + DAY},
+    "not valid for an hour": {"nbf": NOW + 3600},
     "issued in the future": {"iat": NOW + DAY, "nbf": NOW + DAY, "exp": NOW + DAY + 900},
     "lives too long": {"exp": NOW + 365 * DAY},
     "lives forever": {"exp": 1e300},

@@ -14,8 +14,10 @@ from src.utils.jwt import InvalidTokenError, TokenCodec
 # Verified claims are cached by the token's digest, oldest out first. Expiry is checked on every use, and whether the
 # session is alive is asked of Redis every time.
 _CACHE_SIZE = 4096
-# Tokens of a process whose clock was ahead are valid for others, and after it is corrected; they live no longer for it.
-MAXIMUM_SKEW_SECONDS = 2 * 3600
+# How far the clock of the process that issued a token may be ahead. Access tokens live longer by as much, and clients
+# refresh one that is refused; a refresh token that is refused ends its session, and Redis knows each by its hash.
+ACCESS_SKEW_SECONDS = 60
+REFRESH_SKEW_SECONDS = 2 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class TokenIssuer:
         claims = self._verified.get(digest)
         if claims is not None:
             return self._unexpired(claims)
-        content = self._decode(self._access, token)
+        content = self._decode(self._access, token, ACCESS_SKEW_SECONDS)
         claims = self._unexpired(AccessClaims(_uuid(content["sub"]), _identifier(content["sid"]), content["exp"]))
         if len(self._verified) >= _CACHE_SIZE:
             del self._verified[next(iter(self._verified))]
@@ -122,7 +124,7 @@ class TokenIssuer:
         Raises:
             UnauthorizedError: It is invalid or has expired.
         """
-        content = self._decode(self._refresh, token)
+        content = self._decode(self._refresh, token, REFRESH_SKEW_SECONDS)
         return self._unexpired(
             RefreshClaims(
                 user_id=_uuid(content["sub"]),
@@ -134,12 +136,12 @@ class TokenIssuer:
             )
         )
 
-    def _decode(self, codec: TokenCodec, token: str) -> dict[str, Any]:
+    def _decode(self, codec: TokenCodec, token: str, skew_seconds: int) -> dict[str, Any]:
         try:
             content = codec.decode(token)
         except InvalidTokenError as error:
             raise UnauthorizedError from error
-        if max(content["iat"], content["nbf"]) > self._clock() + MAXIMUM_SKEW_SECONDS:
+        if max(content["iat"], content["nbf"]) > self._clock() + skew_seconds:
             raise UnauthorizedError
         return content
 

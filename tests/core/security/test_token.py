@@ -6,7 +6,7 @@ import pytest
 from src.core.exceptions import UnauthorizedError
 from src.core.resources import Resources
 from src.core.security import token as tokens
-from src.core.security.token import MAXIMUM_SKEW_SECONDS, TokenIssuer
+from src.core.security.token import ACCESS_SKEW_SECONDS, TokenIssuer
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ class TestTheClock:
     def test_of_the_issuer_decides_when_a_token_begins(self, resources: Resources) -> None:
         issuer = TokenIssuer(resources.settings.auth, lambda: 1_000_000.0)
         with pytest.raises(UnauthorizedError):
-            issuer.read_access(issuer.access(uuid4(), "session", 1_000_001 + MAXIMUM_SKEW_SECONDS))
+            issuer.read_access(issuer.access(uuid4(), "session", 1_000_001 + ACCESS_SKEW_SECONDS))
 
 
 class TestTheCache:
