@@ -115,6 +115,8 @@ def unusable(store: str, address: str, setting: str, error: Exception) -> Prefli
 
 def _root_cause(error: BaseException) -> BaseException:
     while cause := getattr(error, "orig", None) or error.__cause__:
+        if isinstance(cause, asyncio.CancelledError):  # how `asyncio.timeout` ends what takes too long
+            break
         error = cause
     return error
 

@@ -5,7 +5,7 @@ import json
 import shutil
 from collections import namedtuple
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from copy import copy
 from dataclasses import replace
 from datetime import timedelta
@@ -38,6 +38,7 @@ from src.services.audit import AuditService
 from src.utils.date import utc_now
 from tests.core.conftest import pem
 from tests.manage.conftest import Manage
+from tests.support.proxy import proxied
 from tests.support.scratch import scratch_database
 
 WORKERS = {"worker@here": Worker(frozenset({"celery"}), 1)}
@@ -94,15 +95,52 @@ def elsewhere(resources: Resources, store: str, **changes: Any) -> Resources:
 async def postgresql(resources: Resources, **parts: Any) -> AsyncIterator[Resources]:
     url = resources.engine.url.set(**parts)
     shown = SecretStr(url.render_as_string(hide_password=False))
-    changed = elsewhere(resources, "sql", database_url=shown)
+    changed = elsewhere(resources, "sql", database_url=shown, connect_timeout_seconds=0.5)
     database = SQLDatabase(changed.settings.sql, url)
     yield replace(changed, engine=database.engine, sessions=database.sessions)
     await database.engine.dispose()
 
 
 @asynccontextmanager
-async def no_postgresql(resources: Resources) -> AsyncIterator[Resources]:
-    async with postgresql(resources, port=1) as changed:
+async def redis(resources: Resources, port: int) -> AsyncIterator[Resources]:
+    url = SecretStr(f"redis://127.0.0.1:{port}/0")
+    changed = elsewhere(resources, "redis", database_url=url, timeout_seconds=0.2)
+    async with create_redis(changed.settings.redis) as client:
+        yield replace(changed, redis=client, cache=Cache(client))
+
+
+@asynccontextmanager
+async def mongodb(resources: Resources, port: int) -> AsyncIterator[Resources]:
+    url = SecretStr(f"mongodb://127.0.0.1:{port}/app")
+    changed = elsewhere(resources, "mongo", database_url=url, timeout_seconds=0.2)
+    client = create_mongo(changed.settings.mongo)
+    yield replace(changed, mongo=client["app"], documents=Documents(client["app"]))
+    await client.close()
+
+
+@asynccontextmanager
+async def s3(resources: Resources, **changes: Any) -> AsyncIterator[Resources]:
+    changed = elsewhere(resources, "s3", **changes)
+    storage = MinioStorage(changed.settings.s3)
+    yield replace(changed, storage=storage)
+    storage.close()
+
+
+@asynccontextmanager
+async def hanging_port() -> AsyncIterator[int]:
+    """Of a server that accepts connections and never responds."""
+    async with proxied("tcp://127.0.0.1:1") as (_, proxy):
+        proxy.hang()
+        yield proxy.port
+
+
+def no_postgresql(resources: Resources) -> AbstractAsyncContextManager[Resources]:
+    return postgresql(resources, port=1)
+
+
+@asynccontextmanager
+async def hanging_postgresql(resources: Resources) -> AsyncIterator[Resources]:
+    async with hanging_port() as port, postgresql(resources, host="127.0.0.1", port=port) as changed:
         yield changed
 
 
@@ -140,11 +178,14 @@ async def no_schema(resources: Resources) -> AsyncIterator[Resources]:
     await asyncio.to_thread(database.__exit__, None, None, None)
 
 
+def no_redis(resources: Resources) -> AbstractAsyncContextManager[Resources]:
+    return redis(resources, 1)
+
+
 @asynccontextmanager
-async def no_redis(resources: Resources) -> AsyncIterator[Resources]:
-    changed = elsewhere(resources, "redis", database_url=SecretStr("redis://127.0.0.1:1/0"))
-    async with create_redis(changed.settings.redis) as redis:
-        yield replace(changed, redis=redis, cache=Cache(redis))
+async def hanging_redis(resources: Resources) -> AsyncIterator[Resources]:
+    async with hanging_port() as port, redis(resources, port) as changed:
+        yield changed
 
 
 @asynccontextmanager
@@ -156,29 +197,31 @@ async def evicting_redis(resources: Resources) -> AsyncIterator[Resources]:
     await resources.redis.config_set("maxmemory", "0")
 
 
-@asynccontextmanager
-async def no_mongodb(resources: Resources) -> AsyncIterator[Resources]:
-    url = SecretStr("mongodb://127.0.0.1:1/app")
-    changed = elsewhere(resources, "mongo", database_url=url, timeout_seconds=0.2)
-    client = create_mongo(changed.settings.mongo)
-    yield replace(changed, mongo=client["app"], documents=Documents(client["app"]))
-    await client.close()
+def no_mongodb(resources: Resources) -> AbstractAsyncContextManager[Resources]:
+    return mongodb(resources, 1)
 
 
 @asynccontextmanager
-async def no_s3(resources: Resources) -> AsyncIterator[Resources]:
-    changed = elsewhere(resources, "s3", endpoint_setting="http://127.0.0.1:1")
-    storage = MinioStorage(changed.settings.s3)
-    yield replace(changed, storage=storage)
-    storage.close()
+async def hanging_mongodb(resources: Resources) -> AsyncIterator[Resources]:
+    async with hanging_port() as port, mongodb(resources, port) as changed:
+        yield changed
+
+
+def no_s3(resources: Resources) -> AbstractAsyncContextManager[Resources]:
+    return s3(resources, endpoint_setting="http://127.0.0.1:1")
 
 
 @asynccontextmanager
-async def no_bucket(resources: Resources) -> AsyncIterator[Resources]:
-    changed = elsewhere(resources, "s3", bucket="nowhere-at-all")
-    storage = MinioStorage(changed.settings.s3)
-    yield replace(changed, storage=storage)
-    storage.close()
+async def hanging_s3(resources: Resources) -> AsyncIterator[Resources]:
+    async with (
+        hanging_port() as port,
+        s3(resources, endpoint_setting=f"http://127.0.0.1:{port}", timeout_seconds=0.2) as changed,
+    ):
+        yield changed
+
+
+def no_bucket(resources: Resources) -> AbstractAsyncContextManager[Resources]:
+    return s3(resources, bucket="nowhere-at-all")
 
 
 @asynccontextmanager
@@ -271,12 +314,16 @@ async def full_disk(resources: Resources) -> AsyncIterator[Resources]:
 
 FAULTS: list[tuple[Fault, str, str]] = [
     (no_postgresql, "postgresql", "correct SQL_DATABASE_URL"),
+    (hanging_postgresql, "postgresql", "no response in time. Start it"),
     (read_only_postgresql, "postgresql", "read-only"),
     (role_without_rights, "postgresql", "may not read and write"),
     (no_schema, "schema", "migrate.sh"),
     (no_redis, "redis", "REDIS_DATABASE_URL"),
+    (hanging_redis, "redis", "imeout"),
     (evicting_redis, "redis", "allkeys-lru"),
     (no_mongodb, "mongodb", "MONGO_DATABASE_URL"),
+    (hanging_mongodb, "mongodb", "timed out"),
+    (hanging_s3, "s3", "no response in time. Start it"),
     (no_s3, "s3", "MINIO_ENDPOINT"),
     (no_bucket, "bucket", "nowhere-at-all"),
     (no_index, "documents", "audit_logs.retention"),
