@@ -1,27 +1,21 @@
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from beanie import Document
-from beanie.odm.actions import ActionDirections, EventTypes
+from beanie.odm.actions import ActionDirections
 from beanie.odm.utils.parsing import parse_obj, save_state
 from pydantic import BaseModel as PydanticModel
-from pymongo import ReturnDocument, UpdateOne
-from pymongo.errors import OperationFailure
-from pymongo.results import BulkWriteResult
+from pymongo import ReturnDocument
 from typing_extensions import override
 
 from src.core.exceptions import ConflictError
 from src.core.list_filters import Where
 from src.crud.base import Key
 from src.crud.query.checked_fields import Fields
-from src.crud.query.documents.constraints import document_violation
+from src.crud.query.documents.bulk_writes import DocumentBulkWrites
 from src.crud.query.documents.links import attach, link_of
-from src.crud.query.documents.reads import DocumentReads
-from src.crud.query.documents.writes import UPDATE_EVENTS, change, insert_or_change, run_hooks, stored, stored_fields
-from src.models.document import utc_now_milliseconds
+from src.crud.query.documents.writes import UPDATE_EVENTS, change, run_hooks, stored
 
 ModelT = TypeVar("ModelT", bound=Document)
 
@@ -29,7 +23,7 @@ DUPLICATE_KEY = 11000
 _UPSERT_ATTEMPTS = 5
 
 
-class BaseBeanieCRUD(DocumentReads[ModelT]):
+class BaseBeanieCRUD(DocumentBulkWrites[ModelT]):
     """The operations on one collection; with a session, in its transaction.
 
     They follow Beanie's rules: a class sees its own documents and those of its subclasses, and event hooks run for
@@ -64,27 +58,6 @@ class BaseBeanieCRUD(DocumentReads[ModelT]):
         return crud
 
     @override
-    async def create_many(self, rows: Sequence[Fields]) -> Sequence[Any]:
-        return [row.id for row in await self._create_returning(rows)]
-
-    @override
-    async def _create_returning(self, rows: Sequence[Fields]) -> Sequence[ModelT]:
-        if not rows:
-            return []
-        await self.documents.bind(self.model)
-        complete: Sequence[ModelT] = [self.model.model_validate(self._new_fields(row)) for row in rows]
-        for row in complete:
-            await row.validate_self()
-            await run_hooks(row, ActionDirections.BEFORE, [EventTypes.INSERT])
-            if self.model.get_settings().use_revision:
-                row.revision_id = uuid4()
-        with self._writing():
-            await self.model.insert_many(complete, session=self.session)
-        for row in complete:
-            await run_hooks(row, ActionDirections.AFTER, [EventTypes.INSERT])
-        return complete
-
-    @override
     async def update(self, row: ModelT, changes: Fields, *, version: int | None = None) -> ModelT:
         self._check_version(row, version)
         await self.documents.bind(self.model)
@@ -94,59 +67,6 @@ class BaseBeanieCRUD(DocumentReads[ModelT]):
         if await self._change(row, self._checked_changes(changes), as_read):
             return row
         raise self._changed_since_read(version) if as_read else self.not_found()
-
-    @override
-    async def update_many(self, where: Where, changes: Fields) -> int:
-        collection = await self._collection()
-        touched = self._checked_changes(changes) | self._touched()
-        operators = change(self.model, {}, stored_fields(self.model, touched), touched)
-        with self._writing():
-            result = await collection.update_many(await self._filter(where), operators, session=self.session)
-        return result.matched_count
-
-    @override
-    async def _update_returning(self, where: Where, changes: Fields) -> Sequence[ModelT]:
-        ids = [row.id for row in await self.list(where)]
-        await self.update_many({**where, "id__in": ids}, changes)
-        return await self.list({"id__in": ids})
-
-    @override
-    async def _delete_returning(self, where: Where) -> Sequence[ModelT]:
-        rows = await self.list(where)
-        await self.delete_many({**where, "id__in": [row.id for row in rows]})
-        return rows
-
-    @override
-    async def update_each(self, rows: Sequence[Fields], *, by: Sequence[str] = ()) -> int:
-        by = by or ("id",)
-        operations = []
-        for row in self._same_fields(rows, by) if rows else ():
-            touched = self._checked_changes({name: row[name] for name in row if name not in by}) | self._touched()
-            operators = change(self.model, {}, stored_fields(self.model, touched), touched)
-            operations.append(UpdateOne(await self._filter({name: row[name] for name in by}), operators))
-        return (await self._write(operations)).matched_count if operations else 0
-
-    @override
-    async def _upsert_many(self, rows: Sequence[Fields], by: Sequence[str]) -> Sequence[ModelT]:
-        await self.documents.bind(self.model)
-        new, operations, distinct = [], [], self._same_fields(rows, by)
-        for row in distinct:
-            fields = self._new_fields(row)
-            new.append(self.model.model_validate(fields))
-            key = await self._filter({name: getattr(new[-1], name) for name in by})
-            changes = self._updated_on_conflict(fields, by)
-            operations.append(UpdateOne(key, insert_or_change(new[-1], changes), upsert=True))
-        try:
-            _ = await self._write(operations)
-        except ConflictError:  # another caller was faster, or a document is soft-deleted
-            for row in distinct:
-                await self.upsert(row, by=by)
-        return new
-
-    async def _write(self, operations: Sequence[UpdateOne]) -> BulkWriteResult:
-        collection = await self._collection()
-        with self._writing():
-            return await collection.bulk_write(operations, session=self.session)
 
     @override
     async def upsert(self, data: Fields, *, by: Sequence[str]) -> ModelT:
@@ -182,20 +102,9 @@ class BaseBeanieCRUD(DocumentReads[ModelT]):
             await self.purge(row)
 
     @override
-    async def delete_many(self, where: Where) -> int:
-        if self._has("delete_time"):
-            return await self.update_many(where, {"delete_time": self._now()})
-        return await self.purge_many(where)
-
-    @override
     async def purge(self, row: ModelT) -> None:
         await self.documents.bind(self.model)
         await row.delete(session=self.session)
-
-    @override
-    async def purge_many(self, where: Where) -> int:
-        collection, condition = await self._collection(), await self._filter(where, None)
-        return (await collection.delete_many(condition, session=self.session)).deleted_count
 
     @override
     async def restore(self, key: Key) -> ModelT:
@@ -229,22 +138,3 @@ class BaseBeanieCRUD(DocumentReads[ModelT]):
         save_state(row)
         await run_hooks(row, ActionDirections.AFTER, UPDATE_EVENTS)
         return True
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Translate the errors of violated constraints."""
-        try:
-            yield
-        except OperationFailure as error:
-            if violation := document_violation(self.model, error):
-                raise violation from error
-            raise
-
-    def _touched(self) -> dict[str, Any]:
-        """The fields that every change sets."""
-        return {"update_time": self._now()} if self._has("update_time") else {}
-
-    @override
-    @staticmethod
-    def _now() -> datetime:
-        return utc_now_milliseconds()
