@@ -97,7 +97,7 @@ async def postgresql(resources: Resources, **parts: Any) -> AsyncIterator[Resour
     shown = SecretStr(url.render_as_string(hide_password=False))
     changed = elsewhere(resources, "sql", database_url=shown, connect_timeout_seconds=0.5)
     database = SQLDatabase(changed.settings.sql, url)
-    yield replace(changed, engine=database.engine, sessions=database.sessions)
+    yield replace(changed, engine=database.engine, sessions=database.sessions, read_sessions=database.sessions)
     await database.engine.dispose()
 
 
@@ -136,6 +136,20 @@ async def hanging_port() -> AsyncIterator[int]:
 
 def no_postgresql(resources: Resources) -> AbstractAsyncContextManager[Resources]:
     return postgresql(resources, port=1)
+
+
+@asynccontextmanager
+async def no_replica(resources: Resources) -> AsyncIterator[Resources]:
+    changed = elsewhere(resources, "sql", replica_url=SecretStr("postgresql://127.0.0.1:1/app"))
+    async with no_postgresql(resources) as unreachable:
+        yield replace(changed, read_sessions=unreachable.sessions)
+
+
+@asynccontextmanager
+async def no_named_database(resources: Resources) -> AsyncIterator[Resources]:
+    database = SQLDatabase(resources.settings.sql, resources.engine.url.set(port=1))
+    yield replace(resources, databases={"reports": database})
+    await database.engine.dispose()
 
 
 @asynccontextmanager
@@ -315,6 +329,8 @@ async def full_disk(resources: Resources) -> AsyncIterator[Resources]:
 FAULTS: list[tuple[Fault, str, str]] = [
     (no_postgresql, "postgresql", "correct SQL_DATABASE_URL"),
     (hanging_postgresql, "postgresql", "no response in time. Start it"),
+    (no_replica, "databases", "The replica cannot be used: connection refused. Correct SQL_REPLICA_URL."),
+    (no_named_database, "databases", "reports cannot be used: connection refused. Correct SQL_DATABASES."),
     (read_only_postgresql, "postgresql", "read-only"),
     (role_without_rights, "postgresql", "may not read and write"),
     (no_schema, "schema", "migrate.sh"),

@@ -1,6 +1,6 @@
 from sqlalchemy import text
 
-from src.core.preflight import MIGRATE, require_schema
+from src.core.preflight import MIGRATE, reason_of, require_schema
 from src.core.stores.document_migrations import COLLECTION
 from src.crud.audit import RETENTION_INDEX
 from src.manage.doctor.check import Examination
@@ -22,16 +22,16 @@ async def check_schema(examination: Examination) -> str:
 async def check_databases(examination: Examination) -> str:
     """Each of `SQL_DATABASES`, and the replica, can be used."""
     resources = examination.resources
-    engines = {name: database.engine for name, database in resources.databases.items()}
-    for name, engine in engines.items():
+    others = {name: (database.sessions, "SQL_DATABASES") for name, database in resources.databases.items()}
+    if resources.settings.sql.replica_url is not None:
+        others["The replica"] = (resources.read_sessions, "SQL_REPLICA_URL")
+    for name, (sessions, setting) in others.items():
         try:
-            async with engine.connect() as connection:
-                await connection.execute(text("SELECT 1"))
+            async with sessions() as session:
+                await (await session.connection()).execute(text("SELECT 1"))
         except Exception as error:
-            raise CheckError(f"{name} cannot be used: {error.__class__.__name__}.", "Correct SQL_DATABASES.") from error
-    async with resources.read_sessions() as session:
-        await (await session.connection()).execute(text("SELECT 1"))
-    return f"SQL_DATABASES: {', '.join(engines) or 'none'}; reads work."
+            raise CheckError(f"{name} cannot be used: {reason_of(error)}.", f"Correct {setting}.") from error
+    return f"{', '.join(others)} can be used." if others else "There are no others."
 
 
 async def check_documents(examination: Examination) -> str:

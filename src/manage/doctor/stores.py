@@ -120,7 +120,7 @@ async def check_clocks(examination: Examination) -> str:
     resources = examination.resources
 
     async def postgresql() -> datetime:
-        async with resources.read_connection() as connection:
+        async with resources.engine.connect() as connection:
             clock: datetime = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
             return clock
 
