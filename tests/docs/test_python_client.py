@@ -12,7 +12,7 @@ import pytest
 from docs.client.python.api_client.session import ApiError, MemoryStore, Session
 from docs.client.python.api_client.socket import EventError, Socket
 from docs.client.python.api_client.upload import UploadInterruptedError, UploadState, reopen_upload, upload
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.process
 
@@ -135,3 +135,15 @@ class TestASocket:
         await session.logout()
         with pytest.raises(ApiError):
             await Socket(session).__aenter__()
+
+    async def test_leaves_nothing_running_if_its_opening_is_cancelled(self, session: Session) -> None:
+        store = MemoryStore()
+        store.write(session.tokens)
+        async with Session("http://127.0.0.1:1", store) as unreachable:
+            socket = Socket(unreachable)
+            opening = asyncio.create_task(socket.__aenter__())
+            await eventually(lambda: socket._tasks)
+            opening.cancel()
+            await asyncio.wait([opening])
+            assert [task for task in socket._tasks if not task.done()] == []
+            assert unreachable.listeners == set()

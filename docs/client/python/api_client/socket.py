@@ -41,11 +41,15 @@ class Socket:
         self._session.listeners.add(self._tell)
         self._tasks = [asyncio.create_task(self._stay_connected()), asyncio.create_task(self._refresh_early())]
         connected = asyncio.create_task(self._connected.wait())
-        await asyncio.wait([self._tasks[0], connected], return_when=asyncio.FIRST_COMPLETED)
-        if not connected.done():
-            connected.cancel()
+        try:
+            await asyncio.wait([self._tasks[0], connected], return_when=asyncio.FIRST_COMPLETED)
+            if not connected.done():
+                await self._tasks[0]  # raises why it ended
+        except BaseException:
             await self.__aexit__()
-            await self._tasks[0]  # raises why it ended
+            raise
+        finally:
+            connected.cancel()
         return self
 
     async def __aexit__(self, *error: object) -> None:
