@@ -20,6 +20,7 @@ from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.base import BaseModel
 from src.models.document import BaseDocument
 from src.models.mixins import Authored, SoftDelete, Versioned
+from tests.support.tables import create_tables
 
 
 class ItemRow(SoftDelete, Versioned, Authored, BaseModel, table=True):
@@ -87,7 +88,7 @@ def items(request: pytest.FixtureRequest) -> BaseCRUD[Any]:
 
 @pytest.fixture
 async def sql_items(uow: UnitOfWork) -> BaseCRUD[Any]:
-    await uow.session.run_sync(lambda session: TABLE.create(session.connection()))
+    await create_tables(uow.session, ItemRow)
     return RowCRUD(uow.session)
 
 

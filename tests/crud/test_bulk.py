@@ -20,6 +20,7 @@ from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.base import BaseModel, BaseTable
 from src.models.document import BaseDocument
 from tests.crud.conftest import PartOf
+from tests.support.tables import create_tables
 
 Item = BaseCRUD[Any]
 
@@ -195,7 +196,7 @@ class PaidDocumentCRUD(BaseBeanieCRUD[PaidDocument]):
 
 @pytest.fixture
 async def sql_paid(uow: UnitOfWork) -> Item:
-    await uow.session.run_sync(lambda session: PaidRow.__table__.create(session.connection()))  # type: ignore[attr-defined]
+    await create_tables(uow.session, PaidRow)
     return PaidRowCRUD(uow.session)
 
 
@@ -244,8 +245,7 @@ class VisitCRUD(BaseSQLModelCRUD[VisitRow]):
 
 @pytest.fixture
 async def countries(uow: UnitOfWork) -> CountryCRUD:
-    tables = [BaseTable.metadata.tables[name] for name in ("test_countries", "test_visits")]
-    await uow.session.run_sync(lambda session: BaseTable.metadata.create_all(session.connection(), tables=tables))
+    await create_tables(uow.session, CountryRow, VisitRow)
     return CountryCRUD(uow.session)
 
 

@@ -11,6 +11,7 @@ from sqlmodel import Field
 from src.core.unit_of_work import UnitOfWork
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.base import BaseModel
+from tests.support.tables import create_tables
 
 
 def _label(context: Any) -> str:
@@ -35,8 +36,7 @@ class EntryCRUD(BaseSQLModelCRUD[Entry]):
 
 @pytest.fixture
 async def lines(uow: UnitOfWork) -> EntryCRUD:
-    table: Any = Entry.metadata.tables["test_lines"]
-    await uow.session.run_sync(lambda session: table.create(session.connection()))
+    await create_tables(uow.session, Entry)
     return EntryCRUD(uow.session)
 
 

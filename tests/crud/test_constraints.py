@@ -21,6 +21,7 @@ from src.crud.query.sql.constraints import table_violation
 from src.models.base import BaseModel
 from src.models.document import BaseDocument
 from src.models.mixins import SoftDelete
+from tests.support.tables import create_tables
 
 
 class Buyer(BaseModel, table=True):
@@ -58,8 +59,7 @@ class BuyerCRUD(BaseSQLModelCRUD[Buyer]):
 @pytest.fixture
 async def orders(uow: UnitOfWork) -> PurchaseCRUD:
     """Orders, of which the first has all unique values that the others violate."""
-    tables = [Purchase.metadata.tables[name] for name in ("test_customers", "test_orders")]
-    await uow.session.run_sync(lambda session: Purchase.metadata.create_all(session.connection(), tables))
+    await create_tables(uow.session, Buyer, Purchase)
     crud = PurchaseCRUD(uow.session)
     await crud.create({"email": "taken", "code": "taken", "region": 1, "number": 1, "place": "here"})
     return crud
@@ -218,8 +218,7 @@ class TestAnUpsertBesideDeletedRows:
     @pytest.fixture(params=["sql", "mongo"])
     async def pages(self, request: pytest.FixtureRequest, uow: UnitOfWork, resources: Resources) -> AsyncIterator[Any]:
         if request.param == "sql":
-            table: Any = Page.metadata.tables["test_pages"]
-            await uow.session.run_sync(lambda session: table.create(session.connection()))
+            await create_tables(uow.session, Page)
             yield PageCRUD(uow.session)
         else:
             await resources.documents.create_indexes(PageDocument)

@@ -23,6 +23,7 @@ from src.models.document import BaseDocument
 from src.models.mixins import SoftDelete
 from src.models.unloaded import NotLoadedError
 from tests.crud.conftest import PageOf, PartOf
+from tests.support.tables import create_tables
 
 
 class OwnerRow(SoftDelete, BaseModel, table=True):
@@ -172,10 +173,7 @@ class Statements:
 
 @pytest.fixture
 async def sql_orders(uow: UnitOfWork) -> BaseCRUD[Any]:
-    tables = [model.__table__ for model in TABLES]  # type: ignore[union-attr]  # of the table classes
-    await uow.session.run_sync(
-        lambda session: SQLModel.metadata.create_all(session.connection(), tables=tables, checkfirst=False)
-    )
+    await create_tables(uow.session, *TABLES)
     return OrderRowCRUD(uow.session)
 
 

@@ -11,11 +11,11 @@ from src.core.config import settings
 from src.core.resources import Resources
 from src.core.stores.documents import Documents, MongoClient
 from src.core.unit_of_work import UnitOfWork
-from src.models.base import BaseTable
 from tests.shop.documents import DOCUMENTS
 from tests.shop.filling import Filled, fill
 from tests.shop.screens import Screens
 from tests.shop.tables import TABLES
+from tests.support.tables import create_tables
 
 DATABASE = "test_shop"
 
@@ -66,8 +66,7 @@ async def documents(statements: Statements, resources: Resources) -> AsyncIterat
 
 @pytest.fixture
 async def filled(uow: UnitOfWork, documents: Documents, statements: Statements) -> Filled:
-    tables = [BaseTable.metadata.tables[str(model.__tablename__)] for model in TABLES]
-    await uow.session.run_sync(lambda session: BaseTable.metadata.create_all(session.connection(), tables=tables))
+    await create_tables(uow.session, *TABLES)
     filled = await fill(uow.session, documents)
     uow.session.expunge_all()
     statements.sent.clear()
