@@ -27,8 +27,8 @@ class BaseBeanieCRUD(DocumentBulkWrites[ModelT]):
     """The operations on one collection; with a session, in its transaction.
 
     They follow Beanie's rules: a class sees its own documents and those of its subclasses, and event hooks run for
-    `create`, `create_many`, `update`, `upsert`, `delete` and `restore`. `update_many` and `delete_many` load no
-    documents, so they run none.
+    `create`, `create_many`, `update`, `upsert`, `delete` and `restore`. The other operations on many documents
+    load none, so they run no hooks, except `upsert_many` if another caller inserts the same key meanwhile.
     """
 
     @override
