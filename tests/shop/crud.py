@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from src.crud.crud_beanie import BaseBeanieCRUD
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
-from tests.shop.documents import Cart, Delivery, Review, Supplier
+from tests.shop.documents import Cart, Delivery, Review
 from tests.shop.tables import Category, Country, Customer, Order, Payment, Product, Stock, Tag, Warehouse
 
 
@@ -72,12 +72,6 @@ class CartCRUD(BaseBeanieCRUD[Cart]):
     """Carts."""
 
     model: ClassVar[type[Cart]] = Cart
-
-
-class SupplierCRUD(BaseBeanieCRUD[Supplier]):
-    """Suppliers."""
-
-    model: ClassVar[type[Supplier]] = Supplier
 
 
 class DeliveryCRUD(BaseBeanieCRUD[Delivery]):
