@@ -168,13 +168,16 @@ async def read_only_postgresql(resources: Resources) -> AsyncIterator[Resources]
 
 
 @asynccontextmanager
-async def role_without_rights(resources: Resources) -> AsyncIterator[Resources]:
-    async with role(resources) as name, postgresql(resources, username=name, password="any") as changed:
+async def role_that_may_only_read(resources: Resources) -> AsyncIterator[Resources]:
+    async with (
+        role(resources, "IN ROLE pg_read_all_data") as name,
+        postgresql(resources, username=name, password="any") as changed,
+    ):
         yield changed
 
 
 @asynccontextmanager
-async def role(resources: Resources, options: str = "") -> AsyncIterator[str]:
+async def role(resources: Resources, options: str) -> AsyncIterator[str]:
     name = f"test_{uuid4().hex}"
     async with resources.engine.begin() as connection:
         await connection.execute(text(f"CREATE ROLE {name} LOGIN PASSWORD 'any' {options}"))
@@ -332,7 +335,7 @@ FAULTS: list[tuple[Fault, str, str]] = [
     (no_replica, "databases", "The replica cannot be used: connection refused. Correct SQL_REPLICA_URL."),
     (no_named_database, "databases", "reports cannot be used: connection refused. Correct SQL_DATABASES."),
     (read_only_postgresql, "postgresql", "read-only"),
-    (role_without_rights, "postgresql", "may not read and write"),
+    (role_that_may_only_read, "postgresql", "may not read and write"),
     (no_schema, "schema", "migrate.sh"),
     (no_redis, "redis", "REDIS_DATABASE_URL"),
     (hanging_redis, "redis", "imeout"),

@@ -23,17 +23,12 @@ MAXIMUM_CLOCK_SECONDS = 1.0
 RESERVED_CONNECTIONS = 10
 """Connections left for commands, migrations and superusers."""
 MINIMUM_FREE_BYTES = 1024**3
-_TABLES_WITHOUT_RIGHTS = " ".join(
-    [
-        "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND NOT",
-        "("
-        + " AND ".join(
-            f"has_table_privilege(quote_ident(schemaname) || '.' || quote_ident(tablename), '{right}')"
-            for right in ("SELECT", "INSERT", "UPDATE", "DELETE")
-        )
-        + ")",
-    ]
-)
+_TABLES_WITHOUT_RIGHTS = """
+    SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND NOT (
+        SELECT bool_and(has_table_privilege(quote_ident(schemaname) || '.' || quote_ident(tablename), needed))
+        FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needed
+    )
+"""
 
 
 async def check_postgresql(examination: Examination) -> str:
