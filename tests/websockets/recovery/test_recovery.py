@@ -123,6 +123,18 @@ class TestRecovery:
         again = await wire(**back)
         assert (again.pid, await again.event()) == (client.pid, ["news", "after"])
 
+    async def test_while_sessions_of_others_cannot_be_saved(
+        self, servers: Any, wire: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client, other, store = await wire(0), await wire(1), servers[1][0].recovery.store
+        await client.call("join", "lobby")
+        back = await cut(client, servers[0][0])
+        monkeypatch.setattr(store, "_save", lambda _: asyncio.sleep(0, False))
+        store.mark(servers[1][0].manager.delivery.sessions[other.sid])
+        again = await wire(1, **back)
+        assert again.pid == client.pid
+        assert "lobby" in servers[1][0].rooms(again.sid)
+
 
 class TestBurst:
     """Much at once is no outage."""

@@ -58,7 +58,7 @@ class SocketIOServer(LimitedServer):
 
     def keep(self, session: RecoverableSession) -> None:
         """Save the session of an open connection: this process may be killed."""
-        if self.recovery and session.client_tracks_offset and self.manager.is_connected(session.sid, session.namespace):
+        if self.recovery and self._recoverable(session.sid):
             if "sessions" not in self._keeping:
                 keeping = self.recovery.keep(self.manager.delivery.sessions.values)
                 self._keeping["sessions"] = asyncio.create_task(keeping)
@@ -110,9 +110,10 @@ class SocketIOServer(LimitedServer):
             await self.recovery.store.flush()
 
     def _recoverable(self, sid: str) -> RecoverableSession | None:
-        """The session of an open connection that is saved while it is open."""
+        """The session of an open connection that is saved while it is open; that of a connecting client is not yet."""
         session: RecoverableSession | None = self.manager.delivery.sessions.get(sid)
-        return session if session and session.client_tracks_offset else None
+        is_saved = session and session.client_tracks_offset and self.manager.is_connected(sid, session.namespace)
+        return session if is_saved else None
 
     async def shutdown(self) -> None:
         """python-socketio leaves transports open and events running, and fails if it has never had a client."""
