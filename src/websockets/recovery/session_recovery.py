@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import structlog
 
 from src.core.realtime.event_bus import EventBus, EventBusError
-from src.core.realtime.offsets import is_offset, milliseconds_of
+from src.core.realtime.offsets import is_offset, milliseconds_of, process_of
 from src.utils.cancellation import raise_if_cancelled
 from src.websockets.recovery.killed_process import received_with, sent_before
 from src.websockets.recovery.session import MAX_OFFSETS, RecoverableSession, now
@@ -147,15 +147,12 @@ class SessionRecovery:
         if complete_since is None:  # it expires with the last event
             is_kept = last is not None and milliseconds_of(last) > now() - self.bus.replay.seconds * 1000
             return None if is_kept or session.unreceived else []
-        messages, sent = read, set(session.sent)
-        first = next((index for index, (_, message) in enumerate(messages) if message.get("offset") in sent), None)
-        if (
-            complete_since > start or len(sent) == MAX_OFFSETS
-        ):  # all events before the first that is known were received
-            if first is not None:
-                messages = messages[first:]
-            elif complete_since > start:
+        messages = read
+        if complete_since > start or len(session.sent) == MAX_OFFSETS:  # what is not known any more was received
+            first = _first_heard(session, read)
+            if first is None and complete_since > start:
                 return None
+            messages = read[first or 0 :]
         if session.last_received and not _add_received(session, messages):
             return None
         sent, unreceived = _sent(session, read), set(session.unreceived)
@@ -194,6 +191,15 @@ def _add_received(session: RecoverableSession, messages: Messages) -> bool:
     earlier = [offset for offset in session.sent if offset not in set(received)]
     session.sent = deque([*earlier, *received], MAX_OFFSETS)
     return True
+
+
+def _first_heard(session: RecoverableSession, messages: Messages) -> int | None:
+    """The first message of others that was sent: what is older was handled, for that happens in their order.
+
+    The process sends its own events at once, maybe long before it handles older ones of others.
+    """
+    sent = {offset for offset in session.sent if process_of(offset) != session.process}
+    return next((index for index, (_, message) in enumerate(messages) if message.get("offset") in sent), None)
 
 
 def _sent(session: RecoverableSession, messages: Messages) -> set[str]:

@@ -49,3 +49,15 @@ async def test_recovered_clients_have_everything_once_and_in_order(url: str, ste
         machine = Machine(url)
         stack.push_async_callback(machine.close)
         await machine.run(steps)
+
+
+@pytest.mark.slow
+async def test_events_of_others_that_were_not_handled_before_own_ones(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream has lost some; the client's process had sent its own events long before it would handle them."""
+    monkeypatch.setattr("tests.websockets.recovery.machine.LAG_SECONDS", 0.1)
+    async with AsyncExitStack() as stack:
+        machine = Machine(url)
+        stack.push_async_callback(machine.close)
+        await machine.run([("storm", "worker", 1100), ("emit", "0", 4), ("pause", 0.1), ("deafen",)])
