@@ -5,7 +5,7 @@ from src.schemas.base import BaseSchema
 
 
 class SessionResponse(BaseSchema):
-    """A login session of the current user."""
+    """A login session."""
 
     id: str
     """The session's id."""

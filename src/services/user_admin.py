@@ -1,7 +1,8 @@
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from src.core.exceptions import ConflictError, PermissionDeniedError
+from src.core.exceptions import ConflictError, NotFoundError, PermissionDeniedError
 from src.models.role import Role
 from src.models.user import User
 from src.schemas.user import UserCreate, UserUpdate
@@ -76,6 +77,26 @@ class UserAdminService(UserService):
         user = await self._get_manageable(user_id, actor)
         await self.resources.throttle.unlock(user.username_key)
         return user
+
+    async def list_sessions(self, user_id: UUID, actor: Actor) -> list[dict[str, Any]]:
+        """The user's sessions that are alive, newest first."""
+        await self._get_manageable(user_id, actor)
+        return await self.sessions.list(user_id)
+
+    async def end_session(self, user_id: UUID, session_id: str, actor: Actor) -> None:
+        """End one of a user's sessions.
+
+        Raises:
+            NotFoundError: The session does not exist.
+        """
+        await self._get_manageable(user_id, actor)
+        if not await self.sessions.end_one(user_id, session_id):
+            raise NotFoundError("Session not found.")
+
+    async def end_sessions(self, user_id: UUID, actor: Actor) -> None:
+        """End all of a user's sessions."""
+        await self._get_manageable(user_id, actor)
+        self.sessions.end_on_commit(self.uow, user_id)
 
     async def delete(self, user_id: UUID, actor: Actor) -> None:
         """Delete a user, and end all of their sessions."""

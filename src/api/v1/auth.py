@@ -46,6 +46,10 @@ router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
 swagger_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
 registration_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
 
+SessionId = Annotated[
+    SafeStr, Path(alias="sessionId", max_length=64, description="Id of the session.", examples=["q1w2e3r4t5y6u7i8o9p0"])
+]
+
 WRONG = UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
 SENDS_DEVICE_TOKEN: dict[int | str, dict[str, Any]] = {200: {"headers": described(DEVICE_HEADER)}}
 TOO_MANY_SESSIONS = ConflictError(
@@ -130,14 +134,7 @@ async def list_sessions(claims: UserAccessJWTDep, sessions: SessionServiceDep) -
 
 @router.delete("/sessions/{sessionId}")
 @raises(NotFoundError("Session not found."))
-async def end_session(
-    session_id: Annotated[
-        SafeStr,
-        Path(alias="sessionId", max_length=64, description="Id of the session.", examples=["q1w2e3r4t5y6u7i8o9p0"]),
-    ],
-    claims: UserAccessJWTDep,
-    sessions: SessionServiceDep,
-) -> Response[None]:
+async def end_session(session_id: SessionId, claims: UserAccessJWTDep, sessions: SessionServiceDep) -> Response[None]:
     """End one of the current user's sessions."""
     if not await sessions.end_one(claims.user_id, session_id):
         raise NotFoundError("Session not found.")

@@ -1,6 +1,18 @@
 from fastapi import APIRouter
 
-from src.api.v1 import audit_logs, auth, files, notices, permission_codes, permissions, roles, schedules, tasks, users
+from src.api.v1 import (
+    audit_logs,
+    auth,
+    files,
+    notices,
+    permission_codes,
+    permissions,
+    roles,
+    schedules,
+    tasks,
+    user_sessions,
+    users,
+)
 from src.core.config import Settings
 
 PREFIX = "/api/v1"
@@ -10,6 +22,7 @@ PREFIX = "/api/v1"
 MODULES = (
     auth,
     users,
+    user_sessions,
     roles,
     permissions,
     permission_codes,
