@@ -121,7 +121,9 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
 
 
 def _is_stale(event: RunEvent, run: TaskRun) -> bool:
-    """Whether an event arrived too late: RETRY after the retried run has finished, a start after its revocation."""
+    """Whether an event arrived too late, as when its first reply was lost, or a second time."""
     if run.state == RunState.REVOKED:  # several processes may report the same revocation
         return event.state in (RunState.RETRY, RunState.STARTED, RunState.REVOKED)
-    return event.state == RunState.RETRY and run.is_finished
+    if event.state == RunState.STARTED:
+        return event.at == run.started_at or (run.finished_at is not None and event.at <= run.finished_at)
+    return run.is_finished and (event.state == RunState.RETRY or event.at == run.finished_at)

@@ -142,6 +142,26 @@ class TestOrder:
         stored = await run.read()
         assert (stored.state, stored.finished_at is None) == (RunState.REVOKED, False)
 
+    async def test_a_late_start_does_not_replace_its_outcome(self, run: Run) -> None:
+        finished_at = utc_now()
+        await run.report(states.SUCCESS, at=finished_at)
+        await run.report(states.STARTED, at=finished_at - timedelta(seconds=1))
+        await run.record()
+        assert (await run.read()).state == RunState.SUCCESS
+
+    @pytest.mark.parametrize("ends", [[], [states.SUCCESS], [states.RETRY, states.STARTED, states.FAILURE]])
+    async def test_events_that_arrive_twice_count_once(self, run: Run, ends: list[str]) -> None:
+        for state in (states.STARTED, *ends):
+            await run.report(state)
+        entries: Any = await run.resources.redis.xrange(STREAM)
+        await run.record()
+        first = await run.read()
+        for _, fields in entries:
+            await run.resources.redis.xadd(STREAM, fields)
+        await run.record()
+        again = await run.read()
+        assert (again.state, again.attempts, again.started_at) == (first.state, first.attempts, first.started_at)
+
     async def test_a_redelivered_run_is_running_again(self, run: Run) -> None:
         for state in (states.STARTED, states.FAILURE, states.STARTED):
             await run.report(state)

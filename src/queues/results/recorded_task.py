@@ -186,7 +186,8 @@ def _record_unknown(sender: Any, message: Any, name: str, **signal: Any) -> None
     if url and run:
         queue = message.delivery_info.get("routing_key")
         error = f"NotRegistered: no task is named {name!r}"
-        run_history(sender.app).record(RunEvent(id=run, state=states.FAILURE, name=name, queue=queue, error=error))
+        event = RunEvent(id=run, state=states.FAILURE, name=name, queue=queue, error=error)
+        run_history(sender.app).record(event, waits=False)
 
 
 def _record(task: Any, task_id: str, request: Any, outcome: dict[str, Any], *, is_requeued: bool = False) -> None:
@@ -198,11 +199,8 @@ def _record(task: Any, task_id: str, request: Any, outcome: dict[str, Any], *, i
     if run is None or not task.tracked:
         return
     event = RunEvent(id=run, **{**origin(request), "name": task.name, **outcome})
-    history = run_history(task.app)
-    if is_requeued:
-        history.requeue(event)
-    else:
-        history.record(event)
+    # Outside the run, Celery's consumer would wait.
+    run_history(task.app).record(event, is_requeued=is_requeued, waits=task.request.id == task_id)
 
 
 def _error(error: BaseException, info: Any) -> dict[str, str]:

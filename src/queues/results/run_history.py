@@ -1,6 +1,10 @@
 """Appends run events to the Redis stream that `tasks.record` persists to the table `task_runs`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
@@ -8,10 +12,9 @@ from uuid import UUID
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from src.core.outages import report_outage
-from src.core.stores.errors import summary
+from src.core.stores.errors import as_unavailable, summary
 from src.core.tasks.run_event import CAPACITY, STREAM, RunEvent, revocation_key
 from src.queues.pool.greenlet_bridge import await_in_bridge, in_bridge
 from src.queues.pool.micro_batcher import MicroBatcher
@@ -21,6 +24,11 @@ log = structlog.get_logger(__name__)
 
 REDELIVERIES_SECONDS = 24 * 3600
 TIMEOUTS: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1}
+# How long an outcome waits for Redis, as that of a result does.
+WAIT_SECONDS = 30
+RETRY_SECONDS = 0.5
+# How many late outcomes are written with an event.
+MAXIMUM_LATE = 1000
 # Runs one command on each key but the first, and appends the events to the stream.
 # KEYS: the stream, then the key of each command.
 # ARGV: the stream's capacity, the lifetime of redelivery counters, the name of each command, the events.
@@ -55,7 +63,11 @@ class RunNotification(NamedTuple):
 
 
 class RunHistory:
-    """Records run events. If Redis is unavailable, it logs them as lost and the task goes on.
+    """Records run events.
+
+    If Redis is unavailable, a run starts without being recorded. An outcome waits, because the run's message is
+    acknowledged next: if the worker is lost meanwhile, the run is repeated. After `WAIT_SECONDS` the worker goes on,
+    and records it with its next event.
 
     Each call is one round trip; in the asyncio pool, concurrent calls share one.
 
@@ -65,20 +77,33 @@ class RunHistory:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._late: deque[RunNotification] = deque(maxlen=CAPACITY)
 
     def start(self, event: RunEvent, *, is_redelivered: bool) -> StartInfo:
         """Record that a run starts; returns what Redis knows about the run."""
-        return self._notify(RunNotification(event, starts=True, is_redelivered=is_redelivered))
+        return self._notify(RunNotification(event, starts=True, is_redelivered=is_redelivered)) or StartInfo()
 
-    def record(self, event: RunEvent) -> None:
-        """Record a change of a run."""
-        self._notify(RunNotification(event))
+    def record(self, event: RunEvent, *, is_requeued: bool = False, waits: bool = True) -> None:
+        """Record a change of a run.
 
-    def requeue(self, event: RunEvent) -> None:
-        """Record that a run returns to its queue, and reset its redelivery counter: its worker has survived it."""
-        self._notify(RunNotification(event, is_requeued=True))
+        Args:
+            event: The change.
+            is_requeued: The run returns to its queue. Its redelivery counter is reset: its worker has survived it.
+            waits: Whether to wait for Redis.
+        """
+        notification = RunNotification(event, is_requeued=is_requeued)
+        deadline = time.monotonic() + (WAIT_SECONDS if waits else 0)
+        while self._notify(notification) is None:
+            if time.monotonic() >= deadline:
+                self._late.append(notification)
+                return
+            if in_bridge():
+                await_in_bridge(asyncio.sleep(RETRY_SECONDS))
+            else:
+                time.sleep(RETRY_SECONDS)
 
-    def _notify(self, notification: RunNotification) -> StartInfo:
+    def _notify(self, notification: RunNotification) -> StartInfo | None:
+        """Write a notification; returns None if Redis is unavailable."""
         if in_bridge():
             return await_in_bridge(self._batcher.put(notification))
         (start,) = self._write([notification])
@@ -93,22 +118,42 @@ class RunHistory:
         return Redis.from_pool(connection_pool(self._url, **TIMEOUTS)).register_script(RECORD)
 
     @cached_property
-    def _batcher(self) -> MicroBatcher[RunNotification, StartInfo]:
+    def _batcher(self) -> MicroBatcher[RunNotification, StartInfo | None]:
         return MicroBatcher(self._write_from_loop)
 
-    def _write(self, notifications: Sequence[RunNotification]) -> list[StartInfo]:
-        commands = [_commands(notification) for notification in notifications]
+    def _write(self, notifications: Sequence[RunNotification]) -> list[StartInfo | None]:
+        batch = self._with_late(notifications)
         try:
-            return _start_infos(commands, self._script(*_script_arguments(notifications, commands)))
-        except RedisError as error:
-            return _log_lost(notifications, error)
+            infos = _start_infos(batch, self._script(*_script_arguments(batch)))
+        except Exception as error:
+            infos = self._failed(batch, notifications, error)
+        return infos[-len(notifications) :]
 
-    async def _write_from_loop(self, notifications: Sequence[RunNotification]) -> list[StartInfo]:
-        commands = [_commands(notification) for notification in notifications]
+    async def _write_from_loop(self, notifications: Sequence[RunNotification]) -> list[StartInfo | None]:
+        batch = self._with_late(notifications)
         try:
-            return _start_infos(commands, await self._async_script(*_script_arguments(notifications, commands)))
-        except RedisError as error:
-            return _log_lost(notifications, error)
+            infos = _start_infos(batch, await self._async_script(*_script_arguments(batch)))
+        except Exception as error:
+            infos = self._failed(batch, notifications, error)
+        return infos[-len(notifications) :]
+
+    def _with_late(self, notifications: Sequence[RunNotification]) -> list[RunNotification]:
+        late: list[RunNotification] = []
+        with suppress(IndexError):  # another thread may take them
+            while len(late) < MAXIMUM_LATE:
+                late.append(self._late.popleft())
+        return [*late, *notifications]
+
+    def _failed(
+        self, batch: Sequence[RunNotification], notifications: Sequence[RunNotification], error: Exception
+    ) -> list[StartInfo | None]:
+        """Keep what is late already; returns what is known of the other runs."""
+        self._late.extendleft(reversed(batch[: len(batch) - len(notifications)]))
+        if as_unavailable(error):
+            report_outage("redis", summary(error))
+            return [None] * len(notifications)
+        log.error("runs_not_recorded", task_ids=[str(each.event.id) for each in notifications], reason=summary(error))
+        return [StartInfo()] * len(notifications)
 
 
 def _commands(notification: RunNotification) -> dict[str, str]:
@@ -123,27 +168,19 @@ def _commands(notification: RunNotification) -> dict[str, str]:
     return commands
 
 
-def _script_arguments(
-    notifications: Sequence[RunNotification], commands: Sequence[Mapping[str, str]]
-) -> tuple[list[str], list[str | int]]:
+def _script_arguments(notifications: Sequence[RunNotification]) -> tuple[list[str], list[str | int]]:
     """Keys and arguments of `RECORD`."""
+    commands = [_commands(notification) for notification in notifications]
     names, keys = chain.from_iterable(commands), chain.from_iterable(each.values() for each in commands)
     events = (notification.event.to_json() for notification in notifications)
     return [STREAM, *keys], [CAPACITY, REDELIVERIES_SECONDS, *names, *events]
 
 
-def _start_infos(commands: Sequence[Mapping[str, str]], results: Iterable[int]) -> list[StartInfo]:
+def _start_infos(notifications: Sequence[RunNotification], results: Iterable[int]) -> list[StartInfo | None]:
     """The results of `RECORD`, per notification."""
     remaining = iter(results)
-    by_command = [{name: next(remaining) for name in each} for each in commands]
+    by_command = [{name: next(remaining) for name in _commands(each)} for each in notifications]
     return [StartInfo(bool(result.get("EXISTS")), result.get("INCR", 0)) for result in by_command]
-
-
-def _log_lost(notifications: Sequence[RunNotification], error: RedisError) -> list[StartInfo]:
-    task_ids = [str(notification.event.id) for notification in notifications]
-    report_outage("redis", summary(error))
-    log.info("runs_not_recorded", task_ids=task_ids)
-    return [StartInfo()] * len(notifications)
 
 
 @lru_cache
