@@ -1,6 +1,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import CheckConstraint, DateTime, Index, Text, text
@@ -68,7 +69,9 @@ class Schedule(Authored, BaseModel, table=True):
     Its author is the user who last changed it: `updated_by`. Their permissions decide at each run whether it may run.
 
     Attributes:
-        pause_reason: Why beat disabled it: an invalid row, or an author who may no longer start the task.
+        pause_reason: Why it is disabled: in the words of the user who paused it, or beat's, for an invalid row or an
+            author who may no longer start the task.
+        paused_by: The user who paused it; None for beat.
     """
 
     __tablename__ = "schedules"
@@ -78,6 +81,7 @@ class Schedule(Authored, BaseModel, table=True):
     origin: ScheduleOrigin = Field(default=ScheduleOrigin.USER, sa_type=Text)
     enabled: bool = True
     pause_reason: str | None = Field(default=None, sa_type=Text)
+    paused_by: UUID | None = Field(default=None)
 
     task: str = Field(max_length=255)
     args: list[Any] = Field(default_factory=list, sa_type=JSONB)

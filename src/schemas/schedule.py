@@ -128,6 +128,15 @@ class ScheduleUpdate(ScheduleCreate):
     """How its times are defined."""
 
 
+class SchedulePause(BaseRequest):
+    """Why a schedule is paused."""
+
+    reason: Annotated[SafeStr, Field(min_length=1, max_length=500)]
+    """For those who see the schedule, or the audit log."""
+
+    EXAMPLE: ClassVar = {"reason": "The supplier's server is down until Monday."}
+
+
 class ScheduleQuery(PageQuery):
     """Filters of the schedule list."""
 
@@ -162,7 +171,9 @@ class ScheduleResponse(BaseResponse):
     enabled: bool
     """Whether it sends its task."""
     pause_reason: str | None
-    """Why beat disabled it; null if a user did."""
+    """Why it was paused; null if it is enabled, or was disabled without a reason."""
+    paused_by: UUID | None
+    """The user who paused it; null if beat did, because it cannot or may not run."""
     task: str
     """Name of the task."""
     args: list[Any]

@@ -108,11 +108,26 @@ class ScheduleService:
         if TIMING_COLUMNS & changes.keys():
             changes["next_run_at"] = None
         if "enabled" in changes:
-            changes["pause_reason"] = None
+            changes |= {"pause_reason": None, "paused_by": None}
         updated = await ScheduleCRUD(self.uow.session, actor.user_id).update(schedule, changes)
         if TIMING_COLUMNS & changes.keys() and updated.enabled:
             _check_upcoming(updated)
         return self._show(updated)
+
+    async def pause(self, schedule_id: UUID, reason: str, actor: Actor, scope: OwnerScope) -> Schedule:
+        """Disable a schedule with a reason, also one that is defined in code.
+
+        Raises:
+            NotFoundError: The schedule does not exist.
+        """
+        schedule = await self.schedules.get(schedule_id)
+        scope.require(schedule.created_by)
+        changes = {"enabled": False, "next_run_at": None, "pause_reason": reason, "paused_by": actor.user_id}
+        return self._show(await ScheduleCRUD(self.uow.session, actor.user_id).update(schedule, changes))
+
+    async def resume(self, schedule_id: UUID, actor: Actor, scope: OwnerScope) -> Schedule:
+        """Enable a schedule; see `update`."""
+        return await self.update(schedule_id, ScheduleUpdate(enabled=True), actor, scope)
 
     async def delete(self, schedule_id: UUID, scope: OwnerScope) -> None:
         """Delete a schedule; its runs stay in the run history.

@@ -263,3 +263,42 @@ class TestPreview:
     @pytest.mark.parametrize("count", [0, 101])
     async def test_the_count_is_limited(self, client: httpx.AsyncClient, admin: Person, count: int) -> None:
         assert (await self.preview(client, admin, **TIMINGS[0], count=count)).status_code == 422
+
+
+class TestPause:
+    async def test_shows_who_did_it_and_why_until_it_is_resumed(
+        self, client: httpx.AsyncClient, admin: Person, schedule_id: str
+    ) -> None:
+        url, reason = f"{PATH}/{schedule_id}", {"reason": "The supplier is away."}
+        paused = (await client.post(f"{url}/pause", json=reason, headers=admin.headers)).json()["data"]
+        listed = (await client.get(url, headers=admin.headers)).json()["data"]
+        resumed = (await client.post(f"{url}/resume", headers=admin.headers)).json()["data"]
+        shown = [
+            [row[name] for name in ("enabled", "pauseReason", "pausedBy")] + [row["nextRunAt"] is None]
+            for row in (paused, listed, resumed)
+        ]
+        assert shown == [*[[False, reason["reason"], str(admin.user.id), True]] * 2, [True, None, None, False]]
+
+    async def test_is_possible_for_schedules_of_the_configuration(
+        self, client: httpx.AsyncClient, admin: Person, uow: UnitOfWork
+    ) -> None:
+        schedule = hourly_from_configuration("system.ping")
+        await store(uow.session, schedule)
+        response = await client.post(f"{PATH}/{schedule.id}/pause", json={"reason": "x"}, headers=admin.headers)
+        assert (response.status_code, response.json()["data"]["enabled"]) == (200, False)
+
+    async def test_needs_a_reason(self, client: httpx.AsyncClient, admin: Person, schedule_id: str) -> None:
+        response = await client.post(f"{PATH}/{schedule_id}/pause", json={"reason": ""}, headers=admin.headers)
+        assert response.status_code == 422
+
+    async def test_of_somebody_elses_needs_a_permission(
+        self, client: httpx.AsyncClient, people: People, schedule_id: str
+    ) -> None:
+        codes = [f"POST:{PATH}/{{scheduleId}}/{verb}" for verb in ("pause", "resume")]
+        clerk, manager = await people.create(*codes), await people.create(*codes, "schedules.manage")
+        body = {"reason": "x"}
+        refused = await client.post(f"{PATH}/{schedule_id}/pause", json=body, headers=clerk.headers)
+        paused = await client.post(f"{PATH}/{schedule_id}/pause", json=body, headers=manager.headers)
+        resumed = await client.post(f"{PATH}/{schedule_id}/resume", headers=manager.headers)
+        assert [answer.status_code for answer in (refused, paused, resumed)] == [403, 200, 403]
+        assert resumed.json()["error"] == "tasks.not_yours_to_start"

@@ -7,11 +7,19 @@ from fastapi import APIRouter, Depends, Path, Query
 from src.api.audited_route import AuditedRoute
 from src.api.v1.errors import CHANGED, INTERNAL_TASK, NOT_YOURS, NOT_YOURS_TO_START
 from src.core.exceptions import ConflictError, NotFoundError, raises
+from src.deps.audit import AuditEntryDep
 from src.deps.permission import ActorDep, require_permission
 from src.deps.rate_limit import EXPENSIVE
 from src.deps.schedule import ScheduleScopeDep, ScheduleServiceDep
 from src.schemas.response import Page, Response, created, ok, paged
-from src.schemas.schedule import ScheduleCreate, SchedulePreview, ScheduleQuery, ScheduleResponse, ScheduleUpdate
+from src.schemas.schedule import (
+    ScheduleCreate,
+    SchedulePause,
+    SchedulePreview,
+    ScheduleQuery,
+    ScheduleResponse,
+    ScheduleUpdate,
+)
 from src.schemas.task import RunResponse
 
 router = APIRouter(
@@ -82,6 +90,30 @@ async def delete_schedule(
     """Delete a schedule."""
     await schedules.delete(schedule_id, scope)
     return ok(None)
+
+
+@router.post("/{scheduleId}/pause")
+@raises(NOT_FOUND, CHANGED, NOT_YOURS)
+async def pause_schedule(
+    schedule_id: ScheduleId,
+    body: SchedulePause,
+    schedules: ScheduleServiceDep,
+    actor: ActorDep,
+    scope: ScheduleScopeDep,
+    entry: AuditEntryDep,
+) -> Response[ScheduleResponse]:
+    """Pause a schedule, with a reason that its readers and the audit log see."""
+    entry.details["reason"] = body.reason
+    return ok(ScheduleResponse.model_validate(await schedules.pause(schedule_id, body.reason, actor, scope)))
+
+
+@router.post("/{scheduleId}/resume")
+@raises(NOT_FOUND, CHANGED, NOT_YOURS, INTERNAL_TASK, NOT_YOURS_TO_START)
+async def resume_schedule(
+    schedule_id: ScheduleId, schedules: ScheduleServiceDep, actor: ActorDep, scope: ScheduleScopeDep
+) -> Response[ScheduleResponse]:
+    """Resume a paused schedule; the caller becomes its author."""
+    return ok(ScheduleResponse.model_validate(await schedules.resume(schedule_id, actor, scope)))
 
 
 @router.post("/{scheduleId}/run")

@@ -125,7 +125,7 @@ async def check_outbox(examination: Examination) -> str:
 
 
 def _problem(schedule: Schedule, tasks: Any) -> str:
-    if schedule.pause_reason:
+    if schedule.pause_reason and schedule.paused_by is None:
         return f"paused, {schedule.pause_reason.rstrip('.')}"
     if schedule.enabled and schedule.task not in tasks:
         return f"there is no task {schedule.task}"

@@ -18,7 +18,7 @@ def plan(schedule: Schedule, now: datetime) -> None:
     Raises:
         ValueError: Its columns are inconsistent.
     """
-    schedule.pause_reason = None
+    schedule.pause_reason = schedule.paused_by = None
     # A one-off whose time passed before beat saw it still runs, late.
     is_late_one_off = schedule.kind == ScheduleKind.CLOCKED and schedule.last_run_at is None
     # A slot that ran before the clock was set back does not run again.
