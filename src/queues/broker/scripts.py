@@ -57,7 +57,7 @@ redis.call('ZREM', KEYS[2], tag)
 redis.call('LPUSH', KEYS[3], ARGV[1])
 """
 # Moves due messages from the sorted set to their queues. Each member is the key of its queue's list, the wake-up key of
-# the queue, and the message, in lines.
+# the queue, and the message, in lines. It is removed last: Redis may refuse to write, which ends the script.
 # KEYS: the set, the list of malformed messages. ARGV: the time until which messages are due.
 MOVE_DUE = (
     WAKE_UP
@@ -65,13 +65,15 @@ MOVE_DUE = (
 for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, 1000)) do
     local first = string.find(item, '\\n', 1, true)
     local second = first and string.find(item, '\\n', first + 1, true)
-    local moved = second and redis.pcall('LPUSH', string.sub(item, 1, first - 1), string.sub(item, second + 1))
-    redis.call('ZREM', KEYS[1], item)
-    if type(moved) ~= 'number' then
-        redis.call('LPUSH', KEYS[2], item)
-    else
+    local key = second and string.sub(item, 1, first - 1)
+    local type = key and redis.call('TYPE', key).ok
+    if type == 'list' or type == 'none' then
+        redis.call('LPUSH', key, string.sub(item, second + 1))
         wake_up(string.sub(item, first + 1, second - 1))
+    else
+        redis.call('LPUSH', KEYS[2], item)
     end
+    redis.call('ZREM', KEYS[1], item)
 end
 """
 )

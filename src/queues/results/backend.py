@@ -7,7 +7,11 @@ from typing import Any, NamedTuple
 from celery import states
 from celery.backends.redis import RedisBackend
 from celery.exceptions import BackendStoreError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
+from src.core.outages import report_outage
+from src.core.stores.errors import as_unavailable, summary
 from src.queues.pool.greenlet_bridge import await_in_bridge, in_bridge, off_loop
 from src.queues.pool.micro_batcher import MicroBatcher
 
@@ -100,8 +104,21 @@ class ResultBackend(RedisBackend):
         newest = newest_by_key(results)
         keys = [result.key for result in newest]
         values = [value for result in newest for value in (result.value, result.expires_seconds)]
-        self.ensure(self._script, (keys, values))
+        self.ensure(self._run_script, (keys, values))
         return [None] * len(results)
+
+    def _run_script(self, keys: list[str], values: list[Any]) -> None:
+        try:
+            self._script(keys, values)
+        except ResponseError as error:
+            if as_unavailable(error):  # such as one without memory; Celery would give up at once
+                raise RedisConnectionError(str(error)) from error
+            raise
+
+    def on_connection_error(self, _max_retries: Any, error: Exception, intervals: Any, _retries: int) -> Any:
+        """Report the outage once, where Celery logs each attempt; returns the seconds until the next one."""
+        report_outage("redis", summary(error))
+        return next(intervals)
 
     @cached_property
     def _script(self) -> Any:

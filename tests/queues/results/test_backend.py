@@ -2,9 +2,11 @@
 
 import pytest
 from celery import states
+from redis import Redis
 
 from src.queues.app import app
-from src.queues.results.backend import Result, newest_by_key
+from src.queues.results.backend import Result, ResultBackend, newest_by_key
+from tests.queues.restartable import RestartableRedis
 
 
 def result(key: str, state: str) -> Result:
@@ -40,6 +42,23 @@ class TestInRedis:
     )
     def test_newer_states_are_stored(self, key: str, stored_first: str, newer: str) -> None:
         assert stored(key, stored_first, newer) == newer
+
+
+def test_a_redis_that_refuses_to_write_is_waited_for(
+    key: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[str] = []
+    with RestartableRedis(tmp_path_factory.mktemp("redis")) as store, Redis.from_url(store.url) as redis:
+
+        def free_memory(_store: str, reason: str) -> None:
+            reported.append(reason)
+            redis.config_set("maxmemory", 0)
+
+        monkeypatch.setattr("src.queues.results.backend.report_outage", free_memory)
+        redis.config_set("maxmemory", 1)
+        ResultBackend(app=app, url=store.url).store_result(key, None, states.SUCCESS)
+        assert len(reported) == 1
+        assert redis.exists(f"celery-task-meta-{key}")
 
 
 def stored(key: str, *states_in_order: str) -> str:
