@@ -64,8 +64,8 @@ class TaskPublisher(Protocol):
             ServiceUnavailableError: The broker did not confirm it in time.
         """
 
-    async def revoke(self, task_id: UUID) -> None:
-        """Tell all workers not to start a run, and to terminate it if it is running.
+    async def revoke(self, task_ids: Sequence[UUID]) -> None:
+        """Tell all workers not to start these runs, and to terminate those that are running.
 
         Raises:
             ServiceUnavailableError: The broker did not confirm it in time.

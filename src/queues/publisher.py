@@ -1,6 +1,6 @@
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -58,14 +58,14 @@ class CeleryPublisher:
         arguments = list(call.args), dict(call.kwargs)
         await _publish(app.send_task, call.name, *arguments, task_id=str(call.id), headers=headers, **given)
 
-    async def revoke(self, task_id: UUID) -> None:
-        """Tell all workers not to start a run, or to terminate it.
+    async def revoke(self, task_ids: Sequence[UUID]) -> None:
+        """Tell all workers not to start these runs, or to terminate them.
 
         Raises:
             ServiceUnavailableError: The broker did not accept the message in time.
         """
         app = await self._app()
-        await _publish(app.control.revoke, str(task_id), terminate=True)
+        await _publish(app.control.revoke, [str(task_id) for task_id in task_ids], terminate=True)
 
     async def _app(self) -> "Celery[Any]":
         if self._loaded is None:

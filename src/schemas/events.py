@@ -3,8 +3,9 @@
 from typing import Any
 
 from src.schemas.notice import NoticeResponse
+from src.schemas.ops import OpsOverview
 from src.schemas.schedule import ScheduleDeleted, ScheduleResponse
-from src.schemas.task import OpsOverview, RunResponse, TaskFinished, TaskProgress
+from src.schemas.task import RunResponse, TaskFinished, TaskProgress
 
 # Payload types; `uow.emit` accepts only these events in debug environments.
 SERVICE_EVENTS: dict[str, Any] = {

@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
 
 from pydantic import AliasChoices, Field, JsonValue, model_validator
@@ -7,8 +7,11 @@ from pydantic import AliasChoices, Field, JsonValue, model_validator
 from src.models.task_run import RunState
 from src.schemas.base import BaseRequest, BaseSchema, SafeStr, UtcDatetime
 from src.schemas.list_params import MAXIMUM_IDS, CursorQuery, SortBy
+from src.schemas.schedule_fields import Arguments, NamedArguments, QueueName
 
+MAXIMUM_COUNTDOWN_SECONDS = 366 * 24 * 3600
 TaskName = Annotated[SafeStr, Field(max_length=255, examples=["system.ping"])]
+TaskIds = Annotated[list[UUID], Field(min_length=1, max_length=MAXIMUM_IDS)]
 # The run's id, under the name that Celery uses.
 TaskId = Annotated[UUID, Field(validation_alias=AliasChoices("id", "taskId"), serialization_alias="taskId")]
 
@@ -22,8 +25,10 @@ class TaskParameter(BaseSchema):
     """Its annotation; empty if it has none."""
     required: bool
     """Whether it has no default."""
+    json_schema: dict[str, JsonValue]
+    """JSON schema of its values, with the default; empty if any JSON is accepted."""
 
-    EXAMPLE: ClassVar = {"name": "notice_id", "type": "UUID"}
+    EXAMPLE: ClassVar = {"name": "notice_id", "type": "UUID", "jsonSchema": {"type": "string", "format": "uuid"}}
 
 
 class TaskResponse(BaseSchema):
@@ -63,11 +68,44 @@ class RunQuery(CursorQuery):
     """Only runs that were sent before this time."""
 
 
+class RunCreate(BaseRequest):
+    """A task to send now, or later."""
+
+    args: Arguments = Field(default_factory=list)
+    """Positional arguments of the task."""
+    kwargs: NamedArguments = Field(default_factory=dict)
+    """Named arguments of the task."""
+    queue: Annotated[QueueName, Field(examples=["celery"])] | None = None
+    """The queue to send it to; null for the task's own."""
+    countdown_seconds: Annotated[float, Field(ge=0, le=MAXIMUM_COUNTDOWN_SECONDS)] = 0
+    """It does not start before so many seconds have passed."""
+
+    EXAMPLE: ClassVar = {"args": [], "kwargs": {}, "countdownSeconds": 0}
+
+
+class RunsToRevoke(BaseRequest):
+    """The runs to revoke."""
+
+    task_ids: TaskIds
+    """Ids of runs."""
+
+    EXAMPLE: ClassVar = {"taskIds": ["019b7700-0000-7000-8000-000000000000"]}
+
+
+class RevokeResult(BaseSchema):
+    """What became of a run that was to be revoked."""
+
+    task_id: UUID
+    """The run's id."""
+    outcome: Literal["revoked", "finished", "unknown"]
+    """`finished`: it had ended before; `unknown`: there is no such run."""
+
+
 class RunsToRetry(BaseRequest):
     """The failed runs to retry: those with these ids, or all of a task; at most 1,000."""
 
-    ids: Annotated[list[UUID], Field(min_length=1, max_length=MAXIMUM_IDS)] | None = None
-    """Ids of runs."""
+    ids: Annotated[TaskIds | None, Field(validation_alias=AliasChoices("taskIds", "ids"))] = None
+    """Ids of runs; `ids` is accepted as well."""
     name: TaskName | None = None
     """A task's name."""
 
@@ -76,7 +114,7 @@ class RunsToRetry(BaseRequest):
     @model_validator(mode="after")
     def _require_ids_or_name(self) -> Self:
         if self.ids is None and self.name is None:
-            raise ValueError("ids or name is required")
+            raise ValueError("taskIds or name is required")
         return self
 
 
@@ -173,36 +211,3 @@ class RunResponse(BaseSchema):
         "worker": "celery@worker-1",
         "requestId": "019b7700-0000-7000-8000-000000000000",
     }
-
-
-class BusyWorker(BaseSchema):
-    """A worker that runs tasks."""
-
-    name: str
-    """The worker's name."""
-    running: int
-    """How many runs it has started and not finished."""
-
-    EXAMPLE: ClassVar = {"name": "celery@worker-1", "running": 3}
-
-
-class UnfinishedRuns(BaseSchema):
-    """How many runs have not finished."""
-
-    pending: int
-    """Sent, and not started yet."""
-    started: int
-    """Running."""
-    retry: int
-    """Waiting for another attempt."""
-
-    EXAMPLE: ClassVar = {"pending": 5, "started": 3, "retry": 0}
-
-
-class OpsOverview(BaseSchema):
-    """What is going on, sent to those who watch whenever runs have changed."""
-
-    runs: UnfinishedRuns
-    """Runs that have not finished."""
-    workers: list[BusyWorker]
-    """The workers that run tasks, by name."""

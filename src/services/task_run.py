@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from src.core.effects import TaskCall
-from src.core.exceptions import ConflictError
+from src.core.exceptions import ConflictError, InvalidInputError, NotFoundError
 from src.core.list_filters import CursorRequest
 from src.core.realtime.presence import is_anyone_in
 from src.core.realtime.rooms import OPS_ROOM, user_room
@@ -19,7 +19,8 @@ from src.crud.run_event import RunEventCRUD
 from src.crud.task_run import TaskRunCRUD, queued_run
 from src.models.task_run import RunState, TaskRun
 from src.schemas.list_params import MAXIMUM_IDS
-from src.schemas.task import BusyWorker, OpsOverview, RunResponse, RunsToRetry, TaskFinished, UnfinishedRuns
+from src.schemas.ops import BusyWorker, OpsOverview, UnfinishedRuns
+from src.schemas.task import RevokeResult, RunCreate, RunResponse, RunsToRetry, TaskFinished
 from src.services.actor import Actor
 from src.utils.date import utc_now
 
@@ -40,6 +41,25 @@ class TaskRunService:
     async def tasks(self) -> Sequence[TaskInfo]:
         """The registered tasks, sorted by name."""
         return list((await self.resources.tasks.publisher.catalog()).values())
+
+    async def send(self, name: str, data: RunCreate, actor: Actor) -> TaskRun:
+        """Send a task by its name; returns the run.
+
+        Raises:
+            NotFoundError: No task has this name.
+            PermissionDeniedError: The actor does not hold the permission that the task requires.
+            InvalidInputError: The arguments do not match the task's signature.
+        """
+        task = (await self.resources.tasks.publisher.catalog()).get(name)
+        if task is None:
+            raise NotFoundError("Task not found.")
+        actor.require_start(task)
+        for field, message in task.check_call(data.args, data.kwargs).items():
+            raise InvalidInputError(field, message)
+        eta = utc_now() + timedelta(seconds=data.countdown_seconds) if data.countdown_seconds else None
+        call = TaskCall(name, data.args, data.kwargs, queue=data.queue, eta=eta)
+        self.uow.enqueue_call(call)
+        return queued_run(call)
 
     async def cursor(self, query: CursorRequest) -> tuple[Sequence[TaskRun], str | None]:
         """Runs after the query's cursor, and the cursor of the next page."""
@@ -63,14 +83,23 @@ class TaskRunService:
         run = await self.runs.get(task_id)
         if run.is_finished:
             raise ConflictError("The run has finished.", error="tasks.finished")
-        await self.events.revoke(task_id)
-        await self.resources.tasks.publisher.revoke(task_id)
-        if await OutboxCRUD(self.uow.session).delete_many({"id": task_id}):
-            await self.runs.update(run, {"state": RunState.REVOKED, "finished_at": utc_now()})
-        elif run.state != RunState.STARTED:
-            # Workers report the revocation only when the message reaches them, which may be much later.
-            await self.events.add(RunEvent(id=task_id, state=RunState.REVOKED, error="revoked"))
+        await self._revoke([run])
         return run
+
+    async def revoke_many(self, task_ids: Sequence[UUID]) -> list[RevokeResult]:
+        """Revoke those of the runs that have not finished; returns what became of each."""
+        known = {run.id: run for run in await self.runs.list({"id__in": task_ids})}
+        unfinished = [run for run in known.values() if not run.is_finished]
+        results = [
+            RevokeResult(
+                task_id=task_id,
+                outcome="unknown" if task_id not in known else "finished" if known[task_id].is_finished else "revoked",
+            )
+            for task_id in task_ids
+        ]
+        if unfinished:
+            await self._revoke(unfinished)
+        return results
 
     async def retry(self, task_id: UUID, actor: Actor) -> TaskRun:
         """Send a finished run's task again, as a new run.
@@ -144,6 +173,17 @@ class TaskRunService:
         before = utc_now() - timedelta(days=self.resources.settings.celery.run_retention_days)
         removed = await self.runs.prune(before, BATCH)
         return removed + await IdempotencyKeyCRUD(self.uow.session).delete_many({"create_time__lt": before})
+
+    async def _revoke(self, runs: Sequence[TaskRun]) -> None:
+        for run in runs:
+            await self.events.revoke(run.id)
+        await self.resources.tasks.publisher.revoke([run.id for run in runs])
+        for run in runs:
+            if await OutboxCRUD(self.uow.session).delete_many({"id": run.id}):
+                await self.runs.update(run, {"state": RunState.REVOKED, "finished_at": utc_now()})
+            elif run.state != RunState.STARTED:
+                # Workers report the revocation only when the message reaches them, which may be much later.
+                await self.events.add(RunEvent(id=run.id, state=RunState.REVOKED, error="revoked"))
 
     async def _repeat(self, run: TaskRun, actor: Actor) -> TaskRun:
         task = (await self.resources.tasks.publisher.catalog()).get(run.name)

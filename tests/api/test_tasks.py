@@ -11,6 +11,7 @@ from src.utils.date import utc_now
 from tests.support.people import People, Person
 
 PATH = "/api/v1/tasks"
+SEND = f"POST:{PATH}/{{taskName}}/runs"
 
 
 @pytest.fixture
@@ -40,7 +41,9 @@ class TestCatalogue:
             "name": "notices.announce",
             "description": "Tell everyone online about a notice.",
             "requires": "POST:/api/v1/notices",
-            "parameters": [{"name": "notice_id", "type": "str", "required": True}],
+            "parameters": [
+                {"name": "notice_id", "type": "str", "required": True, "jsonSchema": {"type": "string"}},
+            ],
         }
 
 
@@ -129,7 +132,60 @@ class TestRetry:
         assert (response.status_code, response.json()["error"]) == (409, "tasks.unfinished")
 
 
+class TestSend:
+    async def test_the_run_is_returned(self, client: httpx.AsyncClient, people: People, uow: UnitOfWork) -> None:
+        sender = await people.create(SEND, "POST:/api/v1/notices")
+        body = {"kwargs": {"notice_id": "x"}, "queue": f"test:{uuid4()}", "countdownSeconds": 3600}
+        response = await client.post(f"{PATH}/notices.announce/runs", headers=sender.headers, json=body)
+        run = response.json()["data"]
+        assert (response.status_code, run["state"], run["requestedBy"]) == (201, "PENDING", str(sender.user.id))
+        kept = await uow.session.get_one(TaskRun, UUID(run["taskId"]))
+        assert (kept.name, kept.kwargs, kept.queue) == ("notices.announce", body["kwargs"], body["queue"])
+
+    @pytest.mark.parametrize(
+        ("name", "status", "error"),
+        [
+            ("no.such", 404, "resource.not_found"),
+            ("outbox.relay", 403, "tasks.internal"),
+            ("notices.announce", 403, "tasks.not_yours_to_start"),
+        ],
+    )
+    async def test_the_tasks_own_permission_counts(
+        self, client: httpx.AsyncClient, people: People, name: str, status: int, error: str
+    ) -> None:
+        sender = await people.create(SEND)
+        response = await client.post(f"{PATH}/{name}/runs", headers=sender.headers, json={"args": ["x"]})
+        assert (response.status_code, response.json()["error"]) == (status, error)
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            ({}, "args"),
+            ({"args": [7]}, "args.0"),
+            ({"kwargs": {"notice_id": 7}}, "kwargs.notice_id"),
+            ({"args": ["x"], "queue": "unacked"}, "queue"),
+            ({"args": ["x"], "countdownSeconds": -1}, "countdownSeconds"),
+        ],
+    )
+    async def test_invalid_arguments_are_422(
+        self, client: httpx.AsyncClient, admin: Person, body: dict[str, Any], field: str
+    ) -> None:
+        response = await client.post(f"{PATH}/notices.announce/runs", headers=admin.headers, json=body)
+        assert (response.status_code, response.json()["data"][0]["field"]) == (422, field)
+
+
 class TestRevoke:
+    async def test_several_at_once_have_a_result_each(
+        self, client: httpx.AsyncClient, admin: Person, runs: list[TaskRun], uow: UnitOfWork
+    ) -> None:
+        waiting, unknown = TaskRun(name="invoices.send"), uuid4()
+        uow.session.add(waiting)
+        await uow.session.commit()
+        body = {"taskIds": [str(task_id) for task_id in (unknown, waiting.id, runs[0].id)]}
+        response = await client.post(f"{PATH}/runs/revoke", headers=admin.headers, json=body)
+        assert [result["taskId"] for result in response.json()["data"]] == body["taskIds"]
+        assert [result["outcome"] for result in response.json()["data"]] == ["unknown", "revoked", "finished"]
+
     async def test_a_finished_run_is_409(self, client: httpx.AsyncClient, admin: Person, runs: list[TaskRun]) -> None:
         response = await client.post(f"{PATH}/runs/{runs[0].id}/revoke", headers=admin.headers)
         assert (response.status_code, response.json()["error"]) == (409, "tasks.finished")
