@@ -224,6 +224,7 @@ SLOW = {
 }
 
 
+@pytest.mark.slow
 class TestRow50Silence:
     @pytest.mark.parametrize("name", SLOW)
     async def test_ends_a_request_with_408(self, name: str) -> None:
@@ -247,6 +248,7 @@ class TestRow50Silence:
             await eventually(lambda: not server.state.connections and not server.state.tasks)
 
 
+@pytest.mark.slow
 class TestRow50Trickle:
     @pytest.mark.parametrize("name", SLOW)
     async def test_that_never_ends_is_408(self, name: str) -> None:
@@ -261,6 +263,7 @@ class TestRow50Trickle:
             assert response.endswith(b"\r\n\r\n10000")
 
 
+@pytest.mark.slow
 class TestWaitingForTheServer:
     async def test_does_not_count_as_silence(self) -> None:
         async def slow(scope: Scope, receive: Receive, send: Send) -> None:
@@ -272,6 +275,7 @@ class TestWaitingForTheServer:
             assert status(await server.send(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")) == 204
 
 
+@pytest.mark.slow
 class TestUnreadResponse:
     @staticmethod
     async def large(scope: Scope, receive: Receive, send: Send) -> None:

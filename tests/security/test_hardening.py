@@ -78,6 +78,7 @@ class TestRow15Refresh:
 
 
 class TestRow30Challenge:
+    @pytest.mark.slow
     async def test_a_redeemed_one_is_remembered_until_it_would_expire(self, resources: Resources) -> None:
         challenges = ChallengeService(resources.settings.auth, resources.redis)
         challenges.lifetime_seconds = 1

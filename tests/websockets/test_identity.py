@@ -44,6 +44,7 @@ class TestRow42Connect:
         assert await is_refused(await join(person, wait=False))
 
 
+@pytest.mark.slow
 class TestRow42Connections:
     async def test_end_with_a_logout(self, client: httpx.AsyncClient, people: People, join: Join) -> None:
         person = await people.create()
@@ -91,7 +92,6 @@ class TestRow42Connections:
         await events.aclose()
         assert await is_notified_and_disconnected(peer)
 
-    @pytest.mark.slow
     async def test_end_when_the_token_expires(
         self, people: People, join: Join, resources: Resources, monkeypatch: pytest.MonkeyPatch
     ) -> None:

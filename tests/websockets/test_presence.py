@@ -54,6 +54,7 @@ async def settle(server: AsyncServer, room: str, *members: str) -> None:
     await eventually(agree)
 
 
+@pytest.mark.slow
 class TestMembers:
     async def test_are_those_of_all_processes(self, processes: Any) -> None:
         (first, one), (second, two) = processes

@@ -78,6 +78,7 @@ def bodies(messages: list[Any]) -> list[object]:
     return [message.decode() for message in messages]
 
 
+@pytest.mark.slow
 class TestFetching:
     def test_no_more_than_the_prefetch_window_is_fetched(self, connect: Connect, broker: Redis, queue: Queue) -> None:
         connection = connect(BulkTransport)
@@ -180,6 +181,7 @@ class TestDelaying:
         assert eta - datetime.now(UTC) < timedelta(seconds=1)
 
 
+@pytest.mark.slow
 class TestSharingQueues:
     @pytest.mark.parametrize(("sender", "receiver"), [(StockTransport, BulkTransport), (BulkTransport, StockTransport)])
     def test_with_the_stock_transport(

@@ -20,6 +20,7 @@ async def is_gone(redis: Any, pid: str) -> bool:
     return not await redis.exists(f"socketio:connection:{pid}")
 
 
+@pytest.mark.slow
 class TestNoRecovery:
     async def test_of_a_session_of_another_principal(self, servers: Any, wire: Open) -> None:
         client = await wire(0, user="ann")

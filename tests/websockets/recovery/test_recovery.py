@@ -20,6 +20,7 @@ from tests.websockets.conftest import serve
 from tests.websockets.recovery.conftest import REPLAY, Open, create, cut, dialing, has_ended
 
 
+@pytest.mark.slow
 class TestRecovery:
     async def test_replays_missed_events_on_another_process(self, servers: Any, wire: Open) -> None:
         (first, _), (second, _) = servers
@@ -100,7 +101,6 @@ class TestRecovery:
             await second.emit("news", 2, to=client.sid)
             assert json.loads((await again.packet())[2:])[:2] == ["news", 2]
 
-    @pytest.mark.slow
     async def test_of_a_client_that_never_got_an_event_from_a_trimmed_stream(self, servers: Any, wire: Open) -> None:
         (first, _), _ = servers
         client = await wire()
