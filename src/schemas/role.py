@@ -1,8 +1,9 @@
 from typing import Annotated, ClassVar
+from uuid import UUID
 
 from pydantic import Field, StrictBool
 
-from src.schemas.base import BaseRequest, SafeStr
+from src.schemas.base import BaseRequest, BaseSchema, SafeStr
 from src.schemas.list_params import PageQuery, SearchIn, SortBy
 from src.schemas.response import BaseResponse
 
@@ -95,3 +96,29 @@ class RoleDetail(RoleResponse):
 
     stale_permissions: list[str]
     """Interface permissions of removed routes and events."""
+
+
+class PermissionChange(BaseSchema):
+    """What a user would gain or lose."""
+
+    user_id: UUID
+    """The user's id."""
+    username: str
+    """The user's name for the login."""
+    codes: list[str]
+    """Permission codes; `button:` and `router:` begin those of frontends."""
+
+    EXAMPLE: ClassVar = {"username": "ada", "codes": ["POST:/api/v1/notices", "button:notice.publish"]}
+
+
+class RolePreview(BaseSchema):
+    """Who would gain and lose which permissions. Users whom other roles grant the same are left out."""
+
+    gains: list[PermissionChange]
+    """What users would gain, by username."""
+    loses: list[PermissionChange]
+    """What users would lose, by username."""
+    holders: int
+    """How many users have the role; the lists are about the first 1,000 of them."""
+
+    EXAMPLE: ClassVar = {"holders": 1}

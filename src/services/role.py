@@ -9,9 +9,12 @@ from src.crud.permission_code import PermissionCodeCRUD
 from src.crud.role import RoleCRUD
 from src.crud.user import UserCRUD
 from src.models.role import Role
-from src.schemas.role import RoleCreate, RoleResponse, RoleUpdate
+from src.schemas.role import PermissionChange, RoleCreate, RolePreview, RoleResponse, RoleUpdate
 from src.services.actor import Actor
 from src.services.permission import PermissionService
+
+# How many users of a role a preview of a change looks at.
+PREVIEWED_HOLDERS = 1000
 
 
 class RoleService:
@@ -73,11 +76,8 @@ class RoleService:
             PreconditionFailedError: The role has another version than `version`.
             ConflictError: The role was changed at the same time.
         """
-        role = await self.roles.get(role_id)
-        if data.code not in (None, role.code):
-            raise InvalidInputError("code", "The code of a role cannot be changed.")
+        role = await self._get_changeable(role_id, data)
         before, codes_before, was_enabled = role.grants, set(role.interface_permissions), role.status
-        await self._require_known(set(data.interface_permissions or ()) - codes_before)
         await self.roles.update(role, data.changed_fields(), version=version)
         # Enabling or disabling a role changes everything that it grants.
         changed = before ^ role.grants if role.status == was_enabled else before | role.grants
@@ -86,6 +86,27 @@ class RoleService:
         if was_enabled and (not role.status or before - role.grants):
             await self._disconnect_holders([role.id])
         return role
+
+    async def preview(self, role_id: UUID, data: RoleUpdate) -> RolePreview:
+        """Who would gain and lose which permissions by an update; changes nothing.
+
+        Raises:
+            NotFoundError: The role does not exist.
+            InvalidInputError: The code would change, or a new permission code does not exist.
+        """
+        role = await self._get_changeable(role_id, data)
+        changed = Role.model_validate({**role.model_dump(), **data.changed_fields()})
+        before, after = (version.grants if version.status else frozenset[str]() for version in (role, changed))
+        stale = await self.codes.unknown(role.interface_permissions)
+        holders = sorted(await self.users.holders([role_id]))
+        preview = RolePreview(gains=[], loses=[], holders=len(holders))
+        users = await self.users.active_with_roles(holders[:PREVIEWED_HOLDERS])
+        for user, roles in sorted(users, key=lambda pair: pair[0].username):
+            kept = stale.union(*(other.grants for other in roles if other.id != role_id))
+            for changes, codes in ((preview.gains, after - before - kept), (preview.loses, before - after - kept)):
+                if codes and not user.is_admin:
+                    changes.append(PermissionChange(user_id=user.id, username=user.username, codes=sorted(codes)))
+        return preview
 
     async def delete(self, role_ids: Sequence[UUID], actor: Actor) -> None:
         """Delete roles, also from the users who have them; all of the ids or none.
@@ -104,6 +125,13 @@ class RoleService:
         for role in roles:
             await self.roles.delete(role)
         self.permissions.invalidate_all(self.uow)
+
+    async def _get_changeable(self, role_id: UUID, data: RoleUpdate) -> Role:
+        role = await self.roles.get(role_id)
+        if data.code not in (None, role.code):
+            raise InvalidInputError("code", "The code of a role cannot be changed.")
+        await self._require_known(set(data.interface_permissions or ()).difference(role.interface_permissions))
+        return role
 
     async def _require_known(self, codes: Collection[str]) -> None:
         unknown = await self.codes.unknown(codes)

@@ -9,10 +9,11 @@ from src.api.etag import SENDS_ETAG, IfMatchDep, set_etag
 from src.api.v1.errors import CHANGED, NOT_YOURS_TO_GRANT
 from src.core.exceptions import ConflictError, NotFoundError, raises
 from src.deps.permission import ActorDep, VerifyPermissionDep, require_permission
+from src.deps.rate_limit import EXPENSIVE
 from src.deps.role import RoleReaderDep, RoleServiceDep
 from src.schemas.list_params import MAXIMUM_IDS
 from src.schemas.response import Page, Response, created, ok, paged
-from src.schemas.role import RoleCreate, RoleDetail, RoleQuery, RoleResponse, RoleUpdate
+from src.schemas.role import RoleCreate, RoleDetail, RolePreview, RoleQuery, RoleResponse, RoleUpdate
 
 router = APIRouter(prefix="/roles", tags=["Role"], route_class=AuditedRoute, dependencies=[Depends(require_permission)])
 
@@ -71,6 +72,13 @@ async def update_role(
     role = await roles.update(role_id, body, actor, version=version)
     set_etag(response, role)
     return ok(RoleResponse.model_validate(role))
+
+
+@router.post("/{roleId}/preview", dependencies=[EXPENSIVE])
+@raises(NOT_FOUND)
+async def preview_role(role_id: RoleId, body: RoleUpdate, roles: RoleReaderDep) -> Response[RolePreview]:
+    """Preview an update of a role: who would gain and lose which permissions; changes nothing."""
+    return ok(await roles.preview(role_id, body))
 
 
 @router.delete("/{roleId}")
