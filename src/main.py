@@ -19,6 +19,7 @@ from src.api.asyncapi import install_asyncapi
 from src.api.document_info import document_info
 from src.api.draining import draining
 from src.api.v1.router import PREFIX, create_router
+from src.console.serving import install_console
 from src.core.config import Settings, settings
 from src.core.logging import configure_logging
 from src.core.outages import watching_stores
@@ -77,6 +78,8 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
     app.include_router(health.router)
     # The prefix is passed here: otherwise FastAPI would build every route twice.
     app.include_router(create_router(settings), prefix=PREFIX)
+    if settings.app.has_console:
+        install_console(app, storage=settings.s3.public_origin, restricted=not debug)
     if debug:
         openapi.install_openapi(app)
         docs.install_docs(app)

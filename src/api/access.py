@@ -23,11 +23,14 @@ SESSION_ROUTES = {
 }
 
 
-# Paths outside the API: health checks and metrics, and the documentation of debug environments.
+# Paths outside the API: health checks and metrics, the console's files, and the documentation of debug environments.
 OUTSIDE = {
     "/livez",
     "/readyz",
     "/metrics",
+    "/console",
+    "/console/assets/{name:path}",
+    "/console/{place:path}",
     "/docs",
     "/redoc",
     "/docs/oauth2-redirect",

@@ -104,7 +104,7 @@ class TestTheScripts:
             else:
                 shutil.copy(ROOT / source, image)
         for line in (ROOT / ".dockerignore").read_text().splitlines():
-            if line.startswith("scripts/"):
+            if line.startswith(("scripts/", "src/")):
                 shutil.rmtree(image / line)
         return image
 

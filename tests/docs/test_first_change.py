@@ -16,7 +16,7 @@ from tests.support.scratch import scratch_database
 pytestmark = pytest.mark.process
 
 LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", ".local", ".env", ".env.pytest", "__pycache__", ".coverage*", "htmlcov"
+    "node_modules", ".git", ".venv", ".local", ".env", ".env.pytest", "__pycache__", ".coverage*", "htmlcov"
 )
 GUIDE = section("Make your first change")
 MODEL, SCHEMA, TEST = blocks("python", GUIDE)

@@ -68,6 +68,7 @@ class AppSettings(SettingsGroup):
     name: str = Field(NAME, alias="APP_NAME")
     version: str = Field("0.1.0", alias="APP_VERSION")
     log_level: LogLevel = Field("INFO", alias="LOG_LEVEL")
+    console_enabled: bool | None = Field(None, alias="CONSOLE_ENABLED")
     metrics_token: SecretStr | None = Field(None, min_length=16, alias="METRICS_TOKEN")
     rate_limit_factor: float = Field(1, ge=0, alias="RATE_LIMIT_FACTOR")
     max_body_bytes: int = Field(1024 * 1024, ge=1024, alias="MAX_BODY_BYTES")
@@ -77,6 +78,11 @@ class AppSettings(SettingsGroup):
     request_timeout_seconds: float = Field(10, gt=0, alias="REQUEST_TIMEOUT_SECONDS")
     drain_seconds: float = Field(0, ge=0, alias="DRAIN_SECONDS")
     audit_retention_days: int = Field(365, ge=1, alias="AUDIT_RETENTION_DAYS")
+
+    @property
+    def has_console(self) -> bool:
+        """Whether `/console` exists: as set, by default everywhere but in production."""
+        return self.environment.has_docs if self.console_enabled is None else self.console_enabled
 
 
 class CorsSettings(SettingsGroup):

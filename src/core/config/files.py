@@ -68,6 +68,12 @@ class S3Settings(StoreSettings):
         """The base URL in presigned URLs: `MINIO_PUBLIC_ENDPOINT` if it is set, else `endpoint`."""
         return _with_scheme(self.public_endpoint_setting) if self.public_endpoint_setting else self.endpoint
 
+    @property
+    def public_origin(self) -> str | None:
+        """The origin of presigned URLs; None if no server is named."""
+        named = self.public_endpoint_setting or self.endpoint_setting
+        return "{0.scheme}://{0.netloc}".format(urlsplit(_with_scheme(named))) if named else None
+
     def client_options(self, *, public: bool = False) -> dict[str, Any]:
         """Arguments of the MinIO SDK; `public` is for presigned URLs, which browsers use."""
         url = urlsplit(self.public_endpoint if public else self.endpoint)

@@ -1,0 +1,85 @@
+// The session, who has signed in, what they may do, and whether the server can be reached.
+import { ApiError, browserStore, type components, Session, unwrap } from "api-client";
+import { reactive } from "vue";
+
+export { ApiError, unwrap };
+export type Schemas = components["schemas"];
+
+export const session = new Session(location.origin, browserStore());
+export const api = session.api;
+
+/** The permission that this console demands, where it is restricted to its holders; else empty. */
+export const REQUIRED = document.querySelector<HTMLMetaElement>("meta[name=console-permission]")?.content ?? "";
+
+export const me = reactive({
+  user: undefined as Schemas["UserInfoResponse"] | undefined,
+  /** Permission codes; undefined if the user may not list them: then everything is shown, and the API decides. */
+  codes: undefined as Set<string> | undefined,
+  signedIn: Boolean(session.tokens),
+  /** The session ended, and not by signing out in this tab. */
+  ended: false,
+  offline: false,
+});
+
+let leaving = false;
+
+session.onTokens((tokens) => {
+  if (!tokens && me.signedIn) me.ended = !leaving;
+  if (!tokens) Object.assign(me, { user: undefined, codes: undefined });
+  leaving = false;
+  me.signedIn = Boolean(tokens);
+});
+
+api.use({
+  onResponse: ({ response }) => {
+    me.offline = false;
+    if (response.status === 403) void identify().catch(() => undefined); // what they may do has changed
+  },
+  onError: () => void wait(),
+});
+
+/** Whether the user may call a route, or send an event, with this permission code. */
+export function can(code: string | undefined): boolean {
+  return !code || !me.codes || me.codes.has("*") || me.codes.has(code);
+}
+
+/** Whether the user may use this console at all. */
+export function admitted(): boolean {
+  return !REQUIRED || Boolean(me.codes && can(REQUIRED));
+}
+
+let identifying: Promise<void> | undefined;
+
+/** Loads who has signed in, and what they may do. */
+export function identify(): Promise<void> {
+  identifying ??= load().finally(() => (identifying = undefined));
+  return identifying;
+}
+
+async function load(): Promise<void> {
+  me.user = unwrap(await api.GET("/api/v1/auth/user/info"));
+  const { data, response } = await api.GET("/api/v1/permissions/mine");
+  if (!data && response.status !== 403) throw new ApiError(response.status, undefined);
+  me.codes = data && new Set(data.data);
+}
+
+export async function signIn(username: string, password: string): Promise<void> {
+  await session.login(username, password);
+  me.ended = false;
+}
+
+export async function signOut(): Promise<void> {
+  leaving = true;
+  await session.logout();
+}
+
+/** While the server cannot be reached, ask every few seconds: nothing tells a page that it is back. */
+async function wait(): Promise<void> {
+  if (me.offline) return;
+  me.offline = true;
+  while (me.offline) {
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const reached = await fetch("/livez").then((response) => response.ok, () => false);
+    if (reached) me.offline = false;
+  }
+}

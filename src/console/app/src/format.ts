@@ -1,0 +1,40 @@
+// How values are written.
+import { language } from "./i18n";
+
+/** In the reader's time zone. */
+export function localTime(time: string): string {
+  return new Date(time).toLocaleString(language.value === "zh" ? "zh-CN" : "en-GB", { dateStyle: "short", timeStyle: "medium" });
+}
+
+export function utcTime(time: string): string {
+  return `${new Date(time).toISOString().replace("T", " ").slice(0, 19)} UTC`;
+}
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+export function bytes(size: number): string {
+  const power = Math.min(Math.floor(Math.log2(Math.max(size, 1)) / 10), UNITS.length - 1);
+  return `${(size / 1024 ** power).toFixed(power ? 1 : 0)} ${UNITS[power]}`;
+}
+
+export function duration(from: string | null, to: string | null): string {
+  if (!from) return "";
+  const seconds = Math.max(0, (to ? Date.parse(to) : Date.now()) - Date.parse(from)) / 1000;
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  return seconds < 120 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`;
+}
+
+/** A time as an input field of the type `datetime-local` takes it, and back. */
+export function toInput(time: string | null | undefined): string {
+  if (!time) return "";
+  const date = new Date(time);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+export function fromInput(text: string): string | null {
+  return text ? new Date(text).toISOString() : null;
+}
+
+export function isEmpty(value: unknown): boolean {
+  return value === null || value === undefined || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
+}

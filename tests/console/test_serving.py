@@ -1,0 +1,102 @@
+"""The console's files: served as built, within their budget, under their own content security policy."""
+
+import re
+import subprocess
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from src.console.serving import BUILT
+from src.core.config import Settings
+from src.core.config.app import Environment
+from src.main import create_app, server
+from tests.support.stores import ROOT
+
+APP = ROOT / "src/console/app/src"
+TRANSLATIONS = APP / "zh.ts"
+FIRST_LOAD_BYTES = 300_000
+OWN_LINES = 2_500
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'{storage}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def client_of(environment: Environment, *, enabled: bool | None = None, storage: str = "") -> httpx.AsyncClient:
+    settings = Settings.load()
+    app = {"environment": environment, "console_enabled": enabled}
+    settings.app = settings.app.model_copy(update=app)
+    settings.s3 = settings.s3.model_copy(update={"public_endpoint_setting": storage})
+    return of(create_app(settings, server))
+
+
+def of(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+
+
+class TestFiles:
+    async def test_the_page_names_only_files_that_are_served(self, client: httpx.AsyncClient) -> None:
+        page = (await client.get("/console")).text
+        named = re.findall(r'(?:src|href)="([^"]+)"', page)
+        assert {name.rpartition(".")[2] for name in named} == {"js", "css", "svg"}
+        for name in named:
+            response = await client.get(name)
+            assert (response.status_code, response.headers["content-encoding"]) == (200, "gzip")
+            assert "immutable" in response.headers["cache-control"]
+
+    @pytest.mark.parametrize("name", ["other.js", "..%2Findex.html", "index.html"])
+    async def test_no_other_file_is(self, client: httpx.AsyncClient, name: str) -> None:
+        assert (await client.get(f"/console/assets/{name}")).status_code == 404
+
+    @pytest.mark.parametrize("place", ["/", "/users", "/runs?state=FAILURE&open=1"])
+    async def test_a_link_into_the_console_leads_to_the_page(self, client: httpx.AsyncClient, place: str) -> None:
+        assert (await client.get(f"/console{place}")).text == (await client.get("/console")).text
+
+    def test_are_within_the_budget(self) -> None:
+        assert sum(path.stat().st_size for path in BUILT.rglob("*")) <= FIRST_LOAD_BYTES
+
+    def test_are_built_from_the_source(self) -> None:
+        done = subprocess.run([ROOT / "scripts/console.sh", "--check"], capture_output=True, text=True)  # noqa: S603 - ours
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_the_lock_file_names_no_registry(self) -> None:
+        assert '"resolved"' not in (APP.parent / "package-lock.json").read_text()
+
+    def test_the_source_is_small(self) -> None:
+        files = [path for path in APP.rglob("*") if path.is_file() and path != TRANSLATIONS]
+        assert sum(len(path.read_text().splitlines()) for path in files) <= OWN_LINES
+
+
+class TestPolicy:
+    async def test_allows_no_inline_script_and_no_other_host(self, client: httpx.AsyncClient) -> None:
+        page = await client.get("/console")
+        assert re.fullmatch(
+            re.escape(POLICY).replace(r"\{storage\}", r"( http://[\w.:]+)?"), page.headers["content-security-policy"]
+        )
+        assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=|https?://", page.text)
+
+    async def test_allows_uploads_to_the_storage(self) -> None:
+        async with client_of(Environment.TESTING, storage="https://files.example:9000/path") as client:
+            policy = (await client.get("/console")).headers["content-security-policy"]
+        assert policy == POLICY.format(storage=" https://files.example:9000")
+
+
+class TestWhereItIs:
+    @pytest.mark.parametrize(
+        ("environment", "enabled", "status"),
+        [
+            (Environment.STAGING, None, 200),
+            (Environment.STAGING, False, 404),
+            (Environment.PRODUCTION, None, 404),
+            (Environment.PRODUCTION, True, 200),
+        ],
+    )
+    async def test_is_as_set(self, environment: Environment, enabled: bool | None, status: int) -> None:
+        async with client_of(environment, enabled=enabled) as client:
+            assert (await client.get("/console/users")).status_code == status
+
+    async def test_in_production_only_for_holders_of_its_permission(self, client: httpx.AsyncClient) -> None:
+        async with client_of(Environment.PRODUCTION, enabled=True) as production:
+            assert 'name="console-permission" content="console.use"' in (await production.get("/console")).text
+        assert 'name="console-permission" content=""' in (await client.get("/console")).text
