@@ -38,6 +38,7 @@ from src.models.permission_code import PermissionCode
 from src.queues import load_app
 from src.queues.publisher import create_outbox
 from src.services.permission_code import PermissionCodeService
+from src.services.process_reporter import reporting
 from src.utils.docstring import first_line
 from src.utils.password import dummy_hash
 from src.websockets.app import create_server, describe
@@ -60,8 +61,9 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
                 resources.hashing.run(lambda: (resources.credentials.kid, dummy_hash())),
                 try_to_register(resources, app.state.registry),
             )
-            with watching_stores(resources), server.closes_polls_early(), draining(settings.app.drain_seconds):
-                yield
+            async with reporting(resources):
+                with watching_stores(resources), server.closes_polls_early(), draining(settings.app.drain_seconds):
+                    yield
             await server.shutdown()
 
     app = FastAPI(

@@ -53,6 +53,7 @@ _TAGS = {
     "Audit": "Who changed what, and when.",
     "Schedule": "Tasks that are sent periodically.",
     "Task": "Registered tasks and their runs.",
+    "Operations": "What is going on in all processes.",
     "Notice": "Notices to every user: the example feature.",
     "File": "Uploads and downloads, directly to and from the storage.",
     "Health": "Checks for operators.",

@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from src.core.logging import request_id
 from src.core.security.actor import current_actor_id
 from src.core.tasks.info import TaskInfo
+from src.core.tasks.queues import TaskQueues
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
 
@@ -53,6 +54,10 @@ class TaskCall:
 
 class TaskPublisher(Protocol):
     """Sends tasks to the broker."""
+
+    @property
+    def queues(self) -> TaskQueues:
+        """The queues that they wait in."""
 
     async def catalog(self) -> Mapping[str, TaskInfo]:
         """The registered tasks, by name."""

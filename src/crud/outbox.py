@@ -10,6 +10,8 @@ from sqlmodel import col, delete, select
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.outbox import OutboxMessage
 
+# Beyond this, counting would take long.
+COUNTED = 10_000
 # Built once: the relay runs it every two seconds, and mostly finds nothing.
 _ANY = select(select(OutboxMessage.id).exists())
 
@@ -23,6 +25,15 @@ class OutboxCRUD(BaseSQLModelCRUD[OutboxMessage]):
     """Messages that have not been delivered."""
 
     model: ClassVar[type[OutboxMessage]] = OutboxMessage
+
+    async def waiting(self) -> Sequence[Any]:
+        """The topics that have messages: `topic`, how many (at most 10,001), and since when the oldest waits."""
+        oldest = select(OutboxMessage.topic, OutboxMessage.create_time).order_by(col(OutboxMessage.id))
+        counted = oldest.limit(COUNTED + 1).subquery()
+        topics = select(
+            counted.c.topic, func.count().label("waiting"), func.min(counted.c.create_time).label("oldest_at")
+        )
+        return (await self.session.exec(topics.group_by(counted.c.topic).order_by(counted.c.topic))).all()
 
     async def put(self, topic: str, payload: dict[str, Any]) -> None:
         """Insert a message, without the overhead of the ORM: every audited request does it."""

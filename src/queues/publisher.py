@@ -7,6 +7,7 @@ from uuid import UUID
 from src.core.effects import TaskCall
 from src.core.tasks.headers import free_headers
 from src.core.tasks.info import TaskInfo
+from src.queues.inspection.queues import BrokerQueues
 from src.services.outbox import OutboxService
 from src.utils.docstring import first_line
 
@@ -30,6 +31,7 @@ class CeleryPublisher:
     def __init__(self, load: "Callable[[], Celery[Any]]") -> None:
         self._load = load
         self._loaded: Celery[Any] | None = None
+        self.queues = BrokerQueues(self._app)
         self._catalog: dict[str, TaskInfo] = {}
 
     async def catalog(self) -> Mapping[str, TaskInfo]:

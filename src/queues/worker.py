@@ -18,6 +18,7 @@ from src.core.realtime.event_registry import EventRegistry
 from src.core.resources import Resources, open_resources
 from src.core.stores.errors import as_unavailable, summary
 from src.queues.emitter import RedisEmitter
+from src.queues.inspection.heartbeat import report_processes
 from src.queues.pool.event_loop import process_loop
 from src.queues.publisher import create_outbox
 from src.schemas.events import SERVICE_EVENTS
@@ -98,6 +99,7 @@ def set_up_workers(app: "Celery[Any]") -> None:
 
     signals.worker_init.connect(open_stores_with_loop, weak=False)
     signals.setup_logging.connect(_configure_logging)
+    report_processes(app, settings.app.ops_report_seconds)
 
 
 def _configure_logging(loglevel: int, **_signal: object) -> None:

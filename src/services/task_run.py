@@ -15,11 +15,11 @@ from src.core.tasks.run_event import RunEvent
 from src.core.unit_of_work import UnitOfWork
 from src.crud.idempotency_key import IdempotencyKeyCRUD
 from src.crud.outbox import OutboxCRUD
+from src.crud.process_report import ProcessReportCRUD
 from src.crud.run_event import RunEventCRUD
 from src.crud.task_run import TaskRunCRUD, queued_run
 from src.models.task_run import RunState, TaskRun
 from src.schemas.list_params import MAXIMUM_IDS
-from src.schemas.ops import BusyWorker, OpsOverview, UnfinishedRuns
 from src.schemas.task import RevokeResult, RunCreate, RunResponse, RunsToRetry, TaskFinished
 from src.services.actor import Actor
 from src.utils.date import utc_now
@@ -37,6 +37,7 @@ class TaskRunService:
         self.uow = uow
         self.runs = TaskRunCRUD(uow.session)
         self.events = RunEventCRUD(resources.redis)
+        self.reports = ProcessReportCRUD(resources.redis)
 
     async def tasks(self) -> Sequence[TaskInfo]:
         """The registered tasks, sorted by name."""
@@ -152,21 +153,10 @@ class TaskRunService:
         if await is_anyone_in(self.resources.redis, OPS_ROOM):
             for run in changed[-WATCHED:]:
                 self.uow.emit("run.changed", RunResponse.model_validate(run), room=OPS_ROOM)
-            self.uow.emit("ops.overview", await self.overview(), room=OPS_ROOM)
+        ended = Counter(str(run.state) for run in finished)
         self.uow.after_commit("delete run events", lambda: self.events.delete(list(events)))
+        self.uow.after_commit("count runs", lambda: self.reports.count_runs(ended))
         return len(events) - len(refused)
-
-    async def overview(self) -> OpsOverview:
-        """How many runs have not finished, and which workers run them."""
-        states: Counter[str] = Counter()
-        workers: Counter[str] = Counter()
-        for state, worker, count in await self.runs.unfinished():
-            states[state.lower()] += count
-            if state == RunState.STARTED and worker:
-                workers[worker] += count
-        busy = [BusyWorker(name=name, running=count) for name, count in sorted(workers.items())]
-        runs = UnfinishedRuns(pending=states["pending"], started=states["started"], retry=states["retry"])
-        return OpsOverview(runs=runs, workers=busy)
 
     async def prune(self) -> int:
         """Delete runs and idempotency keys older than `TASK_RUN_RETENTION_DAYS`; returns how many."""

@@ -1,5 +1,6 @@
 """Whoever watches sees every run and schedule, and loses that with the permission."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -17,8 +18,10 @@ from src.core.tasks.run_event import STREAM, RunEvent
 from src.crud.run_event import RunEventCRUD
 from src.main import server
 from src.models.task_run import TaskRun
+from src.services.process_reporter import ProcessReporter
 from src.services.task_run import TaskRunService
 from src.websockets.testing import Received, SocketClient
+from tests.api.test_ops import forget_reports
 from tests.support.people import People, Person
 from tests.support.waiting import eventually
 from tests.websockets.conftest import Visit
@@ -40,6 +43,16 @@ async def record(resources: Resources) -> AsyncIterator[Any]:
     await resources.redis.delete(STREAM)
     async with resources.engine.begin() as connection:
         await connection.execute(delete(TaskRun))
+
+
+@pytest.fixture
+async def reporter(resources: Resources) -> AsyncIterator[ProcessReporter]:
+    """What announces the overview; this process only does it on demand."""
+    await forget_reports(resources)
+    reporter = ProcessReporter(resources)
+    reporter.interval = 60
+    yield reporter
+    await forget_reports(resources)
 
 
 @pytest.fixture
@@ -77,18 +90,34 @@ class TestRuns:
         names = [(await watcher.receive()).data["name"] for _ in range(100)]
         assert names[-1] == "last"
         await watcher.call("runs.watch", False)
-        assert [event for event, _ in watcher.waiting] == ["ops.overview"]
+        assert [event for event, _ in watcher.waiting] == []
 
-    async def test_are_counted_by_state_and_worker(self, watcher: SocketClient, record: Any) -> None:
+    async def test_are_counted_by_state_and_worker(
+        self, watcher: SocketClient, record: Any, reporter: ProcessReporter
+    ) -> None:
         for _ in range(2):
             await record(id=uuid4(), name="a", state=states.STARTED, worker="celery@one")
         await record(id=uuid4(), name="a", state=states.RETRY, worker="celery@one")
-        overview: Any = [await _next(watcher, "ops.overview") for _ in range(3)][-1].data
-        assert overview["runs"] == {"pending": 0, "started": 2, "retry": 1}
-        assert overview["workers"] == [{"name": "celery@one", "running": 2}]
+        await record(id=uuid4(), name="a", state=states.SUCCESS, worker="celery@one")
+        await reporter.announce()
+        overview: Any = (await _next(watcher, "ops.overview")).data
+        counts = {"pending": 0, "started": 2, "retry": 1, "success": 1, "failure": 0, "revoked": 0}
+        assert overview["runs"] == counts
+        assert [(worker["name"], worker["running"]) for worker in overview["workers"]] == [("celery@one", 2)]
+        assert "history" not in overview
+
+    async def test_are_announced_by_one_process_of_many(
+        self, watcher: SocketClient, resources: Resources, reporter: ProcessReporter
+    ) -> None:
+        other = ProcessReporter(resources)
+        other.interval = reporter.interval
+        await asyncio.gather(reporter.announce(), other.announce())
+        await _next(watcher, "ops.overview")
+        await watcher.call("runs.watch", False)
+        assert [event for event, _ in watcher.waiting] == []
 
     async def test_cost_nothing_while_nobody_watches(
-        self, people: People, visit: Visit, record: Any, monkeypatch: pytest.MonkeyPatch
+        self, people: People, visit: Visit, record: Any, reporter: ProcessReporter, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         client = await visit(await people.create(WATCH))
         published: list[Any] = []
@@ -101,6 +130,7 @@ class TestRuns:
         await client.call("runs.watch", False)
         assert server.presence
         await server.presence.flush()
+        await reporter.announce()
         await record(id=uuid4(), name="a", state=states.STARTED)
         assert published == []
 

@@ -5,6 +5,7 @@ from src.api.v1 import (
     auth,
     files,
     notices,
+    ops,
     permission_codes,
     permissions,
     roles,
@@ -29,6 +30,7 @@ MODULES = (
     audit_logs,
     schedules,
     tasks,
+    ops,
     notices,
     files,
 )

@@ -77,6 +77,7 @@ class AppSettings(SettingsGroup):
     insecure_stores: Stores = Field([], alias="ALLOW_INSECURE_STORES")
     request_timeout_seconds: float = Field(10, gt=0, alias="REQUEST_TIMEOUT_SECONDS")
     drain_seconds: float = Field(0, ge=0, alias="DRAIN_SECONDS")
+    ops_report_seconds: float = Field(5, ge=0, alias="OPS_REPORT_SECONDS")
     audit_retention_days: int = Field(365, ge=1, alias="AUDIT_RETENTION_DAYS")
 
     @property

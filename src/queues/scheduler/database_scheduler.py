@@ -49,6 +49,9 @@ class AsyncDatabaseScheduler(Scheduler):
     every `refresh_interval` seconds, at most 5. Reads `app.conf.database_url`, `app.conf.refresh_interval`,
     `app.conf.misfire_grace_seconds` (default 60): how late a run may be before the misfire policy `skip` drops it, and
     `app.conf.schedule_guard`: the path of a function that is asked before schedules are sent; see `Guard`.
+
+    Attributes:
+        ticked_at: When it last looked for due rows, without an error.
     """
 
     max_interval = MAX_INTERVAL_SECONDS
@@ -64,6 +67,7 @@ class AsyncDatabaseScheduler(Scheduler):
         self._failure: str | None = None
         # When the next row is due, as long as no row has changed since it was read.
         self._next_due: datetime | None = None
+        self.ticked_at: datetime | None = None
         super().__init__(app, *args, **kwargs)
         refresh = app.conf.get("refresh_interval") or MAX_INTERVAL_SECONDS
         self.max_interval = min(self.max_interval, refresh, MAX_INTERVAL_SECONDS)
@@ -166,7 +170,7 @@ class AsyncDatabaseScheduler(Scheduler):
         seconds = await self._tick()
         if self._failure:
             logger.info("beat: scheduling again")
-        self._failure = None
+        self._failure, self.ticked_at = None, utc_now()
         delay = min(seconds, self.max_interval)
         logger.debug("beat: Waking up in %.2f seconds.", delay)
         assert self._listener is not None  # noqa: S101 - `_tick` has opened it

@@ -1,0 +1,56 @@
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from src.core.ops.report import PROCESSES, ProcessReport, report_commands
+from src.core.outages import report_outage
+from src.core.stores.errors import summary
+from src.utils.redis_pool import blocking_client
+
+
+class Heartbeat:
+    """A thread that reports this process every few seconds, until `stop`.
+
+    Args:
+        url: The Redis that keeps the reports.
+        interval_seconds: How often.
+        describe: Makes the report; called on the thread.
+    """
+
+    def __init__(self, url: str, interval_seconds: float, describe: Callable[[], ProcessReport]) -> None:
+        self._redis: Any = blocking_client(url, socket_timeout=1, socket_connect_timeout=1)
+        self._interval_seconds = interval_seconds
+        self._describe = describe
+        self._pid = os.getpid()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Report at once, and then regularly."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, and remove this process from the list if Redis is available."""
+        if self._pid == os.getpid():  # not in a forked process, which has no such thread
+            self._stopping.set()
+            self._thread.join(timeout=3)
+
+    def _run(self) -> None:
+        name = ""
+        while not self._stopping.is_set():
+            report = self._describe()
+            name = report.name
+            self._send(report_commands(report, 0))
+            self._stopping.wait(self._interval_seconds)
+        self._send([("HDEL", PROCESSES, name)])
+        self._redis.close()
+
+    def _send(self, commands: list[tuple[str, ...]]) -> None:
+        try:
+            for command in commands:
+                self._redis.execute_command(*command)
+        except RedisError as error:
+            report_outage("redis", summary(error))

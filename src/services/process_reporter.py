@@ -1,0 +1,116 @@
+"""Reports this process, and announces the overview to those who watch."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from prometheus_client import REGISTRY
+from sqlalchemy.pool import QueuePool
+
+from src.core.ops.figures import Figures, read_figures, subtract
+from src.core.ops.report import PoolUse, ProcessReport, minute_of
+from src.core.outages import report_outage
+from src.core.realtime.presence import is_anyone_in
+from src.core.realtime.rooms import OPS_ROOM
+from src.core.resources import Resources
+from src.core.stores.errors import as_unavailable, summary
+from src.core.unit_of_work import ReadUnitOfWork
+from src.crud.process_report import ProcessReportCRUD
+from src.services.ops import OpsService
+from src.utils.date import utc_now
+
+log = structlog.get_logger(__name__)
+
+
+class ProcessReporter:
+    """Reports an API process every few seconds, with what it has counted in the current minute."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self.reports = ProcessReportCRUD(resources.redis)
+        self.interval = resources.settings.app.ops_report_seconds
+        self._started_at = utc_now()
+        self._name = f"api@{socket.gethostname()}:{os.getpid()}"
+        self._minute = minute_of(self._started_at)
+        # What had been counted when the minute began, and at the last report.
+        self._before = self._last = read_figures()
+
+    async def report(self) -> None:
+        """Write the report, and the figures of this minute; what came after the last report of a minute is in the next.
+
+        Raises:
+            RedisError: Redis failed or timed out.
+        """
+        now, figures = utc_now(), read_figures()
+        if minute_of(now) != self._minute:
+            self._minute, self._before = minute_of(now), self._last
+            await self.reports.remove_old(now)
+        self._last = figures
+        await self.reports.write(self._describe(), self._minute, self._since(figures))
+
+    async def announce(self) -> None:
+        """Emit the overview to those who watch, if there are any and no other process has just done it."""
+        if not await is_anyone_in(self.resources.redis, OPS_ROOM):
+            return
+        if not await self.reports.begin_announcement(self.interval * 0.9):
+            return
+        async with self.resources.read_sessions() as session:
+            uow = ReadUnitOfWork(session, self.resources.tasks, self.resources.events)
+            overview = await OpsService(uow, self.resources).overview()
+        await self.resources.events.emit("ops.overview", overview, room=OPS_ROOM)
+
+    async def run(self) -> None:
+        """Report and announce, for ever."""
+        while True:
+            await asyncio.sleep(self.interval)
+            try:
+                await self.report()
+                await self.announce()
+            except Exception as error:
+                unavailable = as_unavailable(error)
+                if unavailable is None:
+                    log.exception("report_failed")
+                else:
+                    report_outage(unavailable.store, summary(error))
+
+    async def end(self) -> None:
+        """Remove this process from the list, if Redis is available."""
+        with suppress(Exception):
+            await self.reports.remove([self._name])
+
+    def _since(self, figures: dict[str, Figures]) -> dict[str, Figures]:
+        return subtract(figures, self._before)
+
+    def _describe(self) -> ProcessReport:
+        resources, settings = self.resources, self.resources.settings.sql
+        engines = {"postgres": resources.engine} | {name: db.engine for name, db in resources.databases.items()}
+        pools = {name: engine.pool for name, engine in engines.items()}
+        return ProcessReport(
+            kind="api",
+            name=self._name,
+            started_at=self._started_at,
+            clients=int(REGISTRY.get_sample_value("socketio_clients") or 0),
+            pools=[
+                PoolUse(name=name, size=settings.pool_size + settings.max_overflow, in_use=pool.checkedout())
+                for name, pool in pools.items()
+                if isinstance(pool, QueuePool)
+            ],
+        )
+
+
+@asynccontextmanager
+async def reporting(resources: Resources) -> AsyncIterator[None]:
+    """During the block, report this process every `OPS_REPORT_SECONDS`; not at all if that is 0."""
+    reporter = ProcessReporter(resources)
+    if not reporter.interval:
+        yield
+        return
+    task = asyncio.create_task(reporter.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await reporter.end()
