@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self, TypeVar
+from xml.etree.ElementTree import ParseError
 
 import urllib3
 from minio import Minio
@@ -99,8 +100,8 @@ class _RetryOnce(urllib3.Retry):
 
 def _translated(error: Exception) -> Exception | None:
     """Our error for one of the SDK's, None if there is none."""
-    # The third is a page of HTML, which comes from a proxy.
-    if isinstance(error, (HTTPError, ServerError, InvalidResponseError, TimeoutError)):
+    # The third is a page of HTML, which comes from a proxy, the fourth a body without length that was cut off.
+    if isinstance(error, (HTTPError, ServerError, InvalidResponseError, ParseError, TimeoutError)):
         return ServiceUnavailableError(store="s3")
     if not isinstance(error, S3Error):
         return None

@@ -268,6 +268,15 @@ class TestS3:
             storage.close()
         assert as_unavailable(error)
 
+    @pytest.mark.parametrize("body", ["", "<ListBucketResult><Na"])
+    async def test_a_body_that_is_cut_off_means_unavailable(self, resources: Resources, body: str) -> None:
+        async with proxied(os.environ["MINIO_ENDPOINT"]) as (url, proxy):
+            storage = MinioStorage(resources.settings.s3.model_copy(update={"endpoint_setting": url}))
+            proxy.answer(f"HTTP/1.1 200 OK\r\n\r\n{body}".encode())
+            error, _ = await failure(lambda: storage.objects("files/"))
+            storage.close()
+        assert as_unavailable(error)
+
     async def test_an_error_that_is_not_ours_is_the_line_of_a_command(self, resources: Resources) -> None:
         async with proxied(os.environ["MINIO_ENDPOINT"]) as (url, proxy):
             storage = MinioStorage(resources.settings.s3.model_copy(update={"endpoint_setting": url}))
