@@ -1,6 +1,6 @@
 """Random sequences of tasks and of ends of workers, then what became of each task; exits 1 if a promise was broken.
 
-python -m scripts.check.workers [--sequences 20] [--steps 15] [--pool asyncio|prefork] [--seed 0]
+python -m scripts.check.workers [--sequences 20] [--steps 15] [--pool asyncio|prefork] [--stock] [--seed 0]
 
 A sequence sends tasks that finish, fail, retry, or exceed a limit, revokes some, and meanwhile stops, kills and
 replaces its workers and restarts the broker (`tests/queues/worker_machine.py`). Stores and workers are its own.
@@ -23,7 +23,7 @@ from scripts.local.stores import embedded_stores
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def check(sequences: int, steps: int, pool: str, seed: int, directory: Path) -> None:
+def check(options: argparse.Namespace, directory: Path) -> None:
     """Run the sequences.
 
     Raises:
@@ -33,13 +33,14 @@ def check(sequences: int, steps: int, pool: str, seed: int, directory: Path) -> 
     from tests.support.pools import POOLS
 
     Workers.directory = directory
-    (Workers.pool,) = (each for each in POOLS if each.name == pool)
+    Workers.is_bulk = not options.stock
+    (Workers.pool,) = (each for each in POOLS if each.name == options.pool)
     phases, every_check = [Phase.generate], list(HealthCheck)  # a sequence takes too long to be made smaller
     run_state_machine_as_test(
-        seeded(seed)(Workers),
+        seeded(options.seed)(Workers),
         settings=settings(
-            max_examples=sequences,
-            stateful_step_count=steps,
+            max_examples=options.sequences,
+            stateful_step_count=options.steps,
             deadline=None,
             database=None,
             phases=phases,
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("--sequences", type=int, default=20)
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--pool", choices=["asyncio", "prefork"], default="asyncio")
+    parser.add_argument("--stock", action="store_true", help="use kombu's own transport")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
@@ -62,7 +64,7 @@ def main() -> None:
         with embedded_stores(Path(directory) / "stores") as variables:
             os.environ.update(variables, ENVIRONMENT="TESTING")
             subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, check=True)
-            check(options.sequences, options.steps, options.pool, options.seed, Path(directory))
+            check(options, Path(directory))
     print(f"{options.sequences} sequences: nothing lost, one outcome each")
 
 

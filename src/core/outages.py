@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import structlog
 from prometheus_client import Counter, Gauge
@@ -24,6 +25,11 @@ _CHECKS = {"postgresql": "postgres", "sql": "postgres", "mongodb": "mongo"}
 
 _watches: dict[str, "_Watch"] = {}
 _watching: tuple[Resources, asyncio.AbstractEventLoop] | None = None
+
+
+def is_watching() -> bool:
+    """Whether this process watches its stores, so that the end of an outage is logged."""
+    return _watching is not None
 
 
 def report_outage(store: str, reason: str) -> None:
@@ -59,9 +65,7 @@ def watching_stores(resources: Resources) -> Iterator[None]:
 
 
 def _report(resources: Resources, store: str, reason: str) -> None:
-    name = _CHECKS.get(store, store) or "unknown"
-    if name == "broker" and not resources.settings.CELERY_BROKER_URL.startswith("amqp"):
-        name = "redis"
+    name = _name(resources, store)
     FAILURES.labels(name).inc()
     if name in _watches:
         _watches[name].note_failure()
@@ -69,6 +73,15 @@ def _report(resources: Resources, store: str, reason: str) -> None:
     log.warning("store_unavailable", store=store, reason=reason)
     AVAILABLE.labels(name).set(0)
     _watches[name] = _Watch(name, store, store_checks(resources).get(name))
+
+
+def _name(resources: Resources, store: str) -> str:
+    """The store's name in metrics; broker and results are usually on the server that is checked as `redis`."""
+    name, settings = _CHECKS.get(store, store) or "unknown", resources.settings
+    urls = {"redis": settings.REDIS_DATABASE_URL, "broker": settings.CELERY_BROKER_URL}
+    urls["results"] = str(settings.CELERY_REDIS_URL)
+    servers = {each: urlsplit(url).netloc.rpartition("@")[2] for each, url in urls.items()}
+    return next(each for each, server in servers.items() if server == servers[name]) if name in servers else name
 
 
 class _Watch:

@@ -1,6 +1,7 @@
 """What a worker process adds to the application: its stores, opened with the event loop, and its log."""
 
 import logging
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from copy import copy
@@ -9,10 +10,12 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
+from celery.exceptions import CPendingDeprecationWarning, Reject
+from kombu.exceptions import OperationalError
 
 from src.core.config import settings
 from src.core.logging import configure_logging
-from src.core.outages import report_outage, watching_stores
+from src.core.outages import is_watching, report_outage, watching_stores
 from src.core.realtime.event_bus import ReplaySettings
 from src.core.realtime.event_registry import EventRegistry
 from src.core.resources import Resources, open_resources
@@ -32,10 +35,13 @@ BROKER_IS_DOWN = "consumer: Cannot connect to", "consumer: Connection to broker 
 
 
 class HousekeepingLogFilter(logging.Filter):
-    """Log filter for frequent housekeeping tasks: drops INFO lines, and reports an outage in place of each failure.
+    """Log filter for lines about runs: drops INFO lines of frequent housekeeping tasks.
+
+    In place of each failure of these, and of each run that could not be sent again and returns to its queue, it reports
+    an outage.
 
     Args:
-        names: The names of the tasks.
+        names: The names of the housekeeping tasks.
     """
 
     def __init__(self, names: set[str]) -> None:
@@ -45,30 +51,45 @@ class HousekeepingLogFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to keep a line; Celery writes the task's name to the record's `data`."""
         data = getattr(record, "data", None)
-        name = data.get("name") if isinstance(data, dict) else None
-        if name not in self._names:
-            return True
+        is_housekeeping = isinstance(data, dict) and data.get("name") in self._names
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None and (unavailable := as_unavailable(error)):
-            report_outage(unavailable.store, summary(error))
-            return False
-        return record.levelno > logging.INFO
+        is_requeued = False
+        if isinstance(error, Reject):
+            error, is_requeued = error.args
+        if (is_housekeeping or is_requeued) and isinstance(error, Exception):
+            unavailable = as_unavailable(error)
+            if unavailable or isinstance(error, OperationalError):
+                report_outage(unavailable.store if unavailable else "broker", summary(error))
+                return False
+        return not is_housekeeping or record.levelno > logging.INFO
 
 
 class BrokerLogFilter(logging.Filter):
-    """Log filter that drops Celery's lines about an unavailable broker after the first, until it is connected again."""
+    """Log filter that reports an unavailable broker once, as any store, in place of Celery's lines about each attempt.
+
+    A process that watches no stores, such as the main one of the prefork pool, keeps Celery's first line, and the next
+    one about a connection.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._is_known = False
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to keep a line of the consumer."""
-        text = record.getMessage()
+        """Whether to keep a line of the consumer; Celery writes the error as the second argument."""
+        text, was_known = record.getMessage(), self._is_known
+        if text.startswith("Connected to"):
+            self._is_known = False
+            if was_known:
+                record.levelno, record.levelname = logging.WARNING, "WARNING"
+            return logging.getLogger().isEnabledFor(record.levelno) and not (was_known and is_watching())
         if not text.startswith(BROKER_IS_DOWN):
-            self._is_known = self._is_known and not text.startswith("Connected to")
             return True
-        was_known, self._is_known = self._is_known, True
+        self._is_known = True
+        if is_watching():
+            error = record.args[1] if isinstance(record.args, tuple) else None
+            report_outage("broker", summary(error) if isinstance(error, Exception) else text)
+            return False
         return not was_known
 
 
@@ -105,8 +126,11 @@ def set_up_workers(app: "Celery[Any]") -> None:
 def _configure_logging(loglevel: int, **_signal: object) -> None:
     configure_logging(settings)
     logging.getLogger().setLevel(loglevel)
+    # At each loss of a connection Celery advertises an option that cancels what runs.
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)
     for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).addFilter(HousekeepingLogFilter(HOUSEKEEPING))
     broker = BrokerLogFilter()
     for name in ("celery.worker.consumer.consumer", "celery.worker.consumer.connection"):
         logging.getLogger(name).addFilter(broker)
+    logging.getLogger("celery.worker.consumer.connection").setLevel(logging.INFO)  # the filter decides

@@ -4,7 +4,9 @@ import logging
 from typing import Any
 
 import pytest
+from celery.exceptions import Reject
 from celery.worker.consumer import consumer
+from kombu.exceptions import OperationalError
 
 from src.queues.worker import BrokerLogFilter, HousekeepingLogFilter
 
@@ -31,6 +33,27 @@ class TestAnUnavailableBroker:
             for text, *args in lines
         }
         assert [line for record, line in records.items() if log_filter.filter(record)] == kept
+
+    def test_is_reported_like_any_store_where_stores_are_watched(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reported: list[tuple[str, str]] = []
+        monkeypatch.setattr("src.queues.worker.report_outage", lambda *outage: reported.append(outage))
+        monkeypatch.setattr("src.queues.worker.is_watching", lambda: True)
+        log_filter = BrokerLogFilter()
+        for text, *args in (LOST, FAILED, CONNECTED):
+            record = logging.LogRecord("celery", logging.INFO, "", 0, text, tuple(args), None)
+            assert not log_filter.filter(record)
+        assert reported == [("broker", "OSError: ")] * 2
+
+    def test_is_not_logged_for_each_run_that_returns_to_its_queue(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reported: list[tuple[str, str]] = []
+        monkeypatch.setattr("src.queues.worker.report_outage", lambda *outage: reported.append(outage))
+        kept = []
+        for reason in (OperationalError("refused"), ValueError("of the task")):
+            error = Reject(reason, requeue=True)
+            record = logging.LogRecord("celery", logging.WARNING, "", 0, "reject", (), (Reject, error, None))
+            record.data = {"name": "sample.work"}
+            kept.append(HousekeepingLogFilter({"outbox.relay"}).filter(record))
+        assert (kept, reported) == ([False, True], [("broker", "OperationalError: refused")])
 
 
 class TestAHousekeepingTask:

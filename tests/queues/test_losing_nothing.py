@@ -113,9 +113,12 @@ def test_redis_may_be_restarted_under_load(
     worker.wait_for("ready.")
     store.send(key, names)
     wait_until(lambda: redis.scard(f"{key}:started") >= 4)
+    processes = worker.family()
     store.restart()
     wait_until(lambda: redis.smembers(key) == names)
     wait_until(lambda: store.states() == {"SUCCESS": TASKS})
+    lines = [line for line in worker.output.splitlines() if '"level":"' in line and '"level":"info"' not in line]
+    assert len(lines) <= 2 * len(processes), lines  # the begin of the outage, and its end
 
 
 def has_run(redis: Redis, key: str, names: set[str], lost: int = 0) -> bool:

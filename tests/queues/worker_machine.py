@@ -37,10 +37,12 @@ class Workers(RuleBasedStateMachine):
 
     Attributes:
         pool: The pool of the workers.
+        is_bulk: Whether they use the bulk transport; kombu's own may lose a message when the broker restarts.
         directory: Where logs and the broker's data go.
     """
 
     pool: ClassVar[Pool] = ASYNCIO
+    is_bulk: ClassVar[bool] = True
     directory: ClassVar[Path]
 
     def __init__(self) -> None:
@@ -63,7 +65,8 @@ class Workers(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        worker = self.pool.start(self.run, self.key, CELERY_REDIS_URL=self.store.url)
+        transport = {"CELERY_BULK_TRANSPORT": str(self.is_bulk)}
+        worker = self.pool.start(self.run, self.key, CELERY_REDIS_URL=self.store.url, **transport)
         worker.wait_for("ready.")
         self.workers.append(worker)
 

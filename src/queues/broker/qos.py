@@ -1,4 +1,5 @@
 import time
+from contextlib import suppress
 from typing import Any
 
 from kombu.log import get_logger
@@ -34,7 +35,8 @@ class QoS(stock.QoS):
         VirtualQoS.ack(self, delivery_tag)
         _acknowledged.append(delivery_tag)
         if time.monotonic() - self._flushed_at > FLUSH_SECONDS:
-            self.flush()
+            with suppress(*self.channel.connection_errors):  # the hub's next turn meets the error
+                self.flush()
 
     def flush(self) -> None:
         """Send the collected acknowledgements; on an error they are kept for the next flush, on any connection."""
@@ -42,10 +44,12 @@ class QoS(stock.QoS):
         if not _acknowledged or transport is None or transport.client is None:  # the connection was given up
             return
         tags = _acknowledged.copy()
-        with self.pipe_or_acquire() as pipe:
-            pipe.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags).execute()
-        del _acknowledged[: len(tags)]
-        self._flushed_at = time.monotonic()
+        try:
+            with self.pipe_or_acquire() as pipe:
+                pipe.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags).execute()
+            del _acknowledged[: len(tags)]
+        finally:
+            self._flushed_at = time.monotonic()
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:
         """Return messages of lost workers to their queues; take kombu's lock only if there are any."""
@@ -74,5 +78,5 @@ class QoS(stock.QoS):
         try:
             self.flush()
         except self.channel.connection_errors as error:
-            logger.warning("acknowledgements are kept for the next connection: %s", error)
+            logger.debug("acknowledgements are kept for the next connection: %s", error)
         super().restore_unacked_once(stderr)

@@ -117,7 +117,7 @@ class ResultBackend(RedisBackend):
 
     def on_connection_error(self, _max_retries: Any, error: Exception, intervals: Any, _retries: int) -> Any:
         """Report the outage once, where Celery logs each attempt; returns the seconds until the next one."""
-        report_outage("redis", summary(error))
+        report_outage("results", summary(error))
         return next(intervals)
 
     @cached_property
