@@ -14,6 +14,7 @@ from src.core.config import settings
 from src.main import app, rest
 from src.main import server as product_server
 from src.websockets.testing import SocketClient
+from tests.support.documented import DocumentedSocketClient
 from tests.support.people import People, Person
 from tests.support.waiting import eventually
 
@@ -100,7 +101,7 @@ async def refusal(client: SocketClient, person: Person, event: str) -> str | Non
 
 async def wrong_events(person: Person, held: str) -> list[str]:
     wrong = []
-    async with SocketClient(app, auth={"token": person.tokens.access_token}) as client:
+    async with DocumentedSocketClient(app, auth={"token": person.tokens.access_token}) as client:
         for event in EVENTS:
             error = await refusal(client, person, event.name)
             if (error == "auth.permission_denied") == expected(held, event.code):

@@ -1,4 +1,4 @@
-"""Fails a test whose request gets a response that the OpenAPI document does not describe."""
+"""Fails a test whose request or event gets a response that the documents do not describe."""
 
 import re
 from functools import cache
@@ -7,7 +7,10 @@ from typing import Any
 import httpx
 
 from src.api.response_headers import COMPONENTS
-from src.main import rest
+from src.core.config import settings
+from src.main import rest, server
+from src.websockets.app import describe
+from src.websockets.testing import SocketClient
 
 # Errors of requests that are refused before they reach an operation: unknown path, wrong method, body too large.
 REFUSED = "http."
@@ -66,3 +69,21 @@ async def _check(response: httpx.Response, operation: dict[str, Any]) -> None:
 
 def _is_json(response: httpx.Response) -> bool:
     return str(response.headers.get("content-type")) == "application/json"
+
+
+class DocumentedSocketClient(SocketClient):
+    """A client of the product's events."""
+
+    async def call(self, event: str, *args: Any) -> Any:
+        """Send an event and return its ack; its error must be one that the AsyncAPI document names."""
+        ack = await super().call(event, *args)
+        error = ack.get("error") if isinstance(ack, dict) and ack.get("event") == event else None
+        assert error is None or error in event_errors(event), f"{event} failed with {error}: declare it with @raises"
+        return ack
+
+
+@cache
+def event_errors(event: str) -> set[str]:
+    """The `error` names that the AsyncAPI document lists for an event."""
+    operation = describe(server, settings)["operations"][f"receive.{event}"]
+    return set(re.findall(r"`([\w.]+)` \(\d{4}\)", operation["description"]))

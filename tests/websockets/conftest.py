@@ -22,6 +22,7 @@ from src.websockets.app import create_server
 from src.websockets.limits import Limits
 from src.websockets.server import AsyncServer
 from src.websockets.testing import SocketClient
+from tests.support.documented import DocumentedSocketClient
 from tests.support.people import Person
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
@@ -136,7 +137,7 @@ async def visit() -> AsyncIterator[Visit]:
     async with AsyncExitStack() as stack:
 
         async def connect(person: Person) -> SocketClient:
-            client = SocketClient(product, auth={"token": person.tokens.access_token})
+            client = DocumentedSocketClient(product, auth={"token": person.tokens.access_token})
             await stack.enter_async_context(client)
             await eventually(lambda: product_server.manager.is_listening)
             return client
