@@ -10,6 +10,8 @@ from celery import chain, chord, group
 from celery.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from redis import Redis
 
+from src.core.config import settings
+from src.core.ops.report import PROCESSES
 from src.queues.app import app
 from tests.queues import sample
 from tests.queues.conftest import CeleryProcess, running
@@ -29,11 +31,30 @@ def pool(request: pytest.FixtureRequest) -> Pool:
 def worker(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryProcess]:
     """One worker of that pool, which receives all tasks of this module."""
     with running(tmp_path_factory.mktemp(pool.name)) as run, pytest.MonkeyPatch.context() as patch:
-        worker = pool.start(run, f"checks-{pool.name}")
+        worker = pool.start(run, f"checks-{pool.name}", OPS_REPORT_SECONDS="0.2")
         patch.setattr(sample, "default_queue", f"checks-{pool.name}")
         worker.wait_for("ready.")
         yield worker
         assert worker.stop() == 0
+        assert report_of(worker) is None
+
+
+def report_of(worker: CeleryProcess) -> Any:
+    """What a worker has reported of itself."""
+    text = Redis.from_url(settings.REDIS_DATABASE_URL).hget(PROCESSES, worker.name)
+    return text and json.loads(text)  # type: ignore[arg-type]  # the stubs mix in coroutines
+
+
+class TestReports:
+    def test_show_queues_and_what_is_reserved(self, worker: CeleryProcess, pool: Pool) -> None:
+        queue = f"checks-{pool.name}"
+        report = wait_until(lambda: report_of(worker))
+        assert (report["kind"], report["pid"], report["queues"]) == ("worker", worker.psutil.pid, [queue])
+        sent = [sample.soft_limited.delay(25) for _ in range(2)]
+        wait_until(lambda: report_of(worker)["reserved"].get(queue, 0) >= 2)
+        app.control.revoke([result.id for result in sent], terminate=True)
+        wait_until(lambda: report_of(worker)["reserved"] == {})
+        assert report_of(worker)["seen_at"] > report["seen_at"]
 
 
 class TestResults:

@@ -4,13 +4,16 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from redis import Redis
 from sqlalchemy import text
 from sqlmodel import delete, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config import settings
+from src.core.ops.report import PROCESSES, ProcessReport
 from src.core.stores.sql import create_engine
 from src.models.schedule import MisfirePolicy, OverlapPolicy, Schedule, ScheduleKind
 from src.models.task_run import RunState, TaskRun
@@ -25,17 +28,33 @@ pytestmark = pytest.mark.worker
 @pytest.fixture(scope="module")
 def beats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[CeleryProcess]]:
     with running(tmp_path_factory.mktemp("beats")) as run:
-        beats = [run(*BEAT), run(*BEAT)]
+        beats = [run(*BEAT, OPS_REPORT_SECONDS="0.2"), run(*BEAT, OPS_REPORT_SECONDS="0.2")]
         for beat in beats:
             beat.wait_for("Waking up")
         yield beats
         assert [beat.stop() for beat in beats] == [0, 0]
+        assert reports(beats) == []
+
+
+def reports(beats: list[CeleryProcess]) -> list[ProcessReport]:
+    """What these beats have reported of themselves."""
+    values: Any = Redis.from_url(settings.REDIS_DATABASE_URL).hvals(PROCESSES)
+    found = [ProcessReport.model_validate_json(value) for value in values]
+    return [report for report in found if report.pid in {beat.psutil.pid for beat in beats}]
 
 
 @pytest.fixture
 async def session(beats: list[CeleryProcess]) -> AsyncIterator[AsyncSession]:
     async with empty_table() as session:
         yield session
+
+
+class TestReports:
+    async def test_show_when_each_beat_last_looked(self, beats: list[CeleryProcess]) -> None:
+        first = wait_until(lambda: len(found := reports(beats)) == 2 and found)
+        assert {report.kind for report in first} == {"beat"}
+        seen = max(report.seen_at for report in first)
+        wait_until(lambda: all(report.seen_at > seen for report in reports(beats)))
 
 
 class TestEditingWithSql:
