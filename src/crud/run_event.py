@@ -10,6 +10,7 @@ log = structlog.get_logger(__name__)
 
 REVOCATION_SECONDS = 7 * 24 * 3600
 MAXIMUM_MALFORMED = 1000
+MAXIMUM_TEXT = 4000
 
 
 class RunEventCRUD:
@@ -47,6 +48,11 @@ class RunEventCRUD:
                 await self.redis.xadd(MALFORMED_STREAM, fields, maxlen=MAXIMUM_MALFORMED)
         await self.delete(entry_ids)
         log.error("run_events_set_aside", count=len(entry_ids), stream=MALFORMED_STREAM)
+
+    async def malformed(self, limit: int) -> tuple[Sequence[str], int]:
+        """The newest entries that were set aside, as text, and how many there are."""
+        entries: Any = await self.redis.xrevrange(MALFORMED_STREAM, count=limit)
+        return [str(fields)[:MAXIMUM_TEXT] for _, fields in entries], await self.redis.xlen(MALFORMED_STREAM)
 
     async def delete(self, entry_ids: Sequence[str]) -> None:
         """Delete events from the stream."""

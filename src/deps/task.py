@@ -3,6 +3,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from src.deps.database import ResourcesDep, UnitOfWorkDep
+from src.services.dead_letter import DeadLetterService
 from src.services.task_run import TaskRunService
 
 
@@ -11,4 +12,10 @@ async def get_task_run_service(uow: UnitOfWorkDep, resources: ResourcesDep) -> T
     return TaskRunService(uow, resources)
 
 
+async def get_dead_letter_service(resources: ResourcesDep) -> DeadLetterService:
+    """The service for dead letters."""
+    return DeadLetterService(resources)
+
+
+DeadLetterServiceDep = Annotated[DeadLetterService, Depends(get_dead_letter_service)]
 TaskRunServiceDep = Annotated[TaskRunService, Depends(get_task_run_service)]

@@ -1,6 +1,7 @@
 from tests.foreign.internal import Internal
 
 TRANSPORT = ("src/queues/broker/transport.py",)
+LETTERS = (*TRANSPORT, "src/queues/inspection/dead_letters.py")
 QOS = ("src/queues/broker/qos.py",)
 CHANNEL = "kombu.transport.redis:Channel"
 FETCH = "The bulk transport replaces the wait for one message (BRPOP) by a wait for a wake-up and a fetch of many."
@@ -13,7 +14,7 @@ INTERNALS = [
         CHANNEL, "_brpop_sent_at", "When the fetch was sent; kombu ends a connection that stays silent.", TRANSPORT
     ),
     Internal(CHANNEL, "_queue_cycle", "The order of queues, which a fetch follows and rotates.", TRANSPORT),
-    Internal(CHANNEL, "_q_for_pri", "The key of a queue's list for one priority.", TRANSPORT, "(self, queue, pri)"),
+    Internal(CHANNEL, "_q_for_pri", "The key of a queue's list for one priority.", LETTERS, "(self, queue, pri)"),
     Internal(
         CHANNEL,
         "_flush_brpop_reauth",
@@ -40,7 +41,7 @@ INTERNALS = [
         CHANNEL,
         "_get_message_priority",
         "The priority that `_put` chooses the list by.",
-        TRANSPORT,
+        LETTERS,
         "(self, message, reverse=False)",
     ),
     Internal(

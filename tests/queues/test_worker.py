@@ -42,7 +42,7 @@ def worker(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cel
 def report_of(worker: CeleryProcess) -> Any:
     """What a worker has reported of itself."""
     text = Redis.from_url(settings.REDIS_DATABASE_URL).hget(PROCESSES, worker.name)
-    return text and json.loads(text)  # type: ignore[arg-type]  # the stubs mix in coroutines
+    return text and json.loads(text)
 
 
 class TestReports:

@@ -3,6 +3,7 @@ from fastapi import APIRouter
 from src.api.v1 import (
     audit_logs,
     auth,
+    dead_letters,
     files,
     notices,
     ops,
@@ -30,6 +31,7 @@ MODULES = (
     audit_logs,
     schedules,
     tasks,
+    dead_letters,
     ops,
     notices,
     files,

@@ -1,5 +1,6 @@
 """What an overview asks of broker, workers and beat.
 
-- `queues.py`: counts the messages in queues
+- `queues.py`: the queues of the broker
+- `dead_letters.py`: finds, resends and drops dead letters in Redis
 - `heartbeat.py`: signs of life of workers and beat
 """

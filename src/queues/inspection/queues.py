@@ -1,12 +1,14 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from src.core.exceptions import ServiceUnavailableError
-from src.core.tasks.queues import QueueCounts
+from src.core.exceptions import ConflictError, ServiceUnavailableError
+from src.core.tasks.queues import DeadLetter, DeadLetterFilter, QueueCounts
 
 if TYPE_CHECKING:
     from celery import Celery
+
+    from src.queues.inspection.dead_letters import DeadLetters
 
 T = TypeVar("T")
 DEAD_LETTERS = "dead-letters"
@@ -28,6 +30,34 @@ class BrokerQueues:
         app = await self._load()
         names = {*queues, *(getattr(task, "queue", None) or app.conf.task_default_queue for task in app.tasks.values())}
         return await self._call(app, _count, sorted(names - {DEAD_LETTERS}))
+
+    async def dead_letters(
+        self, choice: DeadLetterFilter, *, offset: int = 0, limit: int
+    ) -> tuple[Sequence[DeadLetter], int]:
+        """The dead letters, newest first, and how many there are."""
+        return await self._call_redis(lambda letters: letters.page(choice, offset, limit))
+
+    async def resend(self, ids: Collection[str]) -> int:
+        """Return dead letters to the queues that they came from; returns how many."""
+        return await self._call_redis(lambda letters: letters.resend(ids))
+
+    async def drop(self, ids: Collection[str]) -> int:
+        """Delete dead letters; returns how many."""
+        return await self._call_redis(lambda letters: letters.drop(ids))
+
+    async def malformed(self, limit: int) -> tuple[Sequence[str], int]:
+        """The newest messages that could not be read, and how many there are."""
+        return await self._call_redis(lambda letters: letters.malformed(limit))
+
+    async def _call_redis(self, function: "Callable[[DeadLetters], T]") -> T:
+        def call(connection: Any) -> T:
+            from src.queues.inspection.dead_letters import DeadLetters
+
+            if connection.transport.driver_type != "redis":
+                raise ConflictError("This broker has tools of its own for it.", error="tasks.other_broker")
+            return function(DeadLetters(connection.default_channel))
+
+        return await self._call(await self._load(), call)
 
     async def _call(self, app: "Celery[Any]", function: Callable[..., T], *args: Any) -> T:
         from kombu.exceptions import OperationalError
