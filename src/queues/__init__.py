@@ -5,6 +5,7 @@
     worker    Celery's consumer → pool → AsyncTask: dependencies resolved, coroutine run   pool/, task.py
     outcome   result backend, run history                                                  results/
     beat      table `schedules` → due rows → tasks by name                                 scheduler/
+    overview  counts, dead letters, signs of life                                          inspection/
 
 `app.py` is the composition root of worker, beat and all senders; `tasks/` holds the product's tasks.
 Public: `src.queues.app:app`, `load_app` (imports it on demand), `src.queues.celery.Celery`, `progress.progress`.

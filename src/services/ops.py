@@ -33,8 +33,8 @@ from src.schemas.ops import (
 )
 from src.utils.date import utc_now
 
-ALIVE = timedelta(seconds=20)
-"""How old the last sign of life of a process may be: several reports."""
+ALIVE_SECONDS, ALIVE_REPORTS = 20, 4
+"""How old the last sign of life of a process may be: so many seconds, or reports if those are rarer."""
 NO_QUEUES = QueueCounts({}, 0, 0, 0)
 StateT = TypeVar("StateT", bound=ProcessState)
 
@@ -55,9 +55,12 @@ class OpsService:
     async def overview(self) -> OpsHistory:
         """What is going on, and what happened in the last hour."""
         now = utc_now()
+        since = now - timedelta(
+            seconds=max(ALIVE_SECONDS, ALIVE_REPORTS * self.resources.settings.app.ops_report_seconds)
+        )
         reports, minutes = await self.reports.read(now)
         unfinished = await self.runs.unfinished()
-        workers = [report for report in reports if report.kind == "worker" and _is_alive(report, now)]
+        workers = [report for report in reports if report.kind == "worker" and report.seen_at > since]
         stores = await self.resources.single_flight.do("readyz", lambda: check_stores(self.resources))
         queues, broker = await self._queues({queue for worker in workers for queue in worker.queues})
         return OpsHistory(
@@ -69,14 +72,14 @@ class OpsService:
             messages=MessageCounts(
                 delayed=queues.delayed, dead_letters=queues.dead_letters, malformed=queues.malformed
             ),
-            workers=_workers(reports, unfinished, now),
-            beats=[_state(ProcessState, report, now) for report in reports if report.kind == "beat"],
-            apis=[_state(ApiState, report, now) for report in reports if report.kind == "api"],
+            workers=_workers(reports, unfinished, since),
+            beats=[_state(ProcessState, report, since) for report in reports if report.kind == "beat"],
+            apis=[_state(ApiState, report, since) for report in reports if report.kind == "api"],
             pools=[
                 Pool(process=report.name, name=pool.name, size=pool.size, in_use=pool.in_use)
                 for report in reports
                 for pool in report.pools
-                if _is_alive(report, now)
+                if report.seen_at > since
             ],
             schedules=ScheduleCounts.model_validate(await self.schedules.count_by_state(now)),
             outbox=[OutboxTopic.model_validate(topic) for topic in await self.outbox.waiting()],
@@ -94,16 +97,12 @@ class OpsService:
         return counts, StoreHealth(round((utc_now() - started).total_seconds() * 1000, 1), reason)
 
 
-def _is_alive(report: ProcessReport, now: datetime) -> bool:
-    return now - report.seen_at < ALIVE
-
-
-def _state(schema: type[StateT], report: ProcessReport, now: datetime, **further: object) -> StateT:
-    return schema.model_validate({**report.model_dump(), "alive": _is_alive(report, now), **further})
+def _state(schema: type[StateT], report: ProcessReport, since: datetime, **further: object) -> StateT:
+    return schema.model_validate({**report.model_dump(), "alive": report.seen_at > since, **further})
 
 
 def _workers(
-    reports: Sequence[ProcessReport], unfinished: Sequence[tuple[RunState, str | None, int]], now: datetime
+    reports: Sequence[ProcessReport], unfinished: Sequence[tuple[RunState, str | None, int]], since: datetime
 ) -> list[WorkerState]:
     running: Counter[str] = Counter()
     for state, worker, count in unfinished:
@@ -111,7 +110,7 @@ def _workers(
             running[worker] += count
     known = {report.name: report for report in reports if report.kind == "worker"}
     states = [
-        _state(WorkerState, report, now, running=running[name], reserved=sum(report.reserved.values()))
+        _state(WorkerState, report, since, running=running[name], reserved=sum(report.reserved.values()))
         for name, report in known.items()
     ]
     # Workers that never reported, or not for an hour, and have not finished what they started: they were killed.

@@ -14,10 +14,11 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.process_report import ProcessReportCRUD
 from src.models.outbox import OutboxMessage
 from src.models.task_run import RunState, TaskRun
-from src.services.process_reporter import ProcessReporter
+from src.services.process_reporter import ProcessReporter, reporting
 from src.utils.date import utc_now
 from tests.queues.schedules import hourly_from_configuration
 from tests.support.people import People, Person
+from tests.support.waiting import eventually
 
 PATH = "/api/v1/ops/overview"
 BOUNDS = [0.1, 1.0]
@@ -25,6 +26,11 @@ BOUNDS = [0.1, 1.0]
 
 async def forget_reports(resources: Resources) -> None:
     await resources.redis.delete("ops:none", *[key async for key in resources.redis.scan_iter("ops:*")])
+
+
+def report_often(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    often = resources.settings.app.model_copy(update={"ops_report_seconds": 0.01})
+    monkeypatch.setattr(resources.settings, "app", often)
 
 
 @pytest.fixture
@@ -77,6 +83,24 @@ class TestTraffic:
         (api,) = seen["apis"]
         assert (api["alive"], seen["pools"][0]["process"], seen["pools"][0]["name"]) == (True, api["name"], "postgres")
 
+    async def test_of_a_new_minute_begins_with_what_came_after_the_last_report(
+        self,
+        client: httpx.AsyncClient,
+        admin: Person,
+        resources: Resources,
+        reports: ProcessReportCRUD,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        now = utc_now()
+        reporter = ProcessReporter(resources)
+        for later in (timedelta(0), timedelta(minutes=1)):
+            monkeypatch.setattr("src.services.process_reporter.utc_now", lambda later=later: now + later)
+            await client.get("/nowhere")
+            await reporter.report()
+        _, minutes = await reports.read(now + timedelta(minutes=1))
+        counts = [figures["requests"].series["other"][0] for minute in minutes for figures in minute.figures]
+        assert counts == [1, 1]
+
     async def test_takes_three_commands_and_expires(self, reports: ProcessReportCRUD, resources: Resources) -> None:
         minute, figures = minute_of(utc_now()), of_requests(fast=[1, 0, 0, 1, 0, 0])
         assert len(report_commands(worker("a"), minute, figures)) == 3
@@ -85,6 +109,30 @@ class TestTraffic:
 
 
 class TestProcesses:
+    async def test_report_until_they_end(
+        self, resources: Resources, reports: ProcessReportCRUD, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        report_often(resources, monkeypatch)
+        async with reporting(resources):
+            await eventually(lambda: resources.redis.hlen(PROCESSES))
+        assert await resources.redis.hlen(PROCESSES) == 0
+
+    async def test_report_again_after_an_outage(
+        self, resources: Resources, reports: ProcessReportCRUD, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        report_often(resources, monkeypatch)
+        failures = iter([ConnectionError("away"), ValueError("a fault of ours")])
+        write = ProcessReportCRUD.write
+
+        async def fail_first(*args: Any) -> None:
+            if error := next(failures, None):
+                raise error
+            await write(*args)
+
+        monkeypatch.setattr(ProcessReportCRUD, "write", fail_first)
+        async with reporting(resources):
+            await eventually(lambda: resources.redis.hlen(PROCESSES))
+
     async def test_show_their_last_sign_of_life(
         self, client: httpx.AsyncClient, admin: Person, reports: ProcessReportCRUD, uow: UnitOfWork
     ) -> None:

@@ -28,6 +28,7 @@ from src.manage.doctor import stores
 from src.manage.doctor.check import Examination, Worker, run_checks
 from src.manage.doctor.command import all_checks
 from src.manage.doctor.finding import Finding
+from src.manage.doctor.processes import check_schedules
 from src.manage.doctor.settings import check_keys
 from src.models import DOCUMENTS
 from src.models.audit import AuditLog
@@ -407,3 +408,8 @@ class TestTheCommand:
         done = manage("doctor", SQL_POOL_SIZE="none")
         assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (1, "", 1)
         assert "SQL_POOL_SIZE" in done.stdout
+
+
+async def test_a_schedule_that_a_user_paused_is_fine(healthy: Resources) -> None:
+    async with stored(healthy, schedule(enabled=False, pause_reason="until Monday", paused_by=uuid4())):
+        assert "valid" in await check_schedules(Examination(healthy))

@@ -1,13 +1,12 @@
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from src.core.ops.report import PROCESSES, ProcessReport, report_commands
-from src.core.outages import report_outage
-from src.core.stores.errors import summary
 from src.utils.redis_pool import blocking_client
 
 
@@ -49,8 +48,6 @@ class Heartbeat:
         self._redis.close()
 
     def _send(self, commands: list[tuple[str, ...]]) -> None:
-        try:
+        with suppress(RedisError):  # the process itself logs outages
             for command in commands:
                 self._redis.execute_command(*command)
-        except RedisError as error:
-            report_outage("redis", summary(error))
