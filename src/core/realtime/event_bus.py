@@ -22,7 +22,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from socketio.packet import Packet
 
-from src.core.realtime.offsets import event_id
+from src.core.realtime.positions import position_of
 from src.utils.redis_pool import connection_pool
 from src.utils.wire import dumps
 
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 Outgoing = tuple[str, bool, "asyncio.Future[bool]"]
-"""A message as JSON, whether it is kept for replay, and the result: whether Redis has it."""
+"""A message as JSON, whether it is kept for replay, and the result: whether Redis has it. A text may be empty."""
 
 CHANNEL = "socketio"
 STREAM = "socketio:events"
@@ -40,6 +40,26 @@ _PAUSE_SECONDS = 1
 _BATCH = 100
 _MAX_CONCURRENT = 50
 """The rest of a burst waits: redis-py fails beyond 100 connections, which would look like an outage."""
+
+# Each entry names the one before it, which shows whether any was removed; each published message names its entry.
+_APPEND_AND_PUBLISH = """
+local messages, oldest, seconds, channel = unpack(ARGV, 1, 4)
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local previous, is_appended = last and last[1] or '0-0', false
+for i = 5, #ARGV, 2 do
+    local text = ARGV[i]
+    if ARGV[i + 1] == '1' then
+        local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', messages, '*', 'message', text, 'previous', previous)
+        text = string.sub(text, 1, -2) .. ',"position":"' .. id .. '"}'
+        previous, is_appended = id, true
+    end
+    redis.call('PUBLISH', channel, text)
+end
+if is_appended then
+    redis.call('XTRIM', KEYS[1], 'MINID', '~', oldest)
+    redis.call('EXPIRE', KEYS[1], seconds)
+end
+"""
 
 
 class EventBusError(Exception):
@@ -69,7 +89,7 @@ class EventBus:
 
     Attributes:
         sender: Random id of this process's bus.
-        process: Its first part, which offsets contain.
+        process: Its first part, by which clients and other processes know this one.
     """
 
     def __init__(
@@ -82,6 +102,7 @@ class EventBus:
         self.sender = secrets.token_hex(16)
         self.process = self.sender[:8]
         self._numbers = itertools.count()
+        self._append_script = self.redis.register_script(_APPEND_AND_PUBLISH)
         self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
         self._broken_until = 0.0
         self._outgoing: deque[Outgoing] = deque()
@@ -93,15 +114,16 @@ class EventBus:
         Raises:
             EventBusError: They may not have received it.
         """
-        is_sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._outgoing.append((dumps(message), self._is_replayed(message), is_sent))
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send())
-        if not await is_sent:
+        if not await self._enqueue(dumps(message), is_replayed=self._is_replayed(message)):
             raise EventBusError
 
+    async def last_position(self) -> int:
+        """The position of the newest message in the stream; 0 if there is none."""
+        newest: Any = await self.redis.xrevrange(STREAM, count=1)
+        return position_of(newest[0][0]) if newest else 0
+
     async def is_alive(self, process: str) -> bool:
-        """Whether a process, given as in offsets, receives messages.
+        """Whether a process receives messages.
 
         Redis notices at once that it was killed.
 
@@ -115,7 +137,7 @@ class EventBus:
     async def flush(self) -> None:
         """Wait until all messages that are being published have reached Redis, or failed."""
         if self._sending:
-            await asyncio.wait([self._sending])
+            await self._enqueue("", is_replayed=False)
 
     async def read(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run Redis commands with a timeout. Reads may be slow: their failure does not stop publishing.
@@ -146,19 +168,11 @@ class EventBus:
             raise
 
     def build_emit(
-        self,
-        event: str,
-        data: Any,
-        namespace: str = "/",
-        room: Any = None,
-        skip: Any = None,
-        *,
-        heard: str | None = None,
+        self, event: str, data: Any, namespace: str = "/", room: Any = None, skip: Any = None
     ) -> dict[str, Any]:
         """Build python-socketio's message that emits an event.
 
-        Its `offset` identifies the event to clients. It names `heard`, the last event of others that this process had
-        handled: recovery has to know if this process is killed, maybe before it publishes the event.
+        Its `number` is the event's number among those of this process, None if it is not kept for replay.
         """
         arguments: Any = list(data) if isinstance(data, tuple) else [data]
         binary = Packet.data_is_binary(arguments)
@@ -168,7 +182,7 @@ class EventBus:
         return self._message("emit", event=event, data=arguments, binary=binary, namespace=namespace, room=room) | {
             "skip_sid": skip,
             "callback": None,
-            "offset": self._next_offset(heard) if self.replay.seconds else None,
+            "number": next(self._numbers) if self.replay.seconds else None,
         }
 
     def build_disconnect(self, room: Any, except_room: str | None, namespace: str = "/") -> dict[str, Any]:
@@ -178,13 +192,16 @@ class EventBus:
     def _message(self, method: str, **fields: Any) -> dict[str, Any]:
         return {"method": method, **fields, "host_id": self.sender}
 
-    def _next_offset(self, heard: str | None) -> str:
-        """`<milliseconds>-<process>-<number>`, and the same of the event that was heard, if any."""
-        offset = f"{time.time_ns() // 1_000_000}-{self.process}-{next(self._numbers)}"
-        return f"{offset};{event_id(heard)}" if heard else offset
-
     def _is_replayed(self, message: dict[str, Any]) -> bool:
-        return self.replay.seconds > 0 and (message.get("offset") is not None or message["method"] == "disconnect_room")
+        return self.replay.seconds > 0 and (message.get("number") is not None or message["method"] == "disconnect_room")
+
+    async def _enqueue(self, text: str, *, is_replayed: bool) -> bool:
+        """Add to what is sent, and return whether Redis has it."""
+        is_sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._outgoing.append((text, is_replayed, is_sent))
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send())
+        return await is_sent
 
     async def _send(self) -> None:
         """Send what is published meanwhile as the next batch: by one connection, for several would change the order."""
@@ -202,17 +219,12 @@ class EventBus:
             self._sending = None
 
     async def _append_and_publish(self, batch: Sequence[Outgoing]) -> None:
-        """Append first, in a transaction: the stream contains all that was ever published, in the same order."""
-        pipeline: Any = self.redis.pipeline()
-        for text, is_replayed, _ in batch:
-            if is_replayed:
-                pipeline.xadd(STREAM, {"message": text}, maxlen=self.replay.messages, approximate=True)
-            pipeline.publish(CHANNEL, text)
-        if any(is_replayed for _, is_replayed, _ in batch):
-            oldest = time.time_ns() // 1_000_000 - self.replay.seconds * 1000
-            pipeline.xtrim(STREAM, minid=oldest, approximate=True)
-            pipeline.expire(STREAM, self.replay.seconds)
-        await pipeline.execute()
+        """Append first, in one script: the stream contains all that was ever published, in the same order."""
+        messages = [argument for text, is_replayed, _ in batch if text for argument in (text, int(is_replayed))]
+        oldest = time.time_ns() // 1_000_000 - self.replay.seconds * 1000
+        settings = self.replay.messages, oldest, self.replay.seconds, CHANNEL
+        if messages:
+            await self._append_script([STREAM], [*settings, *messages])
 
 
 def _resolve(batch: Iterable[Outgoing], *, is_sent: bool) -> None:

@@ -13,6 +13,7 @@ from src.websockets.engine.rate_limiter import RateLimiter
 from src.websockets.engine.tasks import BackgroundTasks, EventQueue
 from src.websockets.errors import ErrorBody
 from src.websockets.limits import Limits
+from src.websockets.recovery import Offset
 
 _KEY = "socketio.client"
 
@@ -82,12 +83,12 @@ class Client:
 
     Attributes:
         connections: By namespace.
-        unread: Offsets of the events that a polling client had not fetched when its transport ended.
+        polled: By namespace, how far a polling client was with fetching when its transport ended, if it was behind.
     """
 
     def __init__(self, limits: Limits, tasks: BackgroundTasks) -> None:
         self.connections: dict[str, Connection] = {}
-        self.unread: set[str] = set()
+        self.polled: dict[str, Offset] = {}
         self.rate_limiter = RateLimiter(limits)
         self.events = EventQueue(limits.running, tasks)
 

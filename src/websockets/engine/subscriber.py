@@ -21,10 +21,12 @@ class Subscriber:
 
     Attributes:
         is_listening: Whether messages arrive; True until the first are asked for.
+        position: The end of the stream before the subscription.
     """
 
     def __init__(self, bus: EventBus, on_subscribed: Callable[[], None]) -> None:
         self.is_listening = True
+        self.position = 0
         self._bus = bus
         self._on_subscribed = on_subscribed
         self._attempted = asyncio.Event()
@@ -39,6 +41,7 @@ class Subscriber:
             pubsub = self._bus.redis.pubsub()
             try:
                 async with asyncio.timeout(ATTEMPT_SECONDS):
+                    self.position = await self._bus.last_position()
                     await pubsub.subscribe(CHANNEL, process_channel(self._bus.process))
                 self.is_listening = True
                 self._on_subscribed()

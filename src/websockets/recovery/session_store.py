@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 
-from src.core.realtime.event_bus import EventBus, EventBusError
+from src.core.realtime.event_bus import STREAM, EventBus, EventBusError
 from src.websockets.recovery.session import RecoverableSession, now
 
 log = structlog.get_logger(__name__)
@@ -12,18 +12,21 @@ log = structlog.get_logger(__name__)
 RENEWAL_SECONDS = 15
 _LEASE_LENGTH = 16
 
-# A saved session is its lease, followed by its JSON; the lease alone while the session is being recovered.
+# A saved session is its lease, followed by its JSON; the lease alone while the session is being recovered. The
+# second key is the stream, which must not expire before.
 _OWNED = "string.sub(saved, 1, #ARGV[1]) == ARGV[1]"
 _SAVE = f"""
 local saved = redis.call('GET', KEYS[1])
 if saved and not ({_OWNED}) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'EX', ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
 return 1
 """
 _CLAIM = f"""
 local saved = redis.call('GET', KEYS[1])
 if not saved or not ({_OWNED}) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
 return 1
 """
 _FORGET = f"""
@@ -63,7 +66,11 @@ class SessionStore:
             return is_saved
 
     async def save(self, session: RecoverableSession) -> None:
-        """Save the session of a broken connection; without Redis it is lost."""
+        """Save the session of a broken connection; without Redis it is lost.
+
+        Whoever recovers it must find in the stream what the client has received from this process.
+        """
+        await self._bus.flush()
         async with self._saving:
             self._changed.pop(session.private_session_id, None)
             if not await self._save([session]):
@@ -81,7 +88,7 @@ class SessionStore:
         async with self._saving:  # else one that is deleted meanwhile would be saved again
             seconds, kept = self._bus.replay.seconds, list(sessions)
             keys = [_key(session.private_session_id) for session in kept]
-            renewed = await self._write(lambda pipeline: [pipeline.expire(key, seconds) for key in keys])
+            renewed = await self._write(lambda pipeline: [pipeline.expire(key, seconds) for key in (*keys, STREAM)])
             for session, is_kept in zip(kept, renewed or (), strict=False):
                 if not is_kept:
                     self.mark(session)
@@ -108,19 +115,15 @@ class SessionStore:
 
     async def claim(self, session: RecoverableSession, lease: str) -> bool:
         """Take a session from the connection that has it; returns False if another one was faster."""
-        key, seconds = _key(session.private_session_id), self._bus.replay.seconds
-        claimed = await self._write(lambda pipeline: pipeline.eval(_CLAIM, 1, key, session.lease, lease, seconds))
+        arguments = _key(session.private_session_id), STREAM, session.lease, lease, self._bus.replay.seconds
+        claimed = await self._write(lambda pipeline: pipeline.eval(_CLAIM, 2, *arguments))
         session.lease = lease
         return bool(claimed and claimed[0])
 
     async def _save(self, sessions: Iterable[RecoverableSession]) -> bool:
         seconds = self._bus.replay.seconds
-        entries = [(_key(each.private_session_id), each.lease, each.to_json()) for each in sessions]
-        return bool(
-            await self._write(
-                lambda pipeline: [pipeline.eval(_SAVE, 1, key, lease, text, seconds) for key, lease, text in entries]
-            )
-        )
+        entries = [(_key(each.private_session_id), STREAM, each.lease, each.to_json(), seconds) for each in sessions]
+        return bool(await self._write(lambda pipeline: [pipeline.eval(_SAVE, 2, *entry) for entry in entries]))
 
     async def _write(self, add: Any) -> list[Any] | None:
         """Run a pipeline to which `add` adds commands; returns None if Redis fails."""

@@ -3,15 +3,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from redis.exceptions import ResponseError
-
 from src.core.realtime.event_bus import STREAM, EventBus, EventBusError
+from src.core.realtime.positions import entry_id, position_of
+from src.websockets.recovery.progress import Messages
 
 _PAGE = 1000
 _MAX_PAGES = 10
-
-Messages = list[tuple[int, dict[str, Any]]]
-"""Time in Unix milliseconds, and message; oldest first."""
 
 
 class StreamReader:
@@ -27,10 +24,10 @@ class StreamReader:
         self._start = 0
 
     async def since(self, start: int) -> tuple[Messages, int | None]:
-        """Read everything since a time in Unix milliseconds, including what is being published now.
+        """Read everything after a position, including what is being published now.
 
         Returns:
-            The messages, and since when the stream is complete: 0 if nothing was removed, None if it does not exist.
+            The messages, and a position after which nothing was removed from the stream, None if there is no stream.
 
         Raises:
             EventBusError: Redis failed, or there are too many messages.
@@ -39,7 +36,7 @@ class StreamReader:
             self._next, self._start = asyncio.create_task(self._read_next()), start
         self._start = min(self._start, start)
         messages, complete_since = await asyncio.shield(self._next)
-        return [(sent_at, message) for sent_at, message in messages if sent_at >= start], complete_since
+        return [(position, message) for position, message in messages if position > start], complete_since
 
     async def _read_next(self) -> tuple[Messages, int | None]:
         async with self._reading:
@@ -49,26 +46,32 @@ class StreamReader:
     async def _read(self, start: int) -> tuple[Messages, int | None]:
         await self._bus.flush()
         messages: Messages = []
-        begin = str(max(0, start))
+        begin, complete_since = entry_id(start), None
         for _ in range(_MAX_PAGES):
             entries: Any = await self._bus.redis.xrange(STREAM, begin, "+", count=_PAGE)
-            messages += [(_milliseconds(key), message) for key, fields in entries if (message := _message(fields))]
+            if complete_since is None and entries:
+                complete_since = _complete_since(entries[0], start)
+            messages += [(position_of(key), message) for key, fields in entries if (message := _message(fields))]
             if len(entries) < _PAGE:
-                return messages, await self._complete_since()
+                break
             begin = f"({entries[-1][0].decode()}"
-        raise EventBusError
-
-    async def _complete_since(self) -> int | None:
-        try:
-            stream: Any = await self._bus.redis.xinfo_stream(STREAM)
-        except ResponseError:
-            return None
-        is_trimmed = stream["entries-added"] > stream["length"]
-        return _milliseconds(stream["first-entry"][0]) if is_trimmed else 0
+        else:
+            raise EventBusError
+        if complete_since is None and await self._bus.redis.exists(STREAM):
+            complete_since = start  # it always has its newest message
+        return messages, complete_since
 
 
-def _milliseconds(key: bytes) -> int:
-    return int(key.partition(b"-")[0])
+def _complete_since(first: tuple[bytes, Mapping[bytes, bytes]], start: int) -> int:
+    """Nothing after `start` was removed if that is still there, or the first message after it followed on it."""
+    key, fields = first
+    position = position_of(key)
+    if position <= start:
+        return position
+    try:
+        return position_of(fields[b"previous"])
+    except (KeyError, ValueError):
+        return position - 1
 
 
 def _message(fields: Mapping[bytes, bytes]) -> dict[str, Any] | None:

@@ -140,11 +140,12 @@ class Machine:
         if client.opened["pid"] == self.pid:
             self.recoveries += 1
             return
-        self.pid, self.offset = client.opened["pid"], None
-        await client.call("join", ROOM)
+        self.pid = client.opened["pid"]
+        assert await client.call("join", ROOM) in (None, [])
         mark = next(self.marks)
         await self.worker.emit("mark", mark, room=client.opened["sid"])
         await eventually(lambda: any(event == "mark" and data[0] == mark for event, data in client.waiting))
+        self.offset = client.waiting[-1].data[-1]
         client.waiting.clear()  # what was emitted before has arrived as well
         self.received.clear()
         self.base = Counter(self.sent)

@@ -27,7 +27,7 @@ class PollingClient:
         self.opened: dict[str, Any] = {}
         self.waiting: deque[Received] = deque()
         self.transport_id = ""
-        self.has_ended = False
+        self.has_ended = self._is_cut = False
         self._http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app),
             base_url="http://testserver/socket.io/",
@@ -61,14 +61,15 @@ class PollingClient:
 
     async def cut(self) -> None:
         """Poll no more; the server does not notice."""
+        self._is_cut = True
         if self._polling is not None:
-            self._polling.cancel()
+            self._polling.cancel()  # the server, which runs in this task, swallows it if an event has just arrived
             with suppress(asyncio.CancelledError):
                 await self._polling
         await self._http.aclose()
 
     async def _poll_on(self) -> None:
-        while not self.has_ended:
+        while not (self.has_ended or self._is_cut):
             await self._poll()
 
     async def _poll(self) -> None:

@@ -10,7 +10,6 @@ import aiohttp
 import pytest
 
 from src.core.realtime.event_bus import EventBus
-from src.websockets.recovery.killed_process import received_with
 from src.websockets.recovery.session_store import SessionStore
 from src.websockets.server import AsyncServer
 from tests.support.waiting import eventually
@@ -160,7 +159,7 @@ class TestNoRecovery:
         client = await connect()
         await client.call("join", "lobby")
         await running.kill(bus_of(servers))
-        for offset in ("x", "1-2-3", "1700000000000-0123abcd-7", ["x"], 5):
+        for offset in ("x", "1-2-3", "1700000000000-0123abcd-7", "1;0123abcd", ["x"], 5):
             assert (await wire(1, pid=client.pid, offset=offset)).pid != client.pid
         assert (await wire(1, pid=client.pid)).pid == client.pid
 
@@ -223,33 +222,3 @@ class TestRenewal:
         await first.recovery.store.renew(first.manager.delivery.sessions.values())
         for each in (client, lost):
             assert await redis.ttl(f"socketio:connection:{each.pid}") > 20
-
-
-class TestReceived:
-    """What process `a` had sent when its client had received `last`."""
-
-    @staticmethod
-    def received(last: str, *offsets: str) -> list[str] | None:
-        return received_with(last, "a", [(0, {"offset": offset}) for offset in offsets])
-
-    def test_events_of_others_come_in_the_order_of_the_stream(self) -> None:
-        assert self.received("0-b-2", "0-b-1", "0-b-2", "0-c-1") == ["0-b-1", "0-b-2"]
-
-    def test_its_own_come_in_the_order_of_their_numbers(self) -> None:
-        assert self.received("0-a-2", "0-a-2", "0-a-1", "0-a-3") == ["0-a-1", "0-a-2"]
-
-    def test_what_it_had_not_heard_of_is_missing(self) -> None:
-        assert self.received("0-a-1;0-b-1", "0-b-1", "0-b-2", "0-a-1;0-b-1") == ["0-b-1", "0-a-1;0-b-1"]
-
-    def test_its_own_may_reach_the_stream_late(self) -> None:
-        offsets = "0-b-1", "0-b-2", "0-a-1;0-b-1", "0-a-2;0-b-2"
-        assert self.received("0-b-2", *offsets) == ["0-b-1", "0-a-1;0-b-1", "0-b-2"]
-
-    def test_its_own_may_never_reach_the_stream(self) -> None:
-        assert self.received("0-a-9;0-b-1", "0-b-1", "0-b-2") == ["0-b-1", "0-a-9;0-b-1"]
-
-    def test_what_it_heard_before_these_messages_counts_as_nothing(self) -> None:
-        assert self.received("0-a-1;0-c-9", "0-b-1", "0-a-1;0-c-9") == ["0-a-1;0-c-9"]
-
-    def test_is_unknown_if_the_last_one_is_not_kept(self) -> None:
-        assert self.received("0-b-9", "0-a-1") is None

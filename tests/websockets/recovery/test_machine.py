@@ -34,6 +34,19 @@ RARE = st.one_of(
     st.tuples(st.just("flood"), st.sampled_from([30, 60, 100])),
     st.tuples(st.just("storm"), SENDERS, st.sampled_from([150, 300, 1100])),
 )
+FAILED: list[list[Any]] = [
+    [
+        ("abandon",), ("pause", 0.0144), ("together", 3), ("kill", 1), ("come", 1, "websocket"), ("together", 6),
+        ("emit", "1", 7), ("emit", "1", 12), ("crash", 10, 4), ("storm", "worker", 150), ("storm", "1", 150),
+        ("come", 1, "websocket"), ("stop", 1), ("emit", "1", 12), ("come", 0, "websocket"),
+    ],
+    [
+        ("cut",), ("flood", 100), ("storm", "worker", 150), ("cut",), ("storm", "0", 1100), ("kill", 1),
+        ("come", 1, "websocket"), ("crash", 6, 2), ("come", 0, "polling"), ("together", 3), ("cut",),
+        ("emit", "worker", 3), ("come", 1, "polling"), ("crash", 9, 3), ("abandon",), ("storm", "1", 300), ("stop", 0),
+    ],
+]  # fmt: skip
+"""Repeated events after kills, and more than 256 events."""
 
 
 @pytest.mark.slow
@@ -46,6 +59,14 @@ RARE = st.one_of(
 )
 @given(steps=st.lists(st.one_of(*COMMON, RARE), min_size=5, max_size=25))
 async def test_recovered_clients_have_everything_once_and_in_order(url: str, steps: list[Any]) -> None:
+    async with AsyncExitStack() as stack:
+        machine = Machine(url)
+        stack.push_async_callback(machine.close)
+        await machine.run(steps)
+
+
+@pytest.mark.parametrize("steps", FAILED)
+async def test_sequences_that_have_failed(url: str, steps: list[Any]) -> None:
     async with AsyncExitStack() as stack:
         machine = Machine(url)
         stack.push_async_callback(machine.close)

@@ -6,6 +6,8 @@ import secrets
 from collections import Counter
 from contextlib import suppress
 
+import pytest
+
 from src.websockets.server import AsyncServer
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.recovery.conftest import Open, Wire, cut, dialing
@@ -42,7 +44,7 @@ class TestOrder:
                 sent[name] += 1
                 await server.emit("news", (name, sent[name]), room=room)
                 await asyncio.sleep(0.001)
-                # More than 256 events that the client has not read could not be recovered.
+                # A client that has missed more than 1,000 events could not be recovered.
                 await eventually(lambda: is_done.is_set() or sent[name] - len(received[name]) < 100)
             await server.emit("news", (name, 0), room=room)
 
@@ -81,6 +83,63 @@ class TestOrder:
         assert again.pid != client.pid
         await second.emit("news", "open", to=again.sid)
         assert await again.event() == ["news", "open"]
+
+
+class TestProcessThatIsBehind:
+    """A client gets from the stream what its new process has not handled yet."""
+
+    @pytest.fixture
+    def gate(self, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+        """Until it is set, the second process handles nothing that others emit."""
+        manager, gate = servers[1][0].manager, asyncio.Event()
+        handle = manager._handle_emit
+
+        async def handle_late(message: object) -> None:
+            await gate.wait()
+            await handle(message)
+
+        monkeypatch.setattr(manager, "_handle_emit", handle_late)
+        return gate
+
+    @pytest.fixture
+    async def client(self, servers: Servers, wire: Open, gate: asyncio.Event) -> Wire:
+        """It has returned to that process, and received what it had missed."""
+        (first, _), _ = servers
+        client, _ = await wire(0), await wire(1)
+        back = await cut(client, first)
+        for number in (1, 2, 3):
+            await first.emit("news", number, to=client.sid)
+        again = await wire(1, **back)
+        assert [await again.event() for _ in range(3)] == [["news", 1], ["news", 2], ["news", 3]]
+        return again
+
+    async def test_repeats_nothing(self, servers: Servers, client: Wire, gate: asyncio.Event) -> None:
+        (first, _), (second, _) = servers
+        await second.emit("own", 4, to=client.sid)
+        await first.emit("news", 5, to=client.sid)
+        gate.set()
+        assert [await client.event(), await client.event()] == [["own", 4], ["news", 5]]
+        await second.emit("own", 6, to=client.sid)
+        assert await client.event() == ["own", 6]
+
+    @pytest.mark.parametrize("received", [0, 1, 2])
+    async def test_nor_does_the_next_one(
+        self, servers: Servers, wire: Open, client: Wire, gate: asyncio.Event, received: int
+    ) -> None:
+        (first, _), (second, _) = servers
+        expected = [["own", 4], ["own", 5], ["news", 6]]
+        for number in (4, 5):
+            await second.emit("own", number, to=client.sid)
+        await first.emit("news", 6, to=client.sid)  # the second process will handle it too late
+        for _ in range(received):
+            assert await client.event() == expected.pop(0)
+        back = await cut(client, second)
+        gate.set()
+        again = await wire(0, **back)
+        assert again.pid == client.pid
+        assert [await again.event() for _ in expected] == expected
+        await first.emit("news", 7, to=client.sid)
+        assert await again.event() == ["news", 7]
 
 
 class TestBreakingAgain:

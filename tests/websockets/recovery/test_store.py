@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from src.core.realtime.event_bus import EventBus
-from src.websockets.recovery.session import RecoverableSession
+from src.websockets.recovery import Offset, RecoverableSession
 from src.websockets.recovery.session_store import SessionStore
 from tests.websockets.recovery.conftest import REPLAY, Open
 
@@ -24,7 +24,7 @@ async def bus(url: str) -> AsyncIterator[EventBus]:
 class TestForget:
     async def test_while_it_is_renewed_deletes_a_session(self, bus: EventBus, monkeypatch: pytest.MonkeyPatch) -> None:
         store = SessionStore(bus)
-        session = RecoverableSession.start("sid", "/", "", {"recover": True}, bus.process, [])
+        session = RecoverableSession.start("sid", "/", "", {"recover": True}, Offset(process=bus.process), [])
         store.mark(session)
         await store.flush()
         write, begins, may_go_on = store._write, asyncio.Event(), asyncio.Event()

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from src.core.realtime.event_bus import STREAM, EventBus, ReplaySettings
+from src.core.realtime.positions import position_at
 from src.queues.emitter import RedisEmitter
-from src.websockets.recovery import RecoverableSession, SessionRecovery
-from src.websockets.recovery.session import MAX_OFFSETS
+from src.websockets.recovery import Offset, RecoverableSession, SessionRecovery
+from src.websockets.recovery.progress import Progress
 from src.websockets.recovery.stream_reader import StreamReader
 from tests.websockets.recovery.conftest import REPLAY
 
@@ -17,8 +19,9 @@ class TestReading:
     async def test_for_many_clients_at_once_is_shared(self, url: str) -> None:
         bus = EventBus(url, REPLAY)
         recovery = SessionRecovery(bus)
+        since = Progress(await bus.last_position())
         sessions = [
-            RecoverableSession("p", str(number), "/", "", client_tracks_offset=True, rooms=["a"])
+            RecoverableSession("p", str(number), "/", "", client_tracks_offset=True, rooms=["a"], received=since)
             for number in range(100)
         ]
         for number in range(20):
@@ -47,70 +50,72 @@ class TestReading:
 
 
 class TestMissed:
-    """What is missed by a client that has received more than a session remembers."""
+    """What is missed by a client that has received the event with a certain offset."""
 
     @pytest.fixture
     async def buses(self, url: str) -> AsyncIterator[tuple[EventBus, EventBus]]:
         buses = EventBus(url, REPLAY), EventBus(url, REPLAY)
-        await buses[0].redis.delete(STREAM)  # nothing was trimmed from it
+        await buses[0].redis.delete(STREAM)
         yield buses
         for bus in buses:
             await bus.redis.aclose()
 
     @staticmethod
-    def session(bus: EventBus) -> RecoverableSession:
-        """A session that another process serves than `bus`."""
-        return RecoverableSession("p", "s", "/", "", client_tracks_offset=True, process=bus.process, rooms=["a"])
+    async def missed(bus: EventBus, received: Offset, *, entered: Offset | None = None) -> list[Any] | None:
+        session = RecoverableSession("p", "s", "/", "", client_tracks_offset=True, rooms=["a"])
+        if entered:
+            session.entered["a"] = str(entered)
+        session.received.add(received)
+        found = await SessionRecovery(bus).missed(session)
+        return None if found is None else [message["data"][0] for _, message in found]
 
-    async def test_of_a_killed_process(self, buses: tuple[EventBus, EventBus]) -> None:
-        bus, other = buses
-        session = self.session(other)
-        messages = [bus.build_emit("news", number, room="a") for number in range(500)]
+    @staticmethod
+    async def emit(bus: EventBus, *data: Any) -> int:
+        """Returns the position of the last one."""
+        messages = [bus.build_emit("news", each, room="a") for each in data]
         await asyncio.gather(*(bus.publish(message) for message in messages))
-        offsets = [message["offset"] for message in messages]
-        session.sent.extend(offsets[100:400])  # as it was saved
-        session.last_received = offsets[490]
-        missed = await SessionRecovery(bus).missed(session)
-        assert [message["offset"] for message in missed or ()] == offsets[491:]
+        return await bus.last_position()
 
-    async def test_when_the_stream_has_another_order(self, buses: tuple[EventBus, EventBus]) -> None:
+    async def test_follows_the_position(self, buses: tuple[EventBus, EventBus]) -> None:
         bus, process = buses
-        session = self.session(process)
-        others = [bus.build_emit("news", number, room="a") for number in range(MAX_OFFSETS + 4)]
-        own = process.build_emit("own", 1, room="a", heard=others[2]["offset"])
-        for message in [*others[:5], own, *others[5:]]:
-            await bus.publish(message)
-        session.sent.extend(message["offset"] for message in [*others[:3], own, *others[3:-1]])
-        assert session.sent[0] == others[3]["offset"]  # what it sent right before is not remembered
-        session.stop(set())
-        missed = await SessionRecovery(bus).missed(session)
-        assert [message["offset"] for message in missed or ()] == [others[-1]["offset"]]
+        position = await self.emit(bus, *range(500))
+        await self.emit(bus, *range(500, 600))
+        assert await self.missed(bus, Offset(position)) == [*range(500, 600)]
+        assert await self.missed(bus, Offset(position, process.process, 7)) == [*range(500, 600)]
 
-    async def test_of_a_process_that_had_replayed_the_last_event(self, buses: tuple[EventBus, EventBus]) -> None:
+    async def test_is_nothing_that_the_process_had_sent_before_it_was_in_the_stream(
+        self, buses: tuple[EventBus, EventBus]
+    ) -> None:
         bus, process = buses
-        session = self.session(process)
-        replayed = bus.build_emit("news", 1, room="a")
-        await bus.publish(replayed)
-        session.sent.append(replayed["offset"])
-        session.stop(set())
-        own = process.build_emit("own", 1, room="a")  # it had heard nothing of others
-        await process.publish(own)
-        missed = await SessionRecovery(bus).missed(session)
-        assert [message["offset"] for message in missed or ()] == [own["offset"]]
+        position = await self.emit(bus, 1)
+        await self.emit(bus, 2, 3)
+        await self.emit(process, "own 0", "own 1", "own 2")
+        await self.emit(bus, 4)
+        assert await self.missed(bus, Offset(position, process.process, 1)) == [2, 3, "own 2", 4]
 
-    async def test_of_a_client_that_received_nothing_of_much(self, buses: tuple[EventBus, EventBus]) -> None:
+    async def test_is_unknown_if_some_was_removed(self, buses: tuple[EventBus, EventBus]) -> None:
+        bus, _ = buses
+        position = await self.emit(bus, *range(10))
+        await bus.redis.xtrim(STREAM, maxlen=1, approximate=False)
+        assert await self.missed(bus, Offset(position)) == []
+        await self.emit(bus, 10, 11)
+        await bus.redis.xtrim(STREAM, maxlen=2, approximate=False)
+        assert await self.missed(bus, Offset(position)) == [10, 11]  # the last one that it had is gone
+        await bus.redis.xtrim(STREAM, maxlen=1, approximate=False)
+        assert await self.missed(bus, Offset(position)) is None
+
+    async def test_begins_when_the_room_was_entered(self, buses: tuple[EventBus, EventBus]) -> None:
         bus, process = buses
-        session = self.session(process)
-        session.since -= 10_000
-        messages = [bus.build_emit("news", number, room="a") for number in range(MAX_OFFSETS + 10)]
-        await asyncio.gather(*(bus.publish(message) for message in messages))
-        offsets = [message["offset"] for message in messages]
-        session.sent.extend(offsets)
-        session.stop(set())
-        session.received_until += 10_000  # the connection was open for long after the forgotten events
-        session.discard_after(None)
-        missed = await SessionRecovery(bus).missed(session)
-        assert [message["offset"] for message in missed or ()] == offsets
+        position = await self.emit(bus, 1, 2)
+        await self.emit(process, "own 0", "own 1")
+        assert await self.missed(bus, Offset(), entered=Offset(position, process.process, 0)) == ["own 1"]
+
+    async def test_is_unknown_without_a_stream_that_should_be_there(self, buses: tuple[EventBus, EventBus]) -> None:
+        bus, _ = buses
+        position = await self.emit(bus, 1)
+        await bus.redis.delete(STREAM)
+        assert await self.missed(bus, Offset(position)) is None
+        assert await self.missed(bus, Offset(position - position_at(REPLAY.seconds * 1000 + 1))) == []
 
 
 class TestSize:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from src.websockets.engine.delivery import SendQueue
 from src.websockets.engine.overrides.websocket import PROTOCOL_ERRORS, WebSocket
 from src.websockets.limits import Limits
+from src.websockets.recovery import Offset
 
 _FLUSH_SECONDS = 2
 _UNREAD_SECONDS = 3
@@ -104,10 +105,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
             self.on_overflow(sid)
         return True
 
-    def take_unpolled(self, sid: str) -> set[str]:
-        """Discard what a polling client has not fetched; returns the offsets of the events."""
+    def take_unpolled(self, sid: str) -> dict[str, Offset]:
+        """Discard what a polling client has not fetched; returns, by namespace, what it has if that is not all."""
         socket = self.sockets.get(sid)
-        return set() if socket is None or socket.upgraded else socket.queue.discard_all()
+        return {} if socket is None or socket.upgraded else socket.queue.discard_all()
 
     async def flush(self, sid: str) -> None:
         """Wait until the client has read what is queued, 2 seconds at most."""

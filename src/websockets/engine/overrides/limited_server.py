@@ -101,7 +101,7 @@ class LimitedServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is 
             return
         CLIENTS.dec()
         if self._is_recoverable(reason):
-            Client.of(environ).unread = self.eio.take_unpolled(eio_sid)
+            Client.of(environ).polled = self.eio.take_unpolled(eio_sid)
         try:
             await super()._handle_eio_disconnect(eio_sid, reason)
         finally:

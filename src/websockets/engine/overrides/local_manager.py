@@ -6,7 +6,8 @@ from engineio.packet import Packet
 from socketio.packet import EVENT
 
 from src.core.realtime.event_bus import event_data
-from src.websockets.engine.delivery import Delivery, encode
+from src.websockets.engine.delivery import Delivery, Event, encode
+from src.websockets.recovery import Messages, Offset, process_of
 
 
 class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is untyped
@@ -29,24 +30,27 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
             self.deliver(event, data, namespace, options.get("to") or room, options.get("skip_sid"))
 
     def deliver(
-        self, event: str, data: Any, namespace: str, room: Any, skip_sid: Any, offset: str | None = None
+        self, event: str, data: Any, namespace: str, room: Any, skip_sid: Any, offset: Offset | None = None
     ) -> None:
-        """Emit to the clients of this process; `offset` identifies the event for session recovery."""
+        """Emit to the clients of this process; `offset` is how far it has come then, if the event is in the stream."""
+        before, self.delivery.handled = self.delivery.handled, offset or self.delivery.handled
         if namespace not in self.rooms:
             return
         skip = skip_sid if isinstance(skip_sid, list) else [skip_sid]
         if room is None:
             skip = [*skip, *self.delivery.pending_connects]
-        packets, recipients = self._encode(event, data, namespace), self.get_participants(namespace, room)
-        self.delivery.send(packets, recipients, self.server.eio.post, skip, offset)
+        encoded = Event(self._encode(event, data, namespace), namespace, before, offset)
+        self.delivery.send(encoded, self.get_participants(namespace, room), self.server.eio.post, skip)
 
-    def release(self, sid: str, eio_sid: str, missed: list[dict[str, Any]]) -> None:
+    def release(self, sid: str, eio_sid: str, missed: Messages) -> None:
         """Send the missed events to a client that has returned, then the live events that waited for them."""
-        events = [
-            (self._encode(message["event"], event_data(message), message["namespace"]), message["offset"])
-            for message in missed
-        ]
-        self.delivery.release(sid, eio_sid, events, self.server.eio.post)
+        process, before, events = self.delivery.handled.process, Offset(), []
+        for position, message in missed:
+            packets = self._encode(message["event"], event_data(message), message["namespace"])
+            events.append(Event(packets, message["namespace"], before, Offset(position)))
+            before = Offset(position)
+        own = [message["number"] for _, message in missed if process_of(message) == process]
+        self.delivery.release(sid, eio_sid, events, max(own, default=-1), self.server.eio.post)
 
     async def pre_connect(self, eio_sid: str, namespace: str, sid: str | None = None) -> Any:
         """python-socketio always generates a session id; a recovered session keeps its own, unless it is in use."""
@@ -66,7 +70,7 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
         if sid in self.delivery.pending_connects:
             self.delivery.pending_connects[sid].add(room)
         if session := self.delivery.sessions.get(sid):
-            session.enter(room)
+            session.enter(room, self.delivery.handled)
             self.server.keep(session)
 
     def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:

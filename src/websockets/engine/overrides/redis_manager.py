@@ -7,9 +7,11 @@ import structlog
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
 from src.core.realtime.event_bus import CHANNEL, EventBus, EventBusError, event_data
+from src.core.realtime.positions import position_of
 from src.websockets.engine.metrics import INVALID_MESSAGES, PUBLISH_FAILURES
 from src.websockets.engine.overrides.local_manager import LocalManager
 from src.websockets.engine.subscriber import Subscriber
+from src.websockets.recovery import Offset
 
 log = structlog.get_logger(__name__)
 
@@ -27,9 +29,9 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
         self.host_id = bus.sender
         self.thread: asyncio.Task[None] | None = None
         self._bus = bus
-        self._heard: str | None = None
+        self.delivery.handled = Offset(process=bus.process)
         self._is_invalid_logged = False
-        self._subscriber = Subscriber(bus, lambda: self.server.resume())
+        self._subscriber = Subscriber(bus, self._resume)
 
     @property
     def is_listening(self) -> bool:
@@ -42,13 +44,15 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
         super().initialize()
 
     async def emit(self, event: str, data: Any, namespace: str, room: Any = None, **options: Any) -> None:
-        """python-socketio's message has no `offset`, which recovery needs."""
+        """python-socketio's message has no number, which recovery needs."""
         if options.get("callback") or options.get("ignore_queue"):
             await super().emit(event, data, namespace, room, **options)
             return
         room, skip_sid = options.get("to") or room, options.get("skip_sid")
-        message = self._bus.build_emit(event, data, namespace, room, skip_sid, heard=self._heard)
-        self.deliver(event, data, namespace, room, skip_sid, message["offset"])
+        message = self._bus.build_emit(event, data, namespace, room, skip_sid)
+        number = message["number"]
+        offset = None if number is None else self.delivery.handled._replace(number=number)
+        self.deliver(event, data, namespace, room, skip_sid, offset)
         await self._publish(message)
 
     async def disconnect_room(self, room: str | Sequence[str], except_room: str | None, namespace: str) -> None:
@@ -68,6 +72,11 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
                 self.thread = None
         await self._bus.redis.aclose()
 
+    def _resume(self) -> None:
+        """Begin with what was in the stream before the subscription."""
+        self.delivery.handled = self.delivery.handled.at_least(self._subscriber.position)
+        self.server.resume()
+
     async def _publish(self, data: dict[str, Any]) -> None:
         """Left to subclasses by python-socketio."""
         try:
@@ -76,13 +85,14 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
             PUBLISH_FAILURES.inc()
 
     async def _listen(self) -> AsyncIterator[dict[str, Any]]:
-        """Left to subclasses by python-socketio; handles our own `disconnect_room` message as well."""
+        """Left to subclasses by python-socketio; handles our own `disconnect_room` message, and positions, as well."""
         async with aclosing(self._subscriber.messages()) as messages:
             async for message in messages:
                 try:
                     data: dict[str, Any] = self.json.loads(message)
-                    is_ours = data["method"] == "disconnect_room"
-                    if is_ours and data["host_id"] != self.host_id:
+                    data["position"] = position_of(data.get("position", "0-0"))
+                    is_ours, is_own = data["method"] == "disconnect_room", data.get("host_id") == self.host_id
+                    if is_ours and not is_own:
                         await super().disconnect_room(data["room"], data["except_room"], data["namespace"])
                 except Exception as error:  # whatever it contains: the others are waited for
                     INVALID_MESSAGES.inc()
@@ -90,14 +100,16 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
                         log.error("invalid_messages", channel=CHANNEL, reason=repr(error)[:200])
                     self._is_invalid_logged = True
                 else:
+                    if is_ours or is_own:
+                        self.delivery.handled = self.delivery.handled.at_least(data["position"])
                     if not is_ours:
                         yield data
 
     async def _handle_emit(self, message: dict[str, Any]) -> None:
-        """python-socketio's ignores `offset`."""
-        self._heard = message.get("offset") or self._heard
+        """python-socketio's ignores `position`."""
         if message.get("callback"):
             await super()._handle_emit(message)
             return
         namespace, room, skip_sid = message.get("namespace") or "/", message.get("room"), message.get("skip_sid")
-        self.deliver(message["event"], event_data(message), namespace, room, skip_sid, message.get("offset"))
+        offset = self.delivery.handled.at_least(position) if (position := message.get("position")) else None
+        self.deliver(message["event"], event_data(message), namespace, room, skip_sid, offset)

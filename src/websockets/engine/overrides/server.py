@@ -12,7 +12,7 @@ from src.websockets.engine.options import check_options
 from src.websockets.engine.overrides.limited_server import LimitedServer
 from src.websockets.limits import Limits
 from src.websockets.presence import RoomPresence
-from src.websockets.recovery import RecoverableSession, SessionRecovery
+from src.websockets.recovery import Messages, RecoverableSession, SessionRecovery
 
 _LAG_SECONDS = 1
 
@@ -175,7 +175,8 @@ class SocketIOServer(LimitedServer):
         if recovery and principal is not None:
             missed = await self._restore(recovery, returning) if returning else None
             if missed is None:
-                session = RecoverableSession.start(sid, namespace, principal, data, recovery.bus.process, rooms)
+                handled = self.manager.delivery.handled
+                session = RecoverableSession.start(sid, namespace, principal, data, handled, rooms)
                 self.manager.delivery.sessions[sid] = session
             answer["pid"] = self.manager.delivery.sessions[sid].private_session_id
         await self._send_packet(eio_sid, self.packet_class(CONNECT, answer, namespace=namespace))
@@ -191,15 +192,17 @@ class SocketIOServer(LimitedServer):
     async def _take(self, data: Any, namespace: str, principal: str | None) -> RecoverableSession | None:
         if self.recovery is None or principal is None:
             return None
-        return await self.recovery.take(data, namespace, principal, self.eio.ping_interval + self.eio.ping_timeout)
+        silence = self.eio.ping_interval + 2 * self.eio.ping_timeout  # two pongs may be late
+        return await self.recovery.take(data, namespace, principal, silence)
 
-    async def _restore(self, recovery: SessionRecovery, returning: ReturningClient) -> list[dict[str, Any]] | None:
+    async def _restore(self, recovery: SessionRecovery, returning: ReturningClient) -> Messages | None:
         """Find the missed events, or discard the live events of the rooms that the client may not re-enter."""
         past = returning.session
         own = copy(returning.waiting)
 
         async def is_allowed() -> bool:
-            return await self.clients.rechecks.allows(past.sid, past.namespace) and not returning.is_overrun
+            is_allowed = await self.clients.rechecks.allows(past.sid, past.namespace)
+            return is_allowed and not returning.is_overrun and not past.has_gap
 
         missed = await recovery.restore(past, self, is_allowed)
         if missed is None:
@@ -233,12 +236,13 @@ class SocketIOServer(LimitedServer):
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
         session: RecoverableSession | None = self.manager.delivery.sessions.get(sid)
         if session and self.manager.is_connected(sid, namespace):  # else it is being recovered, and has its old rooms
-            session.stop(Client.of(self.environ[eio_sid]).unread)
+            sent = self.manager.delivery.sent_by_now(session)
+            session.stop(Client.of(self.environ[eio_sid]).polled.get(namespace, sent))
             del self.manager.delivery.sessions[sid]  # it is saved as it is now
         await super()._handle_disconnect(eio_sid, namespace, reason)
         if self.recovery and session and self._is_recoverable(reason):
             if not session.client_tracks_offset and reason == self.reason.PING_TIMEOUT:
-                session.discard_recent(self.eio.ping_interval + self.eio.ping_timeout + _LAG_SECONDS)
+                session.forget_recent(self.eio.ping_interval + self.eio.ping_timeout + _LAG_SECONDS)
             await self._tasks.create(self.recovery.store.save(session))  # in a task, for which `shutdown` waits
         elif self.recovery and session and session.client_tracks_offset:
             await self._tasks.create(self.recovery.store.forget(session))
