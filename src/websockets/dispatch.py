@@ -1,6 +1,5 @@
 """Runs one registered handler: validates the payload, injects dependencies, acknowledges, and reports errors."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from socketio.exceptions import ConnectionRefusedError as ConnectionRefused
 from src.utils.wire import to_wire
 from src.websockets.compiled_event import SocketEvent
 from src.websockets.engine.clients import Clients
+from src.websockets.engine.deadline import Deadline
 from src.websockets.engine.metrics import EVENT_SECONDS
 from src.websockets.errors import UNEXPECTED, ErrorBody, describe, refused
 from src.websockets.limits import Limits
@@ -69,6 +69,7 @@ class Dispatch:
         self._event = event
         self._arity = len(event.plan.signature.parameters)
         self._takes_any = "arguments" in event.plan.specials
+        self._deadline = Deadline(server.limits.event_seconds)
         self._metrics: dict[int, Any] = {}
 
     async def event(self, *args: Any) -> Any:
@@ -84,8 +85,7 @@ class Dispatch:
             )
             for middleware in reversed(self._server.middlewares):
                 run = partial(middleware, EventCall(name, namespace, sid, sent), run)
-            async with asyncio.timeout(self._server.limits.event_seconds):
-                result = await run()
+            result = await self._deadline.run(run)
             is_wire = self._event.ack is not None and not self._server.middlewares  # `_run` has converted it
             return result if is_wire else to_wire(result)
         except Exception as error:
@@ -101,8 +101,7 @@ class Dispatch:
         name, namespace, sid, environ, *auth = self._split(args)
         sent = auth if self._arity else ()
         try:
-            async with asyncio.timeout(self._server.limits.event_seconds):
-                accepted = await self._run(sent, name, namespace, sid, environ)
+            accepted = await self._deadline.run(partial(self._run, sent, name, namespace, sid, environ))
         except ConnectionRefused:
             raise
         except Exception as error:
