@@ -16,6 +16,7 @@ export default defineConfig({
     outDir: "../built",
     emptyOutDir: true,
     assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1000, // kilobytes, before compression
     modulePreload: { polyfill: false },
     cssCodeSplit: false,
     rolldownOptions: { output: { codeSplitting: false, entryFileNames: "assets/console-[hash].js", assetFileNames: "assets/console-[hash][extname]" } },
