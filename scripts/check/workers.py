@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
@@ -32,12 +33,19 @@ def check(options: argparse.Namespace, directory: Path) -> None:
     from tests.queues.worker_machine import Workers
     from tests.support.pools import POOLS
 
+    finished = count(1)
+
+    class CountedWorkers(Workers):
+        def teardown(self) -> None:
+            super().teardown()
+            print(f"{next(finished)}: {len(self.sent)} tasks, {self.losses} losses", flush=True)
+
     Workers.directory = directory
     Workers.is_bulk = not options.stock
     (Workers.pool,) = (each for each in POOLS if each.name == options.pool)
     phases, every_check = [Phase.generate], list(HealthCheck)  # a sequence takes too long to be made smaller
     run_state_machine_as_test(
-        seeded(options.seed)(Workers),
+        seeded(options.seed)(CountedWorkers),
         settings=settings(
             max_examples=options.sequences,
             stateful_step_count=options.steps,

@@ -126,4 +126,4 @@ def _is_stale(event: RunEvent, run: TaskRun) -> bool:
         return event.state in (RunState.RETRY, RunState.STARTED, RunState.REVOKED)
     if event.state == RunState.STARTED:
         return event.at == run.started_at or (run.finished_at is not None and event.at <= run.finished_at)
-    return run.is_finished and (event.state == RunState.RETRY or event.at == run.finished_at)
+    return run.is_finished and event.state in (RunState.RETRY, run.state)

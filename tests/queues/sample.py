@@ -27,7 +27,7 @@ __all__ = ["app", "limited"]
 # Messages of a killed worker return to the queue after seconds instead of half an hour.
 app.conf.broker_transport_options = {
     **app.conf.broker_transport_options,
-    "visibility_timeout": 4,
+    "visibility_timeout": float(os.environ.get("SAMPLE_VISIBILITY_TIMEOUT", "4")),
     "unacked_restore_interval": 1,
 }
 app.conf.misfire_grace_seconds = float(os.environ.get("SAMPLE_MISFIRE_GRACE_SECONDS", "60"))

@@ -1,10 +1,14 @@
 """The time limits of a task replace the global ones as a pair, in each pool."""
 
+from typing import Any
+
 import pytest
+from celery import states
 from celery.exceptions import TimeLimitExceeded
 from redis import Redis
 
 from src.core.config import settings
+from src.core.tasks.run_event import STREAM, RunEvent
 from src.queues.celery import Celery
 from tests.queues import sample
 from tests.queues.conftest import Run
@@ -26,6 +30,10 @@ def test_a_tasks_own_limit_replaces_both_global_ones(run: Run, pool: Pool, key: 
     with Redis.from_url(str(settings.CELERY_REDIS_URL), decode_responses=True) as broker:
         assert not broker.llen(key)
         assert not [message for message in broker.hvals("unacked") if endless.id in message]
+    with Redis.from_url(settings.REDIS_DATABASE_URL, decode_responses=True) as redis:
+        entries: Any = redis.xrange(STREAM)
+    events = [RunEvent.model_validate_json(fields["event"]) for _, fields in entries]
+    assert [event.state for event in events if str(event.id) == endless.id] == [states.STARTED, states.FAILURE]
 
 
 class TestOptions:

@@ -65,8 +65,9 @@ class Workers(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        transport = {"CELERY_BULK_TRANSPORT": str(self.is_bulk)}
-        worker = self.pool.start(self.run, self.key, CELERY_REDIS_URL=self.store.url, **transport)
+        # Longer than a message waits for the task before it and for its own, or it would be run twice.
+        options = {"CELERY_BULK_TRANSPORT": str(self.is_bulk), "SAMPLE_VISIBILITY_TIMEOUT": "20"}
+        worker = self.pool.start(self.run, self.key, CELERY_REDIS_URL=self.store.url, **options)
         worker.wait_for("ready.")
         self.workers.append(worker)
 
@@ -133,9 +134,21 @@ class Workers(RuleBasedStateMachine):
         if not self.workers:
             self.start()
         patience = PATIENCE_SECONDS + SECONDS_PER_TASK * len(self.sent)
-        wait_until(lambda: sum(self.store.states()[state] for state in ENDED) >= len(self.sent), patience)
+        try:
+            wait_until(lambda: sum(self.store.states()[state] for state in ENDED) >= len(self.sent), patience)
+        except AssertionError as error:
+            raise AssertionError("\n".join(self.unfinished())) from error
         for worker in self.workers:
             assert worker.stop() == 0
+
+    def unfinished(self) -> list[str]:
+        """Each task without an outcome, what the run history says of it, and where in the broker its message is."""
+        results, recorded = self.store.results(), self.recorded()
+        return [
+            f"{kind} {name}: {results.get(name)}, {recorded[name]}, in {self.store.keys_with(name)}"
+            for name, kind in self.sent.items()
+            if results.get(name) not in ENDED
+        ]
 
     def verify(self) -> None:
         recorded = self.recorded()

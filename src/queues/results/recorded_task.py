@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
 from celery import current_task, signals, states
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, TimeLimitExceeded
 from pydantic_core import to_json
 
 from src.core.logging import request_id
@@ -154,6 +154,8 @@ def _record_success(sender: Any, result: Any, **_signal: object) -> None:
 @signals.task_failure.connect
 def _record_failure(sender: Any, task_id: str, exception: BaseException, einfo: Any, **_signal: object) -> None:
     # A process that finds a worker lost, or a task overdue, has no current request: the fields of `origin` are None.
+    if isinstance(exception, TimeLimitExceeded) and sender.request.id == task_id and not _is_in_run(task_id):
+        return  # in the prefork pool Celery sends the signal twice, the second time as in other pools
     _record(sender, task_id, sender.request, {"state": states.FAILURE, **_error(exception, einfo)})
 
 
@@ -200,7 +202,13 @@ def _record(task: Any, task_id: str, request: Any, outcome: dict[str, Any], *, i
         return
     event = RunEvent(id=run, **{**origin(request), "name": task.name, **outcome})
     # Outside the run, Celery's consumer would wait.
-    run_history(task.app).record(event, is_requeued=is_requeued, waits=task.request.id == task_id)
+    run_history(task.app).record(event, is_requeued=is_requeued, waits=_is_in_run(task_id))
+
+
+def _is_in_run(task_id: str) -> bool:
+    """Whether the run calls this, and not Celery's consumer."""
+    current = getattr(current_task, "request", None)
+    return current is not None and current.id == task_id
 
 
 def _error(error: BaseException, info: Any) -> dict[str, str]:
