@@ -1,7 +1,6 @@
 """What a worker process adds to the application: its stores, opened with the event loop, and its log."""
 
 import logging
-import warnings
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from copy import copy
@@ -10,7 +9,7 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
-from celery.exceptions import CPendingDeprecationWarning, Reject
+from celery.exceptions import Reject
 from kombu.exceptions import OperationalError
 
 from src.core.config import settings
@@ -126,8 +125,6 @@ def set_up_workers(app: "Celery[Any]") -> None:
 def _configure_logging(loglevel: int, **_signal: object) -> None:
     configure_logging(settings)
     logging.getLogger().setLevel(loglevel)
-    # At each loss of a connection Celery advertises an option that cancels what runs.
-    warnings.simplefilter("ignore", CPendingDeprecationWarning)
     for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).addFilter(HousekeepingLogFilter(HOUSEKEEPING))
     broker = BrokerLogFilter()

@@ -1,8 +1,10 @@
 """Celery's consumer, with dead letters, and with rate limits that are not its own."""
 
+import warnings
 from contextlib import suppress
 from typing import Any
 
+from celery.exceptions import CPendingDeprecationWarning
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu import Queue
@@ -32,7 +34,9 @@ class Consumer(CeleryConsumer):
             with suppress(*self.connection_errors, *self.channel_errors):  # type: ignore[attr-defined]  # as below
                 if channel is not None:
                     channel.close()
-        super().on_connection_error_after_connected(exc)
+        with warnings.catch_warnings():  # Celery advertises an option that cancels what runs
+            warnings.simplefilter("ignore", CPendingDeprecationWarning)
+            super().on_connection_error_after_connected(exc)
 
     def on_close(self) -> None:
         """Forget runs that were not started, but not those that a process of the prefork pool has received.
