@@ -204,10 +204,10 @@ class Machine:
         """Return, and compare all that was sent with what came."""
         if self.is_deaf:
             await self.cut()
-        await self.come(1, "websocket")
 
-        def is_complete() -> bool:
+        async def is_complete() -> bool:
             self.listen()
+            await self.come(1, "websocket")  # again, if it was dropped for reading too slowly
             return all(len(self.received[name]) >= count - self.base[name] for name, count in self.sent.items())
 
         with suppress(AssertionError):
@@ -215,7 +215,8 @@ class Machine:
         await asyncio.sleep(20 * LAG_SECONDS)
         self.listen()
         expected = {name: list(range(self.base[name], count)) for name, count in self.sent.items()}
-        assert {name: self.received[name] for name in expected} == expected
+        received = {name: self.received[name] for name in expected}
+        assert received == expected, f"{received} instead of {expected}"
 
     async def _emit(self, sender: str) -> None:
         name = sender if sender == "worker" else self.names[int(sender)]
