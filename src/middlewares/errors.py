@@ -1,6 +1,5 @@
 """Renders every error as the JSON envelope: domain, validation, HTTP and unexpected errors."""
 
-import asyncio
 from collections.abc import Awaitable
 
 import structlog
@@ -16,6 +15,7 @@ from src.core.http_errors import as_app_error
 from src.core.outages import report_outage
 from src.core.stores.errors import summary
 from src.schemas.response import ErrorResponse
+from src.utils.deadline import Deadline
 
 log = structlog.get_logger(__name__)
 
@@ -31,14 +31,13 @@ class UnexpectedErrorMiddleware:
 
     def __init__(self, app: ASGIApp, *, timeout_seconds: float) -> None:
         self.app = app
-        self._timeout_seconds = timeout_seconds
+        self._deadline = Deadline(timeout_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = is_reading = False
-        loop = asyncio.get_running_loop()
 
         async def receive_and_extend() -> Message:
             nonlocal is_reading
@@ -46,18 +45,18 @@ class UnexpectedErrorMiddleware:
             message = await receive()
             is_reading = False
             if not started:
-                deadline.reschedule(loop.time() + self._timeout_seconds)
+                limit.restart()
             return message
 
         def send_and_track(message: Message) -> Awaitable[None]:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                deadline.reschedule(None)
+                limit.lift()
             return send(message)
 
         try:
-            async with asyncio.timeout(self._timeout_seconds) as deadline:
+            with self._deadline.limit() as limit:
                 await self.app(scope, receive_and_extend, send_and_track)
         except Exception as error:
             is_slow_client = is_reading and isinstance(error, TimeoutError)

@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from pydantic_core import PydanticSerializationError
 from socketio.exceptions import ConnectionRefusedError as ConnectionRefused
 
+from src.utils.deadline import Deadline
 from src.utils.wire import to_wire
 from src.websockets.compiled_event import SocketEvent
 from src.websockets.engine.clients import Clients
-from src.websockets.engine.deadline import Deadline
 from src.websockets.engine.metrics import EVENT_SECONDS
 from src.websockets.errors import UNEXPECTED, ErrorBody, describe, refused
 from src.websockets.limits import Limits
@@ -85,7 +85,8 @@ class Dispatch:
             )
             for middleware in reversed(self._server.middlewares):
                 run = partial(middleware, EventCall(name, namespace, sid, sent), run)
-            result = await self._deadline.run(run)
+            with self._deadline.limit():
+                result = await run()
             is_wire = self._event.ack is not None and not self._server.middlewares  # `_run` has converted it
             return result if is_wire else to_wire(result)
         except Exception as error:
@@ -101,7 +102,8 @@ class Dispatch:
         name, namespace, sid, environ, *auth = self._split(args)
         sent = auth if self._arity else ()
         try:
-            accepted = await self._deadline.run(partial(self._run, sent, name, namespace, sid, environ))
+            with self._deadline.limit():
+                accepted = await self._run(sent, name, namespace, sid, environ)
         except ConnectionRefused:
             raise
         except Exception as error:

@@ -1,16 +1,25 @@
 """Work that takes too long is cancelled, and nothing else is."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import pytest
 
-from src.websockets.engine.deadline import Deadline
+from src.utils.deadline import Deadline
 
 pytestmark = pytest.mark.unit
+
+T = TypeVar("T")
 
 
 async def forever() -> None:
     await asyncio.Event().wait()
+
+
+async def limited(deadline: Deadline, work: Callable[[], Awaitable[T]]) -> T:
+    with deadline.limit():
+        return await work()
 
 
 async def test_what_is_late_ends_in_the_order_in_which_it_began() -> None:
@@ -18,7 +27,7 @@ async def test_what_is_late_ends_in_the_order_in_which_it_began() -> None:
 
     async def run(name: str) -> None:
         with pytest.raises(TimeoutError):
-            await deadline.run(forever)
+            await limited(deadline, forever)
         ended.append(name)
 
     async with asyncio.TaskGroup() as tasks:
@@ -34,20 +43,20 @@ async def test_what_ends_in_time_returns_and_is_not_cancelled_later() -> None:
     async def quick() -> str:
         return "done"
 
-    assert await deadline.run(quick) == "done"
+    assert await limited(deadline, quick) == "done"
     await asyncio.sleep(0.03)
     with pytest.raises(TimeoutError):
-        await deadline.run(forever)
+        await limited(deadline, forever)
 
 
 async def test_none_is_endless() -> None:
-    task = asyncio.create_task(Deadline(None).run(forever))
+    task = asyncio.create_task(limited(Deadline(None), forever))
     assert not (await asyncio.wait([task], timeout=0.02))[0]
     task.cancel()
 
 
 async def test_a_cancellation_from_outside_stays_one() -> None:
-    task = asyncio.create_task(Deadline(60).run(forever))
+    task = asyncio.create_task(limited(Deadline(60), forever))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -62,7 +71,26 @@ async def test_work_that_ends_by_itself_while_it_is_cancelled_leaves_its_task_un
             return "done"
         raise AssertionError
 
-    assert await Deadline(0.01).run(stubborn) == "done"
+    assert await limited(Deadline(0.01), stubborn) == "done"
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
+
+
+async def test_a_restarted_limit_has_the_whole_time_again_and_a_lifted_one_none() -> None:
+    deadline = Deadline(0.05)
+    with deadline.limit() as limit:
+        for _ in range(4):
+            await asyncio.sleep(0.02)
+            limit.restart()
+        limit.lift()
+        await asyncio.sleep(0.1)
+    with pytest.raises(TimeoutError):
+        await limited(deadline, forever)
+
+
+def test_each_event_loop_has_limits_of_its_own() -> None:
+    deadline = Deadline(0.02)
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            asyncio.run(limited(deadline, forever))
