@@ -78,10 +78,8 @@ async def check(minutes: float, every: float, seed: int) -> list[str]:
         deadline = time.monotonic() + 60 * minutes
         async with background(*traffic.start(), asyncio.create_task(system.measure_memory())):
             while (now := time.monotonic()) < deadline:
-                print(
-                    f"{(deadline - now) / 60:6.1f} min left  {await inject(system, traffic, chance, is_soak=is_soak)}",
-                    flush=True,
-                )
+                what = await inject(system, traffic, chance, is_soak=is_soak)
+                print(f"{(deadline - now) / 60:6.1f} min left  {what}; MiB: {system.memory()}", flush=True)
                 pause = every - (time.monotonic() - now) if is_soak else chance.uniform(1, 2 * every)
                 await asyncio.sleep(max(0, min(pause, deadline - time.monotonic())))
         growing = []

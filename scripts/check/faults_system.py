@@ -97,6 +97,11 @@ class System:
                     self._memory[name, process.pid].append((time.monotonic(), used))
             await asyncio.sleep(MEASURE_SECONDS)
 
+    def memory(self) -> str:
+        """The memory of each process as last measured, in MiB."""
+        latest = {name: points[-1][1] for (name, _), points in self._memory.items()}
+        return ", ".join(f"{name} {used:.1f}" for name, used in latest.items())
+
     def memory_slopes(self, warm_up_seconds: float) -> dict[str, float]:
         """MiB per minute of the processes that lived long enough, by the least squares, after the warm-up."""
         slopes = {}
