@@ -29,13 +29,20 @@ FILL = """(selector, value) => {
 
 
 class Page:
-    """One tab; `requested` collects every URL that it asked for, by the request's id."""
+    """One tab.
+
+    Attributes:
+        requested: Every URL that it asked for, by the request's id.
+        problems: Errors and warnings of its console, violations of its content security policy included; not the
+            responses that are errors.
+    """
 
     def __init__(self, socket: ClientConnection) -> None:
         self.requested: dict[str, str] = {}
+        self.problems: list[str] = []
         self._socket = socket
         self._ids = count(1)
-        for domain in ("Page", "Network", "Runtime"):
+        for domain in ("Page", "Network", "Runtime", "Log"):
             self.send(f"{domain}.enable")
 
     def send(self, method: str, **params: Any) -> dict[str, Any]:
@@ -49,7 +56,7 @@ class Page:
                 return dict(message["result"])
 
     def _note(self, message: dict[str, Any]) -> None:
-        """Record a requested URL, unless the page's content security policy blocked it."""
+        """Record a requested URL, unless the page's content security policy blocked it, and what the console shows."""
         match message:
             case {"method": "Network.requestWillBeSent", "params": {"type": "Preflight"}}:
                 pass  # the request itself follows
@@ -57,6 +64,12 @@ class Page:
                 self.requested[request] = url
             case {"method": "Network.loadingFailed", "params": {"requestId": request, "blockedReason": _}}:
                 self.requested.pop(request, None)
+            case {"method": "Log.entryAdded", "params": {"entry": {"level": "error", "source": source, "text": text}}}:
+                self.problems += [text] if source != "network" else []
+            case {"method": "Runtime.exceptionThrown", "params": {"exceptionDetails": details}}:
+                self.problems.append(details.get("exception", details).get("description", details["text"]))
+            case {"method": "Runtime.consoleAPICalled", "params": {"type": "error" | "warning", "args": values}}:
+                self.problems.append(" ".join(str(one.get("value", one.get("description"))) for one in values))
 
     def open(self, url: str) -> None:
         """Navigate, and return when the page has loaded."""

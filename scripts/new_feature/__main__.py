@@ -5,6 +5,7 @@ import ast
 import sys
 from pathlib import Path
 
+from scripts.new_feature.console import add_page, page_of
 from scripts.new_feature.noun import Noun, RefusedError, parse
 from scripts.new_feature.registration import register
 from scripts.new_feature.rendering import render, tidy
@@ -14,13 +15,16 @@ ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOTS = ("tests/api/openapi.json", "tests/websockets/asyncapi/asyncapi.json")
 
 
-def write(noun: Noun) -> tuple[list[str], list[str]]:
-    """Write the feature; returns the new files and the changed ones.
+def write(noun: Noun, *, page: bool = False) -> tuple[list[str], list[str]]:
+    """Write the feature, with a page of the console if asked; returns the new files and the changed ones.
 
     Raises:
         RefusedError: Something of that name exists; nothing was written.
     """
     made, changed = render(noun, next_revision(ROOT)), register(ROOT, noun)
+    if page:
+        changed |= add_page(ROOT, noun)
+        made[page_of(noun)] = changed.pop(page_of(noun))
     # The migration last: its name has the minute in it, and says less than any other file of the feature.
     for path in sorted(made, key=lambda path: path.startswith("alembic/")):
         if (ROOT / path).exists():
@@ -48,6 +52,7 @@ def main() -> str | None:
     parser = argparse.ArgumentParser(prog="new-feature.sh", description="Write a feature, from its table to its tests.")
     parser.add_argument("name", help="its noun, in the singular: invoice, purchase_order")
     parser.add_argument("--plural", help="an irregular plural: --plural people")
+    parser.add_argument("--page", action="store_true", help="with a page of the console, which takes Node to build")
     parser.add_argument("--remove", action="store_true", help="remove the feature, with its table and its data")
     arguments = parser.parse_args()
     try:
@@ -55,18 +60,20 @@ def main() -> str | None:
         if arguments.remove:
             show_removal(noun)
         else:
-            show_feature(noun)
+            show_feature(noun, page=arguments.page)
     except RefusedError as refusal:
         return f"{refusal} Nothing was changed." if arguments.remove else f"{refusal} Nothing was written."
     return None
 
 
-def show_feature(noun: Noun) -> None:
+def show_feature(noun: Noun, *, page: bool) -> None:
     """Write the feature, and print what was done."""
-    made, changed = write(noun)
+    made, changed = write(noun, page=page)
     print("Written:", *made, sep="\n  ")
     print("Changed:", *changed, *SNAPSHOTS, sep="\n  ")
     print("Next: add its own fields, see docs/new-feature.md; then run ./scripts/alembic/migrate.sh")
+    if page:
+        print("      build its page with ./scripts/console.sh")
 
 
 def show_removal(noun: Noun) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.new_feature import database
+from scripts.new_feature.console import page_of, without_page
 from scripts.new_feature.migration import Migration, removing_migration
 from scripts.new_feature.noun import Noun, RefusedError
 from scripts.new_feature.registration import ENTRIES, EVENTS_PAGE, unregister
@@ -47,6 +48,9 @@ def remove(root: Path, noun: Noun) -> Removal:
     _refuse_importers(root, noun, files)
     migration = Migration.creating(root, noun.plural)
     lists = unregister(root, noun)
+    if (root / page_of(noun)).exists():
+        files.append(page_of(noun))
+        lists |= without_page(root, noun)
     before = _codes(root)
     if migration is not None and migration.is_unreleased:
         database.undo(root, migration)

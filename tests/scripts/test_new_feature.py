@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.new_feature.console import MENU, add_page, page_of, without_page
 from scripts.new_feature.noun import RefusedError, parse
 from scripts.new_feature.revision import next_revision
 from tests.support.scratch import Scratch, scratch_database
@@ -148,6 +149,23 @@ def everything(project: Path) -> dict[str, bytes]:
     folders = ("alembic", "docs", "src", "tests")
     files = [file for folder in folders for file in (project / folder).rglob("*") if file.is_file()]
     return {str(file.relative_to(project)): file.read_bytes() for file in files if "__pycache__" not in file.parts}
+
+
+class TestAPage:
+    def test_is_one_file_and_goes_without_a_trace(self, tmp_path: Path) -> None:
+        app = tmp_path / "src/console/app"
+        shutil.copytree(ROOT / "src/console/app", app, ignore=LEFT_OUT)
+        before = {file: file.read_bytes() for file in app.rglob("*") if file.is_file()}
+        noun = parse("paper_kite")
+        for path, text in add_page(tmp_path, noun).items():
+            (tmp_path / path).write_text(text)
+        assert page_of(noun) == "src/console/app/src/pages/PaperKites.vue"
+        assert "/api/v1/paper-kites/{paperKiteId}" in (tmp_path / page_of(noun)).read_text()
+        assert 'title: "Paper kites"' in (tmp_path / MENU).read_text()
+        (tmp_path / page_of(noun)).unlink()
+        for path, text in without_page(tmp_path, noun).items():
+            (tmp_path / path).write_text(text)
+        assert {file: file.read_bytes() for file in app.rglob("*") if file.is_file()} == before
 
 
 class TestARemoval:

@@ -1,0 +1,51 @@
+"""The console's page of a feature: one file, its lines in the menu, and its title in the translations."""
+
+from pathlib import Path
+from string import Template
+
+from scripts.new_feature.noun import Noun
+
+APP = "src/console/app/src"
+MENU = f"{APP}/menu.ts"
+TRANSLATIONS = f"{APP}/zh.ts"
+TEMPLATE = Path(__file__).parent / "page.vue"
+
+# Each line of a feature, and the line that it is inserted before.
+IMPORT = 'import $Nouns from "./pages/$Nouns.vue";\n', "\nexport interface Page {"
+ENTRY = (
+    '  { path: "$path", title: "$Titles", group: "Content", needs: "GET:/api/v1/$path", page: $Nouns },\n',
+    '  { path: "users",',
+)
+TITLE = '  "$Titles": "$Titles",\n', "};\n"
+
+
+def page_of(noun: Noun) -> str:
+    """The path of the page."""
+    return f"{APP}/pages/{_spellings(noun)['Nouns']}.vue"
+
+
+def add_page(root: Path, noun: Noun) -> dict[str, str]:
+    """The text of the page, and of the files that name it, by path."""
+    menu, translations = (root / MENU).read_text(), (root / TRANSLATIONS).read_text()
+    for line, before in (IMPORT, ENTRY):
+        menu = menu.replace(before, _fill(line, noun) + before, 1)
+    line, before = TITLE
+    translations = translations.removesuffix(before) + _fill(line, noun) + before
+    return {page_of(noun): _fill(TEMPLATE.read_text(), noun), MENU: menu, TRANSLATIONS: translations}
+
+
+def without_page(root: Path, noun: Noun) -> dict[str, str]:
+    """The text of the files that name the page, without it, by path."""
+    texts = {path: (root / path).read_text() for path in (MENU, TRANSLATIONS)}
+    for path, (line, _) in ((MENU, IMPORT), (MENU, ENTRY), (TRANSLATIONS, TITLE)):
+        texts[path] = texts[path].replace(_fill(line, noun), "")
+    return texts
+
+
+def _fill(text: str, noun: Noun) -> str:
+    return Template(text).substitute(_spellings(noun))
+
+
+def _spellings(noun: Noun) -> dict[str, str]:
+    plural = noun.plural.replace("_", " ")
+    return {**noun.spellings(), "Nouns": plural.title().replace(" ", ""), "Titles": plural.capitalize()}
