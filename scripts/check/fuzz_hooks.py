@@ -1,0 +1,38 @@
+"""Loaded by Schemathesis, in its own environment: how it logs in, and a count of the cases.
+
+API is the URL of the application, CASES the file to which each case adds its operation and status.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import schemathesis  # type: ignore[import-not-found]  # not a dependency of the project
+
+FORM = urlencode({"username": "admin", "password": "123456"}).encode()
+
+
+class Login:
+    """Adds an administrator's token; Schemathesis logs in again, and repeats the case, if the response is 401."""
+
+    def get(self, case: Any, context: Any) -> str:
+        """Log in; returns the access token."""
+        with urlopen(os.environ["API"] + "/api/v1/auth/login/swagger", FORM) as response:  # noqa: S310 - http
+            return str(json.load(response)["access_token"])
+
+    def set(self, case: Any, data: str, context: Any) -> None:
+        """Add the token to a case."""
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}
+
+
+def after_call(context: Any, case: Any, response: Any) -> None:
+    """Count the case."""
+    with Path(os.environ["CASES"]).open("a") as file:
+        file.write(f"{case.operation.method.upper()} {case.operation.path} {response.status_code}\n")
+
+
+schemathesis.auth()(Login)
+schemathesis.hook(after_call)
