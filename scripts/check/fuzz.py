@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scripts.bench.servers import ROOT
 from scripts.check.instance import instance
+from scripts.local.applications import WEB_LIMITS
 
 CHECKS = ",".join(
     [
@@ -56,7 +57,7 @@ def report(cases: list[str]) -> None:
 
 def main() -> int:
     """Start stores and a server, fuzz all operations, stop."""
-    with instance(**UNTHROTTLED) as server:
+    with instance(WEB_LIMITS, **UNTHROTTLED) as server:
         return fuzz(server.port, sys.argv[1:])
 
 

@@ -224,6 +224,13 @@ SLOW = {
 }
 
 
+class TestRow50Bounds:
+    def test_are_the_promised_ones(self) -> None:
+        """The other tests have their own, in fractions of a second."""
+        bounds = HttpProtocol.silence_seconds, HttpProtocol.head_seconds, HttpProtocol.body_bytes_per_second
+        assert bounds == (15, 30, 1024)
+
+
 @pytest.mark.slow
 class TestRow50Silence:
     @pytest.mark.parametrize("name", SLOW)
