@@ -9,6 +9,8 @@ from redis.exceptions import RedisError
 from src.core.ops.report import PROCESSES, ProcessReport, report_commands
 from src.utils.redis_pool import blocking_client
 
+TIMEOUT_SECONDS = 5
+
 
 class Heartbeat:
     """A thread that reports this process every few seconds, until `stop`.
@@ -20,7 +22,7 @@ class Heartbeat:
     """
 
     def __init__(self, url: str, interval_seconds: float, describe: Callable[[], ProcessReport]) -> None:
-        self._redis: Any = blocking_client(url, socket_timeout=1, socket_connect_timeout=1)
+        self._redis: Any = blocking_client(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS)
         self._interval_seconds = interval_seconds
         self._describe = describe
         self._pid = os.getpid()
@@ -35,7 +37,7 @@ class Heartbeat:
         """Stop, and remove this process from the list if Redis is available."""
         if self._pid == os.getpid():  # not in a forked process, which has no such thread
             self._stopping.set()
-            self._thread.join(timeout=3)
+            self._thread.join(TIMEOUT_SECONDS)
 
     def _run(self) -> None:
         name = ""
