@@ -16,6 +16,13 @@ QUEUES = "Queues packets without a task, and limits the queue."
 INTERNALS = [
     Internal(SERVER, "_async", "The driver's table of classes: the only way to replace its websocket.", ENGINE_FILE),
     Internal("engineio.async_drivers.asgi", "_async", "The table to change.", ENGINE_FILE),
+    Internal(
+        "engineio.async_drivers.asgi",
+        "translate_request",
+        "Wrapped: it keeps the connection until the garbage collector runs.",
+        ENGINE_FILE,
+        "(scope, receive, send)",
+    ),
     Internal(SERVER, "sockets", "The open transports.", (*ENGINE_FILE, *LIMITED_SERVER_FILE, *SERVER_FILE)),
     Internal(SERVER, "handlers", "The server's callback for messages.", ENGINE_FILE),
     Internal(SERVER, "service_task_handle", "None until the first client; `shutdown` fails then.", SERVER_FILE),

@@ -1,6 +1,8 @@
 """Connections from their connect handler to their end."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -92,3 +94,18 @@ class TestShutdown:
         await eventually(lambda: len(begun) == 2)
         await sio.shutdown()
         assert done == ["ended"]
+
+
+async def test_a_closed_connection_is_freed_before_the_garbage_collector_runs(
+    sio: AsyncServer, connect: Connect
+) -> None:
+    peer = await connect()
+    [socket] = sio.eio.sockets.values()
+    websocket = weakref.ref(socket.websocket)
+    del socket
+    gc.disable()
+    try:
+        await peer.client.disconnect()
+        await eventually(lambda: websocket() is None)
+    finally:
+        gc.enable()

@@ -34,7 +34,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
     def __init__(self, **options: Any) -> None:
         """The driver's table of classes has no public way to replace the websocket."""
         super().__init__(**options)
-        self._async: dict[str, Any] = {**asgi._async, "websocket": WebSocket}
+        self._async: dict[str, Any] = {**asgi._async, "websocket": WebSocket, "translate_request": _translate_request}
 
     def create_queue(self, *_args: Any, **_options: Any) -> SendQueue:
         """Engine.IO's queue is unbounded, and does not know its size in bytes."""
@@ -87,7 +87,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
         try:
             return await super()._trigger_event(event, *args, run_async=run_async)
         finally:  # Engine.IO marks the socket as closed; a POST to it would be a KeyError
-            self.sockets.pop(sid, None)
+            if socket := self.sockets.pop(sid, None):
+                for name in ("handle_get_request", "handle_post_request"):  # they refer to the socket
+                    vars(socket).pop(name, None)
 
     async def send_packet(self, sid: str, pkt: Any) -> None:
         """Engine.IO does not check the size of the queue."""
@@ -145,6 +147,19 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
     async def _flush(self, socket: Any) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(socket.queue.join(), _FLUSH_SECONDS)
+
+
+async def _translate_request(scope: Any, receive: Any, send: Any) -> Any:
+    """Engine.IO's keeps `receive`, and so the connection, in a class of its own until the garbage collector runs."""
+    if scope["type"] != "websocket":
+        return await asgi.translate_request(scope, receive, send)
+    event = await receive()
+
+    async def receive_again() -> Any:
+        return event
+
+    environ = await asgi.translate_request(scope, receive_again, send)
+    return environ | {"asgi.receive": receive} if environ else environ
 
 
 def _abort_unread(send: Any) -> None:

@@ -54,6 +54,13 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
                 await self._socket.server.abort(self._socket)
             await self.close()
             return ""
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        """Break the reference cycles: the connection would stay until the garbage collector runs."""
+        self._socket.websocket = None
+        self.__dict__.clear()
 
     async def _serve(self, _: Any) -> None:
         reason = _reasons.TRANSPORT_CLOSE
@@ -64,6 +71,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
         finally:
             await self._socket.close(wait=False, abort=True, reason=reason)
             self._socket.ping.cancel()
+            self._socket.ping = None
 
     async def wait(self) -> Any:
         """Engine.IO's reader can only be aborted through its task."""
