@@ -166,9 +166,9 @@ class TestPostgres:
 
     @pytest.mark.slow
     async def test_no_statement_fails_as_an_idle_connection_is_closed(self, resources: Resources) -> None:
-        settings = resources.settings.sql.model_copy(update={"idle_timeout_seconds": 0.2, "pool_size": 20})
+        settings = resources.settings.sql.model_copy(update={"idle_timeout_seconds": 1, "pool_size": 20})
         engine = SQLDatabase(settings, resources.engine.url).engine
-        for milliseconds in range(190, 210):
+        for milliseconds in range(960, 1040, 20):
             assert await asyncio.gather(*(select_one(engine) for _ in range(20))) == [1] * 20
             await asyncio.sleep(milliseconds / 1000)
         await engine.dispose()
