@@ -18,8 +18,11 @@ AVAILABLE = Gauge("store_available", "1 while the store serves this process, 0 d
 FAILURES = Counter("store_failures", "Calls that failed because the store is unavailable.", ["store"])
 
 RECHECK_SECONDS = 1.0
-QUIET_SECONDS = 10.0
-"""An outage of a store without a check is over when no call has failed for this long."""
+QUIET_SECONDS = 60.0
+"""An outage of a store without a check, a broker of its own, is over when no call has failed for this long.
+
+Celery waits up to 32 seconds before it connects again.
+"""
 # Names of stores in errors that differ from those of the checks.
 _CHECKS = {"postgresql": "postgres", "sql": "postgres", "mongodb": "mongo"}
 
@@ -100,12 +103,13 @@ class _Watch:
         started = time.monotonic()
         while True:
             await asyncio.sleep(RECHECK_SECONDS)
+            ended = time.monotonic() if check else self._last_failure
             if check is None:
-                if time.monotonic() - self._last_failure > QUIET_SECONDS:
+                if time.monotonic() - ended > QUIET_SECONDS:
                     break
             elif not (await check_store(check)).reason:
                 break
         del _watches[name]
         AVAILABLE.labels(name).set(1)
-        seconds = round(time.monotonic() - started, 1)
+        seconds = round(ended - started, 1)
         log.warning("store_available", store=store, seconds=seconds, failures=self._failures)

@@ -86,8 +86,7 @@ class BrokerLogFilter(logging.Filter):
             return True
         self._is_known = True
         if is_watching():
-            error = record.args[1] if isinstance(record.args, tuple) else None
-            report_outage("broker", summary(error) if isinstance(error, Exception) else text)
+            report_outage("broker", text.removeprefix("consumer: ").partition(".\n")[0])
             return False
         return not was_known
 

@@ -42,7 +42,8 @@ class TestAnUnavailableBroker:
         for text, *args in (LOST, FAILED, CONNECTED):
             record = logging.LogRecord("celery", logging.INFO, "", 0, text, tuple(args), None)
             assert not log_filter.filter(record)
-        assert reported == [("broker", "OSError: ")] * 2
+        lost = "Connection to broker lost. Trying to re-establish the connection... (OSError())"
+        assert reported == [("broker", lost), ("broker", "Cannot connect to redis://: ")]
 
     def test_is_not_logged_for_each_run_that_returns_to_its_queue(self, monkeypatch: pytest.MonkeyPatch) -> None:
         reported: list[tuple[str, str]] = []
