@@ -26,7 +26,10 @@ class TestAnUnavailableBroker:
         ],
         ids=["lost", "down at the start", "twice"],
     )
-    def test_is_two_lines(self, lines: list[Any], kept: list[Any]) -> None:
+    def test_is_two_lines_where_stores_are_not_watched(
+        self, monkeypatch: pytest.MonkeyPatch, lines: list[Any], kept: list[Any]
+    ) -> None:
+        monkeypatch.setattr("src.queues.worker.is_watching", lambda: False)
         log_filter = BrokerLogFilter()
         records = {
             logging.LogRecord("celery", logging.INFO, "", 0, text, tuple(args), None): (text, *args)
