@@ -17,6 +17,7 @@ def test_the_installed_version_has_it(internal: Internal) -> None:
     assert problem is None, f"{problem}; {', '.join(internal.used_in)} need it: {internal.reason}"
 
 
+@pytest.mark.slow
 def test_every_use_in_src_is_listed() -> None:
     listed = {(path, internal.name) for internal in INTERNALS for path in internal.used_in}
     uses = Tree(ROOT, "src", {internal.name for internal in INTERNALS}).uses()

@@ -250,6 +250,7 @@ class TestRow58RolesOnlyGrantWhatExists:
         assert (await client.get("/api/v1/notices", headers=person.headers)).status_code == 403
 
 
+@pytest.mark.slow
 class TestRow61ExplanationEqualsEnforcement:
     @pytest.fixture
     def explain(self, client: httpx.AsyncClient, admin: Person) -> Explain:

@@ -119,6 +119,7 @@ def boxes() -> list[CredentialBox]:
     return [CredentialBox(AuthSettings.model_validate(dict(zip(names, pair, strict=False)))) for pair in pairs]
 
 
+@pytest.mark.slow
 class TestRow32RsaRotation:
     async def statuses(
         self, client: httpx.AsyncClient, username: str, resources: Resources, boxes: Sequence[CredentialBox]

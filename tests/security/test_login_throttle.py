@@ -189,6 +189,7 @@ class TestRow26RightPasswordsAreNoFailures:
         assert Counter(response.status_code for response in await asyncio.gather(*logins)) == {200: 60}
 
 
+@pytest.mark.slow
 class TestRow26Unlocking:
     async def test_an_administrator_lifts_the_locks_of_account_and_address(
         self, client: httpx.AsyncClient, browser: Browser, people: People, admin: Person, throttle: LoginThrottle

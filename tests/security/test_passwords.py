@@ -146,6 +146,7 @@ class TestRow24TheInitialAdministrator:
         assert (response.status_code, response.json()["data"]["mustChangePassword"]) == (200, must_change)
 
 
+@pytest.mark.slow
 class TestRow26Throttle:
     async def fail(self, client: httpx.AsyncClient, username: str, times: int) -> httpx.Response:
         form = {"username": username, "password": "wrong"}

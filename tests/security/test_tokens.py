@@ -300,6 +300,7 @@ def mutated(good: str, chance: random.Random) -> bytes:
     return bytes(token)
 
 
+@pytest.mark.slow
 class TestRow07Mutants:
     @pytest.mark.parametrize("header", ["Authorization", "X-Refresh-Token"])
     async def test_all_600_are_401(self, client: httpx.AsyncClient, person: Person, header: str) -> None:

@@ -62,6 +62,7 @@ class TestMatching:
             ("10/20 23 * * *", lambda t: t.hour == 23 and t.minute in (10, 30, 50)),
         ],
     )
+    @pytest.mark.slow
     def test_a_walk_over_the_minutes_finds_the_same(self, expression: str, matches: Callable[[datetime], bool]) -> None:
         first, zone = datetime(2026, 1, 20, 3, 7, tzinfo=UTC), ZoneInfo("UTC")
         last = first + timedelta(days=60)

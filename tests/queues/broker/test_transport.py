@@ -151,6 +151,7 @@ class TestFetching:
         assert (broker.llen(MALFORMED_KEY), broker.hlen("unacked")) == (1, 2)
 
 
+@pytest.mark.slow
 class TestDelaying:
     def test_messages_of_three_hours_reach_their_queue_once_and_within_a_second(
         self, connect: Connect, broker: Redis, queue: Queue, monkeypatch: pytest.MonkeyPatch

@@ -214,6 +214,7 @@ class TestNamespaces:
         assert document(sio)["channels"]["talk"]["messages"].keys() == {"request", "ack", "error", "event"}
 
 
+@pytest.mark.slow
 class TestTheParser:
     def test_finds_errors(self, parse: Parse) -> None:
         generated = document(AsyncServer())
