@@ -24,8 +24,8 @@ Hook = Callable[[], Awaitable[object]]
 class UnitOfWork:
     """The transaction of one request, event or task, and its effects: tasks and events that are sent after the commit.
 
-    A rollback sends nothing, and that of a savepoint nothing that was recorded in it. Handlers, services and CRUD
-    classes do not commit. Exceptions: `TaskOutbox.deliver`, the task `outbox.relay`, and beat.
+    A rollback sends nothing; the rollback of a savepoint sends nothing that was recorded in it. Handlers, services and
+    CRUD classes do not commit. Exceptions: `TaskOutbox.deliver`, the task `outbox.relay`, and beat.
     """
 
     def __init__(self, session: AsyncSession, tasks: TaskOutbox, events: EventEmitter) -> None:
@@ -123,7 +123,7 @@ class UnitOfWork:
     async def commit(self) -> None:
         """Run the hooks, commit, send the tasks, then run the other effects in the order of their calls.
 
-        A caller that is cancelled after the hooks is so after the last effect.
+        If the caller is cancelled after the hooks, the commit and all effects still run first.
         """
         while self._before_commit:
             await self._before_commit.pop(0)()

@@ -121,7 +121,7 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
 
 
 def _is_stale(event: RunEvent, run: TaskRun) -> bool:
-    """Whether an event arrived too late, as when its first reply was lost, or a second time."""
+    """Whether an event came too late or twice: an event whose reply was lost is sent again."""
     if run.state == RunState.REVOKED:  # several processes may report the same revocation
         return event.state in (RunState.RETRY, RunState.STARTED, RunState.REVOKED)
     if event.state == RunState.STARTED:

@@ -61,7 +61,7 @@ class EventRegistry:
                 self._schemas[key].senders.append(sender)
 
     def convert(self, event: str, data: object, namespace: str = "/", *, strict: bool = False) -> Any:
-        """Convert a payload for sending: of a declared event only what its type declares.
+        """Convert a payload for sending; fields that the event's type does not declare are left out.
 
         Raises:
             UndeclaredEventError: The payload does not match the declared type, or does not pass `check` if `strict`.
@@ -77,7 +77,7 @@ class EventRegistry:
             raise UndeclaredEventError(f"{event!r} is declared as {schema.payload_type!r}: {error}") from error
 
     def check(self, event: str, data: object, namespace: str = "/") -> None:
-        """Require a payload to be declared, with the same JSON form as its declared type.
+        """Require that the event is declared, and that its type keeps the payload as it is in JSON.
 
         Fields that only a subclass of a declared model has are allowed: `convert` removes them.
 
@@ -86,7 +86,10 @@ class EventRegistry:
         """
         schema = self._find(event, namespace)
         if schema is None:
-            raise UndeclaredEventError(f"{event!r} in {namespace!r} is not declared: add it to `emits`.")
+            raise UndeclaredEventError(
+                f"{event!r} in {namespace!r} is not declared: add it to `emits` of the handler that sends it, or, if a "
+                "service sends it, to `SERVICE_EVENTS`."
+            )
         try:
             declared = to_wire(schema.wire_type.validate(data))
         except ValidationError as error:

@@ -14,8 +14,9 @@ from src.utils.jwt import InvalidTokenError, TokenCodec
 # Verified claims are cached by the token's digest, oldest out first. Expiry is checked on every use, and whether the
 # session is alive is asked of Redis every time.
 _CACHE_SIZE = 4096
-# How far the clock of the process that issued a token may be ahead. Access tokens live longer by as much, and clients
-# refresh one that is refused; a refresh token that is refused ends its session, and Redis knows each by its hash.
+# How far the clock of the process that issued a token may be ahead. An access token lives longer by as much; a client
+# whose access token is refused gets another. Refusing a refresh token ends its session, so more is allowed there: Redis
+# knows each refresh token by its hash anyway.
 ACCESS_SKEW_SECONDS = 60
 REFRESH_SKEW_SECONDS = 2 * 3600
 

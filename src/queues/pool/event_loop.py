@@ -50,7 +50,7 @@ class LoopThread:
         self.ident = self._thread.ident
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Wait for the coroutine; a soft time limit that hits the calling thread is raised in the coroutine instead."""
+        """Wait for the coroutine; a soft time limit that Celery raises in this thread is raised in the coroutine."""
         if threading.current_thread() is self._thread:
             return await_in_bridge(SoftLimitedCoroutine(coroutine)) if in_bridge() else _run_in_thread(coroutine)
         call = SoftLimitedCoroutine(coroutine)

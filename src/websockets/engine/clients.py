@@ -91,7 +91,7 @@ class Clients:
         return any(manager.sid_from_eio_sid(eio_sid, name) for name in list(manager.get_namespaces()))
 
     async def drop(self, eio_sid: str, reason: str) -> None:
-        """Close a transport now; what it has not read is discarded, except errors for a flooding client."""
+        """Close a transport now and discard what waits for its client; a flooding client still gets its errors."""
         if await self._server.eio.abort_transport(eio_sid, discard=reason != "flood"):
             DROPPED.labels(reason).inc()
             log.info("client_dropped", reason=reason)

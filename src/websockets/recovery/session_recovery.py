@@ -132,7 +132,7 @@ class SessionRecovery:
         """Find the events that were emitted to the session's rooms and not received by its client, oldest first.
 
         Returns:
-            None if that is unknown, or if the connection would have been ended meanwhile.
+            None if they cannot be known, or if an event among them ends the connection.
         """
         start = max(session.received.position, session.received_until)
         try:

@@ -122,7 +122,7 @@ class LimitedServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is 
             await self.clients.drop(eio_sid, "protocol")
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:  # noqa: A002 - its base's name
-        """Validate and rate-limit; the event is queued, since the reader must go on for acks and pongs."""
+        """Validate, apply the rate limit, and queue the event: the reader must stay free for acks and pongs."""
         namespace = namespace or "/"
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
         if not self.manager.is_connected(sid, namespace):
