@@ -179,6 +179,11 @@ class Delivery:
             if not (event.is_own and event.offset and event.offset.number <= last_own):
                 self.send(event, recipients, post)
 
+    def end(self, session: RecoverableSession) -> None:
+        """Forget a session whose connection has ended; its client is still in its rooms until its handler returns."""
+        del self.sessions[session.sid]
+        self.returning.pop(session.sid, None)
+
     def _accept(self, sid: str, event: Event) -> Event | None:
         """What is to be sent now to a returning client; None if the event waits, or was replayed."""
         returning = self.returning[sid]

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from src.websockets.params import SID
 from src.websockets.server import AsyncServer
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.recovery.conftest import Open, Wire, cut, dialing
@@ -140,6 +141,16 @@ class TestProcessThatIsBehind:
         assert [await again.event() for _ in expected] == expected
         await first.emit("news", 7, to=client.sid)
         assert await again.event() == ["news", 7]
+
+    async def test_tells_the_others_when_it_leaves(self, servers: Servers, wire: Open, client: Wire) -> None:
+        second, other = servers[1][0], await wire(1)
+
+        @second.on("disconnect")
+        async def leave(sid: SID) -> None:
+            await second.emit("left", sid)
+
+        await cut(client, second)
+        assert await other.event() == ["left", client.sid]
 
 
 class TestBreakingAgain:

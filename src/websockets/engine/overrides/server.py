@@ -238,7 +238,7 @@ class SocketIOServer(LimitedServer):
         if session and self.manager.is_connected(sid, namespace):  # else it is being recovered, and has its old rooms
             sent = self.manager.delivery.sent_by_now(session)
             session.stop(Client.of(self.environ[eio_sid]).polled.get(namespace, sent))
-            del self.manager.delivery.sessions[sid]  # it is saved as it is now
+            self.manager.delivery.end(session)  # it is saved as it is now
         await super()._handle_disconnect(eio_sid, namespace, reason)
         if self.recovery and session and self._is_recoverable(reason):
             if not session.client_tracks_offset and reason == self.reason.PING_TIMEOUT:
