@@ -1,4 +1,6 @@
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
 
 from src.core.exceptions import NotFoundError
 from src.core.resources import Resources
@@ -8,6 +10,7 @@ from src.crud.run_event import RunEventCRUD
 from src.schemas.dead_letter import MalformedMessages
 from src.schemas.list_params import MAXIMUM_IDS
 from src.services.actor import Actor
+from src.utils.masking import MASK, is_secret
 
 SHOWN = 20
 
@@ -21,7 +24,11 @@ class DeadLetterService:
 
     async def page(self, choice: DeadLetterFilter, page: int, page_size: int) -> tuple[Sequence[DeadLetter], int]:
         """One page of the dead letters, newest first, and how many there are."""
-        return await self.publisher.queues.dead_letters(choice, offset=(page - 1) * page_size, limit=page_size)
+        letters, total = await self.publisher.queues.dead_letters(
+            choice, offset=(page - 1) * page_size, limit=page_size
+        )
+        tasks = await self.publisher.catalog()
+        return [_masked(letter, tasks.get(letter.task or "")) for letter in letters], total
 
     async def retry(self, choice: DeadLetterFilter, actor: Actor) -> int:
         """Return up to 1,000 dead letters to the queues that they came from; returns how many.
@@ -72,3 +79,11 @@ class DeadLetterService:
     async def _choose(self, choice: DeadLetterFilter) -> Sequence[DeadLetter]:
         letters, _ = await self.publisher.queues.dead_letters(choice, limit=MAXIMUM_IDS)
         return letters
+
+
+def _masked(letter: DeadLetter, task: TaskInfo | None) -> DeadLetter:
+    """The letter without the positional arguments that are secret by the names of the task's parameters."""
+    if task is None or letter.args is None:
+        return letter
+    named = zip_longest(letter.args, [*task.signature.parameters][: len(letter.args)], fillvalue="")
+    return replace(letter, args=[MASK if is_secret(name) else value for value, name in named])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from inspect import signature
 from typing import Any
 from uuid import uuid4
 
@@ -12,10 +13,12 @@ from redis import Redis
 
 from src.core.config import settings
 from src.core.resources import Resources
+from src.core.tasks.info import TaskInfo
 from src.core.tasks.run_event import MALFORMED_STREAM
 from src.queues.app import app
 from src.queues.broker.malformed import MALFORMED_KEY
 from src.queues.inspection.dead_letters import QUEUE
+from src.queues.publisher import CeleryPublisher
 from tests.support.people import People, Person
 
 PATH = "/api/v1/tasks/dead-letters"
@@ -73,6 +76,22 @@ class TestList:
         newest = page["records"][0]
         assert (newest["taskId"], newest["queue"], newest["args"]) == (run, letters.queue, [{"password": "***"}])
         assert newest["queuedAt"] == "2026-01-01T00:00:00Z"
+
+    async def test_masks_what_a_parameter_says_is_secret(
+        self, client: httpx.AsyncClient, admin: Person, letters: Letters, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def catalog(_: CeleryPublisher) -> dict[str, TaskInfo]:
+            return {"a": TaskInfo("a", "", signature(lambda user, token: None))}
+
+        monkeypatch.setattr(CeleryPublisher, "catalog", catalog)
+        letters.add("a", 1, "x", "more")
+        assert (await listed(client, admin))["records"][0]["args"] == [1, "***", "more"]
+
+    async def test_replaces_what_is_no_text(self, client: httpx.AsyncClient, admin: Person, letters: Letters) -> None:
+        letters.add("a", "\ud800", queued_at="2026-01-01T00:00:00")
+        letters.add("\ud800", queue="\ud800")
+        first, second = (await listed(client, admin))["records"]
+        assert (first["task"], first["queue"], second["args"]) == (None, None, ["?"])
 
     async def test_leads_through_pages_and_priorities(
         self, client: httpx.AsyncClient, admin: Person, letters: Letters

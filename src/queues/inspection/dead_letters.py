@@ -13,6 +13,7 @@ from src.queues.broker.malformed import MALFORMED_KEY, UNREADABLE
 from src.queues.broker.scripts import WAKE_UP
 from src.queues.broker.transport import WAKEUP_KEY
 from src.utils.masking import masked
+from src.utils.text import is_storable, to_storable
 
 QUEUE = "dead-letters"
 SEARCHED = 10_000
@@ -104,7 +105,7 @@ def _read(message: bytes) -> DeadLetter:
         headers = dict(content["headers"])
         queued_at = datetime.fromisoformat(headers["queued_at"]) if headers.get("queued_at") else None
         if content["content-type"] == "application/json" and "compression" not in headers:
-            args, kwargs = masked(json.loads(base64.b64decode(content["body"]))[:2])
+            args, kwargs = to_storable(masked(json.loads(base64.b64decode(content["body"]))[:2]))
     except UNREADABLE:
         pass
     return DeadLetter(
@@ -119,7 +120,7 @@ def _read(message: bytes) -> DeadLetter:
 
 
 def _string(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) and is_storable(value) else None
 
 
 def _text(message: bytes) -> str:
