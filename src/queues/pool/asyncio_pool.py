@@ -39,7 +39,7 @@ class Handle:
         self._abandon = abandon
 
     def terminate(self, _signal: object) -> None:
-        """Cancel the run; the request has already recorded it as revoked."""
+        """Cancel the run."""
         self._abandon()
 
 
@@ -126,7 +126,13 @@ class AsyncIOPool(BasePool):
         return handle
 
     def terminate_job(self, pid: int, signal: object = None) -> None:
-        """Do nothing: all tasks share this process id, and the request terminates its own `Handle` as well."""
+        """End a run by its id, which Celery's request has for a process id, before it is recorded as revoked.
+
+        The request terminates its `Handle` as well, but afterwards: a synchronous task could return in between.
+        """
+        for execution in self._executions:
+            if execution.id == pid:
+                self._abandon(execution)
 
     def grow(self, n: int = 1) -> None:
         """Raise the number of concurrent tasks.
@@ -194,6 +200,8 @@ class AsyncIOPool(BasePool):
         send_acknowledgements(self._hub)
 
     def _abandon(self, execution: TaskExecution) -> None:
+        if execution.is_abandoned:
+            return
         execution.is_abandoned = True
         self._to_loop.send(execution.cancel)
 

@@ -1,7 +1,6 @@
 """One run of a task in the asyncio pool."""
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -56,6 +55,7 @@ class TaskExecution:
         executor: Runs a synchronous task; None for a coroutine.
 
     Attributes:
+        id: Stands for the process id, which all runs share.
         is_abandoned: Whether the outcome was decided elsewhere (revoked, timed out), so that none is reported.
         task: The asyncio task; None until the run has started.
     """
@@ -69,6 +69,7 @@ class TaskExecution:
         limits: tuple[float | None, float | None],
         executor: Executor | None,
     ) -> None:
+        self.id = id(self)
         self.label = label
         self.callbacks = callbacks
         self.is_abandoned = False
@@ -94,7 +95,7 @@ class TaskExecution:
         if self.callbacks.is_revoked():  # or expired, while it was queued
             self._send(self.callbacks.revoked)
             return
-        self._send(self.callbacks.accepted, os.getpid(), time.monotonic())
+        self._send(self.callbacks.accepted, self.id, time.monotonic())
         if self.is_abandoned:  # terminated while it was queued
             return
         current_run.set((self, None))
