@@ -1,11 +1,16 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import ValidationError
 
 from src.core.ops.figures import FIGURES, Figures
 from src.core.ops.report import KEPT, MINUTES, PROCESSES, RUNS, ProcessReport, minute_key, minute_of, report_commands
 from src.core.stores.redis_client import RedisClient
 from src.utils.date import utc_now
+
+T = TypeVar("T")
 
 
 class MinuteRecord(NamedTuple):
@@ -48,7 +53,7 @@ class ProcessReportCRUD:
         for minute in minutes:
             pipeline.hgetall(minute_key(minute))
         processes, *hashes = await pipeline.execute()
-        reports = [ProcessReport.model_validate_json(value) for _, value in sorted(processes.items())]
+        reports = _readable((value for _, value in sorted(processes.items())), ProcessReport.model_validate_json)
         return reports, [_record(minute, fields) for minute, fields in zip(minutes, hashes, strict=True)]
 
     async def remove(self, names: list[str]) -> None:
@@ -57,8 +62,7 @@ class ProcessReportCRUD:
 
     async def remove_old(self, now: datetime) -> None:
         """Remove processes that have not reported for an hour."""
-        values = (await self.redis.hgetall(PROCESSES)).values()
-        reports = [ProcessReport.model_validate_json(value) for value in values]
+        reports = _readable((await self.redis.hgetall(PROCESSES)).values(), ProcessReport.model_validate_json)
         if old := [report.name for report in reports if now - report.seen_at > KEPT]:
             await self.remove(old)
 
@@ -69,5 +73,14 @@ class ProcessReportCRUD:
 
 def _record(minute: int, fields: Mapping[str, Any]) -> MinuteRecord:
     runs = {name.removeprefix(RUNS): int(value) for name, value in fields.items() if name.startswith(RUNS)}
-    figures = [FIGURES.validate_json(value) for name, value in fields.items() if not name.startswith(RUNS)]
-    return MinuteRecord(minute, figures, runs)
+    values = (value for name, value in fields.items() if not name.startswith(RUNS))
+    return MinuteRecord(minute, _readable(values, FIGURES.validate_json), runs)
+
+
+def _readable(values: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
+    """The values that this version can read: during a deployment, processes of two versions report."""
+    found = []
+    for value in values:
+        with suppress(ValidationError):
+            found.append(read(value))
+    return found

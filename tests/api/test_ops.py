@@ -56,6 +56,19 @@ def of_requests(**series: list[int]) -> dict[str, Figures]:
     return {"requests": Figures(bounds=BOUNDS, series=series)}
 
 
+async def test_reports_of_another_version_are_left_out(
+    client: httpx.AsyncClient, admin: Person, resources: Resources, reports: ProcessReportCRUD
+) -> None:
+    now = utc_now()
+    await reports.write(worker("readable"), minute_of(now), of_requests(route=[1, 0, 0, 1, 0, 0]))
+    await resources.redis.hset(PROCESSES, "other", '{"kind": "relay", "name": "other"}')
+    await resources.redis.hset(minute_key(minute_of(now)), "other", '{"requests": 1}')
+    await reports.remove_old(now)
+    data = await overview(client, admin)
+    assert [each["name"] for each in data["workers"]] == ["readable"]
+    assert data["requests"]["count"] == 1
+
+
 class TestTraffic:
     async def test_of_all_processes_is_added_up_by_route(
         self, client: httpx.AsyncClient, admin: Person, reports: ProcessReportCRUD
