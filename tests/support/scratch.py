@@ -17,6 +17,9 @@ from tests.support.process import measured
 from tests.support.stores import ROOT
 from tests.support.waiting import PATIENCE_SECONDS
 
+# A program that must succeed waits for a disk that is busy with other tests: stores wait for it at each commit.
+PATIENT = dict.fromkeys(("MONGO_TIMEOUT_SECONDS", "REDIS_TIMEOUT_SECONDS"), str(PATIENCE_SECONDS / 2))
+
 
 class Scratch:
     """A database, and programs that run on it."""
@@ -26,7 +29,7 @@ class Scratch:
 
     def run(self, *module: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run one of our modules to its end; it must succeed."""
-        process = self.start(*module, **environment)
+        process = self.start(*module, **PATIENT | environment)
         output, _ = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, output
         return subprocess.CompletedProcess(module, process.returncode, output)
