@@ -17,20 +17,18 @@ from src.crud.task_run import TaskRunCRUD
 from src.models.task_run import RunState
 from src.schemas.ops import (
     ApiState,
-    Events,
     MessageCounts,
-    Minute,
     OpsHistory,
     OutboxTopic,
     Pool,
     ProcessState,
     QueueLoad,
-    Requests,
     RunCounts,
     ScheduleCounts,
     StoreState,
     WorkerState,
 )
+from src.schemas.traffic import Events, Minute, Requests
 from src.utils.date import utc_now
 
 ALIVE_SECONDS, ALIVE_REPORTS = 20, 4

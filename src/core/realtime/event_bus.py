@@ -4,7 +4,6 @@ Messages are also appended to a Redis stream, from which clients whose network b
 """
 
 import asyncio
-import base64
 import itertools
 import secrets
 import time
@@ -20,8 +19,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from socketio.packet import Packet
 
+from src.core.realtime.event_data import encode_event_data
 from src.core.realtime.positions import position_of
 from src.utils.redis_pool import connection_pool
 from src.utils.wire import dumps
@@ -174,11 +173,7 @@ class EventBus:
 
         Its `number` is the event's number among those of this process, None if it is not kept for replay.
         """
-        arguments: Any = list(data) if isinstance(data, tuple) else [data]
-        binary = Packet.data_is_binary(arguments)
-        if binary:
-            structure, attachments = Packet.deconstruct_binary(arguments)
-            arguments = [structure, *(base64.b64encode(attachment).decode() for attachment in attachments)]
+        arguments, binary = encode_event_data(data)
         return self._message("emit", event=event, data=arguments, binary=binary, namespace=namespace, room=room) | {
             "skip_sid": skip,
             "callback": None,
@@ -240,14 +235,3 @@ def _log_failure(reason: str) -> None:
 def process_channel(process: str) -> str:
     """The channel that a process subscribes to as long as it lives; nothing is published there."""
     return f"{CHANNEL}:process:{process}"
-
-
-def event_data(message: dict[str, Any]) -> Any:
-    """Decode the payload of an emit message: one argument, or a tuple of several."""
-    arguments = message["data"]
-    if message.get("binary"):
-        structure, *attachments = arguments
-        arguments = Packet.reconstruct_binary(structure, [base64.b64decode(attachment) for attachment in attachments])
-    if not isinstance(arguments, list):
-        return arguments
-    return arguments[0] if len(arguments) == 1 else tuple(arguments)

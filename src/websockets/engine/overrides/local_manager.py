@@ -5,7 +5,7 @@ import socketio
 from engineio.packet import Packet
 from socketio.packet import EVENT
 
-from src.core.realtime.event_bus import event_data
+from src.core.realtime.event_data import decode_event_data
 from src.websockets.engine.delivery import Delivery, Event, encode
 from src.websockets.recovery import Messages, Offset, process_of
 
@@ -46,7 +46,7 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
         """Send the missed events to a client that has returned, then the live events that waited for them."""
         process, before, events = self.delivery.handled.process, Offset(), []
         for position, message in missed:
-            packets = self._encode(message["event"], event_data(message), message["namespace"])
+            packets = self._encode(message["event"], decode_event_data(message), message["namespace"])
             events.append(Event(packets, message["namespace"], before, Offset(position)))
             before = Offset(position)
         own = [message["number"] for _, message in missed if process_of(message) == process]

@@ -6,7 +6,8 @@ from typing import Any
 import structlog
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
-from src.core.realtime.event_bus import CHANNEL, EventBus, EventBusError, event_data
+from src.core.realtime.event_bus import CHANNEL, EventBus, EventBusError
+from src.core.realtime.event_data import decode_event_data
 from src.core.realtime.positions import position_of
 from src.websockets.engine.metrics import INVALID_MESSAGES, PUBLISH_FAILURES
 from src.websockets.engine.overrides.local_manager import LocalManager
@@ -112,4 +113,4 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
             return
         namespace, room, skip_sid = message.get("namespace") or "/", message.get("room"), message.get("skip_sid")
         offset = self.delivery.handled.at_least(position) if (position := message.get("position")) else None
-        self.deliver(message["event"], event_data(message), namespace, room, skip_sid, offset)
+        self.deliver(message["event"], decode_event_data(message), namespace, room, skip_sid, offset)
