@@ -14,10 +14,10 @@ from redis import Redis
 from src.core.config import settings
 from src.core.resources import Resources
 from src.core.tasks.info import TaskInfo
+from src.core.tasks.queues import DEAD_LETTERS
 from src.core.tasks.run_event import MALFORMED_STREAM
 from src.queues.app import app
 from src.queues.broker.malformed import MALFORMED_KEY
-from src.queues.inspection.dead_letters import QUEUE
 from src.queues.publisher import CeleryPublisher
 from tests.support.people import People, Person
 
@@ -37,7 +37,12 @@ class Letters:
         headers = {"task": task, "id": str(uuid4()), "dead_letter_of": self.queue if queue == "" else queue, **headers}
         with app.connection_for_write() as connection:
             Producer(connection).publish(
-                [args, {}, {}], exchange="", routing_key=QUEUE, serializer="json", priority=priority, headers=headers
+                [args, {}, {}],
+                exchange="",
+                routing_key=DEAD_LETTERS,
+                serializer="json",
+                priority=priority,
+                headers=headers,
             )
         return str(headers["id"])
 
@@ -46,7 +51,7 @@ class Letters:
         return [json.loads(message) for message in reversed(self.redis.lrange(self.queue, 0, -1))]
 
     def clear(self) -> None:
-        keys: Any = self.redis.keys(f"{QUEUE}*")
+        keys: Any = self.redis.keys(f"{DEAD_LETTERS}*")
         self.redis.delete("none", *keys, self.queue, MALFORMED_KEY)
 
 
@@ -93,6 +98,14 @@ class TestList:
         first, second = (await listed(client, admin))["records"]
         assert (first["task"], first["queue"], second["args"]) == (None, None, ["?"])
 
+    @pytest.mark.parametrize("argument", ["x" * 20_000, json.loads("[" * 300 + "]" * 300)], ids=["large", "nested"])
+    async def test_leaves_out_what_is_too_much(
+        self, client: httpx.AsyncClient, admin: Person, letters: Letters, argument: Any
+    ) -> None:
+        run = letters.add("gone", argument)
+        [letter] = (await client.get(PATH, headers=admin.headers)).json()["data"]["records"]
+        assert (letter["taskId"], letter["args"], letter["kwargs"]) == (run, None, None)
+
     async def test_leads_through_pages_and_priorities(
         self, client: httpx.AsyncClient, admin: Person, letters: Letters
     ) -> None:
@@ -113,7 +126,7 @@ class TestList:
         self, client: httpx.AsyncClient, admin: Person, letters: Letters
     ) -> None:
         for text in ("", "x", "[]", "{}", json.dumps({"headers": 1}), json.dumps({"headers": {"queued_at": "soon"}})):
-            letters.redis.lpush(QUEUE, text)
+            letters.redis.lpush(DEAD_LETTERS, text)
         page = await listed(client, admin)
         assert [row["task"] for row in page["records"]] == [None] * 6
         response = await client.post(f"{PATH}/{page['records'][0]['id']}/retry", headers=admin.headers)
@@ -163,13 +176,13 @@ class TestDrop:
         letters.add("a")
         url = f"{PATH}/{(await listed(client, admin))['records'][0]['id']}"
         statuses = [(await client.delete(url, headers=admin.headers)).status_code for _ in range(2)]
-        assert (statuses, letters.returned(), letters.redis.llen(QUEUE)) == ([200, 404], [], 0)
+        assert (statuses, letters.returned(), letters.redis.llen(DEAD_LETTERS)) == ([200, 404], [], 0)
 
     async def test_of_many(self, client: httpx.AsyncClient, admin: Person, letters: Letters) -> None:
         for name in ("a", "b", "a"):
             letters.add(name)
         response = await client.post(f"{PATH}/drop", headers=admin.headers, json={"task": "a"})
-        assert (response.json()["data"], letters.redis.llen(QUEUE)) == ({"count": 2}, 1)
+        assert (response.json()["data"], letters.redis.llen(DEAD_LETTERS)) == ({"count": 2}, 1)
 
     async def test_of_all_takes_a_filter(self, client: httpx.AsyncClient, admin: Person) -> None:
         assert (await client.post(f"{PATH}/drop", headers=admin.headers, json={})).status_code == 422

@@ -8,9 +8,8 @@ import pytest
 from celery.exceptions import MaxRetriesExceededError
 from redis import Redis
 
+from src.core.tasks.queues import DEAD_LETTERS
 from src.queues.app import app
-from src.queues.broker.consumer import DEAD_LETTERS
-from src.queues.results.outage_retry import QUEUE
 from tests.queues import sample
 from tests.queues.conftest import CeleryProcess, running
 from tests.support.pools import POOLS
@@ -47,7 +46,6 @@ def test_an_outage_begins_anew_after_another_attempt(worker: CeleryProcess, queu
 
 
 def test_after_its_time_it_fails_and_is_a_dead_letter(worker: CeleryProcess, queue: str) -> None:
-    assert QUEUE == DEAD_LETTERS
     result = sample.long_outage.apply_async(queue=queue)
     with pytest.raises(ConnectionRefusedError):
         result.get(timeout=PATIENCE_SECONDS)

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from src.core.config import settings
-from src.queues.broker.consumer import DEAD_LETTERS
+from src.core.tasks.queues import DEAD_LETTERS
 from src.queues.broker.malformed import MALFORMED_KEY
 from tests.queues import sample
 from tests.queues.conftest import Run

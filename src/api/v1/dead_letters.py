@@ -52,7 +52,7 @@ async def retry_dead_letters(
 ) -> Response[DeadLetterCount]:
     """Retry dead letters: they return to the queues that they came from."""
     count = await letters.retry(_filter(body), actor)
-    entry.details.update(task=body.task, queue=body.queue, count=count)
+    entry.details.update(ids=body.ids, task=body.task, queue=body.queue, count=count)
     return ok(DeadLetterCount(count=count))
 
 
@@ -63,7 +63,7 @@ async def drop_dead_letters(
 ) -> Response[DeadLetterCount]:
     """Drop dead letters: they are deleted for good."""
     count = await letters.drop(_filter(body))
-    entry.details.update(task=body.task, queue=body.queue, count=count)
+    entry.details.update(ids=body.ids, task=body.task, queue=body.queue, count=count)
     return ok(DeadLetterCount(count=count))
 
 

@@ -9,11 +9,10 @@ from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu import Queue
 
+from src.core.tasks.queues import DEAD_LETTERS
 from src.queues.broker.malformed import UNREADABLE
 
 logger = get_logger(__name__)
-
-DEAD_LETTERS = "dead-letters"
 
 
 class Consumer(CeleryConsumer):

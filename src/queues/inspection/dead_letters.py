@@ -8,14 +8,15 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from src.core.tasks.queues import DeadLetter, DeadLetterFilter
+from src.core.tasks.queues import DEAD_LETTERS, DeadLetter, DeadLetterFilter
+from src.core.tasks.run_event import MAXIMUM_BYTES
 from src.queues.broker.malformed import MALFORMED_KEY, UNREADABLE
 from src.queues.broker.scripts import WAKE_UP
 from src.queues.broker.transport import WAKEUP_KEY
+from src.utils.bounds import check_bounds
 from src.utils.masking import masked
 from src.utils.text import is_storable, to_storable
 
-QUEUE = "dead-letters"
 SEARCHED = 10_000
 MAXIMUM_TEXT = 4000
 CHUNK = 100
@@ -47,7 +48,7 @@ class DeadLetters:
         self._channel = channel
         with channel.conn_or_acquire() as client:
             self._client = client
-        self._keys = [channel._q_for_pri(QUEUE, priority) for priority in channel.priority_steps]
+        self._keys = [channel._q_for_pri(DEAD_LETTERS, priority) for priority in channel.priority_steps]
 
     def page(self, choice: DeadLetterFilter, offset: int, limit: int) -> tuple[list[DeadLetter], int]:
         """Those that match, newest first within each priority, and how many there are."""
@@ -105,9 +106,13 @@ def _read(message: bytes) -> DeadLetter:
         headers = dict(content["headers"])
         queued_at = datetime.fromisoformat(headers["queued_at"]) if headers.get("queued_at") else None
         if content["content-type"] == "application/json" and "compression" not in headers:
-            args, kwargs = to_storable(masked(json.loads(base64.b64decode(content["body"]))[:2]))
+            body = base64.b64decode(content["body"])
+            if len(body) <= MAXIMUM_BYTES:  # as in the run history
+                args, kwargs, *_ = json.loads(body)
+                check_bounds([args, kwargs])
+                args, kwargs = to_storable(masked([args, kwargs]))
     except UNREADABLE:
-        pass
+        args = kwargs = None
     return DeadLetter(
         id=hashlib.sha256(message).hexdigest()[:32],
         task=_string(headers.get("task")),

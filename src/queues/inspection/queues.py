@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from src.core.exceptions import ConflictError, ServiceUnavailableError
-from src.core.tasks.queues import DeadLetter, DeadLetterFilter, QueueCounts
+from src.core.tasks.queues import DEAD_LETTERS, DeadLetter, DeadLetterFilter, QueueCounts
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from src.queues.inspection.dead_letters import DeadLetters
 
 T = TypeVar("T")
-DEAD_LETTERS = "dead-letters"
 TIMEOUT_SECONDS = 3
 
 

@@ -11,13 +11,13 @@ from celery import current_task
 
 from src.core.outages import report_outage
 from src.core.stores.errors import as_unavailable, summary
+from src.core.tasks.queues import DEAD_LETTERS
 from src.queues.results.postpone import postpone
 from src.queues.results.start_limits import TURN
 
 log = structlog.get_logger(__name__)
 
 MAXIMUM_DELAY_SECONDS = 60
-QUEUE = "dead-letters"  # as of messages that no worker can run
 # The message header of a run that met an outage: since when, and in which of its attempts.
 OUTAGE = "outage"
 
@@ -61,4 +61,4 @@ def _retry(task: Any, error: Exception, seconds: float) -> None:
         postpone(task, delay, error, {OUTAGE: (since, request.retries), TURN: None})  # it needs another turn
     log.error("task_gave_up", task=task.name, task_id=request.id, seconds=round(age), reason=summary(error))
     headers = {"dead_letter_of": (request.delivery_info or {}).get("routing_key")}
-    task.signature_from_request(request, queue=QUEUE, headers=headers).apply_async()
+    task.signature_from_request(request, queue=DEAD_LETTERS, headers=headers).apply_async()
