@@ -14,10 +14,9 @@ from redis import Redis
 from src.core.config import settings
 from src.core.resources import Resources
 from src.core.tasks.info import TaskInfo
-from src.core.tasks.queues import DEAD_LETTERS
 from src.core.tasks.run_event import MALFORMED_STREAM
 from src.queues.app import app
-from src.queues.broker.malformed import MALFORMED_KEY
+from src.queues.broker.malformed import DEAD_LETTERS, MALFORMED_KEY
 from src.queues.publisher import CeleryPublisher
 from tests.support.people import People, Person
 

@@ -8,8 +8,8 @@ import pytest
 from celery.exceptions import MaxRetriesExceededError
 from redis import Redis
 
-from src.core.tasks.queues import DEAD_LETTERS
 from src.queues.app import app
+from src.queues.broker.malformed import DEAD_LETTERS
 from tests.queues import sample
 from tests.queues.conftest import CeleryProcess, running
 from tests.support.pools import POOLS

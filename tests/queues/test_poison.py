@@ -11,8 +11,7 @@ import pytest
 from redis import Redis
 
 from src.core.config import settings
-from src.core.tasks.queues import DEAD_LETTERS
-from src.queues.broker.malformed import MALFORMED_KEY
+from src.queues.broker.malformed import DEAD_LETTERS, MALFORMED_KEY
 from tests.queues import sample
 from tests.queues.conftest import Run
 from tests.support.pools import POOLS, Pool

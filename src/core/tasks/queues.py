@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-DEAD_LETTERS = "dead-letters"
-"""The queue of messages that no worker could run, or whose run gave up."""
-
 
 class QueueCounts(NamedTuple):
     """How many messages wait.

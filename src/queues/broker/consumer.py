@@ -9,8 +9,7 @@ from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu import Queue
 
-from src.core.tasks.queues import DEAD_LETTERS
-from src.queues.broker.malformed import UNREADABLE
+from src.queues.broker.malformed import DEAD_LETTERS, UNREADABLE
 
 logger = get_logger(__name__)
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from src.core.tasks.queues import DEAD_LETTERS, DeadLetter, DeadLetterFilter
+from src.core.tasks.queues import DeadLetter, DeadLetterFilter
 from src.core.tasks.run_event import MAXIMUM_BYTES
-from src.queues.broker.malformed import MALFORMED_KEY, UNREADABLE
+from src.queues.broker.malformed import DEAD_LETTERS, MALFORMED_KEY, UNREADABLE
 from src.queues.broker.scripts import WAKE_UP
 from src.queues.broker.transport import WAKEUP_KEY
 from src.utils.bounds import check_bounds

@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from src.core.exceptions import ConflictError, ServiceUnavailableError
-from src.core.tasks.queues import DEAD_LETTERS, DeadLetter, DeadLetterFilter, QueueCounts
+from src.core.tasks.queues import DeadLetter, DeadLetterFilter, QueueCounts
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -28,7 +28,7 @@ class BrokerQueues:
         """Count the messages of these queues, and of those that tasks are sent to by default."""
         app = await self._load()
         names = {*queues, *(getattr(task, "queue", None) or app.conf.task_default_queue for task in app.tasks.values())}
-        return await self._call(app, _count, sorted(names - {DEAD_LETTERS}))
+        return await self._call(app, _count, sorted(names))
 
     async def dead_letters(
         self, choice: DeadLetterFilter, *, offset: int = 0, limit: int
@@ -79,9 +79,9 @@ class BrokerQueues:
 
 def _count(connection: Any, names: Collection[str]) -> QueueCounts:
     from src.queues.broker.delayed import DELAYED_KEY
-    from src.queues.broker.malformed import MALFORMED_KEY
+    from src.queues.broker.malformed import DEAD_LETTERS, MALFORMED_KEY
 
-    waiting = {name: _length(connection, name) for name in names}
+    waiting = {name: _length(connection, name) for name in names if name != DEAD_LETTERS}
     dead_letters = _length(connection, DEAD_LETTERS)
     if connection.transport.driver_type != "redis":
         return QueueCounts(waiting, 0, dead_letters, 0)

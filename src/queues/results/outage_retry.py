@@ -11,7 +11,7 @@ from celery import current_task
 
 from src.core.outages import report_outage
 from src.core.stores.errors import as_unavailable, summary
-from src.core.tasks.queues import DEAD_LETTERS
+from src.queues.broker.malformed import DEAD_LETTERS
 from src.queues.results.postpone import postpone
 from src.queues.results.start_limits import TURN
 
