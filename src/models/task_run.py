@@ -3,7 +3,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Index, Text
+from sqlalchemy import DateTime, Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -45,7 +45,7 @@ class TaskRun(BaseModel, table=True):
     kwargs: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     is_complete: bool = True
     attempts: int = 0
-    queued_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True), index=True)
+    queued_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     started_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     finished_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True), index=True)
     queue: str | None = Field(default=None, max_length=255)
@@ -62,10 +62,11 @@ class TaskRun(BaseModel, table=True):
 
     # One index per filter of `GET /tasks/runs`, in the order of its results.
     __table_args__ = (
-        Index("ix_task_runs_name_id", "name", "id"),
-        Index("ix_task_runs_state_id", "state", "id"),
-        Index("ix_task_runs_schedule_id_id", "schedule_id", "id"),
-        Index("ix_task_runs_requested_by_id", "requested_by", "id"),
+        Index("ix_task_runs_queued_at_id", text("queued_at NULLS FIRST"), "id"),
+        Index("ix_task_runs_name_queued_at_id", "name", text("queued_at NULLS FIRST"), "id"),
+        Index("ix_task_runs_state_queued_at_id", "state", text("queued_at NULLS FIRST"), "id"),
+        Index("ix_task_runs_schedule_id_queued_at_id", "schedule_id", text("queued_at NULLS FIRST"), "id"),
+        Index("ix_task_runs_requested_by_queued_at_id", "requested_by", text("queued_at NULLS FIRST"), "id"),
     )
 
     @property

@@ -53,7 +53,7 @@ class TaskResponse(BaseSchema):
 class RunQuery(CursorQuery):
     """Filters of the run list, newest run first."""
 
-    sort: Annotated[SafeStr, SortBy("id")] = "-id"
+    sort: Annotated[SafeStr, SortBy("queued_at", "id")] = "-queued_at"
     name: TaskName | None = None
     """Only runs of this task."""
     state: RunState | None = None

@@ -59,6 +59,23 @@ class TestList:
         rest = await records(client, admin, **query, cursor=first["nextCursor"])
         assert [run["args"] for run in first["records"] + rest] == [[4], [3], [2], [1], [0]]
 
+    @pytest.mark.parametrize("query", [{}, {"state": "FAILURE"}, {"queuedAt[gte]": "2026-01-01T00:00:00Z"}])
+    async def test_it_is_the_one_that_was_queued_last(
+        self, client: httpx.AsyncClient, admin: Person, runs: list[TaskRun], uow: UnitOfWork, query: dict[str, str]
+    ) -> None:
+        """Whatever the ids are: those of scheduled runs are digests."""
+        for run in runs[:4]:
+            run.queued_at = utc_now() - timedelta(minutes=run.args[0])
+        await uow.session.commit()
+        order = [[0], [1], [2], [3]] + ([] if "queuedAt[gte]" in query else [[4]])  # of the last, it is not known
+        page: dict[str, Any] = {"records": [], "nextCursor": ""}
+        seen = []
+        while page["nextCursor"] is not None:
+            params = {**query, "name": "invoices.send", "limit": 2, "cursor": page["nextCursor"]}
+            page = (await client.get(f"{PATH}/runs", headers=admin.headers, params=params)).json()["data"]
+            seen += [run["args"] for run in page["records"]]
+        assert seen == order
+
     @pytest.mark.parametrize(
         ("query", "count"),
         [
