@@ -41,7 +41,7 @@ def measure(server: Server, request: bytes, seconds: float) -> tuple[Result, flo
     result = asyncio.run(load(server.port, request, connections=CONNECTIONS, seconds=seconds))
     if set(result.statuses) != {200}:
         raise RuntimeError(f"Not every answer was 200: {dict(result.statuses)}")
-    return result, (server.cpu_seconds - before) / len(result.latencies) * 1e6
+    return result, (server.cpu_seconds - before) / result.statuses.total() * 1e6
 
 
 def main() -> None:

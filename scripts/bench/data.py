@@ -86,8 +86,7 @@ def measure_waits(ours: Server) -> None:
         refused = 0
         while len(latencies) < REQUESTS:
             result = asyncio.run(load(ours.port, request, connections=connections, seconds=10))
-            # All connections ask at once when a run begins, and one after the other later.
-            latencies += result.latencies[connections:]
+            latencies += result.latencies
             refused += sum(count for status, count in result.statuses.items() if status != 200)
         median, longest = statistics.median(latencies), max(latencies)
         print(

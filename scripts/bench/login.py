@@ -66,7 +66,7 @@ def measure(server: Server, requests: Iterator[bytes], seconds: float) -> float:
     result = asyncio.run(load(server.port, requests, connections=AT_ONCE, seconds=seconds))
     if set(result.statuses) != {200}:
         raise RuntimeError(f"Not every answer was 200: {dict(result.statuses)}")
-    return (server.cpu_seconds - before) / len(result.latencies)
+    return (server.cpu_seconds - before) / result.statuses.total()
 
 
 def main() -> None:
