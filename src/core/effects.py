@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.logging import request_id
+from src.core.realtime.connected_client import ClientList
 from src.core.security.actor import current_actor_id
 from src.core.tasks.info import TaskInfo
 from src.core.tasks.queues import TaskQueues
@@ -109,6 +110,17 @@ class EventEmitter(Protocol):
 
     async def disconnect(self, room: str | Sequence[str], *, except_room: str | None = None) -> None:
         """Disconnect the clients in a room, or in several, except those that are also in the room `except_room`."""
+
+    async def list_clients(self, room: str | None, limit: int) -> ClientList:
+        """Find the clients in `room`, or all, in all processes: at most `limit` of each.
+
+        Raises:
+            RedisError: Redis failed or timed out.
+        """
+
+    @property
+    def process(self) -> str:
+        """The name by which the other processes know this one, unique among all hosts."""
 
     @property
     def is_listening(self) -> bool:

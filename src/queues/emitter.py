@@ -1,6 +1,8 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from src.core.realtime.client_list import list_clients
+from src.core.realtime.connected_client import ClientList
 from src.core.realtime.event_bus import EventBus, EventBusError, ReplaySettings
 from src.core.realtime.event_registry import EventRegistry
 
@@ -45,6 +47,15 @@ class RedisEmitter:
         """Disconnect all clients in `room` (or rooms), except those that are in `except_room` too."""
         with suppress(EventBusError):
             await self._bus.publish(self._bus.build_disconnect(room, except_room))
+
+    async def list_clients(self, room: str | None, limit: int) -> ClientList:
+        """Find the clients in `room`, or all, in all processes."""
+        return await list_clients(self._bus, room, limit)
+
+    @property
+    def process(self) -> str:
+        """The name by which the other processes know this one."""
+        return self._bus.process
 
     @property
     def is_listening(self) -> bool:

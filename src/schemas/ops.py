@@ -66,7 +66,7 @@ class ProcessState(BaseSchema):
     alive: bool
     """Whether that is recent."""
 
-    EXAMPLE: ClassVar = {"name": "beat@server-1:4711", "host": "server-1", "pid": 4711}
+    EXAMPLE: ClassVar = {"name": "beat@server-1:7d2e3f40", "host": "server-1", "pid": 4711}
 
 
 class ApiState(ProcessState):
@@ -75,7 +75,7 @@ class ApiState(ProcessState):
     clients: int
     """Open Socket.IO connections."""
 
-    EXAMPLE: ClassVar = {"name": "api@server-1:4712", "host": "server-1", "pid": 4712, "clients": 40}
+    EXAMPLE: ClassVar = {"name": "api@server-1:5f0c1d2e", "host": "server-1", "pid": 4712, "clients": 40}
 
 
 class WorkerState(ProcessState):
@@ -110,7 +110,7 @@ class Pool(BaseSchema):
     in_use: int
     """How many are in use."""
 
-    EXAMPLE: ClassVar = {"process": "api@server-1:4712", "name": "postgres", "size": 20, "inUse": 2}
+    EXAMPLE: ClassVar = {"process": "api@server-1:5f0c1d2e", "name": "postgres", "size": 20, "inUse": 2}
 
 
 class ScheduleCounts(BaseSchema):

@@ -1,7 +1,6 @@
 """Reports this process, and announces the overview to those who watch."""
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -33,7 +32,8 @@ class ProcessReporter:
         self.reports = ProcessReportCRUD(resources.redis)
         self.interval = resources.settings.app.ops_report_seconds
         self._started_at = utc_now()
-        self._name = f"api@{socket.gethostname()}:{os.getpid()}"
+        # Not by the pid: containers that share the host's network have one host name, and the same pids.
+        self._name = f"api@{socket.gethostname()}:{resources.events.process}"
         self._minute = minute_of(self._started_at)
         # What had been counted when the minute began, and at the last report.
         self._before = self._last = read_figures()

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +33,7 @@ class UserAdminService(UserService):
 
     async def update(self, user_id: UUID, data: UserUpdate, actor: Actor) -> User:
         """Partially update a user."""
-        user = await self._get_manageable(user_id, actor)
+        user = await self.get_manageable(user_id, actor)
         changes = data.changed_fields()
         if changes.get("is_admin", user.is_admin) != user.is_admin:
             self._require_admin(actor)
@@ -43,7 +43,7 @@ class UserAdminService(UserService):
 
     async def set_status(self, user_id: UUID, status: bool, actor: Actor) -> User:
         """Enable or disable a user; disabling ends all of their sessions."""
-        user = await self._get_manageable(user_id, actor)
+        user = await self.get_manageable(user_id, actor)
         if not status:
             await self._keep_an_admin(user)
             self.sessions.end_on_commit(self.uow, user.id)
@@ -57,7 +57,7 @@ class UserAdminService(UserService):
             PermissionDeniedError: The roles grant permissions that the actor does not hold.
             InvalidInputError: A role does not exist.
         """
-        user = await self._get_manageable(user_id, actor)
+        user = await self.get_manageable(user_id, actor)
         roles = await self._get_grantable(codes, actor)
         await self.users.replace_roles(user.id, [role.id for role in roles])
         self.reload_permissions(user)
@@ -69,18 +69,18 @@ class UserAdminService(UserService):
         Raises:
             InvalidInputError: The password is too weak.
         """
-        user = await self._get_manageable(user_id, actor)
+        user = await self.get_manageable(user_id, actor)
         return await self.replace_password(user, await self.passwords.hash_new("password", ciphertext, kid))
 
     async def unlock(self, user_id: UUID, actor: Actor) -> User:
         """Let a user log in again who was locked out by failed logins."""
-        user = await self._get_manageable(user_id, actor)
+        user = await self.get_manageable(user_id, actor)
         await self.resources.throttle.unlock(user.username_key)
         return user
 
     async def list_sessions(self, user_id: UUID, actor: Actor) -> list[dict[str, Any]]:
         """The user's sessions that are alive, newest first."""
-        await self._get_manageable(user_id, actor)
+        await self.get_manageable(user_id, actor)
         return await self.sessions.list(user_id)
 
     async def end_session(self, user_id: UUID, session_id: str, actor: Actor) -> None:
@@ -89,24 +89,28 @@ class UserAdminService(UserService):
         Raises:
             NotFoundError: The session does not exist.
         """
-        await self._get_manageable(user_id, actor)
+        await self.get_manageable(user_id, actor)
         if not await self.sessions.end_one(user_id, session_id):
             raise NotFoundError("Session not found.")
 
     async def end_sessions(self, user_id: UUID, actor: Actor) -> None:
         """End all of a user's sessions."""
-        await self._get_manageable(user_id, actor)
+        await self.get_manageable(user_id, actor)
         self.sessions.end_on_commit(self.uow, user_id)
 
     async def delete(self, user_id: UUID, actor: Actor) -> None:
         """Delete a user, and end all of their sessions."""
-        user = await self._get_manageable(user_id, actor)
+        user = await self.get_manageable(user_id, actor)
         await self._keep_an_admin(user)
         self.sessions.end_on_commit(self.uow, user.id)
         self.permissions.invalidate_user(self.uow, user.id)
         await self.users.delete(user)
 
-    async def _get_manageable(self, user_id: UUID, actor: Actor) -> User:
+    async def names(self, user_ids: Collection[UUID]) -> dict[UUID, str]:
+        """The usernames of users that exist."""
+        return {user.id: user.username for user in await self.users.list({"id__in": list(user_ids)})}
+
+    async def get_manageable(self, user_id: UUID, actor: Actor) -> User:
         """The user, if the actor holds every permission that any of the user's roles grants, disabled ones included.
 
         Otherwise the actor could reset the user's password, log in as that user, and gain permissions.

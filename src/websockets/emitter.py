@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 
+from src.core.realtime.connected_client import ClientList
 from src.websockets.server import AsyncServer
 
 
@@ -20,6 +21,16 @@ class SocketEmitter:
     async def disconnect(self, room: str | Sequence[str], *, except_room: str | None = None) -> None:
         """Disconnect everyone in `room` (or rooms), in all processes, except those also in `except_room`."""
         await self._server.disconnect_room(room, except_room=except_room)
+
+    async def list_clients(self, room: str | None, limit: int) -> ClientList:
+        """Find the clients in `room`, or all, in all processes."""
+        return await self._server.list_clients(room, limit)
+
+    @property
+    def process(self) -> str:
+        """The name by which the other processes know this one."""
+        name: str = self._server.manager.process
+        return name
 
     @property
     def is_listening(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, overload
 import socketio
 from fastapi import FastAPI, params
 
+from src.core.realtime.connected_client import ClientList
 from src.core.realtime.event_registry import ANY_NAMESPACE, EventRegistry
 from src.utils.wire import to_wire
 from src.websockets.compiled_event import SocketEvent, compile_event
@@ -145,6 +146,15 @@ class AsyncServer(SocketIOServer):
         They first get an `error` event of code 1008.
         """
         await self.manager.disconnect_room(room, except_room, namespace)
+
+    async def list_clients(self, room: str | None = None, limit: int = 1000) -> ClientList:
+        """Find the clients in `room`, or all, in all processes: in the namespace `/`, at most `limit` of each process.
+
+        Raises:
+            RedisError: Redis failed or timed out.
+        """
+        found: ClientList = await self.manager.list_clients(room, limit)
+        return found
 
     def expire(self, sid: str, seconds: float, namespace: str = "/") -> None:
         """Disconnect a client of this process after `seconds`, with an `error` event; replaces an earlier expiry."""

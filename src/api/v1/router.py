@@ -3,6 +3,7 @@ from fastapi import APIRouter
 from src.api.v1 import (
     audit_logs,
     auth,
+    clients,
     dead_letters,
     files,
     notices,
@@ -33,6 +34,7 @@ MODULES = (
     tasks,
     dead_letters,
     ops,
+    clients,
     notices,
     files,
 )

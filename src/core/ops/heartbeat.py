@@ -4,10 +4,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import structlog
 from redis.exceptions import RedisError
 
 from src.core.ops.report import PROCESSES, ProcessReport, report_commands
 from src.utils.redis_pool import blocking_client
+
+log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 5
 
@@ -42,11 +45,16 @@ class Heartbeat:
     def _run(self) -> None:
         name = ""
         while not self._stopping.is_set():
-            report = self._describe()
-            name = report.name
-            self._send(report_commands(report, 0))
+            try:
+                report = self._describe()
+            except Exception:
+                log.exception("report_failed")
+            else:
+                name = report.name
+                self._send(report_commands(report, 0))
             self._stopping.wait(self._interval_seconds)
-        self._send([("HDEL", PROCESSES, name)])
+        if name:
+            self._send([("HDEL", PROCESSES, name)])
         self._redis.close()
 
     def _send(self, commands: list[tuple[str, ...]]) -> None:

@@ -1,7 +1,7 @@
 """Signs of life of workers and beat: a thread in the main process of each reports to Redis."""
 
 import atexit
-import os
+import secrets
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -30,8 +30,9 @@ def report_processes(app: Any, interval_seconds: float) -> None:
 
     def begin_beat(sender: Any, **_signal: object) -> None:
         if sender.app == app:
-            started_at = utc_now()
-            begin(lambda: _describe_beat(sender, started_at))
+            # Containers that share the host's network have one host name, and the same pids.
+            started_at, name = utc_now(), f"beat@{socket.gethostname()}:{secrets.token_hex(4)}"
+            begin(lambda: _describe_beat(sender, name, started_at))
 
     if interval_seconds:
         signals.worker_ready.connect(begin_worker, weak=False)
@@ -51,11 +52,11 @@ def _describe_worker(app: Any, name: str, started_at: Any) -> ProcessReport:
     )
 
 
-def _describe_beat(service: Any, started_at: Any) -> ProcessReport:
+def _describe_beat(service: Any, name: str, started_at: Any) -> ProcessReport:
     """The report of a beat, whose sign of life is the last time that it looked for due schedules."""
     return ProcessReport(
         kind="beat",
-        name=f"beat@{socket.gethostname()}:{os.getpid()}",
+        name=name,
         started_at=started_at,
         seen_at=getattr(service.scheduler, "ticked_at", None) or started_at,
     )

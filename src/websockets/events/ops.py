@@ -12,6 +12,7 @@ router = SocketRouter(dependencies=[Depends(require_permission)], ordered=True)
 async def watch(sid: SID, server: Server, watch: bool = True) -> None:
     """Watch all runs and schedules from now on; with false, no more.
 
-    The server sends `run.changed`, `ops.overview`, `schedule.changed` and `schedule.deleted`.
+    The server sends `run.changed`, `ops.overview`, `schedule.changed` and `schedule.deleted`. The overview names hosts,
+    pools and stores, as runs name the workers' hosts: grant it to operators.
     """
     await (server.enter_room if watch else server.leave_room)(sid, OPS_ROOM)

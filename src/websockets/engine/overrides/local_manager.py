@@ -5,17 +5,23 @@ import socketio
 from engineio.packet import Packet
 from socketio.packet import EVENT
 
+from src.core.realtime.connected_client import ClientList, ConnectedClient
 from src.core.realtime.event_data import decode_event_data
 from src.websockets.engine.delivery import Delivery, Event, encode
 from src.websockets.recovery import Messages, Offset, process_of
 
 
 class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is untyped
-    """Client manager of one process: tracks rooms, and delivers events to local clients."""
+    """Client manager of one process: tracks rooms, and delivers events to local clients.
+
+    Attributes:
+        process: The name by which the other processes know this one; empty if there are none.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.delivery = Delivery()
+        self.process = ""
 
     @property
     def is_listening(self) -> bool:
@@ -94,6 +100,21 @@ class LocalManager(socketio.AsyncManager):  # type: ignore[misc]  # its base is 
     async def disconnect_room(self, room: str | Sequence[str], except_room: str | None, namespace: str) -> None:
         """End the sessions of the clients in `room` (or rooms), except those also in `except_room`."""
         await self.server.clients.dismiss_room(room, except_room, namespace)
+
+    async def list_clients(self, room: str | None, limit: int) -> ClientList:
+        """Find the clients in the namespace `/`, and in `room` if it is given; at most `limit` of them."""
+        return self.own_clients(room, limit)
+
+    def own_clients(self, room: str | None, limit: int) -> ClientList:
+        """Find those of this process; one pass over all rooms, whatever the number of clients."""
+        known = self.rooms.get("/", {})
+        sids = [sid for sid in known.get(room, ()) if self.is_connected(sid, "/")]
+        rooms: dict[str, list[str]] = {sid: [] for sid in sids[:limit]}
+        for name, members in known.items():
+            for sid in members.keys() & rooms.keys():
+                if name not in (None, sid):
+                    rooms[sid].append(name)
+        return ClientList([ConnectedClient(sid, "", sorted(names)) for sid, names in rooms.items()], len(sids))
 
     async def prepare(self) -> None:
         """Called before a client connects."""

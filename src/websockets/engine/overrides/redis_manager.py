@@ -6,6 +6,8 @@ from typing import Any
 import structlog
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
+from src.core.realtime.client_list import LIST_CLIENTS, answer, list_clients
+from src.core.realtime.connected_client import ClientList
 from src.core.realtime.event_bus import CHANNEL, EventBus, EventBusError
 from src.core.realtime.event_data import decode_event_data
 from src.core.realtime.positions import position_of
@@ -13,6 +15,8 @@ from src.websockets.engine.metrics import INVALID_MESSAGES, PUBLISH_FAILURES
 from src.websockets.engine.overrides.local_manager import LocalManager
 from src.websockets.engine.subscriber import Subscriber
 from src.websockets.recovery import Offset
+
+OURS = (LIST_CLIENTS, "disconnect_room")
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +34,7 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
         self.host_id = bus.sender
         self.thread: asyncio.Task[None] | None = None
         self._bus = bus
+        self.process = bus.process
         self.delivery.handled = Offset(process=bus.process)
         self._is_invalid_logged = False
         self._subscriber = Subscriber(bus, self._resume)
@@ -61,6 +66,17 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
         await super().disconnect_room(room, except_room, namespace)
         await self._publish(self._bus.build_disconnect(room, except_room, namespace))
 
+    async def list_clients(self, room: str | None, limit: int) -> ClientList:
+        """Find clients in all processes: at most `limit` of each.
+
+        Raises:
+            RedisError: Redis failed or timed out.
+        """
+        try:
+            return await list_clients(self._bus, room, limit)
+        except EventBusError as error:
+            raise error.__cause__ or error from error
+
     async def prepare(self) -> None:
         """The first client would miss what others emit before the process listens."""
         await self._subscriber.attempted()
@@ -86,15 +102,15 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
             PUBLISH_FAILURES.inc()
 
     async def _listen(self) -> AsyncIterator[dict[str, Any]]:
-        """Left to subclasses by python-socketio; handles our own `disconnect_room` message, and positions, as well."""
+        """Left to subclasses by python-socketio; handles our own messages, and positions, as well."""
         async with aclosing(self._subscriber.messages()) as messages:
             async for message in messages:
                 try:
                     data: dict[str, Any] = self.json.loads(message)
                     data["position"] = position_of(data.get("position", "0-0"))
-                    is_ours, is_own = data["method"] == "disconnect_room", data.get("host_id") == self.host_id
-                    if is_ours and not is_own:
-                        await super().disconnect_room(data["room"], data["except_room"], data["namespace"])
+                    is_ours, is_own = data["method"] in OURS, data.get("host_id") == self.host_id
+                    if is_ours:
+                        await self._handle_ours(data, is_own=is_own)
                 except Exception as error:  # whatever it contains: the others are waited for
                     INVALID_MESSAGES.inc()
                     if not self._is_invalid_logged:
@@ -105,6 +121,13 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
                         self.delivery.handled = self.delivery.handled.at_least(data["position"])
                     if not is_ours:
                         yield data
+
+    async def _handle_ours(self, data: dict[str, Any], *, is_own: bool) -> None:
+        if data["method"] == LIST_CLIENTS:
+            found = self.own_clients(data["room"], data["limit"])
+            self.server.start_background_task(answer, self._bus, data, found)
+        elif not is_own:
+            await super().disconnect_room(data["room"], data["except_room"], data["namespace"])
 
     async def _handle_emit(self, message: dict[str, Any]) -> None:
         """python-socketio's ignores `position`."""
