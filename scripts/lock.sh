@@ -15,4 +15,4 @@ compile() {
 }
 
 compile requirements.lock "$@"
-compile requirements-dev.lock --group dev "$@"
+compile requirements-dev.lock --group dev --extra otel --extra sentry "$@" # their tests need them

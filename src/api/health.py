@@ -4,7 +4,7 @@ from hmac import compare_digest
 from typing import Annotated, ClassVar, Literal
 
 from fastapi import APIRouter, Header, Response
-from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from src.api.draining import is_draining
 from src.api.response_headers import described
@@ -13,10 +13,9 @@ from src.core.health import REQUIRED, check_stores
 from src.core.outages import report_outage
 from src.deps.database import ResourcesDep
 from src.schemas.base import BaseSchema
+from src.services.shared_metrics import read_shared_metrics
 
 router = APIRouter(tags=["Health"])
-# They would be a fourth of all series.
-disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
 
 
 class Liveness(BaseSchema):
@@ -84,4 +83,5 @@ async def metrics(resources: ResourcesDep, authorization: Annotated[str, Header(
             raise NotFoundError
     elif not compare_digest(authorization.encode(), f"Bearer {settings.app.metrics_token.get_secret_value()}".encode()):
         raise UnauthorizedError
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    shared = await resources.single_flight.do("metrics", lambda: read_shared_metrics(resources))
+    return Response(generate_latest() + generate_latest(shared), media_type=CONTENT_TYPE_LATEST)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from prometheus_client import Histogram
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -15,6 +16,13 @@ from src.core.stores.errors import summary
 TIMEOUT_SECONDS = 2.5
 # Without one of these, most requests fail; without another store, those that use it.
 REQUIRED = {"postgres", "redis", "sql:replica"}
+
+SECONDS = Histogram(
+    "store_check_seconds",
+    "Duration of the checks of a store, by `/readyz` and by each scrape of the API.",
+    ["store"],
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5),
+)
 
 Check = Callable[[], Awaitable[None]]
 
@@ -57,7 +65,10 @@ def store_checks(resources: Resources) -> Mapping[str, Check]:
 async def check_stores(resources: Resources) -> dict[str, StoreHealth]:
     """Check all stores at once."""
     checks = store_checks(resources)
-    return dict(zip(checks, await asyncio.gather(*map(check_store, checks.values())), strict=True))
+    health = dict(zip(checks, await asyncio.gather(*map(check_store, checks.values())), strict=True))
+    for name, store in health.items():
+        SECONDS.labels(name).observe(store.milliseconds / 1000)
+    return health
 
 
 async def check_store(check: Check) -> StoreHealth:

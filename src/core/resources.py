@@ -112,6 +112,11 @@ class Resources:
 _current: Resources | None = None
 
 
+def opened_resources() -> Resources | None:
+    """The open resources of this process, if there are any."""
+    return _current
+
+
 def current_resources() -> Resources:
     """The open resources of this process.
 

@@ -5,12 +5,13 @@ from collections.abc import Awaitable
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from prometheus_client import Counter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from src.core.exceptions import AppError, ServiceUnavailableError
+from src.core.exceptions import AppError, ServiceUnavailableError, TooManyRequestsError
 from src.core.http_errors import as_app_error
 from src.core.outages import report_outage
 from src.core.stores.errors import summary
@@ -18,6 +19,8 @@ from src.schemas.response import ErrorResponse
 from src.utils.deadline import Deadline
 
 log = structlog.get_logger(__name__)
+
+RATE_LIMITED = Counter("rate_limited_requests", "Requests that were refused with 429, by the error.", ["error"])
 
 
 class UnexpectedErrorMiddleware:
@@ -91,6 +94,8 @@ def install_error_handlers(app: FastAPI, timeout_seconds: float = 10) -> None:
 
 
 def _render(scope: Scope, error: AppError) -> Response:
+    if isinstance(error, TooManyRequestsError):
+        RATE_LIMITED.labels(error.error).inc()
     body = ErrorResponse(
         code=error.status,
         message=error.message,

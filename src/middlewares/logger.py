@@ -7,10 +7,10 @@ labels, so that the number of time series is bounded; the one with several serie
 from functools import lru_cache
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 from starlette.types import Scope
 
-from src.core.logging import log_stream, write_info
+from src.core.logging import write_info
 from src.core.routing.registry import RouteRegistry
 
 log = structlog.get_logger("access")
@@ -25,8 +25,6 @@ DURATION = Histogram(
     ["route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
-DROPPED = Gauge("log_lines_dropped", "Log lines of this process that could not be written, as on a full disk.")
-DROPPED.set_function(lambda: log_stream.dropped)
 
 
 def record(scope: Scope, status: int, seconds: float) -> None:

@@ -21,6 +21,7 @@ from src.core.resources import Resources, open_resources
 from src.core.stores.errors import as_unavailable, summary
 from src.queues.emitter import RedisEmitter
 from src.queues.inspection.heartbeat import report_processes
+from src.queues.inspection.task_metrics import count_tasks, serve_metrics_of
 from src.queues.pool.event_loop import process_loop
 from src.queues.publisher import create_outbox
 from src.schemas.events import SERVICE_EVENTS
@@ -119,6 +120,10 @@ def set_up_workers(app: "Celery[Any]") -> None:
     signals.worker_init.connect(open_stores_with_loop, weak=False)
     signals.setup_logging.connect(_configure_logging)
     report_processes(app, settings.app.ops_report_seconds)
+    count_tasks(app)
+    if settings.celery.metrics_port is not None:
+        token = settings.app.metrics_token
+        serve_metrics_of(app, settings.celery.metrics_port, token.get_secret_value() if token else None)
 
 
 def _configure_logging(loglevel: int, **_signal: object) -> None:

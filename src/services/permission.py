@@ -2,6 +2,7 @@ from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
+from prometheus_client import Histogram
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.exceptions import PermissionDeniedError, UnauthorizedError
@@ -10,6 +11,12 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.permission import ALL_CODES, PermissionCRUD, Verdict
 from src.crud.user import UserCRUD
 from src.services.actor import Actor
+
+FILL_SECONDS = Histogram(
+    "permission_fill_seconds",
+    "Loading a user's permissions into the cache, by SQL.",
+    buckets=(0.005, 0.025, 0.1, 0.5, 2.5),
+)
 
 
 class PermissionService:
@@ -47,8 +54,9 @@ class PermissionService:
         """The user's codes by SQL, cached under the version; concurrent requests share one query."""
 
         async def fill() -> AbstractSet[str]:
-            codes = (await self.get_actor(user_id)).codes
-            await self.cache.store(user_id, version, codes, self.resources.settings.auth.permission_cache_seconds)
+            with FILL_SECONDS.time():
+                codes = (await self.get_actor(user_id)).codes
+                await self.cache.store(user_id, version, codes, self.resources.settings.auth.permission_cache_seconds)
             return codes
 
         return await self.resources.single_flight.do(("permissions", user_id, version), fill)

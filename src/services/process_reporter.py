@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 from prometheus_client import REGISTRY
-from sqlalchemy.pool import QueuePool
 
 from src.core.ops.figures import Figures, read_figures, subtract
-from src.core.ops.report import PoolUse, ProcessReport, minute_of
+from src.core.ops.process_metrics import pools_of
+from src.core.ops.report import ProcessReport, minute_of
 from src.core.outages import report_outage
 from src.core.realtime.presence import is_anyone_in
 from src.core.realtime.rooms import OPS_ROOM
@@ -85,19 +85,12 @@ class ProcessReporter:
         return subtract(figures, self._before)
 
     def _describe(self) -> ProcessReport:
-        resources, settings = self.resources, self.resources.settings.sql
-        engines = {"postgres": resources.engine} | {name: db.engine for name, db in resources.databases.items()}
-        pools = {name: engine.pool for name, engine in engines.items()}
         return ProcessReport(
             kind="api",
             name=self._name,
             started_at=self._started_at,
             clients=int(REGISTRY.get_sample_value("socketio_clients") or 0),
-            pools=[
-                PoolUse(name=name, size=settings.pool_size + settings.max_overflow, in_use=pool.checkedout())
-                for name, pool in pools.items()
-                if isinstance(pool, QueuePool)
-            ],
+            pools=pools_of(self.resources),
         )
 
 

@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 
 from src.core.config import settings
+from tests.support.metrics import Scraped
 from tests.support.process import Process, measured
 
 # Without mingle and gossip a worker starts a second sooner.
@@ -24,6 +25,7 @@ class CeleryProcess(Process):
 
     def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         super().__init__([sys.executable, "-m", "celery", "-A", "tests.queues.sample", *arguments], log, environment)
+        self.metrics = Scraped("")
         self.name = arguments[arguments.index("-n") + 1] if "-n" in arguments else ""
 
     def idle_share(self, seconds: float) -> float:

@@ -13,8 +13,10 @@ from redis import Redis
 from src.core.config import settings
 from src.core.ops.report import PROCESSES
 from src.queues.app import app
+from src.queues.options import Signature
 from tests.queues import sample
-from tests.queues.conftest import CeleryProcess, running
+from tests.queues.conftest import CeleryProcess, free_port, running
+from tests.support.metrics import Scraped
 from tests.support.pools import POOLS, Pool
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
@@ -31,7 +33,9 @@ def pool(request: pytest.FixtureRequest) -> Pool:
 def worker(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryProcess]:
     """One worker of that pool, which receives all tasks of this module."""
     with running(tmp_path_factory.mktemp(pool.name)) as run, pytest.MonkeyPatch.context() as patch:
-        worker = pool.start(run, f"checks-{pool.name}", OPS_REPORT_SECONDS="0.2")
+        port = str(free_port())
+        worker = pool.start(run, f"checks-{pool.name}", OPS_REPORT_SECONDS="0.2", WORKER_METRICS_PORT=port)
+        worker.metrics = Scraped(f"http://127.0.0.1:{port}/metrics")
         patch.setattr(sample, "default_queue", f"checks-{pool.name}")
         worker.wait_for("ready.")
         yield worker
@@ -55,6 +59,37 @@ class TestReports:
         app.control.revoke([result.id for result in sent], terminate=True)
         wait_until(lambda: report_of(worker)["reserved"] == {})
         assert report_of(worker)["seen_at"] > report["seen_at"]
+
+
+CAUSES: dict[str, tuple[Signature[Any], dict[str, int]]] = {
+    "success": (sample.add.s(1, 2), {"started": 1, "succeeded": 1}),
+    "failure": (sample.fail.s(), {"started": 1, "failed": 1}),
+    "retry": (sample.again.s(1), {"started": 2, "retried": 1, "succeeded": 1}),
+    "ignored": (sample.give_up.s(ignored=True), {"started": 1, "revoked": 1}),
+    "expired": (sample.meet.s("expired", 1).set(expires=-1), {"revoked": 1}),
+    "hard limit": (sample.hard_limited.s(), {"started": 1, "failed": 1}),
+}
+
+
+class TestMetrics:
+    @pytest.mark.parametrize("cause", CAUSES)
+    def test_each_outcome_is_counted_and_measured_once(self, worker: CeleryProcess, cause: str) -> None:
+        signature, expected = CAUSES[cause]
+        scraped, name = worker.metrics, str(signature.task)
+        before = scraped.read()
+        signature.delay()
+        changes = wait_until(lambda: scraped.changes("tasks_total", before, expected, task=name))
+        assert changes == expected
+        starts = expected.get("started", 0)
+        assert scraped.change("task_wait_seconds_count", before, task=name) == starts
+        assert scraped.change("task_run_seconds_count", before, task=name) == starts
+
+    def test_show_what_is_reserved_and_running(self, worker: CeleryProcess, pool: Pool) -> None:
+        sent = [sample.soft_limited.delay(25) for _ in range(2)]
+        wait_until(lambda: worker.metrics.value("worker_reserved", queue=f"checks-{pool.name}") >= 2)
+        wait_until(lambda: worker.metrics.value("worker_running") >= 1)
+        app.control.revoke([result.id for result in sent], terminate=True)
+        wait_until(lambda: worker.metrics.value("worker_running") == 0)
 
 
 class TestResults:

@@ -16,6 +16,7 @@ class CelerySettings(SettingsGroup):
     timezone: str = Field("UTC", alias="CELERY_TIMEZONE")
     run_retention_days: int = Field(30, ge=1, alias="TASK_RUN_RETENTION_DAYS")
     schedules_per_user: int = Field(1000, ge=1, alias="SCHEDULES_PER_USER")
+    metrics_port: int | None = Field(None, ge=1, le=65535, alias="WORKER_METRICS_PORT")
     bulk_transport: bool = Field(default=True, alias="CELERY_BULK_TRANSPORT")
 
     @field_validator("timezone")

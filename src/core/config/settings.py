@@ -71,6 +71,8 @@ class Settings:
             settings.cors.check_deployed()
             if settings.app.metrics_token is not None:
                 check_no_placeholder("METRICS_TOKEN", settings.app.metrics_token.get_secret_value())
+            elif settings.celery.metrics_port is not None:
+                raise ConfigurationError("WORKER_METRICS_PORT needs METRICS_TOKEN in deployed environments.")
             settings.check_store_passwords()
         return settings
 

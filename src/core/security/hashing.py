@@ -2,11 +2,20 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from prometheus_client import Counter, Gauge, Histogram
+
 from src.core.exceptions import ServiceUnavailableError
+
+PENDING = Gauge("password_hashing_pending", "Logins that wait for a thread, or have one.")
+REJECTED = Counter("password_hashing_rejected", "Logins that were refused because too many waited.")
+SECONDS = Histogram(
+    "password_hashing_seconds", "Time of a password hash or RSA, waiting included.", buckets=(0.05, 0.25, 1, 2.5, 5, 10)
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,16 +42,21 @@ class HashPool:
             ServiceUnavailableError: The queue is full.
         """
         if self._pending >= self._limit:
+            REJECTED.inc()
             raise ServiceUnavailableError("Too many logins at once.", error="auth.busy")
         self._pending += 1
+        PENDING.inc()
+        started = time.perf_counter()
         future = self._executor.submit(function, *args, **kwargs)
         loop = asyncio.get_running_loop()
         # Released when the work ends, since it goes on when its caller is cancelled.
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release))
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release, started))
         return await asyncio.wrap_future(future)
 
-    def _release(self) -> None:
+    def _release(self, started: float) -> None:
         self._pending -= 1
+        PENDING.dec()
+        SECONDS.observe(time.perf_counter() - started)
 
     def close(self) -> None:
         """Wait for running work, drop what is queued, and end the threads."""

@@ -14,6 +14,7 @@ from math import ceil
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 
 import structlog
+from prometheus_client import Counter
 from pydantic import TypeAdapter, ValidationError
 from redis.exceptions import RedisError
 
@@ -23,6 +24,9 @@ from src.core.stores.redis_client import RedisClient
 from src.utils.single_flight import SingleFlight
 
 log = structlog.get_logger(__name__)
+
+READS = Counter("cache_reads", "Reads of the shared cache.", ["result"])
+HITS, MISSES, UNAVAILABLE = (READS.labels(result) for result in ("hit", "miss", "unavailable"))
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -71,10 +75,13 @@ class Cache:
             if not found.values:
                 found = await self._read_with_versions(key)
         except RedisError as error:
+            UNAVAILABLE.inc()
             _log_unavailable(key, error)
             return await self._single_flight.do(key.name, load)
         if found.values:
+            HITS.inc()
             return found.values[0]
+        MISSES.inc()
         # By versions as well: a caller after an `invalidate` must not get a value whose load began before it.
         return await self._single_flight.do((key.name, found.versions), lambda: self._load_under_lock(key, load))
 

@@ -39,16 +39,21 @@ def report_processes(app: Any, interval_seconds: float) -> None:
         signals.beat_init.connect(begin_beat, weak=False)
 
 
-def _describe_worker(app: Any, name: str, started_at: Any) -> ProcessReport:
+def reserved_by_queue() -> Counter[str]:
+    """How many messages this worker has fetched and not acknowledged, by queue."""
     reserved: Counter[str] = Counter()
     for request in _copy(state.reserved_requests):
         reserved[(request.delivery_info or {}).get("routing_key") or ""] += 1
+    return reserved
+
+
+def _describe_worker(app: Any, name: str, started_at: Any) -> ProcessReport:
     return ProcessReport(
         kind="worker",
         name=name,
         started_at=started_at,
         queues=sorted(app.amqp.queues.consume_from),
-        reserved=dict(reserved),
+        reserved=dict(reserved_by_queue()),
     )
 
 

@@ -56,6 +56,7 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
     """
 
     abstract = True
+    Request = "src.queues.inspection.measured_request:MeasuredRequest"
     tracked: ClassVar[bool] = True
     max_redeliveries: ClassVar[int] = 3
     outage_retry_seconds: ClassVar[float] = 3600

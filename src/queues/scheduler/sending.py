@@ -7,6 +7,7 @@ from uuid import UUID
 
 from celery.utils.log import get_logger
 from kombu.exceptions import OperationalError
+from prometheus_client import Histogram
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.models.schedule import Schedule
@@ -15,6 +16,10 @@ from src.queues.scheduler.planning import advance, message, plan
 from src.queues.scheduler.statements import DUE_SCHEDULES, UNPLANNED_SCHEDULES
 
 logger = get_logger(__name__)
+
+LAG = Histogram(
+    "schedule_lag_seconds", "How late beat sends due schedules.", buckets=(0.1, 0.5, 1, 5, 30, 60, 300, 3600)
+)
 
 
 async def plan_new(session: AsyncSession, now: datetime) -> int:
@@ -55,6 +60,7 @@ async def send_due(
         if schedule.id in refusals:
             _pause(schedule, refusals[schedule.id])
             continue
+        due = schedule.next_run_at
         try:
             slots = advance(schedule, now, is_running=schedule.id in running, grace=grace)
             messages = [message(schedule, slot) for slot in slots]
@@ -62,6 +68,8 @@ async def send_due(
             _pause(schedule, str(error))
             continue
         await _send(session, schedule, messages, send)
+        if messages and due is not None:
+            LAG.observe((now - due).total_seconds())
     return len(schedules)
 
 

@@ -1,6 +1,7 @@
 """Two beats on one table: each slot is sent once, and beats sleep in between."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,17 +19,22 @@ from src.core.stores.sql import create_engine
 from src.models.schedule import MisfirePolicy, OverlapPolicy, Schedule, ScheduleKind
 from src.models.task_run import RunState, TaskRun
 from src.queues.scheduler.listener import ScheduleListener
-from tests.queues.conftest import BEAT, CeleryProcess, Run, running
+from tests.queues.conftest import BEAT, CeleryProcess, Run, free_port, running
 from tests.queues.schedules import Queue, empty_table, store
+from tests.support.metrics import Scraped
 from tests.support.waiting import PATIENCE_SECONDS, eventually, wait_until
 
 pytestmark = pytest.mark.worker
+TICK = "beat_last_tick_timestamp_seconds"
 
 
 @pytest.fixture(scope="module")
 def beats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[CeleryProcess]]:
     with running(tmp_path_factory.mktemp("beats")) as run:
-        beats = [run(*BEAT, OPS_REPORT_SECONDS="0.2"), run(*BEAT, OPS_REPORT_SECONDS="0.2")]
+        beats = []
+        for port in (free_port(), free_port()):
+            beats.append(run(*BEAT, OPS_REPORT_SECONDS="0.2", WORKER_METRICS_PORT=str(port)))
+            beats[-1].metrics = Scraped(f"http://127.0.0.1:{port}/metrics")
         for beat in beats:
             beat.wait_for("Waking up")
         yield beats
@@ -56,6 +62,25 @@ class TestReports:
         assert {report.kind for report in first} == {"beat"}
         seen = max(report.seen_at for report in first)
         wait_until(lambda: all(report.seen_at > seen for report in reports(beats)))
+
+
+class TestMetrics:
+    async def test_show_what_was_sent_how_late_and_when_beat_looked(
+        self, beats: list[CeleryProcess], session: AsyncSession
+    ) -> None:
+        queue = Queue()
+        before = [beat.metrics.read() for beat in beats]
+        await store(session, queue.every_second())
+        wait_until(lambda: len(queue) >= 2)
+
+        def added(name: str, **labels: str) -> float:
+            both = zip(beats, before, strict=True)
+            return sum(beat.metrics.change(name, old, **labels) for beat, old in both)
+
+        wait_until(lambda: added("schedule_lag_seconds_count") >= 2)
+        assert added("tasks_total", task="sample.add", state="sent") >= 2
+        assert added("schedule_lag_seconds_sum") < 1000
+        assert all(abs(time.time() - beat.metrics.value(TICK)) < 1000 for beat in beats)
 
 
 class TestEditingWithSql:
