@@ -77,15 +77,16 @@ async def _slots(connection: "asyncpg.Connection[Any]", traffic: Traffic) -> lis
     query = "SELECT id, state, finished_at FROM task_runs WHERE schedule_id = $1 ORDER BY finished_at"
     rows = await connection.fetch(query, schedule)
     found = {row["id"]: row["state"] for row in rows}
+    sent = await connection.fetchval("SELECT total_run_count FROM schedules WHERE id = $1", schedule)
     slots = {}
-    for number in range(len(found)):
+    for number in range(sent):
         slot = traffic.first_slot + timedelta(seconds=number)
         slots[uuid5(schedule, slot.isoformat())] = slot
     missing = [slot for run, slot in slots.items() if run not in found]
     failed = [run for run, state in found.items() if state != "SUCCESS"]
     ends = [row["finished_at"] for row in rows if row["finished_at"]]
-    pause = max((later - earlier).total_seconds() for earlier, later in pairwise(ends))
-    print(f"{len(found)} slots; longest pause between two runs {pause:.1f} s")
+    pause = max(((later - earlier).total_seconds() for earlier, later in pairwise(ends)), default=0)
+    print(f"{len(found)} of {sent} slots have runs; longest pause between two runs {pause:.1f} s")
     problems = [f"{len(missing)} slots have no run, such as {missing[:LISTED]}"] if missing else []
     if pause > MAXIMUM_PAUSE_SECONDS:
         problems.append(f"No run ended for {pause:.0f} s")

@@ -158,6 +158,8 @@ class Channel(stock.Channel):
 
     @cached_property
     def _shared_client(self) -> Any:
+        if self.connection is None:  # closed while a queue was declared, say: kombu then publishes on a new channel
+            raise ConnectionError("The channel to the broker is closed.")
         return self._create_client()
 
     def _disconnect_pools(self) -> None:

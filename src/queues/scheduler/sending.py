@@ -29,7 +29,7 @@ async def plan_new(session: AsyncSession, now: datetime) -> int:
         try:
             plan(schedule, now)
         except Exception as error:
-            _pause(schedule, str(error))
+            _pause(schedule, str(error), error)
     return len(schedules)
 
 
@@ -65,7 +65,7 @@ async def send_due(
             slots = advance(schedule, now, is_running=schedule.id in running, grace=grace)
             messages = [message(schedule, slot) for slot in slots]
         except Exception as error:
-            _pause(schedule, str(error))
+            _pause(schedule, str(error), error)
             continue
         await _send(session, schedule, messages, send)
         if messages and due is not None:
@@ -82,13 +82,13 @@ async def _send(
         except OperationalError:
             raise
         except Exception as error:
-            _pause(schedule, str(error))
+            _pause(schedule, str(error), error)
             return
         await insert_run(session, schedule, options)
         logger.debug("beat: sent %s for %s", schedule.task, schedule.name)
 
 
-def _pause(schedule: Schedule, reason: str) -> None:
+def _pause(schedule: Schedule, reason: str, error: Exception | None = None) -> None:
     """Disable a schedule that cannot or may not run, so that it does not block the others."""
-    logger.error("beat: schedule %r is disabled: %s", schedule.name, reason)
+    logger.error("beat: schedule %r is disabled: %s", schedule.name, reason, exc_info=error)
     schedule.enabled, schedule.pause_reason = False, reason
