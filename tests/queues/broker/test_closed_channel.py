@@ -20,12 +20,13 @@ async def test_the_message_is_published_once() -> None:
             asyncio.run_coroutine_threadsafe(proxy.heal(), loop).result()
 
         with app.connection_for_write(url) as connection:
-            connection.transport_options = {**connection.transport_options, "socket_timeout": 0.5}
+            connection.transport_options = {**app.conf.broker_transport_options, "socket_timeout": 0.5}
             producer = app.amqp.Producer(connection)
             await asyncio.to_thread(producer.publish, {}, routing_key=name)  # connects
             proxy.hang()
             policy = {"errback": heal, "interval_start": 0}
-            options = {"routing_key": name, "declare": [Queue(name)], "retry": True, "retry_policy": policy}
-            await asyncio.to_thread(producer.publish, {}, **options)
+            await asyncio.to_thread(
+                producer.publish, {}, routing_key=name, declare=[Queue(name)], retry=True, retry_policy=policy
+            )
     with Redis.from_url(redis_url) as redis:
         assert redis.llen(name) == 2
