@@ -17,6 +17,7 @@ import aiohttp
 from fastapi import FastAPI
 
 from scripts.bench.servers import Server, serve
+from scripts.local.applications import WEB_LIMITS
 from scripts.local.stores import embedded_stores
 from src.core import fast_start
 from src.core.realtime.event_bus import EventBus, ReplaySettings
@@ -105,7 +106,8 @@ def main() -> None:
         Path(directory).chmod(0o755)
         with embedded_stores(Path(directory) / "stores") as variables:
             environment = {**os.environ, **variables}
-            with serve("scripts.bench.socket_memory:create", "/livez", environment, options=("--factory",)) as server:
+            factory, limits = "scripts.bench.socket_memory:create", ("--factory", *WEB_LIMITS)
+            with serve(factory, "/livez", environment, options=limits) as server:
                 used = []
                 for done in range(STEP, options.connects + 1, STEP):
                     asyncio.run(come_and_go(server.port, STEP))

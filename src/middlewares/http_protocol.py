@@ -97,6 +97,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._is_refused:
             self._stop_timer()
             super().handle_websocket_upgrade()
+            self.parser = None  # type: ignore[assignment]  # it refers to this protocol, which is over
 
     @override
     def send_400_response(self, msg: str) -> None:

@@ -1,6 +1,7 @@
 from tests.foreign.internal import Internal
 
 ENGINE_FILE = ("src/websockets/engine/overrides/engine.py",)
+ENVIRON_FILE = ("src/websockets/engine/overrides/environ.py",)
 WEBSOCKET_FILE = ("src/websockets/engine/overrides/websocket.py",)
 LIMITED_SERVER_FILE = ("src/websockets/engine/overrides/limited_server.py",)
 SERVER_FILE = ("src/websockets/engine/overrides/server.py",)
@@ -19,8 +20,8 @@ INTERNALS = [
     Internal(
         "engineio.async_drivers.asgi",
         "translate_request",
-        "Wrapped: it keeps the connection until the garbage collector runs.",
-        ENGINE_FILE,
+        "Replaced: it defines a class for each request, which only the garbage collector frees.",
+        ENVIRON_FILE,
         "(scope, receive, send)",
     ),
     Internal(SERVER, "sockets", "The open transports.", (*ENGINE_FILE, *LIMITED_SERVER_FILE, *SERVER_FILE)),

@@ -1,7 +1,9 @@
 """The limits of the HTTP protocol, exceeded over raw sockets; no store is needed."""
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -342,3 +344,18 @@ class TestPipelinedRequests:
     async def test_whose_body_stops_get_no_response_in_place_of_another(self) -> None:
         async with waiting(Impatient) as server:
             assert await server.send(REQUEST + LENGTH) == b""
+
+
+async def test_a_connection_that_became_a_websocket_is_freed_before_the_garbage_collector_runs() -> None:
+    async with waiting() as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        await eventually(lambda: server.state.connections)
+        protocol = weakref.ref(next(iter(server.state.connections)))
+        gc.disable()
+        try:
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
+            writer.write(b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+            await eventually(lambda: protocol() is None)
+        finally:
+            gc.enable()
+            writer.close()

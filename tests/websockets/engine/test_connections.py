@@ -96,16 +96,18 @@ class TestShutdown:
         assert done == ["ended"]
 
 
-async def test_a_closed_connection_is_freed_before_the_garbage_collector_runs(
-    sio: AsyncServer, connect: Connect
+async def test_a_closed_connection_is_freed_before_any_timer_or_the_garbage_collector_runs(
+    sio: AsyncServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("src.websockets.engine.overrides.engine._UNREAD_SECONDS", 3600)
     peer = await connect()
     [socket] = sio.eio.sockets.values()
-    websocket = weakref.ref(socket.websocket)
-    del socket
+    websocket, protocol = socket.websocket, socket.websocket.asgi_send.__self__
+    kept = weakref.ref(websocket), weakref.ref(protocol)
+    del websocket, protocol
     gc.disable()
     try:
-        await peer.client.disconnect()
-        await eventually(lambda: websocket() is None)
+        await peer.client.disconnect()  # `socket` stays: Engine.IO's own task keeps it for a while
+        await eventually(lambda: [reference() for reference in kept] == [None, None])
     finally:
         gc.enable()

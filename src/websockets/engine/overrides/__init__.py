@@ -4,6 +4,7 @@ The first line of each override says why the library's own does not do. Decision
 `engine`; this package connects them, by one class for each of theirs:
 
     engineio.AsyncServer           engine.py           Engine: bounded send queues, transports that can be closed
+    engineio's ASGI driver         environ.py          translate_request: the handshake, without a class for each
     engineio's ASGI WebSocket      websocket.py        WebSocket: served by WebSocketLoops, can be aborted
     socketio.packet.Packet         packet.py           StrictPacket: JSON without NaN
     socketio.AsyncManager          local_manager.py    LocalManager: rooms of this process, delivery without tasks

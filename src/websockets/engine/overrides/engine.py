@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 
 from src.websockets.engine.delivery import SendQueue
+from src.websockets.engine.overrides.environ import translate_request
 from src.websockets.engine.overrides.websocket import PROTOCOL_ERRORS, WebSocket
 from src.websockets.limits import Limits
 from src.websockets.recovery import Offset
@@ -34,7 +35,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
     def __init__(self, **options: Any) -> None:
         """The driver's table of classes has no public way to replace the websocket."""
         super().__init__(**options)
-        self._async: dict[str, Any] = {**asgi._async, "websocket": WebSocket, "translate_request": _translate_request}
+        self._async: dict[str, Any] = {**asgi._async, "websocket": WebSocket, "translate_request": translate_request}
 
     def create_queue(self, *_args: Any, **_options: Any) -> SendQueue:
         """Engine.IO's queue is unbounded, and does not know its size in bytes."""
@@ -65,7 +66,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
         socket.handle_post_request = partial(self._handle_post_request, socket)
 
     async def _handle_get_request(self, socket: Any, environ: dict[str, Any]) -> Any:
-        socket.send_response = environ["asgi.send"]
+        connection = getattr(environ["asgi.send"], "__self__", None)
+        socket.transport = getattr(connection, "transport", None)
         return await AsyncSocket.handle_get_request(socket, environ)
 
     async def _handle_post_request(self, socket: Any, environ: dict[str, Any]) -> None:
@@ -83,12 +85,13 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
         if event != "disconnect":
             return await super()._trigger_event(event, *args, run_async=run_async)
         loop, (sid, *_) = asyncio.get_running_loop(), args
-        loop.call_later(_UNREAD_SECONDS, _abort_unread, getattr(self.sockets.get(sid), "send_response", None))
+        loop.call_later(_UNREAD_SECONDS, _abort_unread, getattr(self.sockets.get(sid), "transport", None))
         try:
             return await super()._trigger_event(event, *args, run_async=run_async)
         finally:  # Engine.IO marks the socket as closed; a POST to it would be a KeyError
             if socket := self.sockets.pop(sid, None):
-                for name in ("handle_get_request", "handle_post_request"):  # they refer to the socket
+                # The first two refer to the socket, and Engine.IO refers to it a while longer.
+                for name in ("handle_get_request", "handle_post_request", "transport"):
                     vars(socket).pop(name, None)
 
     async def send_packet(self, sid: str, pkt: Any) -> None:
@@ -149,21 +152,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
             await asyncio.wait_for(socket.queue.join(), _FLUSH_SECONDS)
 
 
-async def _translate_request(scope: Any, receive: Any, send: Any) -> Any:
-    """Engine.IO's keeps `receive`, and so the connection, in a class of its own until the garbage collector runs."""
-    if scope["type"] != "websocket":
-        return await asgi.translate_request(scope, receive, send)
-    event = await receive()
-
-    async def receive_again() -> Any:
-        return event
-
-    environ = await asgi.translate_request(scope, receive_again, send)
-    return environ | {"asgi.receive": receive} if environ else environ
-
-
-def _abort_unread(send: Any) -> None:
+def _abort_unread(transport: Any) -> None:
     """ASGI cannot abort a connection, and uvicorn waits without limit, also at its end, for a client to read."""
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is not None and transport.get_write_buffer_size():
         transport.abort()
