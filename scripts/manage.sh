@@ -3,6 +3,6 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/bootstrap.sh"
 case "${1:-} ${*: -1}" in
     *" --help") ;;
-    "user "* | "shell "* | "seed "* | "reset "*) with_stores python -m src.manage "$@" ;;
+    "user "* | "shell "* | "seed "* | "reset "* | "backup "* | "restore "*) with_stores python -m src.manage "$@" ;;
 esac
 exec python -m src.manage "$@"

@@ -1,6 +1,6 @@
 import typer
 
-from src.manage import doctor, documents, rename, reset, routes, seed, settings, shell, users
+from src.manage import backup, doctor, documents, rename, reset, routes, seed, settings, shell, users
 
 app = typer.Typer(
     name="manage.sh",
@@ -18,6 +18,8 @@ app.command("routes")(routes.show_routes)
 app.command("settings")(settings.show_settings)
 app.command("seed")(seed.insert_demo_data)
 app.command("reset")(reset.erase_data)
+app.command("backup")(backup.back_up)
+app.command("restore")(backup.restore)
 app.command("openapi")(documents.write_openapi)
 app.command("asyncapi")(documents.write_asyncapi)
 app.command("rename")(rename.rename_project)
