@@ -17,10 +17,10 @@ from starlette.middleware.cors import CORSMiddleware
 from src.api import access, docs, health, openapi, response_headers
 from src.api.asyncapi import install_asyncapi
 from src.api.document_info import document_info
-from src.api.draining import draining
 from src.api.v1.router import PREFIX, create_router
 from src.console.serving import install_console
 from src.core.config import Settings, settings
+from src.core.draining import draining
 from src.core.logging import configure_logging
 from src.core.outages import watching_stores
 from src.core.resources import API_PROCESS, Resources, open_resources

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 from fastapi import APIRouter, Header, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from src.api.draining import is_draining
 from src.api.response_headers import described
+from src.core.draining import is_draining
 from src.core.exceptions import NotFoundError, UnauthorizedError
 from src.core.health import REQUIRED, check_stores
 from src.core.outages import report_outage

@@ -3,6 +3,7 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from src.core.draining import is_draining
 from src.core.logging import request_id
 from src.middlewares.logger import record
 from src.middlewares.request_id import HEADER, get_request_id
@@ -37,6 +38,8 @@ class RequestMiddleware:
                 headers = message["headers"]
                 self._headers.add(scope["path"], headers)
                 headers.append((_HEADER, name.encode()))
+                if is_draining():  # a proxy must not have kept the connection when it closes
+                    headers.append((b"connection", b"close"))
                 if further := scope.get("response_headers"):  # those of a rate limit
                     headers += [(key.lower().encode(), value.encode()) for key, value in further.items()]
             return send(message)

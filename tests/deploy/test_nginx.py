@@ -1,15 +1,19 @@
 """The example of nginx agrees with the settings of the processes behind it."""
 
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
+from uvicorn import Config
 
+from scripts.check.nginx import EXAMPLE, find_nginx, write_configuration
 from src.core.config.app import AppSettings
-from tests.support.stores import ROOT
 
 pytestmark = pytest.mark.unit
 
-CONFIGURATION = (ROOT / "docs/deploy/nginx.conf").read_text()
+NGINX = find_nginx()
+CONFIGURATION = EXAMPLE.read_text()
 
 
 def block(opening: str) -> str:
@@ -35,17 +39,34 @@ class TestTheExample:
         mebibytes = re.findall(r"client_max_body_size (\d+)m;", CONFIGURATION)
         assert int(mebibytes[0]) * 1024 * 1024 == default("max_body_bytes")
 
-    def test_sends_a_client_of_socket_io_to_one_process(self) -> None:
-        assert "hash $remote_addr" in block("upstream sockets")
-        assert "proxy_pass http://sockets" in block("location /socket.io/")
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_sends_a_client_of_socket_io_to_the_process_that_its_cookie_names(self, number: int) -> None:
+        ports = [16000 + number, 16001 - number]
+        servers = re.findall(r"server 127.0.0.1:(\d+) max_fails=0( backup)?;", block(f"upstream sockets_{number}"))
+        assert servers == [(str(ports[0]), ""), (str(ports[1]), " backup")]
+        assert f"{number} sockets_{number};" in block("map $cookie_route $sockets")
+        assert f"~:{ports[0]}$ {number};" in block("map $upstream_addr $route")
+        location = block("location /socket.io/")
+        assert "proxy_pass http://$sockets;" in location
+        assert 'Set-Cookie "route=$route;' in location
 
-    @pytest.mark.parametrize("upstream", ["upstream api", "upstream sockets"])
-    def test_leaves_no_process_out_for_a_single_error(self, upstream: str) -> None:
-        servers = re.findall(r"server \S+ max_fails=(\d+) fail_timeout=(\d+)s", block(upstream))
+    def test_leaves_no_process_out_for_a_single_error(self) -> None:
+        servers = re.findall(r"server \S+ max_fails=(\d+) fail_timeout=(\d+)s", block("upstream api"))
         assert [(int(fails) > 1, int(timeout) <= 5) for fails, timeout in servers] == [(True, True)] * 2
+
+    def test_closes_idle_connections_before_uvicorn_does(self) -> None:
+        assert seconds("keepalive_timeout", block("upstream api")) < Config("app").timeout_keep_alive
 
     def test_hides_the_metrics(self) -> None:
         assert "return 404" in block("location = /metrics")
 
     def test_replaces_the_address_that_a_client_claims(self) -> None:
         assert "proxy_set_header X-Forwarded-For $remote_addr;" in CONFIGURATION
+
+    if NGINX:  # where it is installed
+
+        def test_is_accepted_by_nginx(self, tmp_path: Path) -> None:
+            main = write_configuration(tmp_path, EXAMPLE, {})
+            command = [NGINX or "", "-t", "-p", str(tmp_path), "-e", str(tmp_path / "error.log"), "-c", str(main)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - found by name
+            assert done.returncode == 0, done.stderr

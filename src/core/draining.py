@@ -1,0 +1,87 @@
+"""Draining: a process that is about to end says so in `/readyz`, and serves until load balancers have noticed."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+ACCEPT_SECONDS = 0.1
+"""How long the last connections have to be accepted."""
+_SO_ATTACH_FILTER = 26
+_DROP_ALL = struct.pack("HBBI", 6, 0, 0, 0)  # of BPF: return 0
+
+_draining = False
+
+
+def is_draining() -> bool:
+    """Whether SIGTERM has arrived and the process ends soon."""
+    return _draining
+
+
+@contextmanager
+def draining(seconds: float) -> Iterator[None]:
+    """During the block, SIGTERM reaches its earlier handler this much later; a second signal reaches it at once.
+
+    Does nothing for 0 seconds, and outside the main thread, where no handlers run.
+    """
+    global _draining
+    terminate = signal.getsignal(signal.SIGTERM)
+    if not seconds or threading.current_thread() is not threading.main_thread() or not callable(terminate):
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def begin() -> None:
+        log.info("draining", seconds=seconds)
+        loop.call_later(seconds, end)
+
+    def end() -> None:
+        let_connections_wait()
+        loop.call_later(ACCEPT_SECONDS, terminate, signal.SIGTERM, None)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        global _draining
+        if _draining:
+            terminate(number, frame)
+            return
+        _draining = True
+        loop.call_soon_threadsafe(begin)
+
+    signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, terminate)
+        _draining = False
+
+
+def let_connections_wait() -> None:
+    """Ignore new connections on all sockets that listen; on Linux only.
+
+    A connection that waits to be accepted is reset when its socket closes, and its request is lost. One that is ignored
+    is tried again by the client's kernel after a second, and then refused, before anything was sent.
+    """
+    if sys.platform != "linux":
+        return
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError), socket.socket(fileno=os.dup(int(descriptor.name))) as opened:  # most are no sockets
+            if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                ignore_connections(opened)
+
+
+def ignore_connections(listener: socket.socket) -> None:
+    """Ignore new connections on a socket; those that exist are not affected."""
+    program = ctypes.create_string_buffer(_DROP_ALL)
+    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(program)))
