@@ -28,11 +28,13 @@ from src.core.routing.index import RouteIndex
 from src.core.routing.registry import RouteRegistry
 from src.core.security.access import DECLARED
 from src.core.stores.errors import as_unavailable, lacks_schema, summary
+from src.core.telemetry import start_telemetry
 from src.deps.audit import audit_request
 from src.deps.auth import require_session
 from src.deps.permission import require_permission
 from src.middlewares.body_limit import BodyLimitMiddleware
 from src.middlewares.errors import install_error_handlers
+from src.middlewares.logger import PROBES
 from src.middlewares.request import RequestMiddleware
 from src.models.permission_code import PermissionCode
 from src.queues import load_app
@@ -74,8 +76,14 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=openapi.operation_id,
-        # Spans take 15 % of a small request, and nothing collects them.
-        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        # Spans take 15 % of a small request: none unless they are asked for.
+        telemetry={
+            "tracing": settings.telemetry.tracing_enabled,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "exclude": lambda scope: scope["path"] in PROBES,
+        },
     )
     app.include_router(health.router)
     # The prefix is passed here: otherwise FastAPI would build every route twice.
@@ -159,6 +167,7 @@ async def register_routes(resources: Resources, registry: RouteRegistry) -> None
 
 configure_logging(settings)
 settings.check_broker()
+start_telemetry(settings, "api")
 server = create_server(settings)
 rest = create_app(settings, server)
 app = server.asgi(rest)

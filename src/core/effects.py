@@ -16,6 +16,7 @@ from src.core.realtime.connected_client import ClientList
 from src.core.security.actor import current_actor_id
 from src.core.tasks.info import TaskInfo
 from src.core.tasks.queues import TaskQueues
+from src.core.telemetry.spans import current_traceparent
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
 
@@ -34,6 +35,7 @@ class TaskCall:
         eta: When to run it; at once if None.
         expires: After this time it is not started.
         schedule_id: The schedule that the task runs for.
+        traceparent: The trace that the run belongs to; empty if there is none.
     """
 
     name: str
@@ -51,6 +53,7 @@ class TaskCall:
     expires: datetime | None = None
     headers: Mapping[str, Any] = field(default_factory=dict)
     schedule_id: UUID | None = None
+    traceparent: str = field(default_factory=current_traceparent)
 
 
 class TaskPublisher(Protocol):

@@ -7,7 +7,7 @@ logging. Loggers of libraries get the same format from a formatter.
 import json
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from io import StringIO
@@ -23,6 +23,9 @@ from src.utils.text import escape_controls
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
+# Set by `src/core/telemetry`: the ids of the current span, and what reports errors.
+trace_fields: Callable[[], dict[str, str]] = dict
+report_error: Callable[[MutableMapping[str, Any]], object] | None = None
 
 # Whether INFO lines are written, and as JSON; set by `configure_logging`.
 _writes_json_info = False
@@ -77,7 +80,7 @@ def configure_logging(settings: Settings) -> None:
         mask_secrets,
     ]
     structlog.configure(
-        processors=[*shared, *_rendering(settings.ENVIRONMENT)],
+        processors=[*shared, _report_errors, *_rendering(settings.ENVIRONMENT)],
         logger_factory=NamedLogger,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
@@ -153,10 +156,17 @@ def _serialize(entry: Any, **_options: Any) -> str:
 
 
 def add_request_id(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Add the id of the current request, if there is one."""
+    """Add the ids of the current request and span, if there are any."""
     name = request_id.get()
     if name:
         entry["request_id"] = name
+    entry.update(trace_fields())
+    return entry
+
+
+def _report_errors(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if report_error is not None:
+        report_error(entry)
     return entry
 
 

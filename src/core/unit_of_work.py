@@ -13,6 +13,7 @@ from typing_extensions import override
 from src.core.effects import EventEmitter, TaskCall, TaskOutbox
 from src.core.stores.errors import as_unavailable, summary
 from src.core.stores.sql import reload_expired
+from src.core.telemetry.spans import emit_span
 from src.utils.cancellation import finish
 from src.utils.date import utc_now
 
@@ -103,7 +104,12 @@ class UnitOfWork:
                 also if the event is not declared there.
         """
         self._events.check(event, data)
-        self.after_commit(f"event {event}", lambda: self._events.emit(event, data, room=room))
+
+        async def emit() -> None:
+            with emit_span(event):
+                await self._events.emit(event, data, room=room)
+
+        self.after_commit(f"event {event}", emit)
 
     def disconnect(self, *rooms: str) -> None:
         """Disconnect the Socket.IO clients in these rooms after the commit."""

@@ -29,7 +29,7 @@ DURATION = Histogram(
 
 def record(scope: Scope, status: int, seconds: float) -> None:
     """Log and measure a finished request; `status` is 0 if the client left before the response."""
-    route = _route(scope)
+    route = route_of(scope)
     _requests(route, status).inc()
     _duration(route).observe(seconds)
     entry = {"method": scope["method"], "path": scope["path"], "status": status, "ms": round(seconds * 1000, 1)}
@@ -42,7 +42,8 @@ def record(scope: Scope, status: int, seconds: float) -> None:
         write_info("access", "request", entry)
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
+    """The permission code of a request's route; `other` if there is none."""
     registry: RouteRegistry = scope["app"].state.registry
     return registry.find_code(scope) or "other"
 

@@ -5,7 +5,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.core.draining import is_draining
 from src.core.logging import request_id
-from src.middlewares.logger import record
+from src.core.telemetry.spans import is_tracing, name_request
+from src.middlewares.logger import record, route_of
 from src.middlewares.request_id import HEADER, get_request_id
 from src.middlewares.security_headers import SecurityHeaders
 
@@ -35,6 +36,8 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if is_tracing():
+                    name_request(route_of(scope))
                 headers = message["headers"]
                 self._headers.add(scope["path"], headers)
                 headers.append((_HEADER, name.encode()))

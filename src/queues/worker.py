@@ -19,6 +19,7 @@ from src.core.realtime.event_bus import ReplaySettings
 from src.core.realtime.event_registry import EventRegistry
 from src.core.resources import Resources, open_resources
 from src.core.stores.errors import as_unavailable, summary
+from src.core.telemetry import start_telemetry
 from src.queues.emitter import RedisEmitter
 from src.queues.inspection.heartbeat import report_processes
 from src.queues.inspection.task_metrics import count_tasks, serve_metrics_of
@@ -119,11 +120,21 @@ def set_up_workers(app: "Celery[Any]") -> None:
 
     signals.worker_init.connect(open_stores_with_loop, weak=False)
     signals.setup_logging.connect(_configure_logging)
+    signals.celeryd_init.connect(_start_worker_telemetry)
+    signals.beat_init.connect(_start_beat_telemetry)
     report_processes(app, settings.app.ops_report_seconds)
     count_tasks(app)
     if settings.celery.metrics_port is not None:
         token = settings.app.metrics_token
         serve_metrics_of(app, settings.celery.metrics_port, token.get_secret_value() if token else None)
+
+
+def _start_worker_telemetry(**_signal: object) -> None:
+    start_telemetry(settings, "worker")
+
+
+def _start_beat_telemetry(**_signal: object) -> None:
+    start_telemetry(settings, "beat")
 
 
 def _configure_logging(loglevel: int, **_signal: object) -> None:

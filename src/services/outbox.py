@@ -10,6 +10,7 @@ from src.core.effects import TaskCall, TaskPublisher
 from src.core.exceptions import ServiceUnavailableError
 from src.core.outages import report_outage
 from src.core.stores.errors import summary
+from src.core.telemetry.spans import continued
 from src.crud.outbox import OutboxCRUD
 from src.crud.task_run import queued_run
 from src.models.outbox import OutboxMessage
@@ -63,7 +64,8 @@ class OutboxService:
             if call.key is not None and call.key in failed_keys:
                 continue
             try:
-                await self.publisher.send(call)
+                with continued(call.traceparent):
+                    await self.publisher.send(call)
                 sent.append(call.id)
             except ServiceUnavailableError as error:
                 report_outage(error.store, summary(error.__cause__ or error))  # the relay sends the rest

@@ -1,5 +1,6 @@
 """The product's Socket.IO server: its events, settings, limits and recovery."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -11,11 +12,13 @@ from src.core.realtime.event_bus import EventBus, ReplaySettings
 from src.core.realtime.rooms import OPS_ROOM
 from src.core.security.token import TokenIssuer
 from src.core.stores.errors import as_unavailable, summary
+from src.core.telemetry.spans import event_span
 from src.deps.permission import require_permission
 from src.schemas.events import SERVICE_EVENTS
 from src.websockets import errors
 from src.websockets.asyncapi.document import create_document
 from src.websockets.compiled_event import SocketEvent
+from src.websockets.dispatch import EventCall
 from src.websockets.engine.overrides import RedisManager
 from src.websockets.events import chat, connection, notice, ops
 from src.websockets.limits import Limits
@@ -63,12 +66,20 @@ def create_server(settings: Settings) -> AsyncServer:
         server.include_router(module.router)
     server.authorization_check(connection.check_authorization)
     server.declare_events(SERVICE_EVENTS)
+    if settings.telemetry.tracing_enabled:
+        server.middleware(_trace)
     return server
 
 
 def describe(server: AsyncServer, settings: Settings) -> dict[str, Any]:
     """Create the AsyncAPI document of the product's events."""
     return create_document(server, title=settings.app.name, version=settings.app.version, note=_note)
+
+
+async def _trace(call: EventCall, proceed: Callable[[], Awaitable[Any]]) -> Any:
+    """Begin a trace with each event."""
+    with event_span(call.event):
+        return await proceed()
 
 
 def _translate_outage(error: Exception) -> Exception | None:

@@ -28,6 +28,7 @@ from src.core.config.stores import (
     checked_redis_url,
     is_on_socket,
 )
+from src.core.config.telemetry import TelemetrySettings
 from src.utils.redis_url import is_sentinel_url
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,6 +49,7 @@ class Settings:
         self.sockets = SocketSettings(**files)
         self.cors = CorsSettings(**files)
         self.auth = AuthSettings(**files)
+        self.telemetry = TelemetrySettings(**files)
 
     @classmethod
     def load(cls, root: Path = ROOT) -> Self:

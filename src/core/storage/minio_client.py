@@ -1,6 +1,7 @@
 """The MinIO SDK in threads. Import this in a thread, at the first use: it takes a third of a second."""
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self, TypeVar
@@ -51,7 +52,7 @@ class MinioClient:
             BadRequestError: The parts of an upload do not match.
             ServiceUnavailableError: The server is down, slow, failing or misconfigured.
         """
-        future = self._executor.submit(call, self)
+        future = self._executor.submit(contextvars.copy_context().run, call, self)
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await asyncio.wrap_future(future)

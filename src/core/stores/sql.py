@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, event, inspect
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config.sql import SQLSettings
@@ -67,7 +68,8 @@ def create_engine(
         options = _postgresql_options(settings, read_only, gives_back_idle)
     else:
         options = mysql_options(settings, read_only)
-    engine = create_async_engine(
+    # Looked up when it is called: tracing replaces it.
+    engine = sqlalchemy_asyncio.create_async_engine(
         url,
         hide_parameters=True,  # errors are logged, and parameters may be secret
         poolclass=FairPool,

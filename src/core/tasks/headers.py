@@ -58,10 +58,13 @@ RESERVED = frozenset(
         "soft_time_limit",
         "stamped_headers",
         "stamps",
+        "baggage",
         "task",
         "taskset",
         "time_limit",
         "timelimit",
+        "traceparent",
+        "tracestate",
         "update",
         "utc",
     }
