@@ -1,9 +1,11 @@
 """Random sequences of tasks and of ends of workers, then what became of each task; exits 1 if a promise was broken.
 
-python -m scripts.check.workers [--sequences 20] [--steps 15] [--pool asyncio|prefork] [--stock] [--seed 0]
+python -m scripts.check.workers [--sequences 20] [--steps 15] [--pool asyncio|prefork] [--stock] [--seed 0] [--jobs 1]
 
 A sequence sends tasks that finish, fail, retry, or exceed a limit, revokes some, and meanwhile stops, kills and
-replaces its workers and restarts the broker (`tests/queues/worker_machine.py`). Stores and workers are its own.
+replaces its workers and restarts the broker (`tests/queues/worker_machine.py`). Broker and workers are its own. Most of
+its time it waits, for messages of killed workers to return: several jobs, each with a seed of its own, run beside each
+other.
 """
 
 import argparse
@@ -12,7 +14,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from itertools import count
+from multiprocessing import get_context
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
@@ -24,8 +28,8 @@ from scripts.local.stores import embedded_stores
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def check(options: argparse.Namespace, directory: Path) -> None:
-    """Run the sequences.
+def check(options: argparse.Namespace, directory: Path, seed: int) -> None:
+    """Run the sequences of one job.
 
     Raises:
         AssertionError: A promise was broken; Hypothesis prints the steps that led to it.
@@ -38,16 +42,16 @@ def check(options: argparse.Namespace, directory: Path) -> None:
     class CountedWorkers(Workers):
         def teardown(self) -> None:
             super().teardown()
-            print(f"{next(finished)}: {len(self.sent)} tasks, {self.losses} losses", flush=True)
+            print(f"seed {seed}, {next(finished)}: {len(self.sent)} tasks, {self.losses} losses", flush=True)
 
     Workers.directory = directory
     Workers.is_bulk = not options.stock
     (Workers.pool,) = (each for each in POOLS if each.name == options.pool)
     phases, every_check = [Phase.generate], list(HealthCheck)  # a sequence takes too long to be made smaller
     run_state_machine_as_test(
-        seeded(options.seed)(CountedWorkers),
+        seeded(seed)(CountedWorkers),
         settings=settings(
-            max_examples=options.sequences,
+            max_examples=options.sequences // options.jobs,
             stateful_step_count=options.steps,
             deadline=None,
             database=None,
@@ -57,22 +61,31 @@ def check(options: argparse.Namespace, directory: Path) -> None:
     )
 
 
+def stop_cleanly() -> None:
+    """Stop brokers and workers at SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+
+
 def main() -> None:
     """Start the stores, check, and stop."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sequences", type=int, default=20)
+    parser.add_argument("--sequences", type=int, default=20, help="of all jobs together")
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--pool", choices=["asyncio", "prefork"], default="asyncio")
     parser.add_argument("--stock", action="store_true", help="use kombu's own transport")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the first job; the others have the next")
+    parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    stop_cleanly()
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         with embedded_stores(Path(directory) / "stores") as variables:
             os.environ.update(variables, ENVIRONMENT="TESTING")
             subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, check=True)
-            check(options, Path(directory))
+            seeds = range(options.seed, options.seed + options.jobs)
+            with ProcessPoolExecutor(options.jobs, get_context("spawn"), stop_cleanly) as jobs:
+                for job in [jobs.submit(check, options, Path(directory), seed) for seed in seeds]:
+                    job.result()
     print(f"{options.sequences} sequences: nothing lost, one outcome each")
 
 
