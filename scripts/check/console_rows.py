@@ -2,10 +2,11 @@
 
 `python -m scripts.check.console_rows [ROWS]` fills stores of its own, then asks for what each page loads, with filters
 and the next page: the best of five responses has to come within 300 ms. Beside other programs, look at the CPU time of
-the process, which is printed as well. Not part of test.sh.
+the process, which is printed as well. The audit log needs a real MongoDB: `MONGO_DATABASE_URL`. Not part of test.sh.
 """
 
 import asyncio
+import os
 import random
 import sys
 import time
@@ -24,6 +25,8 @@ LIMIT_MS = 300
 TRIES = 5
 RARE = UUID(int=7)
 BATCH = 10_000
+# The embedded stand-in sorts in memory: it gets 10,000 entries, and is not judged.
+MONGODB = os.environ.get("MONGO_DATABASE_URL")
 START = datetime.now(UTC) - timedelta(days=30)
 # Row `i`; ids of runs are digests, as those of schedules are. One row in 10,000 has rare values.
 RUNS = """
@@ -120,7 +123,8 @@ async def measure(server: Server) -> list[str]:
                     further, cpu, _ = await best(session, server, deep)
                     print(f"{'':<13} {'… the next page':<70} {further:7.1f} ms {cpu:7.1f} ms of CPU")
                     ms = max(ms, further)
-                slow += [f"{path}: {ms:.0f} ms"] if ms > LIMIT_MS else []
+                is_judged = MONGODB or page != "audit log"
+                slow += [f"{path}: {ms:.0f} ms"] if is_judged and ms > LIMIT_MS else []
     return slow
 
 
@@ -141,7 +145,7 @@ def main(rows: str = "1000000") -> str | None:
         started = time.monotonic()
         asyncio.run(fill_sql(environment["SQL_DATABASE_URL"].replace("+asyncpg", ""), int(rows)))
         print(f"Runs and files after {time.monotonic() - started:.0f} s.", flush=True)
-        fill_audit(environment["MONGO_DATABASE_URL"], int(rows))
+        fill_audit(environment["MONGO_DATABASE_URL"], int(rows) if MONGODB else BATCH)
         print(f"Audit entries after {time.monotonic() - started:.0f} s.", flush=True)
         with serve("src.main:app", "/livez", environment) as server:
             return "\n".join(asyncio.run(measure(server))) or None

@@ -37,4 +37,5 @@ class AuditLog(Document):
             IndexModel([("actor_id", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("action", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("result", ASCENDING), ("_id", DESCENDING)]),
+            IndexModel([("request_id", ASCENDING), ("_id", DESCENDING)]),
         ]

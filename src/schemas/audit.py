@@ -19,6 +19,8 @@ class AuditQuery(CursorQuery):
     """Only entries with this permission code."""
     result: Literal["success", "failure"] | None = None
     """Only successful or only failed requests."""
+    request_id: Annotated[SafeStr, Field(max_length=128, examples=["019b7700"])] | None = None
+    """Only entries of the request with this id."""
 
 
 AuditQueryDep = Annotated[AuditQuery, Query()]

@@ -38,6 +38,11 @@ api.use({
   onError: () => void wait(),
 });
 
+/** The record of a response, with the version that an update demands. */
+export function withEtag<T>(result: { data?: { data: T }; response: Response }): T & { etag: string | null } {
+  return { ...(unwrap(result as never) as T), etag: result.response.headers.get("ETag") };
+}
+
 /** Whether the user may call a route, or send an event, with this permission code. */
 export function can(code: string | undefined): boolean {
   return !code || !me.codes || me.codes.has("*") || me.codes.has(code);

@@ -1,5 +1,11 @@
 // How values are written.
-import { language } from "./i18n";
+import { ElMessage } from "element-plus";
+import { language, t } from "./i18n";
+
+export async function copy(text: string): Promise<void> {
+  await navigator.clipboard.writeText(text);
+  ElMessage.success(t("Copied."));
+}
 
 /** In the reader's time zone. */
 export function localTime(time: string): string {
@@ -28,7 +34,7 @@ export function duration(from: string | null, to: string | null): string {
 export function toInput(time: string | null | undefined): string {
   if (!time) return "";
   const date = new Date(time);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
 export function fromInput(text: string): string | null {

@@ -9,6 +9,8 @@ export interface Column<T> {
   value?: (record: T) => unknown;
 }
 
+export const read = <T>(record: T, column: Column<T>) => (column.value ? column.value(record) : (record as Record<string, unknown>)[column.key]);
+
 /** A filter; its value is in the address of the page. `options` make it a choice. */
 export interface Filter {
   key: string;

@@ -3,14 +3,14 @@ import { createRouter, createWebHistory } from "vue-router";
 import App from "./App.vue";
 import { installElement } from "./element";
 import { PAGES } from "./menu";
-import Start from "./pages/Start.vue";
 import "./theme";
 import "./style.css";
 
+const NONE = { path: "/:rest(.*)*", component: { render: () => null } }; // App.vue leads on from there
 const routes = PAGES.map(({ path, page }) => ({ path: `/${path}`, component: page }));
 const router = createRouter({
   history: createWebHistory("/console/"),
-  routes: [...routes, { path: "/", component: Start }, { path: "/:rest(.*)", component: Start }],
+  routes: [...routes, NONE],
 });
 
 const app = createApp(App);

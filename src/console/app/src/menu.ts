@@ -2,6 +2,7 @@
 import type { Component } from "vue";
 import Account from "./pages/Account.vue";
 import AuditLog from "./pages/AuditLog.vue";
+import Clients from "./pages/Clients.vue";
 import DeadLetters from "./pages/DeadLetters.vue";
 import Files from "./pages/Files.vue";
 import Health from "./pages/Health.vue";
@@ -27,6 +28,7 @@ export const PAGES: Page[] = [
   { path: "dead-letters", title: "Dead letters", group: "Operations", needs: "GET:/api/v1/tasks/dead-letters", page: DeadLetters },
   { path: "schedules", title: "Schedules", group: "Operations", needs: "GET:/api/v1/schedules", page: Schedules },
   { path: "tasks", title: "Tasks", group: "Operations", needs: "GET:/api/v1/tasks", page: Tasks },
+  { path: "clients", title: "Connected clients", group: "Operations", needs: "GET:/api/v1/ops/clients", page: Clients },
   { path: "health", title: "Health", group: "Operations", page: Health },
   { path: "notices", title: "Notices", group: "Content", needs: "GET:/api/v1/notices", page: Notices },
   { path: "files", title: "Files", group: "Content", needs: "GET:/api/v1/files", page: Files },
