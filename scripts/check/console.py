@@ -1,10 +1,12 @@
 """Carries out console.sh: `python -m scripts.check.console [DIRECTORY]`."""
 
+import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -18,7 +20,7 @@ ADMIN = "admin", "123456"
 USER = "ada", "correct horse battery staple"
 READS_USERS = "GET:/api/v1/users"
 PAGES = (
-    *("overview", "runs", "dead-letters", "schedules", "tasks", "health", "notices", "files"),
+    *("overview", "runs", "dead-letters", "schedules", "tasks", "clients", "health", "notices", "files"),
     *("users", "roles", "audit-log", "account"),
 )
 DONE = (  # what the journey did, as the audit log has it
@@ -52,6 +54,7 @@ def journey(admin: ConsolePage, user: ConsolePage) -> None:
     print("A role, a user with it, who sees users and no roles.")
     watch_runs(admin)
     retry(admin)
+    disconnect(admin, user)
     end_session(admin, user)
     take_permission(admin, user)
     admin.open("audit-log")
@@ -109,7 +112,28 @@ def retry(admin: ConsolePage) -> None:
     admin.click("Run again", ".el-drawer")
     admin.shows("Sent again.")
     admin.shows("Retried by")
-    print("A failed run was retried.")
+    admin.open("runs?state=FAILURE")
+    admin.press("() => document.querySelector('thead .pick input')")
+    admin.shows("chosen")
+    admin.click("Retry", ".chosen")
+    admin.confirm()
+    admin.shows("Sent again.")
+    print("A failed run was retried; all that were chosen as well.")
+
+
+def disconnect(admin: ConsolePage, user: ConsolePage) -> None:
+    """The administrator finds the user's socket and disconnects it; the user's page connects again."""
+    user.open("users")
+    user.page.wait("!!document.querySelector('.live.on')")
+    admin.open("clients")
+    admin.shows("ada")
+    identify = f"({ROW})('ada').lastElementChild.previousElementSibling.querySelector('button').title"
+    before = admin.page.run(identify)
+    admin.press(f"() => ({ROW})('ada').querySelector('.row-actions button')")
+    admin.confirm()
+    admin.reload_until(f"!!({ROW})('ada') && {identify} !== {json.dumps(before)}")
+    user.page.wait("!!document.querySelector('.live.on')")
+    print("A connected client was disconnected, and came back.")
 
 
 def end_session(admin: ConsolePage, user: ConsolePage) -> None:
@@ -143,18 +167,15 @@ def take_permission(admin: ConsolePage, user: ConsolePage) -> None:
 
 
 def visit(console: ConsolePage, directory: Path) -> list[str]:
-    """Every page in both themes and widths; saves screenshots, returns what axe-core found."""
+    """Every page in both themes, widths and languages; saves screenshots, returns what axe-core found."""
+    shows = {place: partial(ConsolePage.open, place=place) for place in PAGES} | DETAILS
     found = []
-    for theme, width in product(("light", "dark"), (1280, 390)):
-        console.look(theme, "zh" if (theme, width) == ("dark", 390) else "en", width)
-        for place in PAGES:
-            console.open(place)
-            console.save(directory / f"{place}-{theme}-{width}.png")
-            found += [f"{place}, {theme}, {width}: {problem}" for problem in console.audit()]
-        for name, show in DETAILS.items():
+    for theme, width, language in product(("light", "dark"), (1280, 390), ("en", "zh")):
+        console.look(theme, language, width)
+        for name, show in shows.items():
             show(console)
-            console.save(directory / f"{name}-{theme}-{width}.png")
-            found += [f"{name}, {theme}, {width}: {problem}" for problem in console.audit()]
+            console.save(directory / f"{name}-{theme}-{width}-{language}.png")
+            found += [f"{name}, {theme}, {width}, {language}: {problem}" for problem in console.audit()]
     return found
 
 

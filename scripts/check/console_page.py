@@ -1,6 +1,7 @@
 """A tab that shows the console, and what a person does in it."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,16 @@ STILL = """() => Promise.all(document.getAnimations()
     .filter((it) => it.effect.getComputedTiming().endTime < Infinity).map((it) => it.finished.catch(() => {})))"""
 
 
+CALL = """async (method, path, body) => {
+    const { accessToken } = JSON.parse(Object.entries(localStorage).find(([, it]) => it.includes("accessToken"))[1]);
+    const headers = { Authorization: `Bearer ${accessToken}`, "Content-Type": "application/json" };
+    const response = await fetch(`/api/v1/${path}`, { method, headers, body: body || undefined });
+    if (!response.ok) throw new Error(await response.text());
+    return (await response.json()).data;
+}"""
+MAXIMUM_TABS = 60
+
+
 class ConsolePage:
     """The console at `url`, in a tab."""
 
@@ -32,9 +43,13 @@ class ConsolePage:
         self.page = page
         self._url = url
 
+    def address(self, place: str) -> str:
+        """The address of a page of the console."""
+        return f"{self._url}/console/{place}"
+
     def open(self, place: str) -> None:
         """Go to a page of the console, and wait until it has loaded."""
-        self.page.open(f"{self._url}/console/{place}")
+        self.page.open(self.address(place))
         self.page.wait("!!document.querySelector('main h1, main .state') && !document.querySelector('.spinner')")
 
     def sign_in(self, username: str, password: str) -> None:
@@ -74,8 +89,20 @@ class ConsolePage:
 
     def shows_in_the_end(self, text: str) -> None:
         """Load the page's list again until a text is shown."""
-        found = f"document.body.innerText.includes({json.dumps(text)})"
-        self.page.wait(f"{found} || void document.querySelector('[data-key=r]').click()")
+        self.reload_until(f"document.body.innerText.includes({json.dumps(text)})")
+
+    def reload_until(self, condition: str) -> None:
+        """Load the page's list again until an expression is true."""
+        self.page.wait(f"{condition} || void document.querySelector('[data-key=r]:not(.is-loading)')?.click()")
+
+    def key(self, name: str) -> None:
+        """Press a key: a character, or such as `Tab`."""
+        text = {"text": name} if len(name) == 1 else {"text": "\r"} if name == "Enter" else {}
+        number = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowDown": 40, "ArrowUp": 38}.get(name, 0)
+        for kind in ("keyDown", "keyUp"):
+            self.page.send(
+                "Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=number, **text
+            )
 
     def row(self, text: str) -> None:
         """Open the record of the first row with this text."""
@@ -85,6 +112,24 @@ class ConsolePage:
     def confirm(self) -> None:
         """Answer the question whether to go on."""
         self.click("Yes", ".el-message-box")
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """Call the API as whoever has signed in; returns the data."""
+        return self.page.run(CALL, method, path, "" if body is None else json.dumps(body))
+
+    def offline(self, *, is_lost: bool) -> None:
+        """Take the network away, or give it back."""
+        self.page.send(
+            "Network.emulateNetworkConditions", offline=is_lost, latency=0, downloadThroughput=-1, uploadThroughput=-1
+        )
+
+    def tab_until(self, condition: str) -> None:
+        """Press Tab until an expression is true; ends the program after too many."""
+        for _ in range(MAXIMUM_TABS):
+            if self.page.run(condition):
+                return
+            self.key("Tab")
+        sys.exit(f"Tab does not lead there: {condition}")
 
     def look(self, theme: str, language: str, width: int) -> None:
         """Set theme, language and width; the next page that is opened has them."""

@@ -48,9 +48,9 @@ export function can(code: string | undefined): boolean {
   return !code || !me.codes || me.codes.has("*") || me.codes.has(code);
 }
 
-/** Whether the user may use this console at all. */
+/** Whether the user may use this console at all; until a first password is changed, nobody knows. */
 export function admitted(): boolean {
-  return !REQUIRED || Boolean(me.codes && can(REQUIRED));
+  return !REQUIRED || Boolean(me.user?.mustChangePassword || (me.codes && can(REQUIRED)));
 }
 
 let identifying: Promise<void> | undefined;
