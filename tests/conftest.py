@@ -36,9 +36,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests of the application in another process, measure no coverage of slow ones, and sort files.
 
+    Tests that use Chromium are there only if `-m` names their mark: no fresh machine has to have it.
+
     Coverage doubles the time that a test computes, and other tests cover the code of slow ones. When tests run side by
     side, long files come first.
     """
+    if "browser" not in config.getoption("markexpr"):
+        items[:] = [item for item in items if not item.get_closest_marker("browser")]
     for item in items:
         if "served_process" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.process)

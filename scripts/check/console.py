@@ -1,4 +1,4 @@
-"""Carries out console.sh: `python -m scripts.check.console [DIRECTORY]`."""
+"""The console in Chromium: `python -m scripts.check.console --journey`, or `[DIRECTORY]`: every page as well."""
 
 import json
 import subprocess
@@ -209,10 +209,16 @@ def show_schedule_form(console: ConsolePage) -> None:
 DETAILS = {"user": show_user, "run": show_run, "role-form": show_role_form, "schedule-form": show_schedule_form}
 
 
-def main(name: str = "") -> str | None:
-    """Start an instance, use the console; returns what was wrong, for `sys.exit`."""
+def screenshots(name: str) -> Path:
+    """The directory for screenshots; a new one without a name."""
     directory = Path(name or tempfile.mkdtemp(prefix="console-"))
     directory.mkdir(parents=True, exist_ok=True)
+    print(f"Screenshots: {directory.resolve()}")
+    return directory
+
+
+def main(name: str = "") -> str | None:
+    """Start an instance, use the console; returns what was wrong, for `sys.exit`."""
     with (
         prepared() as environment,
         serve("src.main:app", "/livez", environment) as server,
@@ -228,11 +234,10 @@ def main(name: str = "") -> str | None:
             page.look("light", "en", 1280)
         admin.sign_in(*ADMIN)
         journey(admin, user)
-        wrong = visit(admin, directory)
+        wrong = [] if name == "--journey" else visit(admin, screenshots(name))
         asked = {*admin.page.requested.values(), *user.page.requested.values()}
         wrong += [f"asked {other}" for other in asked if not other.startswith((f"{url}/", "data:", "blob:", "about:"))]
         wrong += admin.page.problems + user.page.problems
-    print(f"Screenshots: {directory.resolve()}")
     return "\n".join(wrong) or None
 
 

@@ -5,14 +5,13 @@ a lost network, an ended session; and each page by keyboard alone. Saves a scree
 """
 
 import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
 from scripts.bench.servers import serve
 from scripts.check.browser import browser
-from scripts.check.console import PAGES
+from scripts.check.console import PAGES, screenshots
 from scripts.check.console_page import ConsolePage
 from scripts.check.instance import prepared
 
@@ -146,8 +145,7 @@ class States:
 
 def main(name: str = "") -> str | None:
     """Start an instance in production mode, and see each state; returns what was wrong, for `sys.exit`."""
-    directory = Path(name or tempfile.mkdtemp(prefix="console-"))
-    directory.mkdir(parents=True, exist_ok=True)
+    directory = screenshots(name)
     with ExitStack() as stack:
         environment = stack.enter_context(prepared(**PRODUCTION))
         server = stack.enter_context(serve("src.main:app", "/livez", environment))
@@ -166,7 +164,6 @@ def main(name: str = "") -> str | None:
         states.keyboard()
         states.session_ended()
         problems = [problem for page in pages for problem in page.page.problems if "WebSocket" not in problem]
-    print(f"Screenshots are in {directory}.")
     return "\n".join(problems) or None
 
 

@@ -12,7 +12,12 @@ from src.models.audit import AuditLog
 from src.schemas.audit import AuditQuery
 from src.schemas.list_params import CursorQuery
 
-FILTERS: dict[str, Any] = {"actor_id": UUID(int=3), "action": "POST:/api/v1/users", "result": "failure", "request_id": "7"}
+FILTERS: dict[str, Any] = {
+    "actor_id": UUID(int=3),
+    "action": "POST:/api/v1/users",
+    "result": "failure",
+    "request_id": "7",
+}
 
 
 def stages(plan: dict[str, Any]) -> list[str]:
