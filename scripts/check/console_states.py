@@ -155,7 +155,7 @@ def main(name: str = "") -> str | None:
             page.page.open(page.address(""))
             page.look("light", "en", 1280)
             pages.append(page)
-        states = States(*pages, directory)
+        states = States(pages[0], pages[1], directory)
         states.first_password()
         states.restricted()
         states.empty_forbidden_unknown()
