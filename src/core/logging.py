@@ -88,7 +88,7 @@ def configure_logging(settings: Settings) -> None:
     handler = logging.StreamHandler(log_stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[add_run, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(settings.ENVIRONMENT)],
         )
     )
@@ -161,6 +161,17 @@ def add_request_id(_logger: Any, _method: str, entry: MutableMapping[str, Any]) 
     if name:
         entry["request_id"] = name
     entry.update(trace_fields())
+    return entry
+
+
+def add_run(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add the task and the id of the run that a line of Celery's is about, and leave its result out."""
+    data = getattr(entry.get("_record"), "data", None)
+    if isinstance(data, dict) and {"id", "name"} <= data.keys():
+        entry.update(task=data["name"], task_id=data["id"])
+        if "return_value" in data:  # it may hold secrets
+            text = f"Task {data['name']}[{data['id']}] succeeded"
+            entry.update(event=text, ms=round(data["runtime"] * 1000, 1))
     return entry
 
 

@@ -140,6 +140,8 @@ def _start_beat_telemetry(**_signal: object) -> None:
 def _configure_logging(loglevel: int, **_signal: object) -> None:
     configure_logging(settings)
     logging.getLogger().setLevel(loglevel)
+    if loglevel > logging.DEBUG:  # one line per run, at its end
+        logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
     for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).addFilter(HousekeepingLogFilter(HOUSEKEEPING))
     broker = BrokerLogFilter()

@@ -7,14 +7,17 @@ from typing import Any
 
 from src.core.config import Settings
 from src.core.exceptions import declared_errors
+from src.core.logging import request_id, write_info
 from src.core.outages import report_outage
 from src.core.realtime.event_bus import EventBus, ReplaySettings
 from src.core.realtime.rooms import OPS_ROOM
+from src.core.security.actor import current_actor_id
 from src.core.security.token import TokenIssuer
 from src.core.stores.errors import as_unavailable, summary
 from src.core.telemetry.spans import event_span
 from src.deps.permission import require_permission
 from src.schemas.events import SERVICE_EVENTS
+from src.utils.uuid7 import uuid7_text
 from src.websockets import errors
 from src.websockets.asyncapi.document import create_document
 from src.websockets.compiled_event import SocketEvent
@@ -66,6 +69,7 @@ def create_server(settings: Settings) -> AsyncServer:
         server.include_router(module.router)
     server.authorization_check(connection.check_authorization)
     server.declare_events(SERVICE_EVENTS)
+    server.begin_event = _begin_event
     if settings.telemetry.tracing_enabled:
         server.middleware(_trace)
     return server
@@ -74,6 +78,20 @@ def create_server(settings: Settings) -> AsyncServer:
 def describe(server: AsyncServer, settings: Settings) -> dict[str, Any]:
     """Create the AsyncAPI document of the product's events."""
     return create_document(server, title=settings.app.name, version=settings.app.version, note=_note)
+
+
+def _begin_event(event: str) -> Callable[[int, float], None]:
+    """Give an event an id, as requests have, for its log lines and tasks; the result logs its end."""
+    request_id.set(uuid7_text())
+    return partial(_log_event, event)
+
+
+def _log_event(event: str, code: int, seconds: float) -> None:
+    entry = {"name": event, "code": code, "ms": round(seconds * 1000, 1)}
+    actor = current_actor_id.get()
+    if actor:
+        entry["user_id"] = str(actor)
+    write_info("access", "event", entry)
 
 
 async def _trace(call: EventCall, proceed: Callable[[], Awaitable[Any]]) -> Any:

@@ -36,6 +36,12 @@ Middleware = Callable[[EventCall, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 """Takes the event and the function that runs it; returns the ack. Its exceptions are reported like a handler's."""
 
 
+EndEvent = Callable[[int, float], object]
+"""Called when an event has ended, with the code of its error, or 0, and its duration in seconds."""
+BeginEvent = Callable[[str], EndEvent]
+"""Called with the name of an event that begins, in the context that it runs in."""
+
+
 class DispatchServer(Protocol):
     """What `Dispatch` uses of the server."""
 
@@ -44,6 +50,7 @@ class DispatchServer(Protocol):
     clients: Clients
     middlewares: list[Middleware]
     translate_error: Callable[[Exception], Exception | None]
+    begin_event: BeginEvent
 
     @property
     def dependency_overrides(self) -> Mapping[Callable[..., Any], Callable[..., Any]]:
@@ -79,6 +86,7 @@ class Dispatch:
         if environ is None:  # the client left while its event was queued
             return None
         started, code = time.perf_counter(), 0
+        end = self._server.begin_event(name)
         try:
             run: Callable[[], Awaitable[Any]] = partial(
                 self._run_in_order if self._event.ordered else self._run, sent, name, namespace, sid, environ
@@ -95,7 +103,9 @@ class Dispatch:
             await self._server.emit("error", body, to=sid, namespace=namespace, ignore_queue=True)
             return body
         finally:
-            self._seconds(code).observe(time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._seconds(code).observe(seconds)
+            end(code, seconds)
 
     async def connect(self, *args: Any) -> None:
         """Accept a client, or refuse it for any exception and for False."""

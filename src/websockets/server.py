@@ -11,7 +11,7 @@ from src.core.realtime.connected_client import ClientList
 from src.core.realtime.event_registry import ANY_NAMESPACE, EventRegistry
 from src.utils.wire import to_wire
 from src.websockets.compiled_event import SocketEvent, compile_event
-from src.websockets.dispatch import Dispatch, Middleware
+from src.websockets.dispatch import BeginEvent, Dispatch, Middleware
 from src.websockets.engine.overrides import SocketIOServer
 from src.websockets.errors import ErrorBody
 from src.websockets.router import SocketRouter
@@ -49,6 +49,7 @@ class AsyncServer(SocketIOServer):
         self.declared_events = EventRegistry()
         self.declare_events({"error": ErrorBody}, namespace=ANY_NAMESPACE)
         self.middlewares: list[Middleware] = []
+        self.begin_event: BeginEvent = lambda _event: lambda _code, _seconds: None
         self._events: dict[tuple[str, str], SocketEvent] = {}
 
     def asgi(self, app: FastAPI, path: str = "/socket.io") -> socketio.ASGIApp:

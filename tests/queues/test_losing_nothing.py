@@ -72,11 +72,11 @@ def test_a_stopping_worker_finishes_running_tasks(run: Run, pool: Pool, redis: R
 def test_every_finished_task_is_acknowledged_when_the_worker_ends(
     run: Run, pool: Pool, redis: Redis, key: str, number: signal.Signals, transport: str
 ) -> None:
-    worker = pool.start(run, key, CELERY_BULK_TRANSPORT=str(transport == "bulk"))
+    worker = pool.start(run, key, "-l", "debug", CELERY_BULK_TRANSPORT=str(transport == "bulk"))
     worker.wait_for("ready.")
     for name in range(8):
         sample.work.apply_async((key, f"<{name}>"), queue=key)
-    wait_until(lambda: worker.output.count("received") >= 4 and redis.llen(f"{key}:started") >= 2)
+    wait_until(lambda: worker.output.count("] received") >= 4 and redis.llen(f"{key}:started") >= 2)
     os.kill(worker.psutil.pid, number)
     wait_until(lambda: worker.code is not None)
     finished = redis.lrange(key, 0, -1)

@@ -267,6 +267,24 @@ def test_an_idle_worker_uses_no_cpu(worker: CeleryProcess) -> None:
     assert min(worker.idle_share(4) for _ in range(2)) < 0.03
 
 
+class TestLog:
+    def test_has_one_structured_line_per_run_without_its_result(self, worker: CeleryProcess) -> None:
+        result = sample.mirror.delay(sample.Point(x=4711, y=1))
+        result.get(timeout=PATIENCE_SECONDS)
+        line = wait_until(lambda: [line for line in worker.output.splitlines() if result.id in line])[0]
+        entry = json.loads(line)
+        assert (entry["event"], entry["task"]) == (f"Task sample.mirror[{result.id}] succeeded", "sample.mirror")
+        assert (entry["task_id"], entry["request_id"], entry["level"]) == (result.id, result.id, "info")
+        assert entry["ms"] >= 0
+        assert "4711" not in line
+
+    def test_a_failure_is_an_error_with_its_traceback(self, worker: CeleryProcess) -> None:
+        task_id = sample.fail.delay().id
+        lines = wait_until(lambda: [json.loads(line) for line in worker.output.splitlines() if task_id in line])
+        (entry,) = [line for line in lines if "raised unexpected" in line["event"]]
+        assert (entry["level"], entry["task"], "innermost" in str(entry["exception"])) == ("error", "sample.fail", True)
+
+
 def test_the_worker_logged_no_unexpected_errors(worker: CeleryProcess) -> None:
     lines = [line for line in worker.log.read_text().splitlines() if line.startswith("{")]
     entries: list[dict[str, Any]] = [json.loads(line) for line in lines]

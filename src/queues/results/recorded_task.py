@@ -85,9 +85,9 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         """
         run, request = run_id(task_id), self.request
         requested_by = getattr(request, "requested_by", None)
-        # Log lines and tasks of this run belong to the request and the user that caused it.
+        # Log lines and tasks of this run belong to the request and the user that caused it; without a request, to it.
         current_actor_id.set(UUID(requested_by) if requested_by else None)
-        request_id.set(getattr(request, "request_id", None) or "")
+        request_id.set(getattr(request, "request_id", None) or task_id)
         if request.is_eager:
             return
         self._check_limits(task_id, args, kwargs)
