@@ -28,8 +28,11 @@ RULES = [
     for rule in group["rules"]
 ]
 PANELS = json.loads((ROOT / "docs/deploy/grafana/overview.json").read_text())["panels"]
-EXPRESSIONS = [rule["expr"] for rule in RULES] + [
-    target["expr"] for panel in PANELS for target in panel.get("targets", ())
+SCALING = yaml.safe_load_all((ROOT / "docs/deploy/kubernetes/overlays/keda/scaling.yaml").read_text())
+EXPRESSIONS = [
+    *(rule["expr"] for rule in RULES),
+    *(target["expr"] for panel in PANELS for target in panel.get("targets", ())),
+    *(trigger["metadata"]["query"] for scaled in SCALING for trigger in scaled["spec"]["triggers"]),
 ]
 # Of prometheus_client and of Prometheus itself.
 OWN_LABELS = {"le", "instance", "job"}
