@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Style, types, import contracts, whether the changelog describes a change of the API, and whether the console is built.
+# Style, spelling, types, import contracts, whether the changelog describes a change of the API, and whether the console is built.
 source "$(dirname -- "${BASH_SOURCE[0]}")/../bootstrap.sh"
 ruff check .
 ruff format --check .
+codespell
 mypy
 lint-imports
 python -m scripts.check.contract

@@ -12,7 +12,7 @@ from scripts.new_feature.rendering import render, tidy
 from scripts.new_feature.revision import next_revision
 
 ROOT = Path(__file__).resolve().parents[2]
-SNAPSHOTS = ("tests/api/openapi.json", "tests/websockets/asyncapi/asyncapi.json")
+SNAPSHOTS = ("tests/api/openapi.json", "tests/websockets/asyncapi/asyncapi.json", "docs/reference/")
 
 
 def write(noun: Noun, *, page: bool = False) -> tuple[list[str], list[str]]:

@@ -34,13 +34,12 @@ def render(noun: Noun, revision: Mapping[str, str]) -> dict[str, str]:
 
 
 def tidy(root: Path, paths: Sequence[str]) -> None:
-    """Sort imports and format the files, then write the snapshots of the OpenAPI and AsyncAPI documents."""
+    """Sort imports and format the files, then write the API documents' snapshots and docs/reference."""
     modules = [path for path in paths if path.endswith(".py")]
     for command in (["check", "--select", "I,RUF022", "--fix"], ["format"]):
         subprocess.run([sys.executable, "-m", "ruff", *command, "--quiet", *modules], cwd=root, check=True)  # noqa: S603 - our own
-    for document in ("openapi", "asyncapi"):
-        command = [sys.executable, "-m", "src.manage", document]
-        subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+    command = [sys.executable, "-m", "scripts.reference", "--documents"]
+    subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
 
 
 def _names(source: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*")
 AS_IT_IS = {
     "src/__init__.py": r'^(NAME = ")[^"]+()',
     "README.md": r"^(# ).+()",
+    "README-CN.md": r"^(# ).+()",
     "docs/configuration.md": r"^(\| `APP_NAME` \| `)[^`]+()",
     "tests/api/openapi.json": r'^(    "title": ")[^"]+()',
     "tests/websockets/asyncapi/asyncapi.json": r'^(    "title": ")[^"]+()',

@@ -5,11 +5,9 @@ import httpx
 import pytest
 
 from src.core.effects import TaskCall
-from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.models.notice import Notice
 from src.services.notice import NoticeService
-from src.services.outbox import OutboxService
 from src.utils.date import utc_now
 from tests.support.people import Person
 
@@ -37,15 +35,8 @@ class TestPublish:
         assert response.json()["data"]["title"] == "t"
 
     async def test_it_is_announced_by_a_task(
-        self, client: httpx.AsyncClient, admin: Person, resources: Resources, monkeypatch: pytest.MonkeyPatch
+        self, client: httpx.AsyncClient, admin: Person, sent: list[TaskCall]
     ) -> None:
-        sent: list[TaskCall] = []
-
-        class Publisher:
-            async def send(self, call: TaskCall) -> None:
-                sent.append(call)
-
-        monkeypatch.setattr(resources, "tasks", OutboxService(Publisher()))  # type: ignore[arg-type]  # it sends only
         key = (await publish(client, admin)).json()["data"]["id"]
         assert ("notices.announce", {"notice_id": key}) in [(call.name, call.kwargs) for call in sent]
 

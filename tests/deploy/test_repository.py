@@ -19,7 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 TOP = {
     *("src", "tests", "scripts", "alembic", "docs", ".ci", ".github", ".devcontainer", ".vscode"),
     *("docker-compose.yml", "docker-compose-pytest.yml", "Dockerfile", ".dockerignore", ".gitignore", ".editorconfig"),
-    *("pyproject.toml", "requirements.lock", "requirements-dev.lock", "alembic.ini", ".pre-commit-config.yaml"),
+    *(
+        "pyproject.toml",
+        "requirements.lock",
+        "requirements-dev.lock",
+        "requirements-docs.lock",
+        "alembic.ini",
+        ".pre-commit-config.yaml",
+    ),
     *(".env.example", ".env.pytest.example", "LICENSE", "README.md", "README-CN.md"),
     *("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"),
 }

@@ -1,24 +1,21 @@
 """What the README and the other pages say, against the code."""
 
-import importlib
 import re
 from pathlib import Path
-from typing import get_args
 
 import httpx
 import pytest
 from redis import Redis
 
-from src.main import rest
-from tests.docs.readme import REFERENCE, ROOT, blocks, rows, section
+from scripts import reference
+from scripts.check import translations
+from tests.docs.readme import REFERENCE, ROOT, blocks, section
 
 PAGES = [
-    page for page in sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]) if "node_modules" not in page.parts
+    page for page in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]) if "node_modules" not in page.parts
 ]
 TREE = blocks("text", section("Structure"))[0]
-ROUTES = [route for cell, _ in rows(section("Routes", REFERENCE)) for route in re.findall(r"`(\w+ /[^`]+)`", cell)]
-DEPENDENCIES = [(name.strip("`"), file.strip("`")) for name, file, _ in rows(section("Dependencies", REFERENCE))]
-KEYS = re.findall(r"`(auth:[^`]+)`", section("Redis keys", REFERENCE))
+KEYS = re.findall(r"`(auth:[^`]+)`", REFERENCE)
 
 
 def tree() -> list[str]:
@@ -44,14 +41,8 @@ class TestTheTree:
 
 
 class TestTheReference:
-    @pytest.mark.parametrize("route", ROUTES)
-    def test_has_the_routes(self, route: str) -> None:
-        assert route.replace(" ", ":") in {known.code for known in rest.state.registry.routes}
-
-    @pytest.mark.parametrize(("name", "file"), DEPENDENCIES)
-    def test_has_the_dependencies(self, name: str, file: str) -> None:
-        module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
-        assert any(hasattr(mark, "dependency") for mark in get_args(getattr(module, name)))
+    def test_is_what_the_code_has(self) -> None:
+        assert reference.outdated() == [], "Run python -m scripts.reference."
 
     @pytest.mark.process
     def test_keeps_these_redis_keys_and_no_others(self, site: httpx.Client, environment: dict[str, str]) -> None:
@@ -80,6 +71,11 @@ def anchors(page: Path) -> set[str]:
     """The fragments that lead to a page's headings."""
     headings = re.findall(r"^#+ (.+)", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).replace(" ", "-").lower() for heading in headings}
+
+
+class TestTheTranslations:
+    def test_are_not_older_than_their_originals_and_have_the_same_code(self) -> None:
+        assert translations.problems() == []
 
 
 class TestTheDecisions:

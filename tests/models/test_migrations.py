@@ -53,12 +53,16 @@ class TestMigrations:
             url = SecretStr(database.url.render_as_string(hide_password=False))
             monkeypatch.setattr(settings, "sql", settings.sql.model_copy(update={"database_url": url}))
             for revision in ScriptDirectory(str(ROOT / "alembic")).walk_revisions():
+                if revision.is_merge_point:  # changes nothing; now a database is at the heads of both branches
+                    CommandLine().main(["stamp", "--purge", *(revision.down_revision or ())])
+                    continue
+                revert = ["downgrade", f"{revision.revision}@-1"]
                 after = database.rows(SCHEMA) + database.rows(INDEXES)
-                CommandLine().main(["downgrade", "-1"])
+                CommandLine().main(revert)
                 before = database.rows(SCHEMA) + database.rows(INDEXES)
                 CommandLine().main(["upgrade", revision.revision])
                 assert database.rows(SCHEMA) + database.rows(INDEXES) == after, revision
-                CommandLine().main(["downgrade", "-1"])
+                CommandLine().main(revert)
                 assert database.rows(SCHEMA) + database.rows(INDEXES) == before, revision
             assert database.rows(TABLES) == [("alembic_version",)]
 

@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from src.core.effects import TaskCall
 from src.core.resources import Resources, current_resources
 from src.core.unit_of_work import UnitOfWork
 from src.main import app, rest
+from src.services.outbox import OutboxService
 from tests.support.documented import require_documented
 from tests.support.people import People, Person
 
@@ -57,3 +59,17 @@ async def people(uow: UnitOfWork, resources: Resources) -> People:
 async def admin(people: People) -> Person:
     """An administrator, logged in."""
     return await people.create(is_admin=True)
+
+
+@pytest.fixture
+def sent(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> list[TaskCall]:
+    """The tasks that units of work send, in order; none of them reaches the broker."""
+    calls: list[TaskCall] = []
+
+    class Publisher:
+        async def send(self, call: TaskCall) -> None:
+            calls.append(call)
+
+    assert isinstance(resources.tasks, OutboxService)
+    monkeypatch.setattr(resources.tasks, "publisher", Publisher())
+    return calls

@@ -1,0 +1,71 @@
+"""docs/how-to: each page is done in a copy of the project, and the tests that the pages show run there."""
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from src.main import rest
+from src.manage.__main__ import app as manage
+from tests.docs.project import HEAD, apply, copy_project, run, run_tests
+from tests.docs.readme import ROOT, blocks
+from tests.docs.test_configuration import FIELDS, FOREIGN
+from tests.support.scratch import scratch_database
+
+PAGES = sorted(page for page in (ROOT / "docs/how-to").glob("*.md") if page.name != "README.md")
+KINDS = {"python", "bash", "dotenv", "http", "sql", "markdown"}
+COMMANDS = {command.name for command in manage.registered_commands} | {"user"}
+OF_UVICORN = {"FORWARDED_ALLOW_IPS"}
+PROGRAMS = {"python", "celery", "alembic", "docker", "source", "git", "cd"}
+
+
+@pytest.mark.process
+def test_the_pages_work_as_written(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    tests = [test for page in PAGES for test in apply(project, page)]
+    assert len(tests) >= 25
+    run(project, ["ruff", "check", "--quiet", "--ignore", "I001,D101,D102,RUF012", "src", *tests], {})
+    with scratch_database(migrated=True) as empty:
+        run_tests(project, tests, empty.url.render_as_string(hide_password=False))
+
+
+def test_there_are_many() -> None:
+    assert len(PAGES) >= 30
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+class TestAPage:
+    def test_fits_a_screen(self, page: Path) -> None:
+        assert len(page.read_text().splitlines()) <= 110
+
+    def test_has_examples_of_kinds_that_are_checked(self, page: Path) -> None:
+        kinds = set(re.findall(r"^```(\w*)$", page.read_text(), re.MULTILINE)) - {""}
+        assert kinds
+        assert kinds <= KINDS
+
+    def test_names_commands_that_exist(self, page: Path) -> None:
+        for line in "".join(blocks("bash", page.read_text())).splitlines():
+            program, *arguments = shlex.split(line, comments=True)
+            assert program in PROGRAMS or os.access(ROOT / program, os.X_OK), line
+            if program == "./scripts/manage.sh":
+                assert arguments[0] in COMMANDS, line
+
+    def test_names_settings_that_exist(self, page: Path) -> None:
+        names = re.findall(r"^([A-Z0-9_]+)=", "".join(blocks("dotenv", page.read_text())), re.MULTILINE)
+        assert [name for name in names if name not in {*FIELDS, *FOREIGN, *OF_UVICORN}] == []
+
+    def test_names_routes_that_exist(self, page: Path) -> None:
+        codes = {route.code for route in rest.state.registry.routes}
+        for line in "".join(blocks("http", page.read_text())).splitlines():
+            assert line.replace(" ", ":", 1) in codes, line
+
+    def test_python_is_code(self, page: Path) -> None:
+        for block in blocks("python", page.read_text()):
+            head = HEAD.match(block)
+            if head is None or (head[2] is None and not (ROOT / head[1]).exists()):
+                compile(block, page.name, "exec")
+
+    def test_is_in_the_list(self, page: Path) -> None:
+        assert f"]({page.name})" in (ROOT / "docs/how-to/README.md").read_text()
