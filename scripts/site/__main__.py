@@ -14,7 +14,7 @@ BUILD = ROOT / ".local/site"
 SOURCE = BUILD / "source"
 SITE = ROOT / "site"
 FROM_THE_ROOT = ("README-CN.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
-IGNORED = shutil.ignore_patterns("node_modules", "__pycache__", "generated", "dist")
+IGNORED = shutil.ignore_patterns("node_modules", "__pycache__", "generated", "dist", "*.py")
 
 
 def write_source() -> None:

@@ -16,7 +16,7 @@ from tests.docs.readme import ROOT, blocks
 
 LEFT_OUT = shutil.ignore_patterns(
     *("node_modules", ".git", ".venv", ".local", ".env", ".env.pytest", "__pycache__", ".coverage*", "htmlcov"),
-    *("site", "built", ".mypy_cache", ".ruff_cache"),
+    *("built", ".mypy_cache", ".ruff_cache"),
 )
 HEAD = re.compile(r"# ((?:src|tests)/[\w./]+\.py)(?:, (below|in place of|at the end)(?: `(.+?)`(?: \((\d)\))?)?)?\n")
 
