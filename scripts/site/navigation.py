@@ -10,10 +10,9 @@ from typing import Any
 NAVIGATION: dict[str, Any] = {
     "Home": ["index.md", "README-CN.md"],
     "Tutorials": [
-        "tutorials/first-hour.md",
-        "tutorials/live-dashboard.md",
-        "tutorials/nightly-report.md",
-        "moving-in.md",
+        *("tutorials/first-change.md", "tutorials/first-hour.md"),
+        *("tutorials/live-dashboard.md", "tutorials/nightly-report.md", "moving-in.md"),
+        *("tutorials/first-change-CN.md", "tutorials/first-hour-CN.md"),
     ],
     "How-to": {
         "Recipes": "how-to/README.md",  # the groups of its table
