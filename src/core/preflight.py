@@ -125,6 +125,8 @@ def reason_of(error: BaseException) -> str:
     """What caused an error: its first line, or what the number of the operating system's error means."""
     error = _root_cause(error)
     text = str(error).partition("\n")[0]
+    if found := re.search(r"\[SSL: \w+\] ([^(]+)", text):  # its number has another meaning
+        return found[1].strip().rstrip(".")
     if found := re.search(r"(?:Errno|Error) (\d+)\b", text):
         return os.strerror(int(found[1])).lower()
     if isinstance(error, TimeoutError):

@@ -3,12 +3,15 @@
 import asyncio
 import json
 import shutil
+import ssl
 from collections import namedtuple
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from copy import copy
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from scripts.local.ports import LOOPBACK
 from src.core.config import settings
 from src.core.resources import Resources
 from src.core.storage.minio_storage import MinioStorage
@@ -29,16 +33,21 @@ from src.manage.doctor.check import Examination, Worker, run_checks
 from src.manage.doctor.command import all_checks
 from src.manage.doctor.finding import Finding
 from src.manage.doctor.processes import check_schedules
+from src.manage.doctor.reachable import check_cors, encrypted_servers
 from src.manage.doctor.settings import check_keys
 from src.models import DOCUMENTS
 from src.models.audit import AuditLog
 from src.models.document_migrations import DOCUMENT_MIGRATIONS
 from src.models.outbox import OutboxMessage
 from src.models.schedule import IntervalPeriod, Schedule, ScheduleKind
+from src.queues import load_app
+from src.queues.broker.urls import parse_broker
+from src.queues.celery import Celery
 from src.services.audit import AuditService
 from src.utils.date import utc_now
 from tests.core.conftest import pem
 from tests.manage.conftest import Manage
+from tests.queues.broker.test_urls import create_certificate
 from tests.support.proxy import proxied
 from tests.support.scratch import scratch_database
 
@@ -330,6 +339,57 @@ async def full_disk(resources: Resources) -> AsyncIterator[Resources]:
         yield resources
 
 
+@asynccontextmanager
+async def closed_to_browsers(resources: Resources) -> AsyncIterator[Resources]:
+    """A server that allows no other origins."""
+    changed = elsewhere(resources, "cors", origins=["https://app.example.com"])
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, LOOPBACK, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield elsewhere(changed, "s3", public_endpoint_setting=f"http://{LOOPBACK}:{port}")
+
+
+@asynccontextmanager
+async def encrypted() -> AsyncIterator[int]:
+    """The port of a server whose certificate nobody trusts, and which expires in an hour."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    with TemporaryDirectory() as directory:
+        context.load_cert_chain(create_certificate(Path(directory)))
+
+    async def close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(close, LOOPBACK, 0, ssl=context) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@asynccontextmanager
+async def expiring_certificate(resources: Resources) -> AsyncIterator[Resources]:
+    async with encrypted() as port:
+        yield elsewhere(resources, "s3", public_endpoint_setting=f"https://{LOOPBACK}:{port}")
+
+
+@asynccontextmanager
+async def no_certificate(resources: Resources) -> AsyncIterator[Resources]:
+    yield elsewhere(resources, "s3", public_endpoint_setting=f"https://{LOOPBACK}:1")
+
+
+@asynccontextmanager
+async def untrusted_broker(resources: Resources) -> AsyncIterator[Resources]:
+    async with encrypted() as port:
+        broker = parse_broker(f"rediss://{LOOPBACK}:{port}/0")
+        options = {"broker_use_ssl": broker.ssl}
+        with pytest.MonkeyPatch.context() as patch, Celery("doctor", broker=broker.url, changes=options) as app:
+            patch.setattr(load_app(), "connection_for_write", app.connection_for_write)
+            yield resources
+
+
 FAULTS: list[tuple[Fault, str, str]] = [
     (no_postgresql, "postgresql", "correct SQL_DATABASE_URL"),
     (hanging_postgresql, "postgresql", "no response in time. Start it"),
@@ -350,6 +410,10 @@ FAULTS: list[tuple[Fault, str, str]] = [
     (unmigrated_documents, "documents", "rename_fields"),
     (wrong_clock, "clocks", "-3600"),
     (large_pools, "connections", "SQL_POOL_SIZE"),
+    (closed_to_browsers, "cors", "Pages of https://app.example.com may not upload"),
+    (expiring_certificate, "certificates", "The certificate of S3 for browsers expires in 0 days"),
+    (no_certificate, "certificates", "S3 for browsers at 127.0.0.1:1 shows no certificate"),
+    (untrusted_broker, "broker", "certificate verify failed: self"),
     (no_api, "api", "uvicorn src.main:app"),
     (no_worker, "workers", "celery -A src.queues.app worker"),
     (unread_queue, "queues", "reports"),
@@ -378,6 +442,40 @@ class TestAFault:
         assert [finding.check for finding in failed] == [check], failed
         line = f"{failed[0].text} {failed[0].remedy}"
         assert said in line
+
+
+async def test_pages_that_may_upload_are_named(healthy: Resources) -> None:
+    changed = elsewhere(healthy, "cors", origins=["https://app.example.com"])
+    assert await check_cors(Examination(changed)) == "Pages of https://app.example.com may upload."
+
+
+@pytest.mark.parametrize(
+    ("store", "changes", "server"),
+    [
+        ("sql", {"database_url": SecretStr("postgresql://a:b@host/app?sslmode=require")}, ("PostgreSQL", "host", 5432)),
+        (
+            "sql",
+            {"database_url": SecretStr("postgresql://a:b@host/app?sslmode=verify-full")},
+            ("PostgreSQL", "host", 5432),
+        ),
+        ("redis", {"database_url": SecretStr("rediss://host/0")}, ("Redis", "host", 6379)),
+        (
+            "celery",
+            {"broker_url": SecretStr("rediss+sentinel://host:1,other:2/0?master_name=a")},
+            ("broker", "host", 1),
+        ),
+        ("mongo", {"database_url": SecretStr("mongodb://host,other/app?tls=true")}, ("MongoDB", "host", 27017)),
+        ("celery", {"broker_url": SecretStr("amqps://user:password@host/app")}, ("broker", "host", 5671)),
+        ("s3", {"endpoint_setting": "https://host"}, ("S3", "host", 443)),
+    ],
+    ids=str,
+)
+def test_servers_with_certificates_are_known(store: str, changes: dict[str, Any], server: tuple[str, str, int]) -> None:
+    changed = copy(settings)
+    setattr(changed, store, getattr(settings, store).model_copy(update=changes))
+    name, host, port = server
+    assert (name, (host, port)) in list(encrypted_servers(changed))
+    assert list(encrypted_servers(settings)) == []
 
 
 class TestKeys:
