@@ -64,7 +64,8 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
                 try_to_register(resources, app.state.registry),
             )
             async with reporting(resources):
-                with watching_stores(resources), server.closes_polls_early(), draining(settings.app.drain_seconds):
+                drain = draining(settings.app.drain_seconds, server.close_transports)
+                with watching_stores(resources), server.closes_polls_early(), drain:
                     yield
             await server.shutdown()
 

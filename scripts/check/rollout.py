@@ -117,6 +117,7 @@ async def running(program: str, drain_seconds: float) -> AsyncIterator[tuple[Pro
     logs = Path(tempfile.mkdtemp(prefix="rollout-"))
     print(f"Logs in {logs}", flush=True)
     settings = {"RATE_LIMIT_FACTOR": "0", "DRAIN_SECONDS": str(drain_seconds), "FORWARDED_ALLOW_IPS": LOOPBACK}
+    settings["REDIS_TIMEOUT_SECONDS"] = "5"  # a busy machine is no outage, during which no session is recovered
     async with AsyncExitStack() as stack:
         environment = stack.enter_context(prepared(**settings))
         os.environ.update(environment)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import uuid4
 
@@ -75,7 +76,8 @@ class Listener:
         self.pid: str | None = None
         self.offset: str | None = None
         self.received: list[int] = []
-        self.connections = self.new_sessions = 0
+        self.connections = 0
+        self.new_sessions: list[str] = []
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -126,7 +128,8 @@ class _Client(socketio.AsyncClient):  # type: ignore[misc]  # its base is untype
     async def _handle_connect(self, namespace: str, data: dict[str, str]) -> None:
         listener, pid = self._listener, data.get("pid")
         listener.connections += 1
-        listener.new_sessions += pid != listener.pid
+        if pid != listener.pid:
+            listener.new_sessions.append(f"{datetime.now(UTC):%H:%M:%S}")
         listener.pid = pid
         await super()._handle_connect(namespace, data)
 
@@ -188,8 +191,8 @@ class Sockets:
             )
             if lost:
                 missed = sum(len(set(range(last)) - set(client.received)) for client in lost)
-                new = sum(client.new_sessions - 1 for client in clients)
-                problems.append(f"{len(lost)} {transport} clients missed {missed} events; {new} new sessions")
+                new = sorted(time for client in clients for time in client.new_sessions[1:])
+                problems.append(f"{len(lost)} {transport} clients missed {missed} events; new sessions at {new}")
         return problems
 
 

@@ -8,7 +8,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -17,8 +17,8 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-ACCEPT_SECONDS = 0.1
-"""How long the last connections have to be accepted."""
+TURNS, TURN_SECONDS = 10, 0.01
+"""How often the loop takes what has arrived before it ends: on a busy machine, a time alone may be a single turn."""
 _SO_ATTACH_FILTER = 26
 _DROP_ALL = struct.pack("HBBI", 6, 0, 0, 0)  # of BPF: return 0
 
@@ -31,10 +31,14 @@ def is_draining() -> bool:
 
 
 @contextmanager
-def draining(seconds: float) -> Iterator[None]:
+def draining(seconds: float, leave: Callable[[], Awaitable[None]]) -> Iterator[None]:
     """During the block, SIGTERM reaches its earlier handler this much later; a second signal reaches it at once.
 
     Does nothing for 0 seconds, and outside the main thread, where no handlers run.
+
+    Args:
+        seconds: For so long everything is served.
+        leave: Awaited at their end.
     """
     global _draining
     terminate = signal.getsignal(signal.SIGTERM)
@@ -42,14 +46,22 @@ def draining(seconds: float) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
+    ending: asyncio.Task[None] | None = None
 
     def begin() -> None:
-        log.info("draining", seconds=seconds)
-        loop.call_later(seconds, end)
+        nonlocal ending
+        ending = loop.create_task(end())
 
-    def end() -> None:
+    async def end() -> None:
+        log.info("draining", seconds=seconds)
+        await asyncio.sleep(seconds)
         let_connections_wait()
-        loop.call_later(ACCEPT_SECONDS, terminate, signal.SIGTERM, None)
+        for _ in range(TURNS):
+            await asyncio.sleep(TURN_SECONDS)
+        try:
+            await leave()
+        finally:
+            terminate(signal.SIGTERM, None)
 
     def handle(number: int, frame: FrameType | None) -> None:
         global _draining
@@ -63,6 +75,8 @@ def draining(seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
+        if ending is not None:
+            ending.cancel()
         signal.signal(signal.SIGTERM, terminate)
         _draining = False
 

@@ -1,7 +1,8 @@
+from datetime import datetime
 from typing import ClassVar
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col
+from sqlmodel import col, delete, select
 
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.idempotency_key import IdempotencyKey
@@ -25,3 +26,10 @@ class IdempotencyKeyCRUD(BaseSQLModelCRUD[IdempotencyKey]):
             .returning(col(IdempotencyKey.id))
         )
         return (await self.session.exec(statement)).first() is not None
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        """Delete keys from before a time, of the `limit` oldest at most; returns how many."""
+        oldest = select(IdempotencyKey.id, IdempotencyKey.create_time).order_by(col(IdempotencyKey.id)).limit(limit)
+        rows = oldest.subquery()
+        old = select(rows.c.id).where(rows.c.create_time < before)
+        return int((await self.session.exec(delete(IdempotencyKey).where(col(IdempotencyKey.id).in_(old)))).rowcount)

@@ -159,10 +159,17 @@ class TaskRunService:
         return len(events) - len(refused)
 
     async def prune(self) -> int:
-        """Delete runs and idempotency keys older than `TASK_RUN_RETENTION_DAYS`; returns how many."""
+        """Delete the oldest runs and idempotency keys, a batch of each, after `TASK_RUN_RETENTION_DAYS`.
+
+        Returns:
+            How many; if a batch was full, another run follows at once.
+        """
         before = utc_now() - timedelta(days=self.resources.settings.celery.run_retention_days)
-        removed = await self.runs.prune(before, BATCH)
-        return removed + await IdempotencyKeyCRUD(self.uow.session).delete_many({"create_time__lt": before})
+        runs = await self.runs.prune(before, BATCH)
+        keys = await IdempotencyKeyCRUD(self.uow.session).prune(before, BATCH)
+        if BATCH in (runs, keys):
+            self.uow.enqueue("tasks.prune")
+        return runs + keys
 
     async def _revoke(self, runs: Sequence[TaskRun]) -> None:
         for run in runs:

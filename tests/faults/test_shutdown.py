@@ -54,14 +54,18 @@ class TestDraining:
     async def test_reaches_the_earlier_handler(self, signals: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("src.core.draining.let_connections_wait", lambda: None)  # other tests have servers here
         received: list[int] = []
+
+        async def leave() -> None:
+            received.append(0)
+
         earlier = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
         try:
-            with draining(60 if signals == 2 else 0.2):
+            with draining(60 if signals == 2 else 0.2, leave):
                 signal.raise_signal(signal.SIGTERM)
                 assert (is_draining(), received) == (True, [])
                 if signals == 2:
                     signal.raise_signal(signal.SIGTERM)
-                await eventually(lambda: received == [signal.SIGTERM])
+                await eventually(lambda: received == ([signal.SIGTERM] if signals == 2 else [0, signal.SIGTERM]))
             assert not is_draining()
         finally:
             signal.signal(signal.SIGTERM, earlier)

@@ -12,9 +12,11 @@ from sqlmodel import delete
 
 from src.core.resources import Resources
 from src.core.tasks.run_event import MALFORMED_STREAM, STREAM, RunEvent
+from src.core.unit_of_work import UnitOfWork
 from src.crud.permission import ALL_CODES
 from src.crud.run_event import RunEventCRUD
 from src.crud.task_run import TaskRunCRUD
+from src.models.idempotency_key import IdempotencyKey
 from src.models.task_run import RunState, TaskRun
 from src.schemas.task import RunsToRetry
 from src.services.actor import Actor
@@ -238,3 +240,33 @@ class TestRetention:
             await TaskRunService(uow, resources).prune()
         async with resources.sessions() as session:
             assert [await session.get(TaskRun, task_id) is not None for task_id in ids] == [False, True]
+
+    @pytest.mark.parametrize("kind", [TaskRun, IdempotencyKey])
+    async def test_more_than_a_batch_is_deleted_by_another_run(
+        self,
+        kind: type[TaskRun | IdempotencyKey],
+        uow: UnitOfWork,
+        resources: Resources,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("src.services.task_run.BATCH", 2)
+        long_ago = utc_now() - timedelta(days=resources.settings.celery.run_retention_days, seconds=1)
+        for number in range(3):
+            row = TaskRun(name="old") if kind is TaskRun else IdempotencyKey(key=f"old {number}")
+            row.id = UUID(int=number)  # the oldest: another test's rows are newer
+            row.create_time = row.update_time = long_ago
+            uow.session.add(row)
+        await uow.session.flush()
+        left = [await self.pruned(uow, resources) for _ in range(2)]
+        assert left == [["tasks.prune"], []]
+        found = [await uow.session.get(kind, UUID(int=number)) for number in range(3)]
+        assert found == [None] * 3
+
+    async def pruned(self, uow: UnitOfWork, resources: Resources) -> list[str]:
+        """The tasks that pruning once sends."""
+        sent: list[str] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(uow, "enqueue", sent.append)
+            await TaskRunService(uow, resources).prune()
+        uow.session.expire_all()
+        return sent

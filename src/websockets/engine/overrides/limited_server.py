@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -75,8 +76,18 @@ class LimitedServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is 
 
     async def _close_polls(self) -> None:
         self._shutting_down = True
-        polling = [eio_sid for eio_sid, socket in list(self.eio.sockets.items()) if not socket.upgraded]
-        await asyncio.gather(*(self.eio.close_transport(eio_sid, wait=False) for eio_sid in polling))
+        await self._close(eio_sid for eio_sid, socket in list(self.eio.sockets.items()) if not socket.upgraded)
+
+    async def close_transports(self) -> None:
+        """Save all sessions, then tell their clients to leave: web servers close websockets before that.
+
+        A client that returned elsewhere before its session is saved would have to begin a new one.
+        """
+        self._shutting_down = True
+        await self._close(list(self.eio.sockets))
+
+    async def _close(self, eio_sids: Iterable[str]) -> None:
+        await asyncio.gather(*(self.eio.close_transport(eio_sid, wait=False) for eio_sid in eio_sids))
 
     def _engineio_server_class(self) -> type[Engine]:
         """python-socketio's own engine has unbounded queues."""
