@@ -12,16 +12,21 @@ from urllib.request import urlopen
 
 import schemathesis  # type: ignore[import-not-found]  # not a dependency of the project
 
+UNAUTHORIZED = 401
 FORM = urlencode({"username": "admin", "password": "123456"}).encode()
 
 
 class Login:
-    """Adds an administrator's token; Schemathesis logs in again, and repeats the case, if the response is 401."""
+    """Adds an administrator's token, a new one after a response with 401: a case may have ended the session."""
+
+    token = ""
 
     def get(self, case: Any, context: Any) -> str:
-        """Log in; returns the access token."""
-        with urlopen(os.environ["API"] + "/api/v1/auth/login/swagger", FORM) as response:  # noqa: S310 - http
-            return str(json.load(response)["access_token"])
+        """Return the access token; logs in if there is none."""
+        if not Login.token:
+            with urlopen(os.environ["API"] + "/api/v1/auth/login/swagger", FORM) as response:  # noqa: S310 - http
+                Login.token = str(json.load(response)["access_token"])
+        return Login.token
 
     def set(self, case: Any, data: str, context: Any) -> None:
         """Add the token to a case."""
@@ -29,7 +34,9 @@ class Login:
 
 
 def after_call(context: Any, case: Any, response: Any) -> None:
-    """Count the case."""
+    """Count the case, and forget the token if it is refused."""
+    if response.status_code == UNAUTHORIZED and case.headers.get("Authorization") == f"Bearer {Login.token}":
+        Login.token = ""
     with Path(os.environ["CASES"]).open("a") as file:
         file.write(f"{case.operation.method.upper()} {case.operation.path} {response.status_code}\n")
 
@@ -39,6 +46,6 @@ def filter_query(context: Any, query: Any) -> bool:
     return len(urlencode(query or {}, doseq=True)) < 60_000
 
 
-schemathesis.auth()(Login)
+schemathesis.auth(refresh_interval=None)(Login)  # it would keep a token that is refused for five minutes
 schemathesis.hook(after_call)
 schemathesis.hook(filter_query)

@@ -9,12 +9,18 @@ const socket = io(ADDRESS, {
   reconnectionDelayMax: 200,
   auth: { recover: true },
 });
+let joined = false;
 socket.on("connect", async () => {
+  joined &&= socket.recovered;
   say("connect", socket.recovered, socket.io.engine.transport.name);
-  if (!socket.recovered) {
+  if (joined) return;
+  try {
     await socket.emitWithAck("join", "numbered");
-    say("joined");
+  } catch {
+    return; // the connection ended before the answer came; the next one asks again
   }
+  joined = true;
+  say("joined");
 });
 socket.on("disconnect", (reason) => {
   say("lost", reason);
