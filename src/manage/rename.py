@@ -21,12 +21,25 @@ AS_IT_IS = {
     "tests/api/openapi.json": r'^(    "title": ")[^"]+()',
     "tests/websockets/asyncapi/asyncapi.json": r'^(    "title": ")[^"]+()',
     ".devcontainer/devcontainer.json": r'^(  "name": ")[^"]+()',
+    "docs/deploy/grafana/overview.json": r'^( "title": ")[^"]+()',
 }
 SMALL = {
     "pyproject.toml": r'^(name = ")[^"]+()',
-    "docs/configuration.md": r"^(\| `TOKEN_(?:ISSUER|AUDIENCE)` \| `)[^`]+()",
     "docker-compose.yml": r"^(  image: )(?=.+\n  env_file)\S+()",
     "docker-compose-pytest.yml": r"^(name: ).+(-pytest)$",
+    "docs/deploy/compose/scale.yml": r"^(  image: )\S+()",
+    "docs/deploy/grafana/overview.json": r'^( "uid": ")[^"]+()',
+    "docs/deploy/kubernetes/base/network.yaml": r"(part-of: )[\w-]+()",
+    **{
+        f"docs/deploy/kubernetes/base/{name}.yaml": r"^( +image: )\S+()"
+        for name in ("api", "worker", "worker-cpu", "beat", "migrate")
+    },
+}
+# Wherever they fit, in small letters.
+EVERYWHERE = {
+    "docs/configuration.md": r"^(\| `TOKEN_(?:ISSUER|AUDIENCE)` \| `)[^`]+()",
+    "docs/deploy/kubernetes/base/kustomization.yaml": r"(part-of: |- \{name: )[\w-]+()",
+    "docs/deploy/kubernetes/overlays/example/kustomization.yaml": r"(- \{name: |registry\.example\.com/)[\w-]+()",
 }
 
 
@@ -46,12 +59,12 @@ def rename_project(
 
 def rename(root: Path, name: str) -> list[str]:
     """Write the name into every file that spells it; returns the files."""
-    for spelling, files in ((name, AS_IT_IS), (name.lower(), SMALL)):
+    small = name.lower()
+    for spelling, files, count in ((name, AS_IT_IS, 1), (small, SMALL, 1), (small, EVERYWHERE, 0)):
         for file, pattern in files.items():
             text = (root / file).read_text()
-            count = 0 if file.endswith(".md") and "TOKEN" in pattern else 1
             new, found = re.subn(pattern, rf"\g<1>{spelling}\g<2>", text, count=count, flags=re.MULTILINE)
             if not found:
                 sys.exit(f"{file} does not spell the name where it is expected: look at src/manage/rename.py.")
             (root / file).write_text(new)
-    return sorted({*AS_IT_IS, *SMALL})
+    return sorted({*AS_IT_IS, *SMALL, *EVERYWHERE})

@@ -12,6 +12,7 @@ import yaml  # type: ignore[import-untyped]  # comes with pre-commit, without ty
 
 from scripts.check.nginx import EXAMPLE, find_nginx, write_configuration
 from scripts.local.applications import WEB_LIMITS
+from src import NAME
 from src.core.config import settings
 from src.core.config.base import SettingsGroup
 from src.core.config.sql_urls import sql_url
@@ -62,7 +63,7 @@ class TestEveryFile:
     @pytest.mark.parametrize("name", SCALED)
     def test_of_the_overlay_says_how_a_service_is(self, name: str) -> None:
         service = merged(name)
-        assert ":" in service["image"] or service["image"] == "async-fastapi-multidb"
+        assert ":" in service["image"] or service["image"] == NAME.lower()
         assert service.get("healthcheck") or name in ("app", "mongo-initiate")
 
 

@@ -11,6 +11,7 @@ import kubernetes_validate  # type: ignore[import-untyped]  # it has none
 import pytest
 import yaml  # type: ignore[import-untyped]  # comes with pre-commit, without types
 
+from src import NAME
 from src.core.config import settings
 from src.core.config.base import SettingsGroup
 from tests.support.stores import ROOT
@@ -201,7 +202,7 @@ class TestScaling:
 class TestTheNetwork:
     def test_lets_nobody_in_by_default(self) -> None:
         policy = named("NetworkPolicy")["ours"]
-        assert policy["podSelector"]["matchLabels"] == {"app.kubernetes.io/part-of": "async-fastapi-multidb"}
+        assert policy["podSelector"]["matchLabels"] == {"app.kubernetes.io/part-of": NAME.lower()}
         assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
 
     def test_reaches_every_store(self) -> None:

@@ -14,7 +14,7 @@ from src.api import access
 from src.core.config import settings
 from src.main import rest
 from src.manage import documents
-from src.manage.rename import AS_IT_IS, SMALL, rename
+from src.manage.rename import AS_IT_IS, EVERYWHERE, SMALL, rename
 from src.manage.settings import without_password
 from tests.core.conftest import pem
 from tests.manage.conftest import Manage
@@ -168,12 +168,12 @@ class TestRename:
         assert {path for path in left if not path.startswith("docs/adr/")} <= {"LICENSE", "CHANGELOG.md"}
 
     def test_spells_it_as_each_file_wants_it(self, copy: Path) -> None:
-        assert rename(copy, "Parcel-Tracker") == sorted({*AS_IT_IS, *SMALL})
+        assert rename(copy, "Parcel-Tracker") == sorted({*AS_IT_IS, *SMALL, *EVERYWHERE})
         assert 'NAME = "Parcel-Tracker"' in (copy / "src/__init__.py").read_text()
         assert 'name = "parcel-tracker"' in (copy / "pyproject.toml").read_text()
 
     def test_there_and_back_changes_nothing(self, copy: Path) -> None:
-        before = {path: (copy / path).read_bytes() for path in {*AS_IT_IS, *SMALL}}
+        before = {path: (copy / path).read_bytes() for path in {*AS_IT_IS, *SMALL, *EVERYWHERE}}
         rename(copy, "X")
         rename(copy, NAME)
         assert {path: (copy / path).read_bytes() for path in before} == before
