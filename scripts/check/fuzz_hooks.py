@@ -35,7 +35,8 @@ class Login:
 
 def after_call(context: Any, case: Any, response: Any) -> None:
     """Count the case, and forget the token if it is refused."""
-    if response.status_code == UNAUTHORIZED and case.headers.get("Authorization") == f"Bearer {Login.token}":
+    sent = response.request.headers.get("Authorization")
+    if response.status_code == UNAUTHORIZED and sent == f"Bearer {Login.token}":
         Login.token = ""
     with Path(os.environ["CASES"]).open("a") as file:
         file.write(f"{case.operation.method.upper()} {case.operation.path} {response.status_code}\n")
