@@ -9,9 +9,13 @@ type Handlers = Partial<ServerToClientEvents>;
 export const live = reactive({ on: false, since: 0 });
 
 let socket: ApiSocket | undefined;
+let watching = false;
 const listening = new Set<Handlers>();
 const WATCHED = ["run.changed", "schedule.changed", "schedule.deleted", "ops.overview"] as const;
 
+// A browser keeps pages that were left for its back button, and would keep their connections.
+addEventListener("pagehide", () => socket?.disconnect());
+addEventListener("pageshow", (event) => event.persisted && socket?.connect());
 watch(() => Boolean(me.user), (known) => (known ? start() : stop()), { immediate: true });
 
 function start(): void {
@@ -32,8 +36,6 @@ function stop(): void {
   socket = undefined;
   live.on = false;
 }
-
-let watching = false;
 
 function watchRuns(): void {
   const wanted = [...listening].some((handlers) => WATCHED.some((event) => event in handlers));
