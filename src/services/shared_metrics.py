@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from src.core.outages import report_outage
 from src.core.resources import Resources
-from src.core.stores.errors import as_unavailable, summary
+from src.core.stores.errors import as_unavailable
 from src.core.unit_of_work import ReadUnitOfWork
 from src.schemas.ops import OpsHistory, ProcessState
 from src.services.ops import OpsService
@@ -28,11 +27,9 @@ async def read_shared_metrics(resources: Resources) -> CollectorRegistry:
             uow = ReadUnitOfWork(session, resources.tasks, resources.events)
             metrics.set(await OpsService(uow, resources).overview())
     except Exception as error:
-        unavailable = as_unavailable(error)
-        if unavailable is None:
+        # An outage is told by those who need the store.
+        if as_unavailable(error) is None:
             log.exception("metrics_not_read")
-        elif unavailable.store:
-            report_outage(unavailable.store, summary(error))
     return metrics.registry
 
 

@@ -95,13 +95,13 @@ class TestAnOutage:
         store, broken = STATES[state]
 
         async def all_serve() -> bool:
-            return set((await available(client)).values()) == {1}
+            return set(available().values()) == {1}
 
         await eventually(all_serve)  # after the outages of other tests
         with structlog.testing.capture_logs() as logs, monkeypatch.context() as patch:
             async with broken(resources, patch):
                 ready = [await client.get("/readyz") for _ in range(3)]
-                during = await available(client)
+                during = available()
                 patch.undo()
                 await eventually(all_serve)
         assert [response.status_code for response in ready] == [503 if store == "postgres" else 200] * 3
