@@ -2,18 +2,19 @@
 
 import re
 
-import pytest
-
 from tests.docs.readme import ROOT
 
 PAGE = (ROOT / "docs/architecture.md").read_text()
 STOPS = re.findall(r"`(src/[\w/]+\.py)(?::(\w+))?`", PAGE)
 
 
-@pytest.mark.parametrize(("file", "name"), STOPS, ids=[f"{file}:{name}" for file, name in STOPS])
-def test_every_stop_exists(file: str, name: str) -> None:
-    code = (ROOT / file).read_text()
-    assert re.search(rf"^ *(?:class |(?:async )?def |){name}\b", code, re.MULTILINE)
+def exists(file: str, name: str) -> bool:
+    code = (ROOT / file).read_text() if (ROOT / file).exists() else ""
+    return re.search(rf"^ *(?:class |(?:async )?def |){name}\b", code, re.MULTILINE) is not None
+
+
+def test_every_stop_exists() -> None:
+    assert [stop for stop in STOPS if not exists(*stop)] == []
 
 
 def test_every_place_of_the_glossary_exists() -> None:

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from passlib.context import CryptContext
 from passlib.hash import bcrypt
 from sqlmodel import select
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
@@ -69,8 +70,8 @@ class TestRow16ChangingThePassword:
 
 
 class TestRow20Hashing:
-    def test_uses_argon2id_with_owasp_parameters(self) -> None:
-        assert hash_password(PASSWORD).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    def test_uses_argon2id_with_owasp_parameters(self, production_hashes: CryptContext) -> None:
+        assert production_hashes.hash(PASSWORD).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
     async def test_replaces_an_old_hash_at_login(
         self, client: httpx.AsyncClient, people: People, uow: UnitOfWork

@@ -1,10 +1,12 @@
 """Fixtures of most tests: the application on real stores, a transaction that is rolled back, users who call it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
+from unittest.mock import patch
 
 import httpx
 import pytest
+from passlib.context import CryptContext
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -13,8 +15,17 @@ from src.core.resources import Resources, current_resources
 from src.core.unit_of_work import UnitOfWork
 from src.main import app, rest
 from src.services.outbox import OutboxService
+from src.utils import password
 from tests.support.documented import require_documented
 from tests.support.people import People, Person
+
+
+@pytest.fixture(scope="session", autouse=True)
+def production_hashes() -> Iterator[CryptContext]:
+    """How passwords are hashed in production; in this process, tests hash them in no time."""
+    production = password._context
+    with patch.object(password, "_context", production.using(argon2__memory_cost=8, argon2__time_cost=1)):
+        yield production
 
 
 @pytest.fixture(scope="session")

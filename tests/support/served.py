@@ -11,13 +11,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from passlib.context import CryptContext
 
 from scripts.local.applications import WEB_LIMITS
 from src.core.resources import Resources
 from src.models.user import User
 from tests.support.documented import require_documented
 from tests.support.login import encrypted
-from tests.support.people import People, Person
+from tests.support.people import PASSWORD, People, Person
 from tests.support.process import Process
 from tests.support.proxy import Proxy, proxied
 
@@ -85,10 +86,10 @@ async def served(served_process: Served) -> AsyncIterator[Served]:
 
 
 @pytest.fixture
-async def served_admin(resources: Resources) -> AsyncIterator[Person]:
+async def served_admin(resources: Resources, production_hashes: CryptContext) -> AsyncIterator[Person]:
     """An administrator, committed, so that the other process can see them."""
     async with resources.unit_of_work() as uow:
-        person = await People(uow, resources).create(is_admin=True)
+        person = await People(uow, resources).create(is_admin=True, password_hash=production_hashes.hash(PASSWORD))
     yield person
     async with resources.unit_of_work() as uow:
         await uow.session.delete(await uow.session.get_one(User, person.user.id))
