@@ -1,6 +1,5 @@
 """A program that cannot work says so in one line, with what to do."""
 
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -37,8 +36,9 @@ async def wrong_password(resources: Resources) -> AsyncIterator[str]:
 
 def run(scratch: Scratch, *module: str, **environment: str) -> tuple[int, str]:
     """The exit code of a program and its output."""
-    program: subprocess.Popen[str] = scratch.start(*module, **environment)
+    program = scratch.start(*module, **environment)
     output, _ = program.communicate(timeout=PATIENCE_SECONDS)
+    assert program.returncode is not None
     return program.returncode, output
 
 

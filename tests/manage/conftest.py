@@ -2,11 +2,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from tempfile import TemporaryFile
 
 import pytest
 
+from tests.support.fork_server import start
 from tests.support.process import measured
-from tests.support.stores import ROOT
 
 Manage = Callable[..., "subprocess.CompletedProcess[str]"]
 _covered: set[tuple[str, ...]] = set()
@@ -16,15 +17,15 @@ def run(*arguments: str, stdin: str = "", **environment: str) -> "subprocess.Com
     """`manage.sh`, without the shell script around it; coverage counts the first run of each command."""
     coverage = {} if arguments[:2] in _covered else measured
     _covered.add(arguments[:2])
-    return subprocess.run(  # noqa: S603 - our own
-        [sys.executable, "-m", "src.manage", *arguments],
-        cwd=ROOT,
-        env=os.environ | coverage | environment,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = os.environ | coverage | environment
+    with TemporaryFile("w+") as given, TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+        given.write(stdin)
+        given.seek(0)
+        command = [sys.executable, "-m", "src.manage", *arguments]
+        code = start(command, environment, output=output, errors=errors, stdin=given).wait()
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(command, code, output.read(), errors.read())
 
 
 @pytest.fixture(scope="session")

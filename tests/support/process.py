@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Self
 
 import psutil
 
-from tests.support.stores import ROOT
+from tests.support.fork_server import start
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 _shown: list["Process"] = []
@@ -26,15 +25,8 @@ class Process:
         self.log = log
         self._is_closed = False
         self.command = " ".join(map(str, command))
-        with log.open("wb") as output:
-            self._popen = subprocess.Popen(  # noqa: S603 - our own
-                command,
-                cwd=ROOT,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        with log.open("wb") as output, Path(os.devnull).open() as nothing:
+            self._popen = start(command, environment, output=output, errors=output, stdin=nothing)
         self.psutil = psutil.Process(self._popen.pid)
         _shown.append(self)
 
