@@ -20,11 +20,11 @@ ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(
     "node_modules", ".git", ".venv", ".local", ".env", ".env.pytest", "__pycache__", ".coverage*", "htmlcov"
 )
-# One word, two words, and a plural that is not the word with an s; each migration follows the one before. Words that no
-# project has: this runs where the guide's `invoice` was generated, too.
-NOUNS = ["zeppelin", "paper_kite", "dragonfly"]
+# Two words, and a plural that is not the word with an s; one migration follows the other. Words that no project has:
+# this runs where the guide's `invoice` was generated, too.
+NOUNS = ["paper_kite", "dragonfly"]
 TESTS = [
-    *("tests/api/test_zeppelins.py", "tests/queues/test_dragonflies.py", "tests/websockets/test_paper_kite.py"),
+    *("tests/api/test_paper_kites.py", "tests/queues/test_dragonflies.py", "tests/websockets/test_paper_kite.py"),
     *("tests/api/test_openapi.py", "tests/api/test_examples.py"),
     *("tests/models/test_migrations.py", "tests/security/test_access.py", "tests/api/test_permission_codes.py"),
     *("tests/websockets/asyncapi/test_asyncapi.py", "tests/docs/test_sockets.py"),
@@ -254,10 +254,10 @@ class TestARemoval:
         assert (project / "src/models/notice.py").exists()
 
     def test_of_what_others_import_is_refused(self, project: Path) -> None:
-        (project / "src/utils/importer.py").write_text("from src.models.zeppelin import Zeppelin\n")
-        done = run(project, "scripts/new-feature.sh", "--remove", "zeppelin")
+        (project / "src/utils/importer.py").write_text("from src.models.dragonfly import Dragonfly\n")
+        done = run(project, "scripts/new-feature.sh", "--remove", "dragonfly")
         (project / "src/utils/importer.py").unlink()
         assert done.stderr == (
-            "'zeppelin' is imported by src/utils/importer.py: remove it there first. Nothing was changed.\n"
+            "'dragonfly' is imported by src/utils/importer.py: remove it there first. Nothing was changed.\n"
         )
-        assert (project / "src/models/zeppelin.py").exists()
+        assert (project / "src/models/dragonfly.py").exists()
