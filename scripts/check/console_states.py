@@ -123,6 +123,7 @@ class States:
         """Each page by Tab, Enter and Escape; `/` finds a record by its id, `n` creates."""
         for place in PAGES:
             self.admin.open(place)
+            self.admin.page.wait("!!document.querySelector('#content [data-key=r]:not(.is-loading)')")
             self.admin.tab_until(f"!!{ACTIVE}.closest('#content')")
         self.admin.open("users")
         self.admin.tab_until(f"{ACTIVE}.matches('tbody tr')")
