@@ -37,8 +37,8 @@ STREAM = "socketio:events"
 ATTEMPT_SECONDS = 1
 _PAUSE_SECONDS = 1
 _BATCH = 100
-_MAX_CONCURRENT = 50
-"""The rest of a burst waits: redis-py fails beyond 100 connections, which would look like an outage."""
+_MAX_CONCURRENT = 40
+"""Reads, and as many writes. The rest of a burst waits: redis-py fails beyond 100 connections, as in an outage."""
 
 # Each entry names the one before it, which shows whether any was removed; each published message names its entry.
 _APPEND_AND_PUBLISH = """
@@ -102,7 +102,8 @@ class EventBus:
         self.process = self.sender[:8]
         self._numbers = itertools.count()
         self._append_script = self.redis.register_script(_APPEND_AND_PUBLISH)
-        self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
+        self._reading = asyncio.Semaphore(_MAX_CONCURRENT)
+        self._writing = asyncio.Semaphore(_MAX_CONCURRENT)
         self._broken_until = 0.0
         self._outgoing: deque[Outgoing] = deque()
         self._sending: asyncio.Task[None] | None = None
@@ -144,11 +145,8 @@ class EventBus:
         Raises:
             EventBusError: Redis failed or timed out.
         """
-        try:
-            async with asyncio.timeout(ATTEMPT_SECONDS), self._slots:
-                return await work()
-        except (RedisError, OSError, TimeoutError) as error:
-            raise EventBusError from error
+        async with self._reading:
+            return await self._attempt(work)
 
     async def write(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run Redis commands with a timeout and a circuit breaker, which is open for a second after a failure.
@@ -156,15 +154,16 @@ class EventBus:
         Raises:
             EventBusError: Redis failed or timed out, or the circuit breaker is open.
         """
-        if time.monotonic() < self._broken_until:
-            raise EventBusError
-        try:
-            return await self.read(work)
-        except EventBusError as error:
-            if time.monotonic() >= self._broken_until:
-                self._broken_until = time.monotonic() + _PAUSE_SECONDS
-                self.report_failure(type(error.__cause__).__name__)
-            raise
+        async with self._writing:
+            if time.monotonic() < self._broken_until:
+                raise EventBusError
+            try:
+                return await self._attempt(work)
+            except EventBusError as error:
+                if time.monotonic() >= self._broken_until:
+                    self._broken_until = time.monotonic() + _PAUSE_SECONDS
+                    self.report_failure(type(error.__cause__).__name__)
+                raise
 
     def build_emit(
         self, event: str, data: Any, namespace: str = "/", room: Any = None, skip: Any = None
@@ -183,6 +182,14 @@ class EventBus:
     def build_disconnect(self, room: Any, except_room: str | None, namespace: str = "/") -> dict[str, Any]:
         """Build our message that ends the connections in a room (or rooms), except those also in `except_room`."""
         return self._message("disconnect_room", room=room, except_room=except_room, namespace=namespace)
+
+    async def _attempt(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run Redis commands within a second. The time that many clients wait for their turn is no failure of Redis."""
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                return await work()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise EventBusError from error
 
     def _message(self, method: str, **fields: Any) -> dict[str, Any]:
         return {"method": method, **fields, "host_id": self.sender}
