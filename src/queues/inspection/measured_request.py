@@ -35,10 +35,10 @@ class MeasuredRequest(Request):
     def on_accepted(self, pid: Any, time_accepted: float) -> None:
         """Count a start, and measure how long it waited."""
         super().on_accepted(pid, time_accepted)
-        tasks(self.task_name, "started").inc()
+        tasks(self.task.name, "started").inc()
         due = self._due()
         if due is not None and self.time_start is not None:
-            task_histogram(WAIT, self.task_name).observe(max(0.0, self.time_start - due))
+            task_histogram(WAIT, self.task.name).observe(max(0.0, self.time_start - due))
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """Count a run that exceeded its hard limit."""
@@ -57,9 +57,9 @@ class MeasuredRequest(Request):
         if self._has_outcome:
             return
         self._has_outcome = True
-        tasks(self.task_name, state).inc()
+        tasks(self.task.name, state).inc()
         if self.time_start:
-            task_histogram(RUN, self.task_name).observe(time.time() - self.time_start)
+            task_histogram(RUN, self.task.name).observe(time.time() - self.time_start)
 
     def _due(self) -> float | None:
         """When it could have started, in Unix time; None if its sender did not say when it was queued."""
