@@ -132,11 +132,12 @@ def metrics() -> str:
     """Every metric that the code declares."""
     from prometheus_client import REGISTRY
 
-    importlib.import_module("src.main")
     own = re.compile(r"""(?:Counter|Gauge|Histogram|Summary)\(\s*["']([a-z_]+)["']""")
-    declared = {
-        name.removesuffix("_total") for file in (ROOT / "src").rglob("*.py") for name in own.findall(file.read_text())
-    }
+    declared = set()
+    for file in sorted((ROOT / "src").rglob("*.py")):
+        if names := own.findall(file.read_text()):
+            declared |= {name.removesuffix("_total") for name in names}
+            importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
     rows = []
     for collector in set(REGISTRY._names_to_collectors.values()):
         name, labels = getattr(collector, "_name", ""), getattr(collector, "_labelnames", ())

@@ -160,4 +160,4 @@ class TestIndexes:
         before = await resources.mongo["audit_logs"].index_information()
         await documents.create_indexes(*DOCUMENTS)
         after = await resources.mongo["audit_logs"].index_information()
-        assert (len(before), len(after)) == (0, 4)
+        assert (len(before), len(after)) == (0, 5)
