@@ -5,14 +5,13 @@ import os
 import random
 import re
 import signal
-import socket
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
-from src.core.draining import draining, ignore_connections, is_draining
+from src.core.draining import draining, is_draining
 from src.core.realtime.event_bus import EventBus
 from src.websockets.engine.subscriber import Subscriber
 from tests.support.process import Process
@@ -51,8 +50,7 @@ class TestTheSubscriberOfEvents:
 
 class TestDraining:
     @pytest.mark.parametrize("signals", [1, 2], ids=["after a while", "at a second signal"])
-    async def test_reaches_the_earlier_handler(self, signals: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("src.core.draining.let_connections_wait", lambda: None)  # other tests have servers here
+    async def test_reaches_the_earlier_handler(self, signals: int) -> None:
         received: list[int] = []
 
         async def leave() -> None:
@@ -69,23 +67,6 @@ class TestDraining:
             assert not is_draining()
         finally:
             signal.signal(signal.SIGTERM, earlier)
-
-    if sys.platform == "linux":
-
-        async def test_lets_new_connections_wait_at_its_end(self) -> None:
-            """One that is made just before the socket closes would be reset, with its request."""
-            with socket.create_server(("127.0.0.1", 0)) as listener:
-                address = listener.getsockname()
-                with socket.create_connection(address) as earlier:
-                    ignore_connections(listener)
-                    with pytest.raises(TimeoutError):
-                        socket.create_connection(address, timeout=0.2)
-                    accepted, _ = listener.accept()
-                    with accepted:
-                        earlier.sendall(b"request")
-                        assert accepted.recv(10) == b"request"
-            with pytest.raises(ConnectionRefusedError):
-                socket.create_connection(address)
 
     async def test_is_not_ready_and_serves(self, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "uvicorn", "src.main:app", "--port", "0"]

@@ -27,8 +27,9 @@ class TestAnUnavailableBroker:
         ids=["lost", "down at the start", "twice"],
     )
     def test_is_two_lines_where_stores_are_not_watched(
-        self, monkeypatch: pytest.MonkeyPatch, lines: list[Any], kept: list[Any]
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lines: list[Any], kept: list[Any]
     ) -> None:
+        caplog.set_level(logging.INFO)  # a worker of another test has set that of this process
         monkeypatch.setattr("src.queues.worker.is_watching", lambda: False)
         log_filter = BrokerLogFilter()
         records = {

@@ -76,6 +76,7 @@ class TestMetrics:
     def test_each_outcome_is_counted_and_measured_once(self, worker: CeleryProcess, cause: str) -> None:
         signature, expected = CAUSES[cause]
         scraped, name = worker.metrics, str(signature.task)
+        wait_until(lambda: scraped.value("worker_running") == 0)  # no run of an earlier test
         before = scraped.read()
         signature.delay()
         changes = wait_until(lambda: scraped.changes("tasks_total", before, expected, task=name))
