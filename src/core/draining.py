@@ -39,7 +39,8 @@ def draining(seconds: float, leave: Callable[[], Awaitable[None]]) -> Iterator[N
 
     def begin() -> None:
         nonlocal ending
-        ending = loop.create_task(end())
+        if _draining:  # the block may have ended since the signal
+            ending = loop.create_task(end())
 
     async def end() -> None:
         log.info("draining", seconds=seconds)
