@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,25 +44,14 @@ def write_configuration(directory: Path, example: Path, replaced: Mapping[str, s
     return main
 
 
-LeaveOut = Callable[[int | None], None]
-"""Has nginx send no requests to a port, or to all of them again; open connections and sockets stay."""
-
-
 @contextmanager
-def nginx(program: str, directory: Path, port: int, upstreams: tuple[int, int]) -> Iterator[LeaveOut]:
+def nginx(program: str, directory: Path, port: int, upstreams: tuple[int, int]) -> Iterator[None]:
     """Run it on a port until the block ends; its log is `error.log` in the directory."""
     replaced = {":16000": f":{upstreams[0]}", ":16001": f":{upstreams[1]}"}
-    replaced["listen 80;"] = f"listen 127.0.0.1:{port};"
-    main = write_configuration(directory, EXAMPLE, replaced)
+    main = write_configuration(directory, EXAMPLE, {"listen 80;": f"listen 127.0.0.1:{port};", **replaced})
     command = [program, "-p", str(directory), "-e", str(directory / "error.log"), "-c", str(main)]
-
-    def leave_out(upstream: int | None) -> None:
-        down = {f":{upstream} max_fails=3": f":{upstream} down max_fails=3"}
-        write_configuration(directory, EXAMPLE, replaced | down)
-        subprocess.run([*command, "-s", "reload"], check=True)  # noqa: S603 - the same
-
     with subprocess.Popen(command) as process:  # noqa: S603 - found by name
         try:
-            yield leave_out
+            yield
         finally:
             process.terminate()

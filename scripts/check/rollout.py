@@ -24,7 +24,7 @@ import httpx
 from scripts.bench.servers import ROOT
 from scripts.check.instance import prepared
 from scripts.check.login_attacks import Attack
-from scripts.check.nginx import LeaveOut, find_nginx, nginx
+from scripts.check.nginx import find_nginx, nginx
 from scripts.check.rollout_load import Requests, Sockets, Tasks
 from scripts.local.applications import ASYNCIO, POOL, WEB_LIMITS, answers
 from scripts.local.ports import LOOPBACK, Ports
@@ -34,7 +34,6 @@ START_SECONDS = 90
 STOP_SECONDS = 60
 SETTLE_SECONDS = 3
 """Between two restarts: nginx leaves out a process that refused connections for two seconds."""
-RELOAD_SECONDS = 1
 QUEUE = "rollout"
 CELERY = ["celery", "-A", "tests.queues.sample", "worker", "-l", "info", "-Q", QUEUE, "--without-mingle"]
 WORKERS = {"worker-asyncio": ASYNCIO, "worker-prefork": ("-c", "2", "--without-gossip")}
@@ -51,7 +50,6 @@ class Processes:
         self._commands = {name: [*serve, "--port", str(port)] for name, port in self._ports.items()}
         self._commands |= {name: [*CELERY, "-n", f"{name}@check", *pool] for name, pool in WORKERS.items()}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self.leave_out: LeaveOut = lambda _port: None
 
     def start(self, name: str) -> None:
         """Start a process, and wait until it serves.
@@ -77,16 +75,11 @@ class Processes:
         await asyncio.gather(*(asyncio.to_thread(self.start, name) for name in self._commands))
 
     async def restart(self, name: str) -> None:
-        """Stop a process with SIGTERM, and start another once it has ended; nginx leaves it out meanwhile."""
-        if name in self._ports:
-            self.leave_out(self._ports[name])
-            await asyncio.sleep(RELOAD_SECONDS)
+        """Stop a process with SIGTERM, and start another once it has ended."""
         started = time.monotonic()
         code = await asyncio.to_thread(self._stop, name)
         stopped = time.monotonic()
         await asyncio.to_thread(self.start, name)
-        if name in self._ports:
-            self.leave_out(None)
         seconds = time.monotonic() - stopped
         print(f"{name}: ended with {code} after {stopped - started:.1f} s, served {seconds:.1f} s later", flush=True)
 
@@ -133,7 +126,7 @@ async def running(program: str, drain_seconds: float) -> AsyncIterator[tuple[Pro
         processes = Processes(environment, ports, logs)
         stack.callback(processes.stop_all)
         await processes.start_all()
-        processes.leave_out = stack.enter_context(nginx(program, logs, front, (ports[0], ports[1])))
+        stack.enter_context(nginx(program, logs, front, (ports[0], ports[1])))
         yield processes, f"http://{LOOPBACK}:{front}"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from src.core.config import settings
 from src.core.realtime.client_list import list_clients
-from src.core.realtime.event_bus import CHANNEL, EventBus
+from src.core.realtime.event_bus import CHANNEL, EventBus, EventBusError
 from src.main import server
 from src.websockets.testing import SocketClient
 from tests.security.test_administration import NOTICES
@@ -90,6 +90,15 @@ class TestList:
             await silent.subscribe(CHANNEL)
             found = await listed(client, clerk, userId=str(clerk.user.id))
         assert ([row["id"] for row in found["records"]], found["missing"]) == ([connection.sid], missing + 1)
+
+    async def test_is_503_if_nobody_can_be_asked(
+        self, client: httpx.AsyncClient, clerk: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def fail(_bus: EventBus, _message: object) -> None:
+            raise EventBusError
+
+        monkeypatch.setattr(EventBus, "publish", fail)
+        assert (await client.get(PATH, headers=clerk.headers)).status_code == 503
 
     async def test_a_process_without_sockets_can_ask(self, clerk: Person, visit: Visit, bus: EventBus) -> None:
         connection = await visit(clerk)

@@ -4,6 +4,7 @@ from contextlib import aclosing
 from typing import Any
 
 import structlog
+from redis.exceptions import ConnectionError as RedisConnectionError
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
 from src.core.realtime.client_list import LIST_CLIENTS, answer, list_clients
@@ -75,7 +76,7 @@ class RedisManager(AsyncPubSubManager, LocalManager):  # type: ignore[misc]  # i
         try:
             return await list_clients(self._bus, room, limit)
         except EventBusError as error:
-            raise error.__cause__ or error from error
+            raise error.__cause__ or RedisConnectionError("The question could not be published.") from error
 
     async def prepare(self) -> None:
         """The first client would miss what others emit before the process listens."""
