@@ -179,7 +179,8 @@ class TestRow48Heads:
     async def test_too_large_is_refused(self, server: Server, name: str) -> None:
         expected, parts = HEADS[name]
         loop, failures = asyncio.get_running_loop(), []
-        loop.set_exception_handler(lambda _, context: failures.append(context))
+        # The loop also reports what the collector finds: futures of other tests. Those name no protocol.
+        loop.set_exception_handler(lambda _, context: failures.append(context) if "protocol" in context else None)
         response = await server.send(*parts, pause_seconds=0.01)
         loop.set_exception_handler(None)
         assert (status(response), failures) == (expected, [])
