@@ -3,6 +3,7 @@
 uvicorn scripts.bench.data_application:app
 """
 
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -18,6 +19,7 @@ from src.schemas.response import Page, Response, paged
 __all__ = ["app"]
 
 router = APIRouter(prefix="/api/v1/bench")
+waits: list[float] = []
 
 
 @router.get("/items")
@@ -26,7 +28,24 @@ async def list_items(query: Annotated[ItemPage, Query()], uow: ReadUnitOfWorkDep
     return paged(query, await ItemCRUD(uow.session).project(ItemResponse).page(query))
 
 
+@router.get("/items/timed")
+async def list_items_timed(query: Annotated[ItemPage, Query()], uow: ReadUnitOfWorkDep) -> Response[Page[ItemResponse]]:
+    """The same, and how long it waited for a connection."""
+    asked = time.perf_counter()
+    await uow.session.connection()
+    waits.append(time.perf_counter() - asked)
+    return await list_items(query, uow)
+
+
+@router.get("/waits")
+async def list_waits() -> Response[list[float]]:
+    """How long requests waited for a connection since this was asked last, in seconds."""
+    result = [*waits]
+    waits.clear()
+    return Response(data=result)
+
+
 rest.include_router(router)
-access.PUBLIC.add("GET:/api/v1/bench/items")
+access.PUBLIC |= {f"GET:/api/v1/bench/{path}" for path in ("items", "items/timed", "waits")}
 rest.state.registry = create_registry(rest, server, settings)
 rest.router.routes[0] = RouteIndex(rest.routes[1:])
