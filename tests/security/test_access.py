@@ -36,6 +36,7 @@ class TestRow33WithoutCodes:
 
 
 class TestRow33WithOneCode:
+    @pytest.mark.slow
     async def test_its_route_is_allowed(self, client: httpx.AsyncClient, people: People) -> None:
         for route in GUARDED:
             headers = (await people.create(route.code)).headers

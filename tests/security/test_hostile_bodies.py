@@ -67,6 +67,7 @@ class TestRow47Body:
         assert response.status_code == 422
         assert all(len(error["message"]) <= 200 for error in response.json()["data"])
 
+    @pytest.mark.slow
     async def test_generated_bodies(self, client: httpx.AsyncClient, admin: Person) -> None:
         generator = random.Random(2026)  # noqa: S311 - reproducible, not secret
 

@@ -70,6 +70,7 @@ class TestSending:
             await member.emit("chat.send", {"room": room, "text": str(number)})
         assert [(await member.receive()).data["text"] for _ in range(20)] == [str(number) for number in range(20)]
 
+    @pytest.mark.slow
     async def test_at_most_100_rooms_can_be_joined(self, person: Person, visit: Visit, room: str) -> None:
         client = await visit(person)
         for number in range(100):

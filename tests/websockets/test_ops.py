@@ -83,6 +83,7 @@ class TestRuns:
         assert [data["state"] for _, data in seen] == ["STARTED", "STARTED", "SUCCESS"]
         assert (seen[1].data["progress"]["done"], seen[2].data["result"]) == (1, 7)
 
+    @pytest.mark.slow
     async def test_are_bounded(self, watcher: SocketClient, record: Any, resources: Resources) -> None:
         for number in range(150):
             await RunEventCRUD(resources.redis).add(RunEvent(id=uuid4(), name=str(number), state=states.STARTED))

@@ -11,6 +11,7 @@ SECONDS = 0.15
 
 
 @pytest.mark.parametrize("call", ["read", "write"])
+@pytest.mark.slow
 async def test_waiting_for_ones_turn_is_no_failure(call: str) -> None:
     """As when the clients of a process that ended come to another one."""
     bus = EventBus("redis://127.0.0.1:1")

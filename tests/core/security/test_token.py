@@ -43,6 +43,7 @@ class TestTheCache:
         token = issue(issuer)
         assert issuer.read_access(token) == issuer.read_access(token)
 
+    @pytest.mark.slow
     def test_a_cached_token_expires(self, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
         old = issuer.access(uuid4(), "session", int(time.time()) - issuer.settings.access_seconds + 2)
         expires_at = issuer.read_access(old).expires_at

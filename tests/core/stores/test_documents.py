@@ -83,6 +83,7 @@ class TestATransaction:
                 await change()
         assert as_unavailable(caught.value)
 
+    @pytest.mark.slow
     async def test_is_refused_by_a_single_server(self, single_server: str) -> None:
         async with AsyncMongoClient[dict[str, Any]](single_server, timeoutMS=20_000) as client:
             with pytest.raises(TransactionsUnsupportedError):

@@ -60,6 +60,7 @@ def output_of(code: str) -> str:
 
 
 class TestOff:
+    @pytest.mark.slow
     def test_nothing_of_it_is_imported(self) -> None:
         assert output_of(IMPORTED).splitlines()[-1] == "[]"
 
@@ -97,6 +98,7 @@ class TestRoots:
 
 
 class TestSentry:
+    @pytest.mark.slow
     def test_gets_errors_of_our_loggers_and_of_libraries_without_secrets(self) -> None:
         lines = [line for line in output_of(REPORTING).splitlines() if line.startswith("[")]
         assert [json.loads(line) for line in lines] == [

@@ -33,6 +33,7 @@ class TestPendingConnect:
 
 
 class TestExpiry:
+    @pytest.mark.slow
     async def test_ends_a_connection_with_an_error(self, sio: AsyncServer, connect: Connect) -> None:
         peer = await connect()
         sio.expire(peer.client.get_sid(), 0.05)
@@ -59,6 +60,7 @@ class TestBroadcast:
 
 
 class TestRecheck:
+    @pytest.mark.slow
     async def test_disconnects_a_client_that_is_denied_and_repeats_a_check_that_failed(
         self, sio: AsyncServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:

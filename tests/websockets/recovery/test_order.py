@@ -33,6 +33,7 @@ class TestOrder:
         assert again.pid == client.pid
         assert [(await again.event())[1] for _ in range(5)] == [1, 2, 3, 4, 5]
 
+    @pytest.mark.slow
     async def test_is_kept_under_traffic_from_both_processes(self, servers: Servers, wire: Open) -> None:
         client, room = await wire(0), secrets.token_hex(4)
         await wire(1)  # the second process listens as well
