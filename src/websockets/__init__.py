@@ -5,7 +5,8 @@
 `app.py` composes the product's server from `events/`, one file for each resource. Handlers use `params` and `router`;
 `testing` has an in-memory client. The machinery knows nothing of this product:
 
-    server, dispatch, registry, router   registration and running of handlers
+    server, router, compiled_event, dispatch   registration, compiling and running of handlers
+    emitter, presence                    events from any process, and who is in a room
     errors, limits                       error bodies, resource limits
     engine/                              python-socketio with limits, and all overrides of it
     recovery/                            sessions that survive a network failure

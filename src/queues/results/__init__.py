@@ -7,5 +7,7 @@
                                    └→ Celery's signals ─→ RunHistory.record ─→ the same stream
     history   the task `tasks.record` moves the stream to the table `task_runs` (`src/services/task_run.py`)
 
+    outage    retry_outages: again with backoff while a store is down, then a dead letter
+
 In the asyncio pool concurrent writes share one command. Public: `ResultBackend`, `RecordedTask`, `run_id`.
 """

@@ -8,6 +8,7 @@ class UnauthenticatedConnections:
     """Transports that no namespace has accepted: limited in number, in all and per address, and in time.
 
     One too many closes the oldest, so that nobody keeps others out: clients that do connect are accepted long before.
+    Accepted ones are not limited.
 
     Args:
         maximum: How many a process holds.
