@@ -41,7 +41,7 @@ class TestTheExamples:
         await getattr(example, name)()
 
     def test_are_these(self) -> None:
-        assert len(TESTS) == 4
+        assert len(TESTS) == 5
 
 
 class TestTheTables:

@@ -68,7 +68,7 @@ class EventRegistry:
         """
         if strict:
             self.check(event, data, namespace)
-        schema = self._find(event, namespace)
+        schema = self.find(event, namespace)
         if schema is None:
             return to_wire(data)
         try:
@@ -84,7 +84,7 @@ class EventRegistry:
         Raises:
             UndeclaredEventError: The event is undeclared, or the two forms differ.
         """
-        schema = self._find(event, namespace)
+        schema = self.find(event, namespace)
         if schema is None:
             raise UndeclaredEventError(
                 f"{event!r} in {namespace!r} is not declared: add it to `emits` of the handler that sends it, or, if a "
@@ -99,5 +99,6 @@ class EventRegistry:
                 f"{event!r} is declared as {schema.payload_type!r}, which gives {declared!r} and not {sent!r}."
             )
 
-    def _find(self, event: str, namespace: str) -> EventSchema | None:
+    def find(self, event: str, namespace: str = "/") -> EventSchema | None:
+        """Find the declaration of an event."""
         return self._schemas.get((namespace, event)) or self._schemas.get((ANY_NAMESPACE, event))

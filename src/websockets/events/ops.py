@@ -9,7 +9,7 @@ router = SocketRouter(dependencies=[Depends(require_permission)], ordered=True)
 
 
 @router.on("runs.watch")
-async def watch(sid: SID, server: Server, watch: bool = True) -> None:
+async def watch(watch: bool = True, *, sid: SID, server: Server) -> None:
     """Watch all runs and schedules from now on; with false, no more.
 
     The server sends `run.changed`, `ops.overview`, `schedule.changed` and `schedule.deleted`. The overview names hosts,

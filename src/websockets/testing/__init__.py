@@ -6,11 +6,13 @@
         event, message = await client.receive()
 
 Everything else is real: the handshake with its headers, packets, limits, handlers, acks, binary attachments and
-disconnects. Effects of a network, such as a slow reader, need a real client.
+disconnects. Effects of a network, such as a slow reader, need a real client. With `TypedNamespace`, type checkers know
+the events, payloads and acks.
 """
 
 from src.websockets.testing.client import SocketClient
 from src.websockets.testing.session import Received, Session
 from src.websockets.testing.transport import Refused
+from src.websockets.testing.typed_namespace import EventError, TypedNamespace
 
-__all__ = ["Received", "Refused", "Session", "SocketClient"]
+__all__ = ["EventError", "Received", "Refused", "Session", "SocketClient", "TypedNamespace"]
