@@ -1,13 +1,19 @@
-"""A process of its own, for tests that stop or kill it: `uvicorn tests.websockets.recovery.stopping:app`."""
+"""A process of its own, for tests that stop or kill it.
+
+python -m tests.websockets.recovery.stopping FD     the number of an inherited socket that listens
+"""
 
 import asyncio
 import os
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
 from tests.websockets.recovery.conftest import create, wait_for_redis
@@ -44,3 +50,6 @@ async def describe() -> dict[str, Any]:
 
 
 app = server.asgi(rest)
+
+if __name__ == "__main__":
+    uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=20)).run([socket.socket(fileno=int(sys.argv[1]))])

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import secrets
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -15,7 +16,6 @@ import pytest
 from src.core.realtime.event_bus import EventBus
 from src.websockets.recovery import MAX_MISSED_EVENTS
 from src.websockets.server import AsyncServer
-from tests.queues.conftest import free_port
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.recovery.conftest import Open
 
@@ -116,12 +116,11 @@ class Process:
 
 @asynccontextmanager
 async def started(http: aiohttp.ClientSession, **environment: str) -> AsyncIterator[Process]:
-    port = free_port()
-    command = "-m", "uvicorn", "tests.websockets.recovery.stopping:app", "--port", str(port)
-    running = await asyncio.create_subprocess_exec(
-        sys.executable, *command, "--timeout-graceful-shutdown", "20", env=os.environ | environment
-    )
-    process = Process(http, running, port)
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # others may take a port that is only known to be free
+        fd = listener.fileno()
+        command = sys.executable, "-m", "tests.websockets.recovery.stopping", str(fd)
+        running = await asyncio.create_subprocess_exec(*command, pass_fds=[fd], env=os.environ | environment)
+        process = Process(http, running, listener.getsockname()[1])
     try:
         await eventually(process.serves)
         yield process
