@@ -32,7 +32,7 @@ async def list_items(query: Annotated[ItemPage, Query()], uow: ReadUnitOfWorkDep
 async def list_items_timed(query: Annotated[ItemPage, Query()], uow: ReadUnitOfWorkDep) -> Response[Page[ItemResponse]]:
     """The same, and how long it waited for a connection."""
     asked = time.perf_counter()
-    await uow.session.connection()
+    _ = await uow.session.connection()
     waits.append(time.perf_counter() - asked)
     return await list_items(query, uow)
 
