@@ -1,6 +1,6 @@
 """Translated pages: `NAME-CN.md` is `NAME.md` in Chinese, and keeps the hash of the text that it was made from.
 
-`python -m scripts.check.translations` fails if an original has changed since, or if code blocks differ. `--renew`
+`python -m scripts.check.translations` fails if an original has changed since, or if code or links differ. `--renew`
 writes the hashes: run it after you have translated what has changed.
 """
 
@@ -8,10 +8,12 @@ import hashlib
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = re.compile(r"\n<!-- translated from (\S+), sha256 (\w+) -->\n\Z")
+BLOCK = re.compile(r"^( *)```(\w+)\n(.+?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
 def translations() -> list[Path]:
@@ -32,8 +34,7 @@ def digest(page: Path) -> str:
 
 def code_blocks(text: str) -> list[tuple[str, str]]:
     """Language and code of each block, without what a translator writes: comments, and the labels of a tree."""
-    found = re.findall(r"^( *)```(\w+)\n(.+?)^\1```$", text, re.MULTILINE | re.DOTALL)
-    return [(language, _untranslated(language, code)) for _, language, code in found]
+    return [(language, _untranslated(language, code)) for _, language, code in BLOCK.findall(text)]
 
 
 def _untranslated(language: str, code: str) -> str:
@@ -42,18 +43,40 @@ def _untranslated(language: str, code: str) -> str:
     return re.sub(r" *# .*$", "", code, flags=re.MULTILINE)
 
 
+def inline_code(text: str) -> set[str]:
+    """The code inside sentences."""
+    return {" ".join(code.split()) for code in re.findall(r"`((?:[^`\n]|\n(?!\n))+)`", BLOCK.sub("", text))}
+
+
+def links(text: str) -> list[str]:
+    """The pages and addresses that a page leads to, without fragments."""
+    return re.findall(r"\]\(([^)#\s]+)", BLOCK.sub("", text))
+
+
+def _problems_of(page: Path) -> Iterator[str]:
+    text, original = page.read_text(), original_of(page)
+    english = original.read_text()
+    mark = MARK.search(text)
+    if mark is None or mark[2] != digest(original):
+        yield "is older than its original: translate what has changed, then --renew."
+    if code_blocks(text) != code_blocks(english):
+        yield "has other code blocks than its original."
+    if code := inline_code(text) - inline_code(english):
+        yield f"names code that its original does not: {', '.join(sorted(code))}."
+    there, back = f"English | [中文]({page.name})\n", f"[English]({original.name}) | 中文\n"
+    if there not in english or back not in text:
+        yield "and its original do not link to each other below their titles."
+    targets = links(text.replace(back, ""))
+    if sorted(target.replace("-CN.md", ".md") for target in targets) != sorted(links(english.replace(there, ""))):
+        yield "has other links than its original."
+    for target in targets:
+        if target.endswith(".md") and (page.parent / target.replace(".md", "-CN.md")).exists():
+            yield f"links to {target}, which has a translation."
+
+
 def problems() -> list[str]:
-    """One line for each translation that cannot be trusted."""
-    found = []
-    for page in translations():
-        text, original = page.read_text(), original_of(page)
-        name = page.relative_to(ROOT).as_posix()
-        mark = MARK.search(text)
-        if mark is None or mark[2] != digest(original):
-            found.append(f"{name} is older than {original.name}: translate what has changed, then --renew.")
-        if code_blocks(text) != code_blocks(original.read_text()):
-            found.append(f"{name} has other code blocks than {original.name}.")
-    return found
+    """One line for each reason not to trust a translation."""
+    return [f"{page.relative_to(ROOT)} {problem}" for page in translations() for problem in _problems_of(page)]
 
 
 def renew() -> None:

@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from scripts.site.links import broken_links
 from scripts.site.navigation import NAVIGATION, navigation, quote, title
 from scripts.site.pages import rewrite
 from scripts.site.vendored import FRAMES, MERMAID, fetch
@@ -41,21 +42,25 @@ def write_configuration() -> None:
 
 
 def finish() -> None:
-    """Move the site to site/, and let its pages take the script of the search from there.
+    """Move the site to site/; let its pages take the script of the search from there, and say which are in Chinese.
 
     Raises:
-        ValueError: A page would load a script from another host.
+        ValueError: A page would load a script from another host, or has a link that leads nowhere.
     """
     shutil.rmtree(SITE, ignore_errors=True)
     shutil.move(BUILD / "built", SITE)
     for page in SITE.rglob("*.html"):
         up = "../" * (len(page.relative_to(SITE).parts) - 1)
         text = page.read_text().replace("https://unpkg.com/iframe-worker/shim", f"{up}assets/{FRAMES.name}")
+        if page.stem.endswith("-CN"):
+            text = text.replace('<html lang="en"', '<html lang="zh-CN"', 1)
         if foreign := re.search(
             r"""<(?:script|link rel="(?:stylesheet|preload)|img)[^>]*(?:src|href)="https?://[^"]+""", text
         ):
             raise ValueError(f"{page.relative_to(SITE)}: {foreign[0]}")
         page.write_text(text)
+    if broken := broken_links(SITE):
+        raise ValueError("Links that lead nowhere:\n" + "\n".join(broken))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,10 @@ from typing import Any
 # A folder stands for its pages, ordered by their titles. Pages that are named nowhere come last; the list of decisions
 # leads to them.
 NAVIGATION: dict[str, Any] = {
-    "Home": ["index.md", "README-CN.md"],
+    "Home": ["index.md"],
     "Tutorials": [
         *("tutorials/first-change.md", "tutorials/first-hour.md"),
         *("tutorials/live-dashboard.md", "tutorials/nightly-report.md", "moving-in.md"),
-        *("tutorials/first-change-CN.md", "tutorials/first-hour-CN.md"),
     ],
     "How-to": {
         "Recipes": "how-to/README.md",  # the groups of its table
@@ -31,16 +30,20 @@ NAVIGATION: dict[str, Any] = {
         "Internals": ["internals/"],
         "Decisions": ["adr/README.md"],
     },
+    "中文": {
+        "教程": [
+            *("README-CN.md", "tutorials/first-change-CN.md", "tutorials/first-hour-CN.md"),
+            *("tutorials/live-dashboard-CN.md", "tutorials/nightly-report-CN.md", "moving-in-CN.md"),
+        ],
+        "怎么做": "how-to/README-CN.md",
+        "开发": ["new-feature-CN.md", "frontend-CN.md", "console-CN.md"],
+        "理解": ["architecture-CN.md", "glossary-CN.md"],
+    },
 }
-
-
-TITLES = {"index.md": "English", "README-CN.md": "中文"}
 
 
 def title(page: Path) -> str:
     """A page's first heading, without marks."""
-    if page.name in TITLES:
-        return TITLES[page.name]
     found = re.search(r"^# (.+)", page.read_text(), re.MULTILINE)
     return re.sub(r"[`*]", "", found[1]) if found else page.stem
 
@@ -74,7 +77,7 @@ def navigation(source: Path, parts: dict[str, Any]) -> list[dict[str, Any]]:
             return [{name: build(pages)} for name, pages in part.items() if build(pages)]
         if isinstance(part, str):
             named.add(source / part)
-            return [{"All": part}, *build(_groups(source / part, source))]
+            return [{title(source / part): part}, *build(_groups(source / part, source))]
         pages = [page for entry in part for page in _expand(source, entry)]
         named.update(pages)
         return [{title(page): page.relative_to(source).as_posix()} for page in pages]

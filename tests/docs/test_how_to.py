@@ -14,7 +14,7 @@ from tests.docs.readme import ROOT, blocks
 from tests.docs.test_configuration import FIELDS, FOREIGN
 from tests.support.scratch import scratch_database
 
-PAGES = sorted(page for page in (ROOT / "docs/how-to").glob("*.md") if page.name != "README.md")
+PAGES = sorted(page for page in (ROOT / "docs/how-to").glob("*.md") if not page.name.endswith(("README.md", "-CN.md")))
 KINDS = {"python", "bash", "dotenv", "http", "sql", "markdown"}
 COMMANDS = {command.name for command in manage.registered_commands} | {"user"}
 OF_UVICORN = {"FORWARDED_ALLOW_IPS"}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from scripts.site.links import broken_links
 from scripts.site.navigation import NAVIGATION, navigation, quote
 from scripts.site.pages import rewrite
 from tests.docs.readme import ROOT
@@ -36,9 +37,10 @@ def pages_of(part: Any) -> list[str]:
 
 
 class TestTheNavigation:
-    def test_has_four_parts_and_every_page_once(self, source: Path) -> None:
+    def test_has_its_parts_and_every_page_once(self, source: Path) -> None:
         built = navigation(source, NAVIGATION)
-        assert [next(iter(part)) for part in built][:5] == ["Home", "Tutorials", "How-to", "Reference", "Explanation"]
+        parts = ["Home", "Tutorials", "How-to", "Reference", "Explanation", "中文"]
+        assert [next(iter(part)) for part in built][: len(parts)] == parts
         listed = pages_of(built)
         decisions = {f"adr/{page.name}" for page in (source / "adr").glob("0*.md")}
         assert sorted(listed) == sorted(
@@ -73,3 +75,11 @@ class TestALink:
     def test_diagrams_bring_their_script(self) -> None:
         text = "```mermaid\nflowchart LR\n```\n"
         assert rewrite(text, "adr/a.md", from_root=False).endswith('<script src="../assets/mermaid.js"></script>\n')
+
+    def test_that_leads_nowhere_is_found_in_what_is_built(self, tmp_path: Path) -> None:
+        (tmp_path / "a").mkdir()
+        (tmp_path / "b.html").write_text('<h1 id="开始">b</h1>')
+        good = ("../b.html", "../b.html#%E5%BC%80%E5%A7%8B", "#here", "https://example.com/x", "mailto:a@example.com")
+        bad = ("c.html", "../b.html#end", "#there")
+        (tmp_path / "a/a.html").write_text("<p id=here>" + "".join(f'<a href="{link}">x</a>' for link in good + bad))
+        assert broken_links(tmp_path) == [f"a/a.html: {link}" for link in sorted(bad)]
