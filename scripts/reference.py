@@ -76,16 +76,28 @@ def events() -> str:
     spec = document("asyncapi")
     rows = []
     for operation in spec["operations"].values():
-        channel = spec["channels"][operation["title"]]
-        kind = "client" if operation["action"] == "receive" else "server"
-        message = channel["messages"].get("request" if kind == "client" else "event") or {}
-        payload = message.get("payload", {}).get("$ref", "").rpartition("/")[2]
-        access = rest.state.registry.access_to(f"SOCKET:{operation['title']}") if kind == "client" else ""
-        summary = operation.get("summary", "")
-        rows.append((f"`{operation['title']}`", kind, f"`{payload}`" if payload else "", str(access), summary))
-    head = ("event", "from", "payload", "callers", "what it does")
-    text = "Payloads with all fields are at `/asyncapi`. Guarantees and error codes: [Socket.IO](../sockets.md)."
+        name, from_client = operation["title"], operation["action"] == "receive"
+        messages = spec["channels"][name]["messages"]
+        payload, ack = (_shape(messages.get(key, {}), spec) for key in ("request" if from_client else "event", "ack"))
+        access = rest.state.registry.access_to(f"SOCKET:{name}") if from_client else ""
+        sender = "client" if from_client else "server"
+        rows.append((f"`{name}`", sender, payload, ack, str(access), operation.get("summary", "")))
+    head = ("event", "from", "payload", "ack", "callers", "what it does")
+    text = (
+        "`?` marks fields that may be left out. `/asyncapi` shows payloads and acks with all fields. Who receives "
+        "events, guarantees and error codes: [Socket.IO](../sockets.md)."
+    )
     return f"# Events\n\n{text}\n\n{table(head, sorted(rows))}"
+
+
+def _shape(message: dict[str, Any], spec: dict[str, Any]) -> str:
+    """The fields of a payload if they are few, else the name of its type."""
+    payload = message.get("payload", {})
+    name = payload.get("$ref", "").rpartition("/")[2]
+    schema = spec["components"]["schemas"].get(name, {})
+    fields = [field if field in schema.get("required", ()) else f"{field}?" for field in schema.get("properties", ())]
+    shown = f"{{{', '.join(fields)}}}" if 0 < len(fields) <= 5 else name or payload.get("type", "")
+    return f"`{shown}`" if shown else ""
 
 
 def _errors(value: Any) -> Iterator[tuple[str, str, int]]:

@@ -36,22 +36,10 @@ ENTRIES = (
     ),
 )
 
-EVENTS_PAGE = "docs/sockets.md"
-# The last row of the page's table of events; the rows of a feature are inserted before it.
-LAST_EVENT = "| `error` | server |"
-EVENTS = """\
-| `$noun.get` | client | `{id}` | one of the $many |
-| `$noun.created` | server | `{id}` | to everyone |
-| `$noun.updated` | server | `{id}` | to everyone |
-| `$noun.deleted` | server | `{id}` | to everyone |
-"""
-
 
 def register(root: Path, noun: Noun) -> dict[str, str]:
     """The text of each list with the feature in it, by path."""
-    lists = {entry.file: _add((root / entry.file).read_text(), entry, noun.spellings()) for entry in ENTRIES}
-    rows = Template(EVENTS).substitute(noun.spellings())
-    return {**lists, EVENTS_PAGE: (root / EVENTS_PAGE).read_text().replace(LAST_EVENT, rows + LAST_EVENT)}
+    return {entry.file: _add((root / entry.file).read_text(), entry, noun.spellings()) for entry in ENTRIES}
 
 
 def _add(text: str, entry: Entry, spellings: dict[str, str]) -> str:
@@ -82,10 +70,7 @@ def _last_element(body: list[ast.stmt], collection: str) -> ast.expr:
 
 def unregister(root: Path, noun: Noun) -> dict[str, str]:
     """The text of each list without the feature, by path."""
-    lists = {entry.file: _without((root / entry.file).read_text(), entry, noun.spellings()) for entry in ENTRIES}
-    lines = (root / EVENTS_PAGE).read_text().splitlines(keepends=True)
-    page = "".join(line for line in lines if not line.startswith(f"| `{noun.singular}."))
-    return {**lists, EVENTS_PAGE: page}
+    return {entry.file: _without((root / entry.file).read_text(), entry, noun.spellings()) for entry in ENTRIES}
 
 
 def _without(text: str, entry: Entry, spellings: dict[str, str]) -> str:

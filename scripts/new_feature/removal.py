@@ -11,7 +11,7 @@ from scripts.new_feature import database
 from scripts.new_feature.console import page_of, without_page
 from scripts.new_feature.migration import Migration, removing_migration
 from scripts.new_feature.noun import Noun, RefusedError
-from scripts.new_feature.registration import ENTRIES, EVENTS_PAGE, unregister
+from scripts.new_feature.registration import ENTRIES, unregister
 from scripts.new_feature.rendering import render, tidy
 from scripts.new_feature.revision import next_revision
 
@@ -74,7 +74,7 @@ def remove(root: Path, noun: Noun) -> Removal:
 
 def _refuse_importers(root: Path, noun: Noun, files: list[str]) -> None:
     modules = {path.removesuffix(".py").replace("/", ".") for path in files}
-    lists = {entry.file for entry in ENTRIES} | {EVENTS_PAGE}
+    lists = {entry.file for entry in ENTRIES}
     importers = []
     for file in sorted([*root.glob("src/**/*.py"), *root.glob("tests/**/*.py"), *root.glob("scripts/**/*.py")]):
         path = str(file.relative_to(root))

@@ -1,4 +1,4 @@
-"""The table of docs/sockets.md that says which parameters work in events: each row is tried."""
+"""The table of docs/socket-handlers.md that says which parameters work in events: each row is tried."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from src.websockets import params
 from src.websockets.compiled_event import compile_event
 from tests.docs.readme import ROOT
 
-PAGE = (ROOT / "docs/sockets.md").read_text()
+PAGE = (ROOT / "docs/socket-handlers.md").read_text()
 TABLE = PAGE.partition("| parameter | in an event |")[2].partition("\n\n")[0]
 ROWS = re.findall(r"^\| `(.+?)` \| (.+) \|$", TABLE, re.MULTILINE)
 WORKING = [form for form, answer in ROWS if not answer.startswith("refused")]

@@ -1,4 +1,4 @@
-"""docs/sockets.md: its examples run, and its tables are the code's."""
+"""docs/sockets.md and docs/socket-handlers.md: their examples run, and their tables are the code's."""
 
 import importlib.util
 import inspect
@@ -17,14 +17,16 @@ from src.websockets.app import describe
 from tests.docs.readme import ROOT, blocks
 
 PAGE = (ROOT / "docs/sockets.md").read_text()
-TESTS = re.findall(r"^async def (test_\w+)", PAGE, re.MULTILINE)
+HANDLERS = (ROOT / "docs/socket-handlers.md").read_text()
+EVENTS = (ROOT / "docs/reference/events.md").read_text()
+TESTS = re.findall(r"^async def (test_\w+)", HANDLERS, re.MULTILINE)
 
 
 @pytest.fixture
 async def example(tmp_path: Path) -> AsyncIterator[ModuleType]:
     """All blocks as one module."""
     path = tmp_path / "sockets_example.py"
-    path.write_text("\n\n".join(blocks("python", PAGE)))
+    path.write_text("\n\n".join(blocks("python", HANDLERS)))
     spec = importlib.util.spec_from_file_location("sockets_example", path)
     assert spec is not None
     assert spec.loader is not None
@@ -46,7 +48,7 @@ class TestTheExamples:
 
 class TestTheTables:
     def test_name_every_event(self) -> None:
-        rows = re.findall(r"^\| `([\w.]+)` \| (client|server) \|", PAGE, re.MULTILINE)
+        rows = re.findall(r"^\| `([\w.]+)` \| (client|server) \|", EVENTS, re.MULTILINE)
         operations = describe(server, settings)["operations"].values()
         sides = {"receive": "client", "send": "server"}
         assert set(rows) == {(operation["title"], sides[operation["action"]]) for operation in operations}
