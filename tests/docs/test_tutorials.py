@@ -20,7 +20,7 @@ RUN = ("./scripts/new-feature.sh", "./scripts/alembic/")
 TESTS = "./scripts/test.sh "
 # Clones, servers and builds that other tests show.
 OTHERS = (
-    *("docker compose", "python -m scripts.reference --documents"),
+    *("docker compose", "source .venv/bin/activate", "python -m scripts.reference --documents"),
     *(f"./scripts/{name}.sh" for name in ("dev", "console", "make-env", "manage")),
 )
 # Other tests that such changes concern.
