@@ -1,7 +1,8 @@
 """A copy of the project, changed as a page says: its code blocks name the file that they belong to.
 
-`# src/a.py` is a new file, or an excerpt of one that exists. ``# src/a.py, below `text` `` goes below the first line
-that has the text, or the second with `(2)`; `in place of` replaces that line, `at the end` is the end of the file.
+`# src/a.py` (TypeScript: `// src/a.ts`) is a new file, or an excerpt of one that exists. ``# src/a.py, below `text` ``
+goes below the first line that has the text, or the second with `(2)`; `in place of` replaces that line, `at the end` is
+the end of the file.
 """
 
 import os
@@ -18,7 +19,9 @@ LEFT_OUT = shutil.ignore_patterns(
     *("node_modules", ".git", ".venv", ".local", ".env", ".env.pytest", "__pycache__", ".coverage*", "htmlcov"),
     *("built", ".mypy_cache", ".ruff_cache"),
 )
-HEAD = re.compile(r"# ((?:src|tests)/[\w./]+\.py)(?:, (below|in place of|at the end)(?: `(.+?)`(?: \((\d)\))?)?)?\n")
+HEAD = re.compile(
+    r"(?:#|//) ((?:src|tests)/[\w./]+\.(?:py|ts|vue))(?:, (below|in place of|at the end)(?: `(.+?)`(?: \((\d)\))?)?)?\n"
+)
 
 
 def copy_project(target: Path) -> Path:
