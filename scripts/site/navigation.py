@@ -36,7 +36,7 @@ NAVIGATION: dict[str, Any] = {
             *("tutorials/live-dashboard-CN.md", "tutorials/nightly-report-CN.md", "moving-in-CN.md"),
         ],
         "怎么做": "how-to/README-CN.md",
-        "开发": ["new-feature-CN.md", "frontend-CN.md", "auth-CN.md", "console-CN.md"],
+        "开发": ["new-feature-CN.md", "frontend-CN.md", "auth-CN.md", "console-CN.md", "schedules-CN.md"],
         "理解": ["architecture-CN.md", "glossary-CN.md"],
     },
 }
