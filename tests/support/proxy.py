@@ -81,6 +81,11 @@ class Proxy:
         self._greeting = greeting
         self._drop()
 
+    def say(self, message: bytes) -> None:
+        """Send these bytes to the client of each open connection, as if they came from the server."""
+        for writer in self._serving.values():
+            writer.write(message)
+
     def refuse(self) -> None:
         """Refuse connections."""
         if self._server is not None:

@@ -64,6 +64,12 @@ async def responds(mongo: MongoClient) -> bool:
         return False
 
 
+def fatal(state: str) -> bytes:
+    """The message with which PostgreSQL ends a session."""
+    fields = f"SFATAL\0VFATAL\0C{state}\0Mnot now\0\0".encode()
+    return b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
+
+
 async def select_one(engine: AsyncEngine) -> int:
     async with engine.connect() as connection:
         return int((await connection.execute(text("SELECT 1"))).scalar_one())
@@ -101,9 +107,8 @@ class TestPostgres:
     async def test_a_server_that_starts_stops_or_is_full_means_unavailable(
         self, resources: Resources, state: str
     ) -> None:
-        fields = f"SFATAL\0VFATAL\0C{state}\0Mnot now\0\0".encode()
         async with engine_by_proxy(resources) as (engine, proxy):
-            proxy.answer(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+            proxy.answer(fatal(state))
             error, _ = await failure(lambda: select_one(engine))
         assert as_unavailable(error)
 
@@ -118,9 +123,22 @@ class TestPostgres:
 
     async def test_a_connection_that_the_server_closed_is_replaced(self, resources: Resources) -> None:
         async with engine_by_proxy(resources) as (engine, proxy):
-            first = await backend(engine)
+            async with engine.connect() as connection:
+                first = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+                driver = (await connection.get_raw_connection()).driver_connection
             async with proxy.closing(), resources.engine.connect() as other:
                 await other.execute(text(f"SELECT pg_terminate_backend({first}, 2000)"))
+            await eventually(driver.is_closed)
+            assert await backend(engine) != first
+
+    async def test_a_connection_whose_session_the_server_has_ended_is_left(self, resources: Resources) -> None:
+        """It is still open: the server says that it ends the session, and closes the connection a moment later."""
+        async with engine_by_proxy(resources) as (engine, proxy):
+            first = await backend(engine)
+            proxy.say(fatal("57P01"))
+            await asyncio.sleep(0.05)
+            error, _ = await failure(lambda: select_one(engine))
+            assert as_unavailable(error)
             assert await backend(engine) != first
 
     async def test_a_primary_that_became_read_only_is_left(self, resources: Resources) -> None:
