@@ -44,7 +44,8 @@ class MongoDB(Store):
     @property
     @override
     def environment(self) -> dict[str, str]:
-        options = "authSource=admin&directConnection=true"
+        # It would run a write that PyMongo repeats once more: with `timeoutMS` the two differ in their `maxTimeMS`.
+        options = "authSource=admin&directConnection=true&retryWrites=false"
         return {"MONGO_DATABASE_URL": f"mongodb://{USER}:{self.password}@{LOOPBACK}:{self.port}/{DATABASE}?{options}"}
 
     def _create_user(self) -> bool:
