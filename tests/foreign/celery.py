@@ -97,6 +97,13 @@ INTERNALS = [
         "(self)",
     ),
     Internal(
+        "celery.app.trace",
+        "traceback_clear",
+        "Replaced: it ends coroutines of other runs that got the same error.",
+        ("src/queues/pool/worker.py",),
+        "(exc=None)",
+    ),
+    Internal(
         "celery.worker.consumer:Consumer",
         "bucket_for_task",
         "Overridden: `rate_limit` is not the worker's own if the task has a `rate_limit_key`.",
