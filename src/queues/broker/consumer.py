@@ -2,6 +2,7 @@
 
 import warnings
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from celery.exceptions import CPendingDeprecationWarning
@@ -14,12 +15,21 @@ from src.queues.broker.malformed import DEAD_LETTERS, UNREADABLE
 logger = get_logger(__name__)
 
 
+RECONNECT_SECONDS = 5
+"""The longest wait between two attempts to connect to the broker; kombu's grows to 30 seconds during an outage."""
+
+
 class Consumer(CeleryConsumer):
     """Celery's consumer, which sends messages that it cannot run to the queue `dead-letters`, then drops them."""
 
     def bucket_for_task(self, task: Any) -> Any:
         """The rate limit of this worker; none for a task whose limit counts across workers."""
         return super().bucket_for_task(task) if getattr(task, "rate_limit_key", None) is None else None
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connect to the broker, however many attempts it takes."""
+        conn.ensure_connection = partial(conn.ensure_connection, interval_max=RECONNECT_SECONDS)
+        return super().ensure_connected(conn)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Close the channel of a lost connection while it can still return its messages to their queues.
