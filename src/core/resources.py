@@ -39,7 +39,8 @@ class Resources:
     Attributes:
         engine: The primary SQL database.
         sessions: Read-write sessions on the primary; `unit_of_work` is the usual way to one.
-        read_sessions: Read-only sessions without a transaction, on the replica if there is one.
+        read_engine: The replica, or the primary if there is none; read-only.
+        read_sessions: Read-only sessions without a transaction, on `read_engine`.
         read_connection: A connection to the primary without a transaction, for a single SELECT.
         databases: The databases of `SQL_DATABASES`, by name.
         single_flight: Lets concurrent callers of this process share one piece of work.
@@ -48,6 +49,7 @@ class Resources:
     settings: Settings
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
+    read_engine: AsyncEngine
     read_sessions: async_sessionmaker[AsyncSession]
     read_connection: Callable[[], AbstractAsyncContextManager[AsyncConnection]]
     databases: dict[str, SQLDatabase]
@@ -163,6 +165,7 @@ async def open_resources(
             databases=databases,
             engine=primary.engine,
             sessions=primary.sessions,
+            read_engine=replica.engine,
             read_sessions=replica.sessions,
             read_connection=primary.without_transaction.connect,
             redis=redis,

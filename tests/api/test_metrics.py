@@ -172,10 +172,11 @@ async def test_it_moves_by_its_cause(
     assert least <= added < least + 60
 
 
-async def test_pools_show_what_is_in_use(world: World) -> None:
-    name = "sql_pool_in_use", frozenset({("pool", "postgres")})
+@pytest.mark.parametrize(("pool", "engine"), [("postgres", "engine"), ("postgres:read", "read_engine")])
+async def test_pools_show_what_is_in_use(world: World, pool: str, engine: str) -> None:
+    name = "sql_pool_in_use", frozenset({("pool", pool)})
     before = (await scrape(world.client))[name]
-    async with world.resources.engine.connect():
+    async with getattr(world.resources, engine).connect():
         assert (await scrape(world.client))[name] == before + 1
 
 

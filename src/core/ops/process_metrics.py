@@ -22,7 +22,7 @@ DROPPED.set_function(lambda: log_stream.dropped)
 def pools_of(resources: Resources) -> list[PoolUse]:
     """The pools of SQL connections of this process: for transactions, for reads, and of `SQL_DATABASES`."""
     settings = resources.settings.sql
-    engines: dict[str, AsyncEngine] = {"postgres": resources.engine}
+    engines: dict[str, AsyncEngine] = {"postgres": resources.engine, "postgres:read": resources.read_engine}
     engines |= {name: database.engine for name, database in resources.databases.items()}
     return [
         PoolUse(name=name, size=settings.pool_size + settings.max_overflow, in_use=engine.pool.checkedout())
