@@ -1,5 +1,4 @@
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
+from scripts.local.ports import Ports
 from src.core.config import settings
 from tests.support.metrics import Scraped
 from tests.support.process import Process, measured
@@ -43,8 +43,8 @@ Run = Callable[..., CeleryProcess]
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port that no outgoing connection gets before a server listens on it."""
+    return Ports.free().redis
 
 
 @contextmanager

@@ -124,12 +124,22 @@ def _serve(server: socket.socket) -> tuple[list[str], dict[str, str]]:
 
 
 def _become_program(*descriptors: int) -> None:
-    """Fork again: the child returns, with streams and a session of its own; its parent reports its ID and its end."""
+    """Fork again: the child returns, with streams and a session of its own; its parent reports its ID and its end.
+
+    The parent kills it if nobody is left who reads the report.
+    """
     *streams, report = descriptors
     if pid := os.fork():
         _close(streams)
         os.write(report, _NUMBER.pack(pid))
-        os.write(report, _NUMBER.pack(os.waitpid(pid, 0)[1]))
+        waiting = select.poll()
+        waiting.register(os.pidfd_open(pid), select.POLLIN)
+        waiting.register(report, 0)  # an error, once its other end is closed
+        if any(descriptor == report for descriptor, _ in waiting.poll()):
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        with suppress(BrokenPipeError):
+            os.write(report, _NUMBER.pack(os.waitpid(pid, 0)[1]))
         os._exit(0)
     os.setsid()
     for number, descriptor in enumerate(streams):

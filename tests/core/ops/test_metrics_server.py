@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from src.core.ops.metrics_server import serve_metrics
-from tests.queues.conftest import free_port
 
 pytestmark = pytest.mark.unit
 TOKEN = "a-token-that-is-long-enough"
@@ -22,10 +21,9 @@ def get(port: int, path: str, authorization: str | None = None) -> tuple[int, st
 
 @pytest.fixture(params=[None, TOKEN], ids=["open", "with a token"])
 def port(request: pytest.FixtureRequest) -> Iterator[int]:
-    port = free_port()
-    server = serve_metrics(port, request.param)
+    server = serve_metrics(0, request.param)
     assert server is not None
-    yield port
+    yield server.server_port
     server.shutdown()
     server.server_close()
 
