@@ -32,7 +32,7 @@ RECOVERY_SECONDS = 30
 async def inject(system: System, traffic: Traffic, chance: random.Random, *, is_soak: bool) -> str:
     """One fault, until it is over; returns what it was, and how long until everything worked again."""
     stores, processes = list(system.proxies), list(system.processes)
-    seconds = chance.uniform(1, LONGEST_FAULT)
+    seconds, began = chance.uniform(1, LONGEST_FAULT), time.time()
     if chance.random() < 0.65:
         store, fault = chance.choice(stores), chance.choice(list(FAULTS))
         name = f"{store} {fault} for {seconds:.1f} s"
@@ -49,6 +49,7 @@ async def inject(system: System, traffic: Traffic, chance: random.Random, *, is_
                 await system.kill(process)
             else:
                 await system.pause(process, seconds)
+    system.disturbances.append((began, time.time()))
     started = time.monotonic()
     while not await traffic.works():
         if time.monotonic() - started > RECOVERY_SECONDS:

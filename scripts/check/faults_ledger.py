@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -14,7 +14,7 @@ from pymongo import AsyncMongoClient
 from sqlalchemy import make_url
 
 from scripts.check.faults_system import System
-from scripts.check.faults_traffic import LONGEST_FAULT, Traffic
+from scripts.check.faults_traffic import Traffic
 
 # Those of schedules that expire are never finished if no worker could start them in time.
 WAITING = """
@@ -23,8 +23,8 @@ WAITING = """
     UNION ALL SELECT 'outbox', topic, count(*) FROM outbox GROUP BY topic
 """
 LISTED = 3
-MAXIMUM_PAUSE_SECONDS = LONGEST_FAULT + 20
-"""How long beat and worker together may do nothing: a fault, reconnecting, starting again."""
+MAXIMUM_PAUSE_SECONDS = 20
+"""How long beat and worker together may do nothing beside faults, of which one may follow the other: reconnecting."""
 
 
 async def verify(system: System, traffic: Traffic, seconds: float) -> list[str]:
@@ -40,7 +40,7 @@ async def verify(system: System, traffic: Traffic, seconds: float) -> list[str]:
         await connection.execute("UPDATE schedules SET enabled = false WHERE id = $1", UUID(traffic.schedule_id))
         problems = await _wait_for_the_end(connection, seconds)
         problems += await _notices(connection, traffic)
-        problems += await _slots(connection, traffic)
+        problems += await _slots(connection, traffic, system.disturbances)
     finally:
         await connection.close()
     problems += await _lines(system, traffic)
@@ -71,7 +71,9 @@ async def _notices(connection: "asyncpg.Connection[Any]", traffic: Traffic) -> l
     return problems + ([f"{len(failed)} announcements did not succeed"] if failed else [])
 
 
-async def _slots(connection: "asyncpg.Connection[Any]", traffic: Traffic) -> list[str]:
+async def _slots(
+    connection: "asyncpg.Connection[Any]", traffic: Traffic, disturbances: Sequence[tuple[float, float]]
+) -> list[str]:
     """Each second from the first to the last run has a run, whose id is that of its slot."""
     schedule = UUID(traffic.schedule_id)
     query = "SELECT id, state, finished_at FROM task_runs WHERE schedule_id = $1 ORDER BY finished_at"
@@ -84,13 +86,25 @@ async def _slots(connection: "asyncpg.Connection[Any]", traffic: Traffic) -> lis
         slots[uuid5(schedule, slot.isoformat())] = slot
     missing = [slot for run, slot in slots.items() if run not in found]
     failed = [run for run, state in found.items() if state != "SUCCESS"]
-    ends = [row["finished_at"] for row in rows if row["finished_at"]]
-    pause = max(((later - earlier).total_seconds() for earlier, later in pairwise(ends)), default=0)
-    print(f"{len(found)} of {sent} slots have runs; longest pause between two runs {pause:.1f} s")
+    ends = [row["finished_at"].timestamp() for row in rows if row["finished_at"]]
+    pauses = list(pairwise(ends))
+    longest = max((later - earlier for earlier, later in pauses), default=0)
+    pause = max((undisturbed(*each, disturbances) for each in pauses), default=0)
+    print(f"{len(found)} of {sent} slots have runs; longest pause {longest:.1f} s, without faults {pause:.1f} s")
     problems = [f"{len(missing)} slots have no run, such as {missing[:LISTED]}"] if missing else []
     if pause > MAXIMUM_PAUSE_SECONDS:
-        problems.append(f"No run ended for {pause:.0f} s")
+        problems.append(f"No run ended for {pause:.0f} s in which there was no fault")
     return problems + ([f"{len(failed)} runs of slots did not succeed"] if failed else [])
+
+
+def undisturbed(begin: float, end: float, disturbances: Sequence[tuple[float, float]]) -> float:
+    """The seconds of a time in which there was no disturbance; they may overlap."""
+    seconds, covered = end - begin, begin
+    for since, until in sorted(disturbances):
+        first, last = max(since, covered), min(until, end)
+        if last > first:
+            seconds, covered = seconds - (last - first), last
+    return seconds
 
 
 async def _lines(system: System, traffic: Traffic) -> list[str]:

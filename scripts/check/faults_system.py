@@ -2,14 +2,13 @@
 
 import asyncio
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -18,7 +17,9 @@ import psutil
 from scripts.bench.servers import ROOT
 from scripts.check.instance import prepared
 from scripts.local.applications import ALONE, ASYNCIO, POOL, SCHEDULER, WEB_LIMITS
+from scripts.local.ports import Ports
 from tests.support.proxy import Proxy, proxied
+from tests.support.waiting import eventually
 
 STORES = {
     "postgres": "SQL_DATABASE_URL",
@@ -39,12 +40,14 @@ class System:
     Attributes:
         direct: The environment of the stores without proxies, for looking at the outcome.
         urls: The addresses of the API processes.
+        disturbances: When there was a fault, and when a killed process started: the begin and the end, in Unix time.
     """
 
     def __init__(self, direct: dict[str, str], proxies: dict[str, Proxy], ways: dict[str, str], logs: Path) -> None:
         self.direct, self.proxies, self.logs = direct, proxies, logs
         self._environment = direct | ways
-        ports = [_free_port() for _ in range(2)]
+        free = Ports.free()
+        ports = free.postgresql, free.redis
         self.urls = [f"http://127.0.0.1:{port}" for port in ports]
         self._commands: dict[str, Sequence[str]] = {
             f"api-{number}": ["uvicorn", "src.main:app", "--port", str(port), *WEB_LIMITS]
@@ -55,6 +58,8 @@ class System:
             "beat": [*CELERY, "beat", "-S", SCHEDULER, "-l", "warning"],
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.disturbances: list[tuple[float, float]] = []
+        self._starting: set[asyncio.Task[None]] = set()
         self._memory: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
 
     async def start(self) -> None:
@@ -65,11 +70,24 @@ class System:
             await self._wait_for(name)
 
     async def kill(self, name: str) -> None:
-        """Kill a process with SIGKILL, and start it again."""
+        """Kill a process with SIGKILL, and start it again; does not wait for a worker or beat."""
         self.processes[name].kill()
         await asyncio.to_thread(self.processes[name].wait)
         self._start(name)
-        await self._wait_for(name)
+        if name.startswith("api"):
+            await self._wait_for(name)
+        else:
+            task = asyncio.create_task(self._record_start(name))
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)
+
+    async def _record_start(self, name: str) -> None:
+        """Record the time until a worker or beat writes its banner: seconds on a busy machine."""
+        started, log = time.time(), self.logs / f"{name}.log"
+        before = log.stat().st_size
+        with suppress(AssertionError):  # it was killed again
+            await eventually(lambda: log.stat().st_size > before, START_SECONDS)
+        self.disturbances.append((started, time.time()))
 
     async def pause(self, name: str, seconds: float) -> None:
         """Stop a process with SIGSTOP, and let it continue."""
@@ -119,8 +137,6 @@ class System:
             )
 
     async def _wait_for(self, name: str) -> None:
-        if not name.startswith("api"):
-            return
         url, deadline = self.urls[int(name[-1]) - 1], time.monotonic() + START_SECONDS
         async with httpx.AsyncClient(base_url=url, timeout=2) as client:
             while True:
@@ -147,12 +163,6 @@ async def running_system() -> AsyncIterator[System]:
         stack.callback(system.stop)
         await system.start()
         yield system
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _slope(points: Sequence[tuple[float, float]]) -> float:
