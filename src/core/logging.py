@@ -98,7 +98,8 @@ def configure_logging(settings: Settings) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
-    # It logs the traceback of each connection to a server that is gone; the outage is logged once (`outages.py`).
+    # The outage of a store is logged once (`outages.py`); these log each attempt to reach it, one with a traceback.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     logging.getLogger("src.core.stores.fair_pool").setLevel(logging.CRITICAL)
     # Our own access log (`src/middlewares/logger.py`) replaces it.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)

@@ -82,7 +82,7 @@ def _logged(error: Exception) -> AppError:
 async def on_error(request: Request, error: Exception) -> Response:
     """Render an error that is not unexpected."""
     if isinstance(error, ServiceUnavailableError) and error.store:
-        report_outage(error.store, summary(error.__cause__ or error))
+        report_outage(error.store, summary(error))
     return _render(request.scope, as_app_error(error) or AppError())
 
 

@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from src.core.effects import TaskCall, TaskPublisher
 from src.core.exceptions import ServiceUnavailableError
 from src.core.outages import report_outage
-from src.core.stores.errors import summary
+from src.core.stores.errors import as_unavailable, summary
 from src.core.telemetry.spans import continued
 from src.crud.outbox import OutboxCRUD
 from src.crud.task_run import queued_run
@@ -49,9 +49,12 @@ class OutboxService:
             for key in dict.fromkeys(call.key for call in calls if call.key is not None):
                 await self._send(outbox, _calls(await outbox.take_key(TOPIC, key)))
             await session.commit()
-        except Exception:
+        except Exception as error:
             # The data is committed: an error would make the caller repeat the request.
-            log.exception("tasks_delayed", tasks=[call.name for call in calls])
+            if unavailable := as_unavailable(error):
+                report_outage(unavailable.store, summary(error))
+            else:
+                log.exception("tasks_delayed", tasks=[call.name for call in calls])
 
     async def relay(self, session: AsyncSession) -> int:
         """Send overdue calls, oldest first; returns how many were sent. The rest stay for the next relay."""
@@ -68,7 +71,7 @@ class OutboxService:
                     await self.publisher.send(call)
                 sent.append(call.id)
             except ServiceUnavailableError as error:
-                report_outage(error.store, summary(error.__cause__ or error))  # the relay sends the rest
+                report_outage(error.store, summary(error))  # the relay sends the rest
                 break
             except Exception:
                 # Go on, so that the calls that were sent are deleted and not sent again.

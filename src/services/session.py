@@ -98,7 +98,7 @@ class SessionService:
             timeout_seconds=self._timeout_seconds,
         )
         if rotation is Rotation.LATE:
-            raise ServiceUnavailableError(store="redis")
+            raise ServiceUnavailableError(store="redis") from TimeoutError("Redis ran the exchange too late.")
         if stored is None:
             if rotation is Rotation.REUSED:
                 await self.events.disconnect(session_room(old.session_id))

@@ -20,6 +20,16 @@ FAULTS = {
     "refuse": "refuses connections",
     "cut": "drops the connection in the middle of a reply",
 }
+# How an outage can be told: the metric that moves, and what the reason in the log begins with (one of these).
+LOST, REFUSED, SILENT = "the connection is lost", "it refuses connections", "no response in time"
+SIGNS = {
+    "delay": ("store_check_seconds", ()),
+    "hang": ("store_failures_total", (SILENT,)),
+    "lose_replies": ("store_failures_total", (SILENT,)),
+    "reset": ("store_failures_total", (LOST,)),
+    "refuse": ("store_failures_total", (REFUSED, LOST)),
+    "cut": ("store_failures_total", (LOST,)),
+}
 # The store, and how long a request that needs it waits for it: the setting and its default.
 STORES = {
     "redis": ("Redis", "REDIS_TIMEOUT_SECONDS", 0.5),
@@ -88,11 +98,14 @@ def tables() -> dict[str, list[str]]:
         for request in REQUESTS
     ]
     stores = [f"| {name} | `{setting}` | {seconds} |" for name, setting, seconds in STORES.values()]
-    faults = [f"| `{name}` | {text} |" for name, text in FAULTS.items()]
+    faults = [
+        f"| `{name}` | {text} | `{SIGNS[name][0]}` | {' or '.join(SIGNS[name][1]) or 'nothing'} |"
+        for name, text in FAULTS.items()
+    ]
     return {
         "requests": [f"| request | {names} |", "| --- " * (len(STORES) + 1) + "|", *requests],
         "stores": ["| store | waits for it end after | default, in seconds |", "| --- | --- | --- |", *stores],
-        "faults": ["| fault | the store |", "| --- | --- |", *faults],
+        "faults": ["| fault | the store | metric | reason in the log |", "| --- | --- | --- | --- |", *faults],
     }
 
 

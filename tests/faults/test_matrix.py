@@ -1,15 +1,18 @@
 """Every kind of request while each store fails in each way, and afterwards."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
 
 from src.core.config import settings
-from tests.faults.matrix import DOCUMENT, FAULTS, REQUESTS, STORES, Request, updated
+from tests.faults.matrix import DOCUMENT, FAULTS, REQUESTS, SIGNS, STORES, Request, updated
+from tests.support.metrics import Samples, parse
 from tests.support.people import Person
 from tests.support.served import IMPATIENT, Served, serve
 from tests.support.waiting import eventually, patience
@@ -47,13 +50,23 @@ def unexpected(results: dict[Request, tuple[int, float]], store: str = "", secon
     ]
 
 
+async def samples(served: Served) -> Samples:
+    return parse((await served.client.get("/metrics")).text)
+
+
+def lines(served: Served) -> list[dict[str, Any]]:
+    """The lines of its log that somebody may have to look at, without those about the changes that an outage loses."""
+    entries = (json.loads(line) for line in served.output.read_text().splitlines() if line.startswith("{"))
+    return [entry for entry in entries if entry["level"] not in ("debug", "info") and entry["event"] != "audit_lost"]
+
+
 # All of them take two minutes.
 TRIED = FAULTS if os.environ.get("FAULT_MATRIX") == "full" else ["hang", "reset"]
 
 
 @pytest.mark.parametrize("fault", TRIED)
 @pytest.mark.parametrize("store", STORES)
-async def test_a_failing_store_fails_what_needs_it_in_time_and_nothing_else(
+async def test_a_failing_store_fails_what_needs_it_in_time_and_nothing_else_and_can_be_told(
     served: Served, served_admin: Person, store: str, fault: str
 ) -> None:
 
@@ -61,11 +74,28 @@ async def test_a_failing_store_fails_what_needs_it_in_time_and_nothing_else(
         return unexpected(await send_all(served, served_admin)) == []
 
     await eventually(all_work)
+    before, written = await samples(served), len(lines(served))
     getattr(served.stores[store], fault)()
     during = await send_all(served, served_admin)
+    failing = await samples(served)
     await served.stores[store].heal()
     assert unexpected(during, "" if fault == "delay" else store, SECONDS[store]) == []
     await eventually(all_work, 5 * patience())
+
+    metric, reasons = SIGNS[fault]
+    label = frozenset({("store", store)})
+    name = metric if reasons else f"{metric}_sum"
+    assert failing[name, label] > before.get((name, label), 0)
+    assert failing["store_available", label] == (0 if reasons else 1)
+    if reasons:
+        await eventually(lambda: len(lines(served)) >= written + 2)
+    told = lines(served)[written:]
+    expected = ["store_unavailable", "store_available"] if reasons else []
+    assert [(line["event"], line["store"]) for line in told] == [(event, store) for event in expected], told
+    if reasons:
+        assert told[0]["reason"].startswith(reasons), told
+        assert told[1]["failures"] >= sum(store in request.needs for request in REQUESTS)
+        assert (await samples(served))["store_available", label] == 1
 
 
 class TestTheDocument:

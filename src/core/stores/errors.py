@@ -5,6 +5,7 @@ below list such replies.
 """
 
 import errno
+import re
 import socket
 from asyncio import CancelledError
 from traceback import walk_tb
@@ -81,6 +82,15 @@ MONGODB_CODES = {
     18: "wrong password",
 }
 
+# Why a store is unavailable, by the message of its client; the first that matches.
+_REASONS = {
+    "all connections are in use": "QueuePool",
+    "its name does not resolve": "gaierror|getaddrinfo|Name or service",
+    "it refuses connections": "refused|Connect call failed",
+    "the connection is lost": "reset by peer|closed|lost|broken|aborted|no element found|^ConnectionError$",
+    "no response in time": "(?i)time(d )?out|time limit",
+}
+
 # The store that a client library belongs to. SQLAlchemy's own errors, such as a full pool, may be of any SQL database.
 _STORES = {"asyncpg": "postgresql", "asyncmy": "mysql", "redis": "redis", "pymongo": "mongodb", "sqlalchemy": "sql"}
 
@@ -109,8 +119,17 @@ def lacks_schema(error: BaseException) -> bool:
 
 
 def summary(error: BaseException) -> str:
-    """The type and the first line of an error, for the log."""
+    """The type and the first line of an error, for the log; those of its cause if it is ours."""
+    if isinstance(error, ServiceUnavailableError) and error.__cause__ is not None:
+        error = error.__cause__
     return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
+def in_words(reason: str) -> str:
+    """The summary of an outage's error, after what it means; at most 200 characters of it."""
+    reason = reason.removesuffix(": ")
+    words = next((f"{words}: " for words, pattern in _REASONS.items() if re.search(pattern, reason)), "")
+    return f"{words}{reason:.200}"
 
 
 def _is_unavailable(error: BaseException) -> bool:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config.sql import SQLSettings
+from src.core.stores.errors import in_words, summary
 from src.core.stores.sql import create_engine
 from src.models.schedule import Schedule
 from src.queues.scheduler.config_sync import columns_by_name, merge
@@ -104,7 +105,8 @@ class AsyncDatabaseScheduler(Scheduler):
             # Beat outlives its stores, and logs an outage once, whatever errors it has.
             is_outage = isinstance(error, (OperationalError, SQLAlchemyError, OSError))
             if self._failure != (failure := OUTAGE if is_outage else f"{type(error).__name__}: {error}"):
-                logger.exception("beat: cannot schedule, waiting for %s", self._store_of(error))
+                text, reason = "beat: cannot schedule, waiting for %s: %s", in_words(summary(error))
+                logger.error(text, self._store_of(error), reason, exc_info=not is_outage)
             self._failure = failure
             return self.max_interval
         return 0
@@ -138,10 +140,13 @@ class AsyncDatabaseScheduler(Scheduler):
 
         def report(error: Exception, _seconds: float) -> None:
             if self._failure != OUTAGE:
-                logger.error("beat: Connection error, waiting for %s: %s", self.connection.as_uri(), error)
+                logger.error(
+                    "beat: Connection error, waiting for %s: %s", self.connection.as_uri(), in_words(summary(error))
+                )
             self._failure = OUTAGE
 
-        return self.connection.ensure_connection(report, self.app.conf.broker_connection_max_retries)
+        retries = self.app.conf.broker_connection_max_retries
+        return self.connection.ensure_connection(report, retries, interval_max=self.max_interval)
 
     def _store_of(self, error: Exception) -> str:
         return (
@@ -169,7 +174,7 @@ class AsyncDatabaseScheduler(Scheduler):
     async def _tick_and_wait(self) -> None:
         seconds = await self._tick()
         if self._failure:
-            logger.info("beat: scheduling again")
+            logger.warning("beat: scheduling again")
         self._failure, self.ticked_at = None, utc_now()
         delay = min(seconds, self.max_interval)
         logger.debug("beat: Waking up in %.2f seconds.", delay)
