@@ -125,7 +125,7 @@ class TestPostgres:
         async with engine_by_proxy(resources) as (engine, proxy):
             async with engine.connect() as connection:
                 first = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
-                driver = (await connection.get_raw_connection()).driver_connection
+                driver: Any = (await connection.get_raw_connection()).driver_connection
             async with proxy.closing(), resources.engine.connect() as other:
                 await other.execute(text(f"SELECT pg_terminate_backend({first}, 2000)"))
             await eventually(driver.is_closed)
