@@ -19,7 +19,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config.sql import SQLSettings
-from src.core.stores.errors import in_words, summary
 from src.core.stores.sql import create_engine
 from src.models.schedule import Schedule
 from src.queues.scheduler.config_sync import columns_by_name, merge
@@ -105,7 +104,7 @@ class AsyncDatabaseScheduler(Scheduler):
             # Beat outlives its stores, and logs an outage once, whatever errors it has.
             is_outage = isinstance(error, (OperationalError, SQLAlchemyError, OSError))
             if self._failure != (failure := OUTAGE if is_outage else f"{type(error).__name__}: {error}"):
-                text, reason = "beat: cannot schedule, waiting for %s: %s", in_words(summary(error))
+                text, reason = "beat: cannot schedule, waiting for %s: %s", _first_line(error)
                 logger.error(text, self._store_of(error), reason, exc_info=not is_outage)
             self._failure = failure
             return self.max_interval
@@ -140,9 +139,7 @@ class AsyncDatabaseScheduler(Scheduler):
 
         def report(error: Exception, _seconds: float) -> None:
             if self._failure != OUTAGE:
-                logger.error(
-                    "beat: Connection error, waiting for %s: %s", self.connection.as_uri(), in_words(summary(error))
-                )
+                logger.error("beat: Connection error, waiting for %s: %s", self.connection.as_uri(), _first_line(error))
             self._failure = OUTAGE
 
         retries = self.app.conf.broker_connection_max_retries
@@ -225,3 +222,7 @@ class AsyncDatabaseScheduler(Scheduler):
 
     async def _find_refusals(self, session: AsyncSession, schedules: Sequence[Schedule]) -> Mapping[UUID, str]:
         return await self._guard(session, schedules, self.app.tasks) if self._guard else {}
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
