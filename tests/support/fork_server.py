@@ -1,7 +1,8 @@
 """Starts our programs as forks of a process that has imported the libraries, which takes most of a program's start.
 
 A fork has its own session, settings, arguments and streams, and imports the application itself, as `python -m` does.
-Started as a program, this file is that process; its only argument is the descriptor of the socket to serve.
+Started as a program, this file is that process; its arguments are the descriptor of the socket to serve, and modules to
+import in addition.
 """
 
 import atexit
@@ -35,6 +36,7 @@ LIBRARIES = (
 )
 _ROOT = Path(__file__).resolve().parents[2]
 _NUMBER = struct.Struct("!i")
+_preloaded: list[str] = []
 
 
 class Fork:
@@ -90,11 +92,16 @@ def start(
     )
 
 
+def preload(*modules: str) -> None:
+    """Import these modules once for all programs, before the first: they all have the settings of this process."""
+    _preloaded.extend(modules)
+
+
 @cache
 def _server() -> tuple[socket.socket, Lock]:
     ours, theirs = socket.socketpair()
     with theirs:
-        command = [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())]
+        command = [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno()), *_preloaded]
         process = subprocess.Popen(  # noqa: S603 - our own
             command, cwd=_ROOT, pass_fds=[theirs.fileno()], start_new_session=True
         )
@@ -153,8 +160,8 @@ def _close(descriptors: Sequence[int]) -> None:
 
 
 if __name__ == "__main__":
-    for library in LIBRARIES:
-        importlib.import_module(library)
+    for module in (*LIBRARIES, *sys.argv[2:]):
+        importlib.import_module(module)
     gc.freeze()
     sys.argv, environment = _serve(socket.socket(fileno=int(sys.argv[1])))
     sys.orig_argv = [sys.executable, "-m", *sys.argv]  # what a worker restarts itself with
