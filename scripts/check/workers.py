@@ -9,6 +9,7 @@ each with a seed and a broker of its own; its workers are forks of a process tha
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -58,7 +59,11 @@ def check(options: argparse.Namespace, directory: Path, seed: int) -> None:
 
     class CountedWorkers(Workers):
         def teardown(self) -> None:
-            super().teardown()
+            try:
+                super().teardown()
+            except AssertionError as error:
+                print(f"seed {seed}, {next(finished)}: {error}\nlogs: {self.home}", flush=True)
+                raise
             print(f"seed {seed}, {next(finished)}: {len(self.sent)} tasks, {self.losses} losses", flush=True)
 
     (pool,) = (each for each in POOLS if each.name == options.pool)
@@ -106,15 +111,16 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     stop_cleanly()
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        os.environ.update(UNUSED, ENVIRONMENT="TESTING")
-        with embedded_stores(Path(directory) / "stores") as variables:
-            os.environ.update(variables)
-            seeds = range(options.seed, options.seed + options.jobs)
-            with ProcessPoolExecutor(options.jobs, get_context("spawn"), stop_cleanly) as jobs:
-                for job in [jobs.submit(check, options, Path(directory), seed) for seed in seeds]:
-                    job.result()
+    directory = Path(tempfile.mkdtemp(prefix="workers-"))
+    directory.chmod(0o755)
+    os.environ.update(UNUSED, ENVIRONMENT="TESTING")
+    with embedded_stores(directory / "stores") as variables:
+        os.environ.update(variables)
+        seeds = range(options.seed, options.seed + options.jobs)
+        with ProcessPoolExecutor(options.jobs, get_context("spawn"), stop_cleanly) as jobs:
+            for job in [jobs.submit(check, options, directory, seed) for seed in seeds]:
+                job.result()
+    shutil.rmtree(directory)  # after a failure, the logs of its workers stay
     print(f"{options.sequences} sequences: nothing lost, one outcome each")
 
 

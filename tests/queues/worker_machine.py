@@ -52,9 +52,9 @@ class Workers(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.key = f"check:{uuid4()}"
-        home = self.directory / self.key
-        home.mkdir()
-        self.workers_context = running(home)
+        self.home = self.directory / self.key
+        self.home.mkdir()
+        self.workers_context = running(self.home)
         self.run = self.workers_context.__enter__()
         self.workers: list[CeleryProcess] = []
         self.sent: dict[str, str] = {}
@@ -187,7 +187,7 @@ class Workers(RuleBasedStateMachine):
         events = Counter(str(event.id) for event in self.events())
         runs, finished = (Counter(self.history.lrange(key, 0, -1)) for key in (f"{self.key}:started", self.key))
         for name, number in self.done.items():
-            assert events[name] == number, f"{self.sent[name]} {name} was done, and ran again"
+            assert events[name] == number, f"{self.sent[name]} {name} went on after {number}: {self.history_of(name)}"
         for name, kind in self.sent.items():
             state = results[name]
             assert state in self.allowed(name, kind), f"{kind} {name}: {state}"
@@ -196,6 +196,9 @@ class Workers(RuleBasedStateMachine):
                 assert len(recorded[name]) == 1, f"{kind} {name}: {recorded[name]}"
                 assert runs[name] <= 1, f"{kind} {name} ran {runs[name]} times"
                 assert kind != "work" or finished[name] == (state == "SUCCESS"), f"{name}: {state}"
+
+    def history_of(self, name: str) -> list[str]:
+        return [f"{event.at:%T.%f} {event.state} {event.error}" for event in self.events() if str(event.id) == name]
 
     def allowed(self, name: str, kind: str) -> set[str]:
         allowed = {OUTCOMES[kind]} | ({"REVOKED"} if name in self.revoked else set())
