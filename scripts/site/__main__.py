@@ -15,7 +15,11 @@ BUILD = ROOT / ".local/site"
 SOURCE = BUILD / "source"
 SITE = ROOT / "site"
 FROM_THE_ROOT = ("README-CN.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
-IGNORED = shutil.ignore_patterns("node_modules", "__pycache__", "generated", "dist", "*.py")
+# Sources of the programs in docs/client are not part of the site.
+IGNORED = shutil.ignore_patterns(
+    "node_modules", "__pycache__", "generated", "dist", "src", "frontend", "api_client", "*.py"
+)
+LOGO = re.compile(r'<a href="[^"]*"(?= title="[^"]*" class="md-\w+__button md-logo")')
 
 
 def write_source() -> None:
@@ -42,7 +46,10 @@ def write_configuration() -> None:
 
 
 def finish() -> None:
-    """Move the site to site/; let its pages take the script of the search from there, and say which are in Chinese.
+    """Move the site to site/, and change in its pages what Zensical has no setting for.
+
+    The script of the search comes from the site, the logo leads to a file (on a disk, a folder is no page), and Chinese
+    pages say that they are.
 
     Raises:
         ValueError: A page would load a script from another host, or has a link that leads nowhere.
@@ -52,8 +59,10 @@ def finish() -> None:
     for page in SITE.rglob("*.html"):
         up = "../" * (len(page.relative_to(SITE).parts) - 1)
         text = page.read_text().replace("https://unpkg.com/iframe-worker/shim", f"{up}assets/{FRAMES.name}")
+        home = "index.html"
         if page.stem.endswith("-CN"):
-            text = text.replace('<html lang="en"', '<html lang="zh-CN"', 1)
+            text, home = text.replace('<html lang="en"', '<html lang="zh-CN"', 1), "README-CN.html"
+        text = LOGO.sub(f'<a href="{up}{home}"', text)
         if foreign := re.search(
             r"""<(?:script|link rel="(?:stylesheet|preload)|img)[^>]*(?:src|href)="https?://[^"]+""", text
         ):

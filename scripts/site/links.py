@@ -25,6 +25,7 @@ class Page(HTMLParser):
 
 def broken_links(site: Path) -> list[str]:
     """One line for each link that leads nowhere; links to other hosts are not tried."""
+    site = site.resolve()
 
     @cache
     def parsed(file: Path) -> Page:
@@ -39,7 +40,7 @@ def broken_links(site: Path) -> list[str]:
 
     return [
         f"{page.relative_to(site)}: {link}"
-        for page in sorted(site.resolve().rglob("*.html"))
+        for page in sorted(site.rglob("*.html"))
         for link in sorted(parsed(page).links)
         if page.name != "404.html" and not exists(page, link)
     ]
