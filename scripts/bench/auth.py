@@ -1,6 +1,6 @@
 """The way to a route and back, against hand-written FastAPI in the same run.
 
-python -m scripts.bench.auth [--only public guarded user raw codes] [--seconds 2] [--rounds 3]
+python -m scripts.bench.auth [--only public guarded user raw codes key] [--seconds 2] [--rounds 3]
 """
 
 import argparse
@@ -13,7 +13,7 @@ from scripts.bench.load import Result, get, load
 from scripts.bench.servers import Server, serve, stores
 
 CONNECTIONS = 64
-TARGETS = {"public": 0.90, "guarded": 0.95, "user": 0.95, "raw": 0, "codes": 0.95}
+TARGETS = {"public": 0.90, "guarded": 0.95, "user": 0.95, "raw": 0, "codes": 0.95, "key": 0.95}
 
 
 def compare(name: str, ours: tuple[Server, bytes], bare: tuple[Server, bytes], seconds: float, rounds: int) -> None:
@@ -55,7 +55,8 @@ def main() -> None:
         stack.enter_context(stores())
         from scripts.bench.people import create
 
-        few, many = asyncio.run(create("few", 185)).headers, asyncio.run(create("many", 10_000)).headers
+        caller, many = asyncio.run(create("few", 185)), asyncio.run(create("many", 10_000)).headers
+        few, key = caller.headers, caller.key_headers
         ours = stack.enter_context(serve("scripts.bench.application:app", "/livez", dict(os.environ)))
         bare = stack.enter_context(serve("scripts.bench.baseline:app", "/public", dict(os.environ)))
         guarded, info = "/api/v1/bench/guarded", "/api/v1/auth/user/info"
@@ -65,9 +66,10 @@ def main() -> None:
             "user": ((ours, get(info, **few)), (bare, get("/user", **few))),
             "raw": ((ours, get(info, **few)), (bare, get("/user/raw", **few))),
             "codes": ((ours, get(guarded, **many)), (ours, get(guarded, **few))),
+            "key": ((ours, get(guarded, **key)), (ours, get(guarded, **few))),
         }
         print("                ours/s   bare/s  share  cpu us  bare us  share target")
-        print("raw: the user info on asyncpg alone; codes: 10,000 on one user beside 185")
+        print("raw: the user info on asyncpg alone; codes: 10,000 on one user beside 185; key: beside an access token")
         measure(ours, get(guarded, **few), 1)  # the baseline only reads the cached codes
         for name in options.only:
             compare(name, *pairs[name], options.seconds, options.rounds)

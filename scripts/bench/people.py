@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from src.core.config import settings
 from src.core.resources import open_resources
+from src.core.security.api_key import hash_key, new_key
+from src.models.api_key import ApiKey
 from src.models.role import Role
 from src.models.user import User, UserRole
 from src.queues import load_app
@@ -19,10 +21,11 @@ AGENT = "bench"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody with a name, and the headers of their requests."""
+    """Somebody with a name, and the headers of their requests: with an access token, and with an API key."""
 
     username: str
     headers: dict[str, str]
+    key_headers: dict[str, str]
 
 
 async def create(username: str, codes: int) -> Caller:
@@ -40,7 +43,10 @@ async def create(username: str, codes: int) -> Caller:
         async with resources.unit_of_work() as uow:
             uow.session.add_all([user, role])
             await uow.session.flush()
-            uow.session.add(UserRole(user_id=user.id, role_id=role.id))
+            key = new_key()
+            row = ApiKey(user_id=user.id, name="Bench", start="", key_hash=hash_key(key), codes=held[:1])
+            uow.session.add_all([UserRole(user_id=user.id, role_id=role.id), row])
         tokens = await SessionService(resources).start(user.id, ClientInfo(AGENT, "127.0.0.1"))
     await events.aclose()
-    return Caller(username, {"Authorization": f"Bearer {tokens.access_token}", "User-Agent": AGENT})
+    headers = [{"Authorization": f"Bearer {bearer}", "User-Agent": AGENT} for bearer in (tokens.access_token, key)]
+    return Caller(username, *headers)

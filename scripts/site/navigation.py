@@ -17,7 +17,7 @@ NAVIGATION: dict[str, Any] = {
         "Recipes": "how-to/README.md",  # the groups of its table
         "Build": ["new-feature.md", "data.md", "databases.md", "mongodb.md", "redis.md", "workflows.md"],
         "Connect": [
-            *("frontend.md", "auth.md", "sockets.md", "socket-handlers.md", "files.md"),
+            *("frontend.md", "auth.md", "identity.md", "sockets.md", "socket-handlers.md", "files.md"),
             *("client/typescript/README.md", "client/python/README.md"),
         ],
         "Operate": ["console.md", "operations.md", "observability.md", "capacity.md", "deploy/", "upgrading.md"],

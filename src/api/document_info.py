@@ -13,7 +13,8 @@ In Swagger UI, click **Authorize** and enter username and password. Programs get
 `GET /api/v1/auth/keys/public`, encrypt the UTF-8 JSON `{"p": password, "c": challenge}` with RSA-OAEP (SHA-256), and
 send the Base64 of the result to `POST /api/v1/auth/login`. The access token is sent as `Authorization: Bearer`; it
 expires after `expiresIn` seconds. The refresh token is exchanged for a new pair at `POST /api/v1/auth/token/refresh`,
-once, and from the same `User-Agent`.
+once, and from the same `User-Agent`. Machines send an API key as `Authorization: Bearer` instead, which somebody makes
+for them at `POST /api/v1/api-keys`.
 
 ## Responses
 
@@ -50,6 +51,7 @@ _TAGS = {
     "Role": "Roles and the permissions that they grant.",
     "Permission": "Who may do what, and why.",
     "Router": "Permission codes of routes and events.",
+    "API key": "Keys of users and service accounts, for programs that cannot log in.",
     "Audit": "Who changed what, and when.",
     "Schedule": "Tasks that are sent periodically.",
     "Task": "Registered tasks and their runs.",

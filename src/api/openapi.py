@@ -24,7 +24,7 @@ from src.utils.json_examples import JSON_VALUE, add_example, complete_examples
 Json = dict[str, Any]
 
 _SCHEMAS = "#/components/schemas/"
-_BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The `accessToken` of a login."}
+_BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An `accessToken` or API key."}
 _REFRESH_TOKEN = "X-Refresh-Token"  # noqa: S105 - a header
 _RATE_LIMIT = "RateLimit-Policy", "RateLimit"
 

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.config import Settings
 from src.core.effects import EventEmitter, TaskOutbox
+from src.core.security.api_key import KnownKeys
 from src.core.security.credential import CredentialBox
 from src.core.security.hashing import HashPool
 from src.core.security.throttle import LoginThrottle
@@ -43,6 +44,7 @@ class Resources:
         read_sessions: Read-only sessions without a transaction, on `read_engine`.
         read_connection: A connection to the primary without a transaction, for a single SELECT.
         databases: The databases of `SQL_DATABASES`, by name.
+        known_keys: Whose the API keys are that this process was called with.
         single_flight: Lets concurrent callers of this process share one piece of work.
     """
 
@@ -64,6 +66,7 @@ class Resources:
     throttle: LoginThrottle
     tasks: TaskOutbox
     events: EventEmitter
+    known_keys: KnownKeys = field(default_factory=KnownKeys)
     single_flight: SingleFlight = field(default_factory=SingleFlight)
 
     def database(self, name: str) -> SQLDatabase:

@@ -2,7 +2,8 @@
 
 A version is `@<global version>:<user version>`. A change of a role replaces the global version, a change of a user the
 user's; a set with another version counts as missing. So a revocation is one write, however many users it concerns, and
-an outdated set is never used.
+an outdated set is never used. An API key has a set of its own: the codes of the key that its owner holds, under the
+owner's version.
 
 While a change is being committed, the version is a mark that begins with `!`: readers query SQL and cache nothing. If
 the process dies at that point, the mark expires and the next reader creates a new version.
@@ -21,16 +22,17 @@ from src.crud.session import session_key
 # An administrator's set holds only this code, which grants every permission.
 ALL_CODES = "*"
 
+# The only member of the set of an API key that has ended; no code looks like it.
+_ENDED = "ended"
+
 # The keys keep the name `epoch`: during a rolling deployment all processes must use the same ones.
 _GLOBAL_VERSION = "auth:epoch"
 
 # Longer than the transaction of any request.
 INVALIDATION_SECONDS = 60
 
-# Returns 'ended', 'granted', 'denied', or the version to store the codes under. Missing versions are created.
-_CHECK = RedisScript(
-    """
-if redis.call('EXISTS', session) == 0 then return 'ended' end
+# Missing versions are created.
+_VERSION = """
 local versions = redis.call('MGET', global_version, user_version)
 for index, key in ipairs({global_version, user_version}) do
   if not versions[index] then
@@ -39,12 +41,33 @@ for index, key in ipairs({global_version, user_version}) do
   end
 end
 local version = '@' .. versions[1] .. ':' .. versions[2]
+"""
+
+# Returns 'ended', 'granted', 'denied', or the version to store the codes under.
+_CHECK = RedisScript(
+    f"""
+if redis.call('EXISTS', session) == 0 then return 'ended' end
+{_VERSION}
 local members = redis.call('SMISMEMBER', codes, version, code, '*')
 if members[1] == 0 then return version end
 if members[2] == 1 or members[3] == 1 then return 'granted' end
 return 'denied'
 """,
     keys="session codes user_version global_version",
+    args="code new_version",
+)
+
+# The same for an API key, which is alive as long as its set says so.
+_CHECK_KEY = RedisScript(
+    f"""
+{_VERSION}
+local members = redis.call('SMISMEMBER', codes, version, code, '{_ENDED}')
+if members[1] == 0 then return version end
+if members[2] == 1 then return 'granted' end
+if members[3] == 1 then return 'ended' end
+return 'denied'
+""",
+    keys="codes user_version global_version",
     args="code new_version",
 )
 
@@ -91,8 +114,8 @@ class CheckResult:
     version: str = ""
 
 
-def _codes_key(user_id: UUID) -> str:
-    return f"auth:permission:{{{user_id}}}"
+def _codes_key(user_id: UUID, key_hash: str | None = None) -> str:
+    return f"auth:permission:{{{user_id}}}" + (f":{key_hash}" if key_hash else "")
 
 
 def _user_version_key(user_id: UUID) -> str:
@@ -116,16 +139,31 @@ class PermissionCRUD:
             code=code,
             new_version=_new_version(),
         )
-        if result.startswith("@"):
-            return CheckResult(None, result)
-        return CheckResult(Verdict(result))
+        return _as_result(result)
 
-    async def store(self, user_id: UUID, version: str, codes: Collection[str], seconds: int) -> bool:
-        """Cache the codes; does nothing and returns False if the version has changed since `check` returned it."""
+    async def check_key(self, user_id: UUID, key_hash: str, code: str) -> CheckResult:
+        """Check in one round trip that the user's API key is alive, and that key and user hold the code."""
+        result: str = await _CHECK_KEY.run(
+            self.redis,
+            codes=_codes_key(user_id, key_hash),
+            user_version=_user_version_key(user_id),
+            global_version=_GLOBAL_VERSION,
+            code=code,
+            new_version=_new_version(),
+        )
+        return _as_result(result)
+
+    async def store(
+        self, user_id: UUID, version: str, codes: Collection[str] | None, seconds: int, key_hash: str | None = None
+    ) -> bool:
+        """Cache the codes; does nothing and returns False if the version has changed since `check` returned it.
+
+        With a `key_hash` they are those of an API key; None if it has ended.
+        """
         stored = await _STORE.run(
             self.redis,
-            *codes,
-            codes=_codes_key(user_id),
+            *([_ENDED] if codes is None else codes),
+            codes=_codes_key(user_id, key_hash),
             user_version=_user_version_key(user_id),
             global_version=_GLOBAL_VERSION,
             seconds=seconds,
@@ -149,6 +187,10 @@ class PermissionCRUD:
         If another change is being committed at the same time, its mark is kept.
         """
         await _COMMIT_INVALIDATION.run(self.redis, version=_version_key(user_id), mark=mark, new_version=_new_version())
+
+
+def _as_result(result: str) -> CheckResult:
+    return CheckResult(None, result) if result.startswith("@") else CheckResult(Verdict(result))
 
 
 def _version_key(user_id: UUID | None) -> str:

@@ -42,12 +42,17 @@ async def audit_request(
     try:
         yield entry
     except BaseException as error:
-        entry.actor_id = entry.actor_id or getattr(connection.state, "actor_id", None)
+        _add_caller(entry, connection)
         await uow.rollback()  # returns its connection to the pool before the entry takes one
         database_responds = not isinstance(error, NO_RESPONSE)
         await service.record_failure(entry, as_app_error(error) or AppError(), database_responds=database_responds)
         raise
+    _add_caller(entry, connection)
+
+
+def _add_caller(entry: AuditEntry, connection: HTTPConnection) -> None:
     entry.actor_id = entry.actor_id or getattr(connection.state, "actor_id", None)
+    entry.api_key_id = getattr(connection.state, "api_key_id", None)
 
 
 # With this scope it sees a handler's error, and ends before the unit of work commits.

@@ -11,11 +11,13 @@ from starlette.requests import HTTPConnection
 from src.core.exceptions import UnauthorizedError, raises
 from src.core.resources import Resources
 from src.core.security.actor import current_actor_id
+from src.core.security.api_key import PREFIX
 from src.core.security.token import AccessClaims, RefreshClaims
 from src.crud.user import UserCRUD
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.models.user import User
 from src.services.auth import AuthService
+from src.services.person_only import login_required
 from src.services.session import ClientInfo, SessionService
 
 DEVICE_HEADER = "X-Device-Token"
@@ -23,7 +25,10 @@ DEVICE_HEADER = "X-Device-Token"
 
 
 class AccessToken(OAuth2PasswordBearer):
-    """The bearer token of the request or of the Socket.IO connection; in Swagger UI, the Authorize button sets it."""
+    """The bearer token of the request or of the Socket.IO connection, an access token or an API key.
+
+    In Swagger UI, the Authorize button sets it.
+    """
 
     async def __call__(self, request: HTTPConnection) -> str:
         """The token, not yet verified.
@@ -121,10 +126,22 @@ def set_actor(connection: HTTPConnection, user_id: UUID) -> None:
     current_actor_id.set(user_id)
 
 
+def is_api_key(token: str, resources: Resources) -> bool:
+    """Whether the bearer token is an API key, and not an access token."""
+    return token.startswith(PREFIX) and resources.settings.auth.api_keys_enabled
+
+
+@raises(login_required())
 async def require_session(
     connection: HTTPConnection, token: HeaderAccessTokenDep, resources: ResourcesDep, sessions: SessionServiceDep
 ) -> AccessClaims:
-    """The claims of a verified access token whose session is alive; needs no permission."""
+    """The claims of a verified access token whose session is alive; needs no permission.
+
+    Raises:
+        UnauthorizedError: The token is invalid, its session has ended, or it is an API key.
+    """
+    if is_api_key(token, resources):
+        raise login_required()
     claims = read_claims(connection, token, resources)
     await sessions.require(claims)
     return claims

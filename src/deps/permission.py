@@ -7,7 +7,8 @@ from src.core.exceptions import PermissionDeniedError, raises
 from src.core.routing.registry import RouteRegistry
 from src.core.security.access import DECLARED
 from src.core.security.token import AccessClaims
-from src.deps.auth import HeaderAccessTokenDep, read_claims
+from src.deps.api_key_claims import read_key_claims
+from src.deps.auth import HeaderAccessTokenDep, is_api_key, read_claims
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.services.actor import Actor, OwnerScope
 from src.services.permission import PermissionService
@@ -31,10 +32,13 @@ async def require_permission(
     One Redis round trip, and no SQL if the codes are cached.
 
     Raises:
-        UnauthorizedError: The access token is invalid, or its session has ended.
+        UnauthorizedError: The access token is invalid, or its session has ended; or so with an API key.
         PermissionDeniedError: The caller does not hold the code.
     """
-    claims = read_claims(connection, token, resources)
+    if is_api_key(token, resources):
+        claims = await read_key_claims(connection, token, resources)
+    else:
+        claims = read_claims(connection, token, resources)
     registry: RouteRegistry = connection.app.state.registry
     code = registry.find_code(connection.scope)
     if code is None:
@@ -49,7 +53,7 @@ VerifyPermissionDep = Annotated[AccessClaims, Depends(require_permission)]
 
 async def get_actor(claims: VerifyPermissionDep, permissions: PermissionServiceDep) -> Actor:
     """The caller with their permission codes, read from SQL: for decisions that depend on what the caller holds."""
-    return await permissions.get_actor(claims.user_id)
+    return await permissions.get_actor(claims.user_id, claims.session_id)
 
 
 ActorDep = Annotated[Actor, Depends(get_actor)]

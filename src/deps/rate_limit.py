@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from src.core.exceptions import TooManyRequestsError, raises
 from src.core.routing.registry import RouteRegistry
+from src.core.stores.redis_client import RedisClient
 from src.core.stores.redis_script import RedisScript
 from src.deps.database import ResourcesDep
 from src.utils.address import network_of
@@ -22,6 +23,12 @@ return {count, redis.call('TTL', counter)}
     keys="counter",
     args="window_seconds",
 )
+
+
+async def count_request(redis: RedisClient, counter: str, window_seconds: int = 60) -> tuple[int, int]:
+    """Count a request; returns how many there were in its window, and the seconds until that ends."""
+    count, seconds = await _COUNT.run(redis, counter=counter, window_seconds=window_seconds)
+    return count, seconds
 
 
 def address(connection: HTTPConnection) -> str:
@@ -63,7 +70,7 @@ class RateLimit:
         limit = max(1, int(self.limit * factor))
         registry: RouteRegistry = connection.app.state.registry
         counter = f"rate:{registry.find_code(connection.scope)}:{self._per(connection)}"
-        count, seconds = await _COUNT.run(resources.redis, counter=counter, window_seconds=self.window_seconds)
+        count, seconds = await count_request(resources.redis, counter, self.window_seconds)
         if count > limit:
             raise self._error(limit, seconds)
         connection.scope["response_headers"] = self._headers(limit, limit - count, seconds)

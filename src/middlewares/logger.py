@@ -33,9 +33,11 @@ def record(scope: Scope, status: int, seconds: float) -> None:
     _requests(route, status).inc()
     _duration(route).observe(seconds)
     entry = {"method": scope["method"], "path": scope["path"], "status": status, "ms": round(seconds * 1000, 1)}
-    actor = scope.get("state", {}).get("actor_id")
-    if actor:
+    state = scope.get("state", {})
+    if actor := state.get("actor_id"):
         entry["user_id"] = str(actor)
+    if api_key := state.get("api_key_id"):
+        entry["api_key_id"] = str(api_key)
     if scope["path"] in PROBES:
         log.debug("request", **entry)
     else:

@@ -2,6 +2,7 @@
 
 from beanie import Document
 
+from src.models.api_key import ApiKey
 from src.models.audit import AuditLog
 from src.models.chat import ChatLine
 from src.models.file import File
@@ -16,6 +17,7 @@ from src.models.user import User, UserRole
 
 __all__ = [
     "DOCUMENTS",
+    "ApiKey",
     "File",
     "IdempotencyKey",
     "Notice",

@@ -18,6 +18,7 @@ class AuditLog(Document):
     time: datetime
     action: str
     actor_id: UUID | None = None
+    api_key_id: UUID | None = None
     result: str
     status: int
     error: str | None = None
@@ -35,6 +36,7 @@ class AuditLog(Document):
         use_state_management = False
         indexes: ClassVar[list[IndexModel]] = [
             IndexModel([("actor_id", ASCENDING), ("_id", DESCENDING)]),
+            IndexModel([("api_key_id", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("action", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("result", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("request_id", ASCENDING), ("_id", DESCENDING)]),

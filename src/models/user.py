@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, event, func, text
+from sqlalchemy import ForeignKey, Index, event, false, func, text
 from sqlmodel import Field, SQLModel
 
 from src.models.base import BaseModel
@@ -12,6 +12,7 @@ class User(BaseModel, table=True):
     """A user account; administrators hold every permission.
 
     Attributes:
+        is_service_account: A machine's account: it has no password and no sessions, and is used by its API keys alone.
         username_key: The username as it is compared: in NFKC, without case. Set when a row is written.
     """
 
@@ -25,6 +26,7 @@ class User(BaseModel, table=True):
         Index("ix_users_email_id", "email", "id"),
         Index("ix_users_status_id", "status", "id"),
         Index("ix_users_admins", "id", postgresql_where=text("is_admin")),
+        Index("ix_users_service_accounts", "id", postgresql_where=text("is_service_account")),
         search_index("users", "name", "username", "email"),
     )
 
@@ -36,6 +38,7 @@ class User(BaseModel, table=True):
     status: bool = Field(default=True)
     is_admin: bool = Field(default=False)
     must_change_password: bool = Field(default=False)
+    is_service_account: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 @event.listens_for(User, "before_insert")

@@ -15,6 +15,8 @@ class AuditQuery(CursorQuery):
     sort: Annotated[SafeStr, SortBy("id")] = "-id"
     actor_id: UUID | None = None
     """Only entries of this user."""
+    api_key_id: UUID | None = None
+    """Only entries of requests with this API key."""
     action: Annotated[SafeStr, Field(max_length=255, examples=["POST:/api/v1/users"])] | None = None
     """Only entries with this permission code."""
     result: Literal["success", "failure"] | None = None
@@ -37,6 +39,8 @@ class AuditLogResponse(BaseSchema):
     """Permission code of the route."""
     actor_id: UUID | None
     """The user who made the request; null if it was unauthenticated."""
+    api_key_id: UUID | None = None
+    """The API key that the request was sent with; null for a login."""
     result: Literal["success", "failure"]
     """Whether the request succeeded."""
     status: int

@@ -118,6 +118,8 @@ class UserQuery(PageQuery):
     """Only enabled or only disabled users."""
     is_admin: bool | None = None
     """Only administrators, or only others."""
+    is_service_account: bool | None = None
+    """Only service accounts, or only people."""
     create_time__gte: UtcDatetime | None = None
     """Only users who were created at this time or later."""
     create_time__lt: UtcDatetime | None = None
@@ -139,6 +141,8 @@ class UserResponse(BaseResponse):
     """Administrators hold every permission."""
     must_change_password: bool
     """If true, nothing else is permitted until the user has changed their password."""
+    is_service_account: bool
+    """Whether it is a machine's account, which has no password and is used by its API keys alone."""
     roles: list[str]
     """Codes of the user's roles, enabled or not."""
 
@@ -146,5 +150,6 @@ class UserResponse(BaseResponse):
         **UserIdentity.EXAMPLE,
         "isAdmin": False,
         "mustChangePassword": False,
+        "isServiceAccount": False,
         "roles": ["editor"],
     }

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from uuid import UUID
@@ -5,6 +6,7 @@ from uuid import UUID
 from src.core.exceptions import PermissionDeniedError
 from src.core.tasks.info import TaskInfo
 from src.crud.permission import ALL_CODES
+from src.services.person_only import needs_person
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class Actor:
     def holds(self, code: str) -> bool:
         """Whether the actor holds the permission code."""
         return self.is_admin or code in self.codes
+
+    def limited_to(self, codes: Collection[str]) -> "Actor":
+        """The actor as the holder of an API key with these codes: what both hold, and no UI permissions."""
+        held = {code for code in codes if self.holds(code) and not needs_person(code)}
+        return Actor(self.user_id, frozenset(held - {ALL_CODES}))
 
     def require_start(self, task: TaskInfo) -> None:
         """Check that the actor holds the permission that the task requires.

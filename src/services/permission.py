@@ -7,10 +7,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.exceptions import PermissionDeniedError, UnauthorizedError
 from src.core.resources import Resources
+from src.core.security.api_key import key_hash_of
 from src.core.unit_of_work import UnitOfWork
+from src.crud.api_key import ApiKeyCRUD
 from src.crud.permission import ALL_CODES, PermissionCRUD, Verdict
 from src.crud.user import UserCRUD
 from src.services.actor import Actor
+from src.utils.date import utc_now
 
 FILL_SECONDS = Histogram(
     "permission_fill_seconds",
@@ -26,8 +29,15 @@ class PermissionService:
         self.resources = resources
         self.cache = PermissionCRUD(resources.redis)
 
+    @property
+    def _cache_seconds(self) -> int:
+        return self.resources.settings.auth.permission_cache_seconds
+
     async def require(self, user_id: UUID, session_id: str, code: str) -> None:
         """Check that the session is alive and the user holds the code: one Redis round trip if the cache is warm.
+
+        All methods take the `session_id` of an API key's claims as well: then the key has to be alive, and to hold the
+        code as its owner does.
 
         Raises:
             UnauthorizedError: The session has ended.
@@ -44,22 +54,54 @@ class PermissionService:
         return await self._decide(user_id, session_id, code) is Verdict.GRANTED
 
     async def _decide(self, user_id: UUID, session_id: str, code: str) -> Verdict:
-        result = await self.cache.check(user_id, session_id, code)
+        key_hash = key_hash_of(session_id)
+        if key_hash is None:
+            result = await self.cache.check(user_id, session_id, code)
+        else:
+            result = await self.cache.check_key(user_id, key_hash, code)
         if result.verdict is not None:
             return result.verdict
-        codes = await self._fill_cache(user_id, result.version)
+        codes = await self._fill_cache(user_id, key_hash, result.version)
+        if codes is None:
+            return Verdict.ENDED
         return Verdict.GRANTED if code in codes or ALL_CODES in codes else Verdict.DENIED
 
-    async def _fill_cache(self, user_id: UUID, version: str) -> AbstractSet[str]:
-        """The user's codes by SQL, cached under the version; concurrent requests share one query."""
+    async def _fill_cache(self, user_id: UUID, key_hash: str | None, version: str) -> AbstractSet[str] | None:
+        """The codes of the user, or of the API key, by SQL, cached under the version; None if the key has ended.
 
-        async def fill() -> AbstractSet[str]:
+        Concurrent requests share one query.
+        """
+
+        async def fill() -> AbstractSet[str] | None:
             with FILL_SECONDS.time():
-                codes = (await self.get_actor(user_id)).codes
-                await self.cache.store(user_id, version, codes, self.resources.settings.auth.permission_cache_seconds)
+                actor: Actor | None
+                if key_hash is None:
+                    actor, seconds = await self.get_actor(user_id), self._cache_seconds
+                else:
+                    actor, seconds = await self._use_key(user_id, key_hash)
+                codes = None if actor is None else actor.codes
+                await self.cache.store(user_id, version, codes, seconds, key_hash)
             return codes
 
-        return await self.resources.single_flight.do(("permissions", user_id, version), fill)
+        return await self.resources.single_flight.do(("permissions", user_id, key_hash, version), fill)
+
+    async def _use_key(self, user_id: UUID, key_hash: str) -> tuple[Actor | None, int]:
+        """The holder of an API key, None if it has ended, and for how many seconds that is certain; notes the use.
+
+        It runs when the codes of the key are not cached, so `last_used_at` is late by as long as they are.
+        """
+        now = utc_now()
+        async with self.resources.sessions() as session:
+            keys = ApiKeyCRUD(session)
+            key = await keys.find_live(key_hash, now)
+            if key is None:
+                return None, self._cache_seconds
+            owner = (await read_actors(session, [user_id]))[user_id]
+            await keys.note_use(key.id, now)
+            await session.commit()
+        expires_at = key.expiry_of(key_hash)
+        seconds_left = self._cache_seconds if expires_at is None else int((expires_at - now).total_seconds())
+        return owner.limited_to(key.codes), min(self._cache_seconds, seconds_left)
 
     def invalidate_user(self, uow: UnitOfWork, user_id: UUID) -> None:
         """Invalidate the user's cached permissions when the transaction commits."""
@@ -81,8 +123,15 @@ class PermissionService:
         uow.before_commit(begin)
         uow.after_commit("invalidate permissions", commit)
 
-    async def get_actor(self, user_id: UUID) -> Actor:
-        """The user with the permissions that they hold, by SQL; see `read_actors`."""
+    async def get_actor(self, user_id: UUID, session_id: str = "") -> Actor:
+        """The user with the permissions that they hold, by SQL; see `read_actors`.
+
+        With the `session_id` of an API key's claims, only what the key holds as well.
+        """
+        key_hash = key_hash_of(session_id)
+        if key_hash is not None:
+            holder, _ = await self._use_key(user_id, key_hash)
+            return holder or Actor(user_id, frozenset())
         async with self.resources.sessions() as session:
             return (await read_actors(session, [user_id]))[user_id]
 

@@ -2,9 +2,13 @@ from uuid import UUID
 
 from src.core.security.access import Access
 from src.core.unit_of_work import UnitOfWork
+from src.crud.api_key import ApiKeyCRUD
 from src.crud.user import UserCRUD
+from src.models.api_key import ApiKey
 from src.models.user import User
 from src.schemas.permission import PermissionExplanation, RoleExplanation
+from src.services.person_only import needs_person
+from src.utils.date import utc_now
 
 
 class PermissionExplanationService:
@@ -12,16 +16,24 @@ class PermissionExplanationService:
 
     def __init__(self, uow: UnitOfWork) -> None:
         self.users = UserCRUD(uow.session)
+        self.keys = ApiKeyCRUD(uow.session)
 
-    async def explain(self, user_id: UUID, permission: str, access: Access | None) -> PermissionExplanation:
+    async def explain(
+        self, user_id: UUID, permission: str, access: Access | None, key_id: UUID | None = None
+    ) -> PermissionExplanation:
         """Whether the user may call the route or event with this permission code, and why.
 
-        `access` is what the route or event requires; None if it does not exist.
+        Args:
+            user_id: The user.
+            permission: The permission code.
+            access: What the route or event requires; None if it does not exist.
+            key_id: An API key of the user, which may call it if both may.
 
         Raises:
-            NotFoundError: The user does not exist.
+            NotFoundError: The user does not exist, or has no such key.
         """
         user = await self.users.get(user_id)
+        key = None if key_id is None else await self.keys.get(key_id, {"user_id": user_id})
         roles = [
             RoleExplanation(
                 code=role.code, name=role.name, status=role.status, grants=permission in role.interface_permissions
@@ -30,6 +42,8 @@ class PermissionExplanationService:
         ]
         granting = next((role for role in roles if role.grants and role.status), None)
         granted, reason = _decide(user, access, granting, roles)
+        if granted and key is not None:
+            granted, reason = _decide_key(key, permission, access, reason)
         decided_by = granting.code if granted and granting and access is Access.PERMISSION else None
         return PermissionExplanation(
             permission=permission, granted=granted, reason=reason, decided_by=decided_by, roles=roles
@@ -48,6 +62,18 @@ def _decide(
     if access is Access.SESSION:
         return True, "any login: no permission is needed."
     return _decide_permission(user, granting, roles)
+
+
+def _decide_key(key: ApiKey, permission: str, access: Access | None, reason: str) -> tuple[bool, str]:
+    if access is Access.PUBLIC:
+        return True, reason
+    if access is Access.SESSION or needs_person(permission):
+        return False, "No API key may do it: it needs a login."
+    if key.expires_at is not None and key.expires_at <= utc_now():
+        return False, "The API key has expired."
+    if permission not in key.codes:
+        return False, "The API key does not hold it."
+    return True, f"{reason} The API key holds it."
 
 
 def _decide_permission(user: User, granting: RoleExplanation | None, roles: list[RoleExplanation]) -> tuple[bool, str]:

@@ -2,6 +2,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from src.core.exceptions import ConflictError
 from src.core.list_filters import PageRequest
 from src.core.realtime.rooms import user_room
 from src.core.resources import Resources
@@ -69,7 +70,12 @@ class UserService:
     async def replace_password(
         self, user: User, password_hash: str, *, must_change: bool | None = None, except_session: str | None = None
     ) -> User:
-        """Change a user's password, and end their sessions; `must_change_password` is kept if `must_change` is None."""
+        """Change a user's password, and end their sessions; `must_change_password` is kept if `must_change` is None.
+
+        Raises:
+            ConflictError: It is a service account.
+        """
+        require_person(user)
         changes: dict[str, Any] = {"password_hash": password_hash}
         if must_change is not None:
             changes["must_change_password"] = must_change
@@ -93,4 +99,16 @@ class UserService:
                 is_admin=True,
                 must_change_password=must_change_password,
             )
+        )
+
+
+def require_person(user: User) -> None:
+    """Check that the user is no service account.
+
+    Raises:
+        ConflictError: It is.
+    """
+    if user.is_service_account:
+        raise ConflictError(
+            "A service account has no password, and cannot be an administrator.", error="user.service_account"
         )

@@ -7,7 +7,7 @@ from src.models.role import Role
 from src.models.user import User
 from src.schemas.user import UserCreate, UserUpdate
 from src.services.actor import Actor
-from src.services.user import UserService
+from src.services.user import UserService, require_person
 
 
 class UserAdminService(UserService):
@@ -25,7 +25,7 @@ class UserAdminService(UserService):
             ConflictError: The username or the email address is taken.
             InvalidInputError: The password is too weak, or a role does not exist.
         """
-        roles = await self._get_grantable(data.roles, actor)
+        roles = await self.get_grantable(data.roles, actor)
         if data.is_admin:
             self._require_admin(actor)
         hashed = await self.passwords.hash_new("password", data.password, data.kid)
@@ -36,6 +36,7 @@ class UserAdminService(UserService):
         user = await self.get_manageable(user_id, actor)
         changes = data.changed_fields()
         if changes.get("is_admin", user.is_admin) != user.is_admin:
+            require_person(user)
             self._require_admin(actor)
             await self._keep_an_admin(user)
             self.reload_permissions(user)
@@ -58,7 +59,7 @@ class UserAdminService(UserService):
             InvalidInputError: A role does not exist.
         """
         user = await self.get_manageable(user_id, actor)
-        roles = await self._get_grantable(codes, actor)
+        roles = await self.get_grantable(codes, actor)
         await self.users.replace_roles(user.id, [role.id for role in roles])
         self.reload_permissions(user)
         return user
@@ -121,7 +122,8 @@ class UserAdminService(UserService):
         actor.require_all(_grants(await self.users.roles(user.id)))
         return user
 
-    async def _get_grantable(self, codes: Sequence[str], actor: Actor) -> Sequence[Role]:
+    async def get_grantable(self, codes: Sequence[str], actor: Actor) -> Sequence[Role]:
+        """The roles with these codes, if the actor holds everything that they grant."""
         roles = await self.roles.require_codes(codes)
         actor.require_all(_grants(roles))
         return roles

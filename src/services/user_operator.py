@@ -1,7 +1,7 @@
 from src.core.exceptions import ConflictError, NotFoundError
 from src.models.user import User
 from src.schemas.user import OperatorUserCreate
-from src.services.user import UserService
+from src.services.user import UserService, require_person
 from src.utils.username import canonical_username
 
 
@@ -27,9 +27,10 @@ class UserOperatorService(UserService):
         """Make the user an administrator.
 
         Raises:
-            ConflictError: The user is an administrator already, or is disabled.
+            ConflictError: The user is an administrator already, is disabled, or is a service account.
         """
         user = await self._find(username)
+        require_person(user)
         if user.is_admin:
             raise ConflictError(f"{username} is an administrator already.")
         if not user.status:
@@ -42,6 +43,7 @@ class UserOperatorService(UserService):
 
         Raises:
             InvalidInputError: The password is too weak.
+            ConflictError: It is a service account.
         """
         user = await self._find(username)
         hashed = await self.passwords.hash_plain("password", password)

@@ -16,6 +16,7 @@ FILTERS: dict[str, Any] = {
     "actor_id": UUID(int=3),
     "action": "POST:/api/v1/users",
     "result": "failure",
+    "api_key_id": UUID(int=5),
     "request_id": "7",
 }
 

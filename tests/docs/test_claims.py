@@ -48,7 +48,11 @@ class TestTheReference:
     def test_keeps_these_redis_keys_and_no_others(self, site: httpx.Client, environment: dict[str, str]) -> None:
         form = {"username": "admin", "password": "123456"}
         token = site.post("/api/v1/auth/login/swagger", data=form).json()["access_token"]
-        site.get("/api/v1/router/backend", headers={"Authorization": f"Bearer {token}"}).raise_for_status()
+        headers = {"Authorization": f"Bearer {token}"}
+        site.get("/api/v1/router/backend", headers=headers).raise_for_status()
+        body = {"name": "Key", "codes": ["GET:/api/v1/notices"]}
+        key = site.post("/api/v1/api-keys", json=body, headers=headers).json()["data"]["key"]
+        site.get("/api/v1/notices", headers={"Authorization": f"Bearer {key}"}).raise_for_status()
         with Redis.from_url(environment["REDIS_DATABASE_URL"], decode_responses=True) as redis:
             kept = {str(key) for key in redis.scan_iter("auth:*")}
         patterns = {key: re.compile(re.sub(r"<\w+>", "[^:{}]+", re.escape(key))) for key in KEYS}

@@ -46,6 +46,17 @@ def expire(session: Session, store: MemoryStore) -> None:
     store.write({**session.tokens, "accessToken": "expired"})
 
 
+async def test_a_program_sends_its_api_key(session: Session, site: httpx.Client) -> None:
+    body = {"name": "Program", "codes": ["GET:/api/v1/notices"]}
+    made = await session.call("POST", "/api/v1/api-keys", body=body)
+    async with Session(str(site.base_url), api_key=made["key"]) as program:
+        assert isinstance(await program.call("GET", "/api/v1/notices"), list)
+        await session.call("DELETE", f"/api/v1/api-keys/{made['id']}")
+        with pytest.raises(ApiError) as raised:
+            await program.call("GET", "/api/v1/notices")
+    assert (raised.value.status, raised.value.error) == (401, "auth.unauthorized")
+
+
 class TestASession:
     async def test_tells_a_wrong_password(self, session: Session) -> None:
         with pytest.raises(ApiError) as raised:

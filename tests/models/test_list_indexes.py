@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.list_filters import COUNT_CAP, Where
+from src.crud.api_key import ApiKeyCRUD
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.crud.file import FileCRUD
 from src.crud.notice import NoticeCRUD
@@ -21,6 +22,7 @@ from src.crud.role import RoleCRUD
 from src.crud.schedule import ScheduleCRUD
 from src.crud.task_run import TaskRunCRUD
 from src.crud.user import UserCRUD
+from src.schemas.api_key import ApiKeyQuery
 from src.schemas.file import FileQuery
 from src.schemas.list_params import CursorQuery, ListQuery, PageQuery, SortBy
 from src.schemas.role import RoleQuery
@@ -45,7 +47,11 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     "users": {
         "name": "reverse(i::text)", "email": "reverse(i::text) || '@example.com'", "username": "'user' || i",
         "username_key": "'user' || i", "password_hash": "''", "status": "rare IS NULL", "is_admin": "rare IS NOT NULL",
-        "must_change_password": "false",
+        "must_change_password": "false", "is_service_account": "rare IS NOT NULL",
+    },
+    "api_keys": {
+        "user_id": "coalesce(rare, gen_random_uuid())", "name": "''", "start": "''", "key_hash": "i::text",
+        "codes": "'{}'", "addresses": "'{}'", "version": "1",
     },
     "files": {
         "owner_id": "coalesce(rare, gen_random_uuid())", "filename": "reverse(i::text)", "content_type": "'text/plain'",
@@ -79,8 +85,13 @@ VALUES: Mapping[str, Mapping[str, str]] = {
 LISTS: list[tuple[type[BaseSQLModelCRUD[Any]], type[ListQuery], dict[str, Any], Where]] = [
     (
         UserCRUD, UserQuery,
-        {"status": False, "is_admin": True, "create_time__gte": LATE, "create_time__lt": EARLY}, {},
+        {
+            "status": False, "is_admin": True, "is_service_account": True,
+            "create_time__gte": LATE, "create_time__lt": EARLY,
+        }, {},
     ),
+    (ApiKeyCRUD, ApiKeyQuery, {"user_id": RARE}, {}),
+    (ApiKeyCRUD, ApiKeyQuery, {"user_id": RARE}, {"user_id": RARE}),
     (FileCRUD, FileQuery, {}, {"status": "ready"}),
     (FileCRUD, FileQuery, {}, {"status": "ready", **OWNER}),
     (RoleCRUD, RoleQuery, {"status": False}, {}),

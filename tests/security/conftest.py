@@ -1,5 +1,6 @@
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from src.core.resources import Resources
 from src.core.security.token import TokenIssuer
 from src.main import app
+from tests.support.api_keys import NOTICES, OWN, ROLES, make_key
 from tests.support.people import People, Person
 
 
@@ -45,3 +47,15 @@ async def own_client(people: People) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"x-test-address": address}
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
         yield client
+
+
+@pytest.fixture
+async def owner(people: People) -> Person:
+    """A user who may read notices, create roles, and have API keys."""
+    return await people.create(NOTICES, ROLES, "GET:/api/v1/permissions/mine", *OWN)
+
+
+@pytest.fixture
+async def key(client: httpx.AsyncClient, owner: Person) -> dict[str, Any]:
+    """An API key of the owner, which may read notices."""
+    return await make_key(client, owner, NOTICES)

@@ -16,6 +16,7 @@ from src.core.config import settings
 from src.main import app, rest
 from src.main import server as product_server
 from src.websockets.testing import SocketClient
+from tests.support.api_keys import bearer, make_key
 from tests.support.documented import DocumentedSocketClient
 from tests.support.people import People, Person
 from tests.support.waiting import eventually
@@ -128,3 +129,24 @@ async def test_no_answer_is_wrong(people: People, client: httpx.AsyncClient) -> 
         wrong += await wrong_routes(people, person, held)
     assert wrong == []
     assert len(ACCOUNTS) * (len(ROUTES) + len(EVENTS)) > 3000
+
+
+@pytest.mark.parametrize("held", ["GET:/api/v1/notices", "PUT:/api/v1/users/{userId}/roles", "files.manage"])
+async def test_a_key_of_an_administrator_opens_what_it_holds(
+    people: People, client: httpx.AsyncClient, admin: Person, held: str
+) -> None:
+    headers = bearer((await make_key(client, admin, held))["key"])
+    public, wrong, address = access.public_routes(settings), [], uuid4().hex
+    for route in ROUTES:
+        path = re.sub(r"\{[^}]+\}", str(uuid4()), route.path)
+        status, body = await call(route.methods[0], path, headers, address)
+        error = body.get("error")
+        if route.code in access.SESSION_ROUTES:
+            is_right = (status, error) == (401, "auth.login_required")
+        elif route.code == held:
+            is_right = status not in (401, 403)
+        else:
+            is_right = route.code in public or (status, error) == (403, "auth.permission_denied")
+        if not is_right:
+            wrong.append(f"{held} → {route.code}: {status} {error}")
+    assert wrong == []

@@ -38,9 +38,13 @@ async def explain_permission(
     ],
     explanations: PermissionExplanationServiceDep,
     request: Request,
+    api_key_id: Annotated[
+        UUID | None,
+        Query(alias="apiKeyId", description="Id of one of the user's API keys, to explain what it may call."),
+    ] = None,
 ) -> Response[PermissionExplanation]:
-    """Explain whether a user may call a route, and which role decides."""
+    """Explain whether a user, or an API key of theirs, may call a route, and which role decides."""
     method = method.upper()
     code = path if method == "PERMISSION" else f"{method}:{path}"
     registry: RouteRegistry = request.app.state.registry
-    return ok(await explanations.explain(user_id, code, registry.access_to(code)))
+    return ok(await explanations.explain(user_id, code, registry.access_to(code), api_key_id))

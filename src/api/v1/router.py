@@ -49,4 +49,9 @@ def create_router(settings: Settings) -> APIRouter:
         router.include_router(auth.swagger_router)
     if settings.auth.registration_enabled:
         router.include_router(auth.registration_router)
+    if settings.auth.api_keys_enabled:
+        from src.api.v1 import api_keys, service_accounts  # importing them builds their routes and schemas
+
+        router.include_router(api_keys.router)
+        router.include_router(service_accounts.router)
     return router

@@ -30,6 +30,9 @@ NOT_FOUND = NotFoundError("User not found.")
 NOT_YOURS_TO_RULE = PermissionDeniedError(
     "Only administrators can manage administrators.", error="auth.not_yours_to_rule"
 )
+SERVICE_ACCOUNT = ConflictError(
+    "A service account has no password, and cannot be an administrator.", error="user.service_account"
+)
 LAST_ADMIN = ConflictError("The last administrator cannot be removed.", error="user.last_admin")
 
 
@@ -66,7 +69,7 @@ async def get_user(user_id: UserId, users: UserServiceDep) -> Response[UserRespo
 
 
 @router.patch("/{userId}")
-@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, LAST_ADMIN, TAKEN, CHANGED)
+@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, LAST_ADMIN, SERVICE_ACCOUNT, TAKEN, CHANGED)
 async def update_user(
     user_id: UserId, body: UserUpdate, users: UserAdminServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:
@@ -108,7 +111,7 @@ async def unlock_user(user_id: UserId, users: UserAdminServiceDep, actor: ActorD
 
 
 @router.put("/{userId}/password")
-@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, BAD_CIPHERTEXT, CHANGED, BUSY)
+@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, SERVICE_ACCOUNT, BAD_CIPHERTEXT, CHANGED, BUSY)
 async def set_user_password(
     user_id: UserId, body: UserPasswordUpdate, users: UserAdminServiceDep, actor: ActorDep
 ) -> Response[UserResponse]:

@@ -13,6 +13,7 @@ class AuditEntry:
 
     Attributes:
         actor_id: The user, once authenticated.
+        api_key_id: The API key that the request was sent with.
         details: What the permission code and the path parameters do not say, such as the username of a login.
         record_anonymous: Record a failure even without an actor. Set by logins; other unauthenticated requests are only
             in the access log, so that they cannot flood the audit log.
@@ -24,6 +25,7 @@ class AuditEntry:
     user_agent: str = ""
     request_id: str = ""
     actor_id: UUID | None = None
+    api_key_id: UUID | None = None
     details: dict[str, Any] = field(default_factory=dict)
     record_anonymous: bool = False
 
@@ -33,6 +35,7 @@ class AuditEntry:
             {
                 "action": self.action,
                 "actor_id": str(self.actor_id) if self.actor_id else None,
+                "api_key_id": str(self.api_key_id) if self.api_key_id else None,
                 "result": "success" if error is None else "failure",
                 "status": status,
                 "error": error,

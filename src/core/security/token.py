@@ -8,6 +8,7 @@ from uuid import UUID
 
 from src.core.config.auth import AuthSettings
 from src.core.exceptions import UnauthorizedError
+from src.core.security.api_key import ApiKeyIdentity
 from src.utils.jwt import InvalidTokenError, TokenCodec
 
 # Verifying a signature is the most expensive step of a guarded request, and clients send the same token for 15 minutes.
@@ -23,11 +24,17 @@ REFRESH_SKEW_SECONDS = 2 * 3600
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """The caller, from a verified access token; `expires_at` in Unix seconds."""
+    """The caller, from a verified access token or an API key; `expires_at` in Unix seconds.
+
+    Attributes:
+        session_id: The login session. Of a key: what names the key to `PermissionService`, and no session.
+        api_key: The key; None for an access token. Whether it has expired is asked together with its permissions.
+    """
 
     user_id: UUID
     session_id: str
     expires_at: int
+    api_key: ApiKeyIdentity | None = None
 
 
 @dataclass(frozen=True, slots=True)

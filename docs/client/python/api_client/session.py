@@ -95,11 +95,17 @@ class MemoryStore:
 
 
 class Session:
-    """A login; a context manager that closes its connections. `http` sends any request with its access token."""
+    """A login, or an API key; a context manager that closes its connections.
 
-    def __init__(self, url: str, store: TokenStore | None = None, *, timeout: float = 30) -> None:
+    `http` sends any request with the access token, or with the key.
+    """
+
+    def __init__(
+        self, url: str, store: TokenStore | None = None, *, api_key: str | None = None, timeout: float = 30
+    ) -> None:
         self.url = url
-        self.http = httpx.AsyncClient(base_url=url, auth=_Bearer(self), timeout=timeout)
+        auth = _Bearer(self) if api_key is None else _Key(api_key)
+        self.http = httpx.AsyncClient(base_url=url, auth=auth, timeout=timeout)
         self.listeners: set[Callable[[Tokens | None], None]] = set()
         self._store: TokenStore = MemoryStore() if store is None else store
         self._refreshing = asyncio.Lock()
@@ -178,6 +184,17 @@ class Session:
         self._store.write(tokens)
         for listener in list(self.listeners):
             listener(tokens)
+
+
+class _Key(httpx.Auth):
+    """Adds an API key, which nothing renews."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        yield request
 
 
 class _Bearer(httpx.Auth):
