@@ -21,6 +21,7 @@ from src.core.resources import Resources, open_resources
 from src.core.stores.errors import as_unavailable, summary
 from src.core.telemetry import start_telemetry
 from src.queues.emitter import RedisEmitter
+from src.queues.inspection.child_metrics import child_metrics
 from src.queues.inspection.heartbeat import report_processes
 from src.queues.inspection.task_metrics import count_tasks, serve_metrics_of
 from src.queues.pool.event_loop import process_loop
@@ -107,7 +108,8 @@ async def worker_lifespan(app: "Celery[Any]") -> AsyncIterator[Resources]:
         open_resources(worker_settings, create_outbox(lambda: app), events) as resources,
     ):
         with watching_stores(resources):
-            yield resources
+            async with child_metrics.measuring(resources):
+                yield resources
     log.info("stores_closed")
 
 
@@ -117,6 +119,8 @@ def set_up_workers(app: "Celery[Any]") -> None:
     def open_stores_with_loop(sender: Any, **_signal: object) -> None:
         if sender.app == app:
             process_loop.lifespan = lambda: worker_lifespan(app)
+            if settings.celery.metrics_port is not None:
+                child_metrics.open()
 
     signals.worker_init.connect(open_stores_with_loop, weak=False)
     signals.setup_logging.connect(_configure_logging)
@@ -126,7 +130,8 @@ def set_up_workers(app: "Celery[Any]") -> None:
     count_tasks(app)
     if settings.celery.metrics_port is not None:
         token = settings.app.metrics_token
-        serve_metrics_of(app, settings.celery.metrics_port, token.get_secret_value() if token else None)
+        token_value = token.get_secret_value() if token else None
+        serve_metrics_of(app, settings.celery.metrics_port, token_value, child_metrics.read)
 
 
 def _start_worker_telemetry(**_signal: object) -> None:

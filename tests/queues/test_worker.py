@@ -92,6 +92,26 @@ class TestMetrics:
         app.control.revoke([result.id for result in sent], terminate=True)
         wait_until(lambda: worker.metrics.value("worker_running") == 0)
 
+    def test_show_the_stores_of_each_process_that_runs_tasks(
+        self, worker: CeleryProcess, pool: Pool, redis: Redis, key: str
+    ) -> None:
+        scraped = worker.metrics
+        before = scraped.read()
+        sample.announce.apply_async((key,), {"fails": False}).get(timeout=PATIENCE_SECONDS)
+        wait_until(lambda: scraped.change("tasks_total", before, task="sample.mark", state="sent") == 1)
+        processes = 1 if pool.name == "asyncio" else 2
+        pools = processes * (settings.sql.pool_size + settings.sql.max_overflow)
+
+        def all_have_opened_stores() -> bool:
+            for result in [sample.work.delay(key, "") for _ in range(processes)]:  # at once, one for each
+                result.get(timeout=PATIENCE_SECONDS)
+            return scraped.value("sql_pool_size", pool="postgres") == pools
+
+        wait_until(all_have_opened_stores)
+        for store in ("postgres", "redis", "mongo", "s3"):
+            assert scraped.value("store_available", store=store) == 1
+        wait_until(lambda: scraped.value("store_check_seconds_count", store="s3") >= processes)
+
 
 class TestResults:
     def test_the_result_is_what_the_coroutine_returns(self) -> None:

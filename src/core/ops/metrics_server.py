@@ -24,7 +24,7 @@ class _Handler(WSGIRequestHandler):
         """Log nothing: a scrape is no news."""
 
 
-def serve_metrics(port: int, token: str | None = None) -> _Server | None:
+def serve_metrics(port: int, token: str | None = None, refresh: Callable[[], None] = lambda: None) -> _Server | None:
     """Serve `/metrics` on all interfaces from a thread, for as long as the process lives.
 
     A port that is taken is logged, and the process goes on without it.
@@ -32,6 +32,7 @@ def serve_metrics(port: int, token: str | None = None) -> _Server | None:
     Args:
         port: The TCP port.
         token: What scrapers must send as bearer token; None: nothing.
+        refresh: Called before each scrape.
 
     Returns:
         The server; None if the port is taken.
@@ -45,6 +46,7 @@ def serve_metrics(port: int, token: str | None = None) -> _Server | None:
         elif token is not None and not compare_digest(given, f"Bearer {token}".encode()):
             status = "401 Unauthorized"
         else:
+            refresh()
             served: Iterable[bytes] = metrics(environ, start_response)
             return served
         start_response(status, [("Content-Type", "text/plain"), ("WWW-Authenticate", "Bearer")])

@@ -18,6 +18,9 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
 DROPPED = Gauge("log_lines_dropped", "Log lines of this process that could not be written, as on a full disk.")
 DROPPED.set_function(lambda: log_stream.dropped)
 
+child_pools: list[PoolUse] = []
+"""The pools of this process's children: the main process of a worker with the prefork pool replaces it."""
+
 
 def pools_of(resources: Resources) -> list[PoolUse]:
     """The pools of SQL connections of this process: for transactions, for reads, and of `SQL_DATABASES`."""
@@ -43,9 +46,10 @@ class _Pools(Collector):
         """The metrics; without values while no stores are open, as in beat."""
         size, in_use = self.describe()
         resources = opened_resources()
-        for pool in pools_of(resources) if resources else ():
-            size.add_metric([pool.name], pool.size)
-            in_use.add_metric([pool.name], pool.in_use)
+        pools = [*(pools_of(resources) if resources else ()), *child_pools]
+        for name in dict.fromkeys(pool.name for pool in pools):
+            size.add_metric([name], sum(pool.size for pool in pools if pool.name == name))
+            in_use.add_metric([name], sum(pool.in_use for pool in pools if pool.name == name))
         yield from (size, in_use)
 
 

@@ -1,6 +1,6 @@
 """Metrics of tasks, workers and beat, and the port that serves them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -85,13 +85,13 @@ def count_tasks(app: Any) -> None:
     signals.task_unknown.connect(count_unknown, weak=False)
 
 
-def serve_metrics_of(app: Any, port: int, token: str | None) -> None:
-    """Have the workers and beats of this application serve their metrics on a port."""
+def serve_metrics_of(app: Any, port: int, token: str | None, refresh: Callable[[], None]) -> None:
+    """Have the workers and beats of this application serve their metrics on a port; workers refresh them first."""
 
     def begin_worker(sender: Any, **_signal: object) -> None:
         if sender.app == app:
             REGISTRY.register(WorkerCollector())
-            serve_metrics(port, token)
+            serve_metrics(port, token, refresh)
 
     def begin_beat(sender: Any, **_signal: object) -> None:
         if sender.app == app:
