@@ -13,7 +13,9 @@ Manage = Callable[..., "subprocess.CompletedProcess[str]"]
 _covered: set[tuple[str, ...]] = set()
 
 
-def run(*arguments: str, stdin: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
+def run(
+    *arguments: str, stdin: str = "", module: str = "src.manage", **environment: str
+) -> "subprocess.CompletedProcess[str]":
     """`manage.sh`, without the shell script around it; coverage counts the first run of each command."""
     coverage = {} if arguments[:2] in _covered else measured
     _covered.add(arguments[:2])
@@ -21,7 +23,7 @@ def run(*arguments: str, stdin: str = "", **environment: str) -> "subprocess.Com
     with TemporaryFile("w+") as given, TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
         given.write(stdin)
         given.seek(0)
-        command = [sys.executable, "-m", "src.manage", *arguments]
+        command = [sys.executable, "-m", module, *arguments]
         code = start(command, environment, output=output, errors=errors, stdin=given).wait()
         output.seek(0)
         errors.seek(0)

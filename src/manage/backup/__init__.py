@@ -1,7 +1,7 @@
 """`manage.sh backup` and `manage.sh restore`: one directory with the contents of all stores.
 
     command.py      the commands, the manifest, and what a target must be
-    postgresql.py   postgresql/<table>.copy, all of one snapshot
+    postgresql.py   postgresql/<table>.copy, all of one snapshot; databases/<name>/<table>.copy of SQL_DATABASES
     mongodb.py      mongodb/<collection>.bson
     redis.py        redis.jsonl, logins; broker.jsonl, queues
     s3.py           s3/<key>
