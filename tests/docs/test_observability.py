@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import promql_parser
@@ -11,6 +12,7 @@ import yaml  # type: ignore[import-untyped]  # comes with pre-commit, without ty
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
+from scripts.bench.capacity import Profile
 from src.main import app
 from src.queues.inspection.task_metrics import WorkerCollector
 from src.queues.scheduler import AsyncDatabaseScheduler
@@ -28,10 +30,13 @@ RULES = [
     for rule in group["rules"]
 ]
 PANELS = json.loads((ROOT / "docs/deploy/grafana/overview.json").read_text())["panels"]
+CAPACITY = (ROOT / "docs/capacity.md").read_text()
+MEASURED = [line for block in re.findall(r"```promql\n(.*?)```", CAPACITY, re.DOTALL) for line in block.splitlines()]
 SCALING = yaml.safe_load_all((ROOT / "docs/deploy/kubernetes/overlays/keda/scaling.yaml").read_text())
 EXPRESSIONS = [
     *(rule["expr"] for rule in RULES),
     *(target["expr"] for panel in PANELS for target in panel.get("targets", ())),
+    *(line for line in MEASURED if not line.startswith("#")),
     *(trigger["metadata"]["query"] for scaled in SCALING for trigger in scaled["spec"]["triggers"]),
 ]
 # Of prometheus_client and of Prometheus itself.
@@ -108,6 +113,14 @@ def test_each_metric_is_on_the_dashboard() -> None:
         for name, _ in selectors(promql_parser.parse(target["expr"]))
     }
     assert LABELS.keys() <= shown | {"http_request_seconds"}
+
+
+def test_each_assumption_about_users_is_on_the_page_of_capacity() -> None:
+    section = CAPACITY.partition("## Your own figures")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", section, re.MULTILINE))
+    assert {name: float(value) for name, value in rows.items()} == {
+        field.name: field.default for field in fields(Profile) if field.name != "users"
+    }
 
 
 class TestSelectors:
