@@ -50,6 +50,7 @@ from tests.manage.conftest import Manage
 from tests.queues.broker.test_urls import create_certificate
 from tests.support.proxy import proxied
 from tests.support.scratch import scratch_database
+from tests.support.stores import ROOT
 
 WORKERS = {"worker@here": Worker(frozenset({"celery"}), 1)}
 
@@ -163,6 +164,20 @@ async def no_named_database(resources: Resources) -> AsyncIterator[Resources]:
 
 
 @asynccontextmanager
+async def unmigrated_named_database(resources: Resources) -> AsyncIterator[Resources]:
+    """One with a model, at a revision that is not the newest."""
+    database = SQLDatabase(resources.settings.sql, resources.engine.url)
+    with TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        ini = f"[reports]\nscript_location = {ROOT}/alembic\npath_separator = os\nversion_locations = {directory}\n"
+        (Path(directory) / "a1_add_sales.py").write_text('revision, down_revision = "a1", None')
+        (Path(directory) / "alembic.ini").write_text(ini)
+        patch.setenv("ALEMBIC_CONFIG", f"{directory}/alembic.ini")
+        patch.setattr("src.manage.doctor.contents.named_databases", lambda _: {"reports": ["sales"]})
+        yield replace(resources, databases={"reports": database})
+    await database.engine.dispose()
+
+
+@asynccontextmanager
 async def hanging_postgresql(resources: Resources) -> AsyncIterator[Resources]:
     async with hanging_port() as port, postgresql(resources, host="127.0.0.1", port=port) as changed:
         yield changed
@@ -222,6 +237,16 @@ async def evicting_redis(resources: Resources) -> AsyncIterator[Resources]:
     yield resources
     await resources.redis.config_set("maxmemory-policy", "noeviction")
     await resources.redis.config_set("maxmemory", "0")
+
+
+@asynccontextmanager
+async def old_redis(resources: Resources) -> AsyncIterator[Resources]:
+    async def info(_client: object) -> dict[str, Any]:
+        return {"redis_version": "6.2.14"}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(resources.redis), "info", info)
+        yield resources
 
 
 def no_mongodb(resources: Resources) -> AbstractAsyncContextManager[Resources]:
@@ -395,12 +420,14 @@ FAULTS: list[tuple[Fault, str, str]] = [
     (hanging_postgresql, "postgresql", "no response in time. Start it"),
     (no_replica, "databases", "The replica cannot be used: connection refused. Correct SQL_REPLICA_URL."),
     (no_named_database, "databases", "reports cannot be used: connection refused. Correct SQL_DATABASES."),
+    (unmigrated_named_database, "databases", "this code at a1. Run alembic -n reports upgrade head."),
     (read_only_postgresql, "postgresql", "read-only"),
     (role_that_may_only_read, "postgresql", "may not read and write"),
     (no_schema, "schema", "migrate.sh"),
     (no_redis, "redis", "REDIS_DATABASE_URL"),
     (hanging_redis, "redis", "imeout"),
     (evicting_redis, "redis", "allkeys-lru"),
+    (old_redis, "redis", "The server is Redis 6.2.14. Use version 7 or newer."),
     (no_mongodb, "mongodb", "MONGO_DATABASE_URL"),
     (hanging_mongodb, "mongodb", "timed out"),
     (hanging_s3, "s3", "no response in time. Start it"),

@@ -1,10 +1,17 @@
-from sqlalchemy import text
+import os
 
-from src.core.preflight import MIGRATE, reason_of, require_schema
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+
+from src.core.preflight import MIGRATE, ROOT, reason_of, require_schema
 from src.core.stores.document_migrations import COLLECTION
 from src.crud.audit import RETENTION_INDEX
 from src.manage.doctor.check import Examination
 from src.manage.doctor.finding import CheckError
+from src.manage.named_databases import named_databases
 from src.models import DOCUMENTS
 from src.models.audit import AuditLog
 from src.models.document_migrations import DOCUMENT_MIGRATIONS
@@ -20,7 +27,7 @@ async def check_schema(examination: Examination) -> str:
 
 
 async def check_databases(examination: Examination) -> str:
-    """Each of `SQL_DATABASES`, and the replica, can be used."""
+    """Each of `SQL_DATABASES`, and the replica, can be used; those with models are at their newest migration."""
     resources = examination.resources
     others = {name: (database.sessions, "SQL_DATABASES") for name, database in resources.databases.items()}
     if resources.settings.sql.replica_url is not None:
@@ -31,7 +38,24 @@ async def check_databases(examination: Examination) -> str:
                 await (await session.connection()).execute(text("SELECT 1"))
         except Exception as error:
             raise CheckError(f"{name} cannot be used: {reason_of(error)}.", f"Correct {setting}.") from error
+    for name in named_databases(resources):
+        async with resources.databases[name].engine.connect() as connection:
+            await connection.run_sync(_require_newest, name)
     return f"{', '.join(others)} can be used." if others else "There are no others."
+
+
+def _require_newest(connection: Connection, name: str) -> None:
+    config = Config(os.environ.get("ALEMBIC_CONFIG", ROOT / "alembic.ini"), ini_section=name)
+    current = set(MigrationContext.configure(connection).get_current_heads())
+    try:
+        newest = set(ScriptDirectory.from_config(config).get_heads())
+    except CommandError as error:
+        raise CheckError(f"alembic.ini has no section [{name}].", "Add it: docs/databases.md.") from error
+    if current != newest:
+        at = f"at revision {', '.join(sorted(current))}" if current else "without migrations"
+        raise CheckError(
+            f"{name} is {at}, this code at {', '.join(sorted(newest))}.", f"Run alembic -n {name} upgrade head."
+        )
 
 
 async def check_documents(examination: Examination) -> str:

@@ -19,6 +19,7 @@ from src.manage.doctor.processes import find_api_processes
 from src.utils.date import utc_now
 
 OLDEST_POSTGRESQL = 14  # the first with `idle_session_timeout`
+OLDEST_REDIS = 7  # the first with `EXPIREAT … GT`
 MAXIMUM_CLOCK_SECONDS = 1.0
 RESERVED_CONNECTIONS = 10
 """Connections left for commands, migrations and superusers."""
@@ -73,19 +74,22 @@ async def check_connections(examination: Examination) -> str:
 
 
 async def check_redis(examination: Examination) -> str:
-    """Reachable and writable, and never evicts keys."""
+    """Reachable, new enough and writable, and never evicts keys."""
     resources = examination.resources
     with _reachable(resources.settings.redis, urlsplit(resources.settings.redis.url).netloc.rpartition("@")[2]):
         started = time.perf_counter()
         await resources.redis.set("health:write", "1", ex=60)
         milliseconds = (time.perf_counter() - started) * 1000
         info = await resources.redis.info()
+    version = str(info["redis_version"])
+    if int(version.partition(".")[0]) < OLDEST_REDIS:
+        raise CheckError(f"The server is Redis {version}.", f"Use version {OLDEST_REDIS} or newer.")
     limit, policy = info.get("maxmemory", 0), info.get("maxmemory_policy", "noeviction")
     if limit and policy != "noeviction":
         raise CheckError(f"maxmemory-policy is {policy}: sessions and tasks would be evicted.", "Set it to noeviction.")
     if limit and info["used_memory"] > 0.9 * limit:
         raise CheckError(f"{info['used_memory'] / limit:.0%} of maxmemory are used.", "Raise maxmemory.")
-    return f"Version {info['redis_version']}, {milliseconds:.1f} ms, writable."
+    return f"Version {version}, {milliseconds:.1f} ms, writable."
 
 
 async def check_mongodb(examination: Examination) -> str:
