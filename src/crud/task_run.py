@@ -12,7 +12,7 @@ from src.core.stores.errors import as_unavailable
 from src.core.stores.sql import AdvisoryLock, reload_expired
 from src.core.tasks.run_event import RunEvent
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
-from src.models.task_run import FINISHED, RunState, TaskRun
+from src.models.task_run import FINISHED, MAXIMUM_STARTS, RunState, TaskRun
 from src.utils.masking import masked
 
 
@@ -94,6 +94,7 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
             run.sqlmodel_update(event.model_dump(exclude_none=True, exclude={"id", "at"}))
             if event.state == RunState.STARTED:
                 run.attempts += 1
+                run.attempt_starts = [*(run.attempt_starts or []), event.at.isoformat()][-MAXIMUM_STARTS:]
                 run.started_at, run.finished_at = event.at, None
                 run.result = run.error = run.traceback = None
             if event.state == RunState.SUCCESS:
@@ -121,9 +122,14 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
 
 
 def _is_stale(event: RunEvent, run: TaskRun) -> bool:
-    """Whether an event came too late or twice: an event whose reply was lost is sent again."""
+    """Whether an event came too late or twice: an event whose reply was lost is sent again.
+
+    Times of two workers are never compared, since their clocks may differ.
+    """
     if run.state == RunState.REVOKED:  # several processes may report the same revocation
         return event.state in (RunState.RETRY, RunState.STARTED, RunState.REVOKED)
     if event.state == RunState.STARTED:
-        return event.at == run.started_at or (run.finished_at is not None and event.at <= run.finished_at)
+        is_known = event.at == run.started_at or event.at.isoformat() in (run.attempt_starts or [])
+        has_ended = event.worker == run.worker and run.finished_at is not None and event.at <= run.finished_at
+        return is_known or has_ended
     return run.is_finished and event.state in (RunState.RETRY, run.state)

@@ -21,6 +21,7 @@ class RunState(StrEnum):
     REVOKED = "REVOKED"
 
 
+MAXIMUM_STARTS = 20
 FINISHED = frozenset({RunState.SUCCESS, RunState.FAILURE, RunState.REVOKED})
 
 
@@ -31,6 +32,7 @@ class TaskRun(BaseModel, table=True):
         args: The arguments as sent, with secrets masked; `kwargs` likewise.
         is_complete: Whether the stored arguments equal those sent, so that the run can be repeated.
         attempts: How often it was started.
+        attempt_starts: When, in ISO 8601: the last `MAXIMUM_STARTS`. None before the first.
         worker: The name of the last worker that ran it.
         request_id: The id of the request that caused it.
         retry_of: The run that this one repeats.
@@ -45,6 +47,7 @@ class TaskRun(BaseModel, table=True):
     kwargs: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     is_complete: bool = True
     attempts: int = 0
+    attempt_starts: list[str] | None = Field(default=None, sa_type=JSONB, nullable=True)
     queued_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     started_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     finished_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True), index=True)

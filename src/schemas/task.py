@@ -172,6 +172,8 @@ class RunResponse(BaseSchema):
     """Named arguments; secrets are masked."""
     attempts: int
     """How many times the run was started."""
+    attempt_starts: list[datetime] | None
+    """When it was started, oldest first, at most the last 20 times; null before the first."""
     queued_at: datetime | None
     """When it was sent."""
     started_at: datetime | None
@@ -207,6 +209,7 @@ class RunResponse(BaseSchema):
         "args": [],
         "kwargs": {"notice_id": "019b7700-0000-7000-8000-000000000000"},
         "attempts": 1,
+        "attemptStarts": ["2026-01-01T00:00:00Z"],
         "queue": "celery",
         "worker": "celery@worker-1",
         "requestId": "019b7700-0000-7000-8000-000000000000",

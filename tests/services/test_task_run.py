@@ -151,10 +151,19 @@ class TestOrder:
         await run.record()
         assert (await run.read()).state == RunState.SUCCESS
 
+    async def test_a_start_is_not_compared_with_another_workers_clock(self, run: Run) -> None:
+        """The worker that failed is a minute ahead of the one that runs it again."""
+        for worker, state, ahead in [("a", states.STARTED, 60), ("a", states.FAILURE, 61), ("b", states.STARTED, 2)]:
+            await run.report(state, worker=worker, at=utc_now() + timedelta(seconds=ahead))
+        await run.record()
+        stored = await run.read()
+        assert (stored.state, stored.worker, stored.attempts, stored.finished_at) == (RunState.STARTED, "b", 2, None)
+
+    @pytest.mark.parametrize("workers", ["aaaa", "aabb"])
     @pytest.mark.parametrize("ends", [[], [states.SUCCESS], [states.RETRY, states.STARTED, states.FAILURE]])
-    async def test_events_that_arrive_twice_count_once(self, run: Run, ends: list[str]) -> None:
-        for state in (states.STARTED, *ends):
-            await run.report(state)
+    async def test_events_that_arrive_twice_count_once(self, run: Run, ends: list[str], workers: str) -> None:
+        for state, worker in zip((states.STARTED, *ends), workers, strict=False):
+            await run.report(state, worker=worker)
         entries: Any = await run.resources.redis.xrange(STREAM)
         await run.record()
         first = await run.read()
