@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
+from scripts.check.chromium import find_chromium
 from tests.support.process import forget_closed, measure_on_request, outputs
 from tests.support.stores import SessionStores
 
@@ -41,12 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests of the application in another process, measure no coverage of slow ones, and sort files.
 
-    Tests that use Chromium are there only if `-m` names their mark: no fresh machine has to have it.
+    Tests that use Chromium are there only if it is installed, or if `-m` names their mark: no machine has to have it.
 
     Coverage doubles the time that a test computes, and other tests cover the code of slow ones. When tests run side by
     side, long files come first.
     """
-    if "browser" not in config.getoption("markexpr"):
+    if find_chromium() is None and "browser" not in config.getoption("markexpr"):
         items[:] = [item for item in items if not item.get_closest_marker("browser")]
     for item in items:
         if "served_process" in getattr(item, "fixturenames", ()):

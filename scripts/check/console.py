@@ -1,21 +1,20 @@
 """The console in Chromium: `python -m scripts.check.console --journey`, or `[DIRECTORY]`: every page as well."""
 
-import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable
+from http import HTTPStatus
 from itertools import product
 from pathlib import Path
 
-from scripts.bench.servers import ROOT, serve
-from scripts.check.browser import browser
-from scripts.check.console_page import ROW, ConsolePage
-from scripts.check.instance import prepared, worker
-from scripts.local.applications import CELERY, SCHEDULER
+from playwright.sync_api import expect
 
+from scripts.bench.servers import serve
+from scripts.check.browser import browser
+from scripts.check.console_page import ConsolePage
+from scripts.check.instance import beat, prepared, worker
+
+TASKS = "scripts.check.console_tasks"
 ADMIN = "admin", "123456"
 USER = "ada", "correct horse battery staple"
 READS_USERS = "GET:/api/v1/users"
@@ -25,33 +24,16 @@ PAGES = (
 )
 DONE = (  # what the journey did, as the audit log has it
     *("POST:/api/v1/roles", "POST:/api/v1/users", "POST:/api/v1/schedules", "POST:/api/v1/tasks/{taskName}/runs"),
-    *("POST:/api/v1/tasks/runs/{taskId}/retry", "DELETE:/api/v1/users/{userId}/sessions/{sessionId}"),
-    "PUT:/api/v1/roles/{roleId}",
+    *("POST:/api/v1/tasks/runs/{taskId}/retry", "DELETE:/api/v1/ops/clients/{clientId}"),
+    *("DELETE:/api/v1/users/{userId}/sessions/{sessionId}", "PUT:/api/v1/roles/{roleId}"),
 )
 
 
-@contextmanager
-def beat(environment: dict[str, str]) -> Iterator[None]:
-    """A beat beside the worker."""
-    command = [*CELERY, "beat", "-S", SCHEDULER, "-l", "warning"]
-    output = subprocess.DEVNULL
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as process:  # noqa: S603 - ours
-        try:
-            yield
-        finally:
-            process.terminate()
-
-
 def journey(admin: ConsolePage, user: ConsolePage) -> None:
-    """Each step waits for what it should lead to, and ends the program if that does not come."""
+    """What an administrator and a user do; each step waits for what it should lead to."""
+    admin.sign_in(*ADMIN)
     make_role_and_user(admin)
-    user.sign_in(*USER)
-    user.open("users")
-    user.shows("ada@example.com")
-    user.open("roles")
-    user.shows("You may not see this.")
-    user.shows("GET:/api/v1/roles")
-    print("A role, a user with it, who sees users and no roles.")
+    use_permissions(user)
     watch_runs(admin)
     retry(admin)
     disconnect(admin, user)
@@ -59,121 +41,158 @@ def journey(admin: ConsolePage, user: ConsolePage) -> None:
     take_permission(admin, user)
     admin.open("audit-log")
     for action in DONE:
-        admin.shows_in_the_end(action)
+        admin.reload_until(admin.page.get_by_text(action, exact=True))
     print("All of it is in the audit log.")
 
 
 def make_role_and_user(admin: ConsolePage) -> None:
     """A role with two permissions, chosen in the tree, and a user with it."""
     admin.open("roles")
-    admin.click("New role")
-    admin.fill(name="Reader", code="reader")
+    admin.button("New role").click()
+    role = admin.dialog("New role")
+    admin.fill(role, {"name": "Reader", "code": "reader"})
     for code in (READS_USERS, "GET:/api/v1/permissions/mine"):
-        admin.tick(code)
-    admin.click("Create", ".el-dialog")
-    admin.shows("Reader")
+        admin.tick(role, code)
+    role.get_by_role("button", name="Create").click()
+    expect(admin.row("reader")).to_contain_text("2")
     admin.open("users")
-    admin.click("New user")
-    admin.fill(username=USER[0], name="Ada", email="ada@example.com", password=USER[1])
-    admin.choose("roles", "reader")
-    admin.click("Create", ".el-dialog")
-    admin.shows("ada@example.com")
+    admin.button("New user").click()
+    user = admin.dialog("New user")
+    admin.fill(user, {"username": USER[0], "name": "Ada", "email": "ada@example.com", "password": USER[1]})
+    admin.choose(user, "roles", "reader")
+    user.get_by_role("button", name="Create").click()
+    expect(admin.row("ada@example.com")).to_be_visible()
+
+
+def use_permissions(user: ConsolePage) -> None:
+    """The user may list users, and no roles: the API refuses them, and their page says which permission it takes."""
+    user.sign_in(*USER)
+    with user.gets("users", HTTPStatus.OK):
+        user.open("users")
+    expect(user.row("ada@example.com")).to_be_visible()
+    user.open("roles")
+    user.shows("You may not see this.")
+    user.shows("GET:/api/v1/roles")
+    with user.gets("roles", HTTPStatus.FORBIDDEN):
+        user.call("GET", "roles")
+    print("A role, a user with it, who sees users and no roles.")
 
 
 def watch_runs(admin: ConsolePage) -> None:
-    """A schedule that runs each second; its runs appear in the list, which is not loaded again."""
+    """A schedule that starts a run each second: runs and their progress appear, without loading the list again."""
     admin.open("schedules")
-    admin.click("New schedule")
-    admin.fill(name="Ping", every="1")
-    admin.choose("task", "system.ping")
-    admin.choose("period", "seconds")
-    admin.click("Next five runs", ".el-dialog")
-    admin.page.wait("document.querySelectorAll('.el-dialog .preview time').length === 5")
-    admin.click("Save", ".el-dialog")
-    admin.shows("every 1 seconds")
+    admin.button("New schedule").click()
+    schedule = admin.dialog("New schedule")
+    admin.fill(schedule, {"name": "Count", "every": "1"})
+    admin.choose(schedule, "task", "check.count")
+    admin.choose(schedule, "period", "seconds")
+    schedule.get_by_role("button", name="Next five runs").click()
+    expect(schedule.locator(".preview time")).to_have_count(5)
+    schedule.get_by_role("button", name="Save").click()
+    expect(admin.row("Count")).to_contain_text("every 1 seconds")
     admin.open("runs")
-    admin.page.wait("!!document.querySelector('.live.on') && !document.querySelector('[data-key=r].is-loading')")
-    requests = len(admin.page.requested)
-    pings = "[...document.querySelectorAll('tbody tr')].filter((it) => it.innerText.includes('system.ping')).length"
-    seen = admin.page.run(pings)
-    admin.page.wait(f"{pings} >= {seen + 3}")
-    if len(admin.page.requested) != requests:
+    expect(admin.live).to_be_visible()
+    requests = len(admin.observed.requested)
+    counts = admin.page.locator("tbody tr", has_text="check.count")
+    before = counts.count()
+    expect(counts.nth(before + 2)).to_be_visible()
+    expect(counts.locator("progress[value]:not([value='0'])").first).to_be_visible()
+    expect(counts.filter(has_text="SUCCESS").first).to_be_visible()
+    if len(admin.observed.requested) != requests:
         sys.exit("The list of runs was loaded again.")
-    print("Runs that beat started appeared as they happened.")
+    admin.open("schedules")
+    admin.record("Count").get_by_role("button", name="Pause").click()
+    pause = admin.dialog("Pause Count")
+    admin.fill(pause, {"reason": "Seen."})
+    pause.get_by_role("button", name="Pause").click()
+    expect(admin.row("Count")).to_contain_text("paused")
+    print("Runs that beat started appeared as they happened, with their progress.")
 
 
 def retry(admin: ConsolePage) -> None:
     """A run that fails is retried."""
     admin.open("tasks")
-    admin.press(f"() => [...({ROW})('notices.announce').querySelectorAll('button')].at(-1)")
-    admin.page.fill("[name='kwargs.notice_id']", "nonsense")
-    admin.click("Send", ".el-dialog")
-    admin.shows("FAILURE")
-    admin.click("Run again", ".el-drawer")
-    admin.shows("Sent again.")
-    admin.shows("Retried by")
+    admin.row("notices.announce").get_by_role("button", name="Run").click()
+    run = admin.dialog("Run notices.announce")
+    admin.fill(run, {"kwargs.notice_id": "nonsense"})
+    run.get_by_role("button", name="Send").click()
+    shown = admin.page.locator(".el-drawer__body")
+    expect(shown).to_contain_text("FAILURE")
+    shown.get_by_role("button", name="Run again").click()
+    expect(shown).to_contain_text("Retried by")
     admin.open("runs?state=FAILURE")
-    admin.press("() => document.querySelector('thead .pick input')")
-    admin.shows("chosen")
-    admin.click("Retry", ".chosen")
+    admin.page.get_by_label("Choose all").check()
+    admin.page.locator(".chosen").get_by_role("button", name="Retry").click()
     admin.confirm()
     admin.shows("Sent again.")
-    print("A failed run was retried; all that were chosen as well.")
+    rows = admin.page.locator("tbody tr")
+    admin.reload_until(rows.nth(1))
+    for title in [rows.nth(number).locator(".id").get_attribute("title") or "" for number in range(2)]:
+        row = rows.filter(has=admin.page.locator(f"[title='{title}']"))  # new rows come before it
+        with admin.page.expect_request(f"**/{title[:36]}/retry"):
+            row.get_by_role("button", name="Retry").click()
+    print("A failed run was retried; all that were chosen as well, and those of single rows.")
 
 
 def disconnect(admin: ConsolePage, user: ConsolePage) -> None:
     """The administrator finds the user's socket and disconnects it; the user's page connects again."""
-    user.open("users")
-    user.page.wait("!!document.querySelector('.live.on')")
+    with user.page.expect_websocket() as socket:
+        user.open("users")
+    expect(user.live).to_be_visible()
     admin.open("clients")
-    admin.shows("ada")
-    identify = f"({ROW})('ada').lastElementChild.previousElementSibling.querySelector('button').title"
-    before = admin.page.run(identify)
-    admin.press(f"() => ({ROW})('ada').querySelector('.row-actions button')")
-    admin.confirm()
-    admin.reload_until(f"!!({ROW})('ada') && {identify} !== {json.dumps(before)}")
-    user.page.wait("!!document.querySelector('.live.on')")
+    admin.row("ada").get_by_role("button", name="Disconnect").click()
+    with user.page.expect_websocket(), socket.value.expect_event("close"):
+        admin.confirm()
+    expect(user.live).to_be_visible()
     print("A connected client was disconnected, and came back.")
 
 
 def end_session(admin: ConsolePage, user: ConsolePage) -> None:
-    """The administrator ends the user's session: the user's page says so, without having asked."""
-    user.open("users")
-    user.shows("live")
+    """The administrator ends the user's session: its socket drops, and the user's page says so."""
+    with user.page.expect_websocket() as socket:
+        user.open("users")
+    expect(user.live).to_be_visible()
     admin.open("users")
-    admin.row("ada@example.com")
-    admin.click("End", ".el-drawer .sessions")
-    admin.confirm()
+    sessions = admin.record("ada@example.com").locator(".sessions")
+    sessions.get_by_role("button", name="End", exact=True).first.click()
+    with socket.value.expect_event("close"):
+        admin.confirm()
     user.shows("Your session has ended")
-    print("The end of a session was shown where it ended.")
+    admin.open("clients")
+    expect(admin.row("admin")).to_be_visible()
+    expect(admin.row("ada")).to_have_count(0)
+    print("The end of a session dropped its socket, and was shown where it ended.")
 
 
 def take_permission(admin: ConsolePage, user: ConsolePage) -> None:
     """The administrator takes a permission away; the user's next request is refused."""
     user.sign_in(*USER)
     user.open("users")
-    user.shows("ada@example.com")
+    expect(user.row("ada@example.com")).to_be_visible()
     admin.open("roles")
-    admin.row("Reader")
-    admin.click("Edit", ".el-drawer")
-    admin.tick(READS_USERS)
-    admin.click("Who gains, who loses?", ".el-dialog")
-    admin.page.wait("!!document.querySelector('.preview .problem')")
-    admin.click("Save", ".el-dialog")
-    admin.page.wait("!document.querySelector('.el-dialog')?.offsetParent")
-    user.click("Reload")
+    admin.record("Reader").get_by_role("button", name="Edit").click()
+    role = admin.dialog("Edit Reader")
+    admin.tick(role, READS_USERS)
+    role.get_by_role("button", name="Who gains, who loses?").click()
+    expect(role.locator(".preview .problem")).to_contain_text("ada")
+    role.get_by_role("button", name="Save").click()
+    expect(role).to_be_hidden()
+    with user.gets("users", HTTPStatus.FORBIDDEN):
+        user.button("Reload").click()
     user.shows("You may not see this.")
     print("A permission that was taken away was refused on the next request.")
 
 
 def visit(console: ConsolePage, directory: Path) -> list[str]:
     """Every page in both themes, widths and languages; saves screenshots, returns what axe-core found."""
-    shows = {place: partial(ConsolePage.open, place=place) for place in PAGES} | DETAILS
     found = []
     for theme, width, language in product(("light", "dark"), (1280, 390), ("en", "zh")):
         console.look(theme, language, width)
-        for name, show in shows.items():
-            show(console)
+        for name in (*PAGES, *DETAILS):
+            if name in DETAILS:
+                DETAILS[name](console)
+            else:
+                console.open(name)
             console.save(directory / f"{name}-{theme}-{width}-{language}.png")
             found += [f"{name}, {theme}, {width}, {language}: {problem}" for problem in console.audit()]
     return found
@@ -182,31 +201,35 @@ def visit(console: ConsolePage, directory: Path) -> list[str]:
 def show_user(console: ConsolePage) -> None:
     """One user, with sessions."""
     console.open("users")
-    console.row("ada@example.com")
+    console.record("ada@example.com")
 
 
 def show_run(console: ConsolePage) -> None:
     """A run that failed."""
     console.open("runs?state=FAILURE")
-    console.row("notices.announce")
+    console.record("notices.announce")
 
 
 def show_role_form(console: ConsolePage) -> None:
     """The form of a role, with its tree."""
     console.open("roles")
-    console.press("() => document.querySelector('[data-key=n]')")
-    console.page.wait("!!document.querySelector('.branches summary')")
-    console.page.run("document.querySelector('.branches details').open = true")
+    console.page.keyboard.press("n")
+    console.page.locator(".branches summary").first.click()
 
 
 def show_schedule_form(console: ConsolePage) -> None:
     """The form of a schedule."""
     console.open("schedules")
-    console.press("() => document.querySelector('[data-key=n]')")
-    console.page.wait("!!document.querySelector('[name=every]')")
+    console.page.keyboard.press("n")
+    expect(console.page.locator("[name=every]")).to_be_visible()
 
 
-DETAILS = {"user": show_user, "run": show_run, "role-form": show_role_form, "schedule-form": show_schedule_form}
+DETAILS: dict[str, Callable[[ConsolePage], None]] = {
+    "user": show_user,
+    "run": show_run,
+    "role-form": show_role_form,
+    "schedule-form": show_schedule_form,
+}
 
 
 def screenshots(name: str) -> Path:
@@ -221,23 +244,16 @@ def main(name: str = "") -> str | None:
     """Start an instance, use the console; returns what was wrong, for `sys.exit`."""
     with (
         prepared() as environment,
-        serve("src.main:app", "/livez", environment) as server,
-        worker(environment),
-        beat(environment),
+        serve("scripts.check.console_api:app", "/livez", environment) as server,
+        worker(environment, TASKS),
+        beat(environment, TASKS),
         browser() as chromium,
-        browser() as another,
     ):
         url = f"http://127.0.0.1:{server.port}"
-        admin, user = ConsolePage(chromium.tab(), url), ConsolePage(another.tab(), url)
-        for page in (admin, user):
-            page.page.open(f"{url}/console")
-            page.look("light", "en", 1280)
-        admin.sign_in(*ADMIN)
+        admin, user = ConsolePage(chromium, url), ConsolePage(chromium, url)
         journey(admin, user)
         wrong = [] if name == "--journey" else visit(admin, screenshots(name))
-        asked = {*admin.page.requested.values(), *user.page.requested.values()}
-        wrong += [f"asked {other}" for other in asked if not other.startswith((f"{url}/", "data:", "blob:", "about:"))]
-        wrong += admin.page.problems + user.page.problems
+        wrong += admin.problems() + user.problems()
     return "\n".join(wrong) or None
 
 

@@ -7,14 +7,16 @@ look at the share of a core that the page's main thread takes, which is printed 
 import asyncio
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+from playwright.sync_api import CDPSession, expect
 
 from scripts.bench.servers import serve
-from scripts.check.browser import Page, browser
+from scripts.check.browser import browser
 from scripts.check.console import ADMIN
 from scripts.check.console_page import ConsolePage
 from scripts.check.instance import prepared
@@ -29,9 +31,7 @@ SELECT lpad(to_hex(i), 32, '0')::uuid, now(), now(), 'reports.build', 'STARTED',
     now() - i * interval '1 second', now()
 FROM generate_series(1, $1::int) i
 """
-COUNT = (
-    """(() => { window.frames = 0; const next = () => { window.frames++; requestAnimationFrame(next); }; next(); })()"""
-)
+COUNT = "() => { window.drawn = 0; const next = () => { drawn++; requestAnimationFrame(next); }; next(); }"
 
 
 async def fill(url: str) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ async def fill(url: str) -> list[dict[str, Any]]:
 
 def _run(row: Mapping[str, Any]) -> dict[str, Any]:
     nothing = ("finishedAt", "queue", "result", "error", "traceback", "scheduleId", "requestedBy", "requestId")
-    related = ("retryOf", "retriedBy")
+    related = ("retryOf", "retriedBy", "attemptStarts")
     return {
         "taskId": str(UUID(str(row["id"]))),
         "name": "reports.build",
@@ -77,9 +77,9 @@ async def change(redis: str, runs: list[dict[str, Any]], each_time: int) -> floa
     return loop.time() - start
 
 
-def busy_seconds(page: Page) -> float:
-    """What the main thread has worked since the page was opened."""
-    metrics = {one["name"]: one["value"] for one in page.send("Performance.getMetrics")["metrics"]}
+def busy_seconds(browser_session: CDPSession) -> float:
+    """What the page's main thread has worked since the page was opened."""
+    metrics = {one["name"]: one["value"] for one in browser_session.send("Performance.getMetrics")["metrics"]}
     return float(metrics["TaskDuration"])
 
 
@@ -89,28 +89,31 @@ def main() -> str | None:
     with (
         prepared(RATE_LIMIT_FACTOR="0") as environment,
         serve("src.main:app", "/livez", environment) as server,
+        ThreadPoolExecutor() as thread,  # Playwright's loop is the main thread's
         browser() as chromium,
     ):
-        runs = asyncio.run(fill(environment["SQL_DATABASE_URL"].replace("+asyncpg", "")))
-        console = ConsolePage(chromium.tab(), f"http://127.0.0.1:{server.port}")
+        database = environment["SQL_DATABASE_URL"].replace("+asyncpg", "")
+        runs = thread.submit(asyncio.run, fill(database)).result()
+        console = ConsolePage(chromium, f"http://127.0.0.1:{server.port}")
+        page, metrics = console.page, console.page.context.new_cdp_session(console.page)
+        metrics.send("Performance.enable")
         console.sign_in(*ADMIN)
-        console.page.send("Performance.enable")
         console.open("runs")
-        console.page.wait(f"document.querySelectorAll('tbody tr').length === {ROWS}")
-        console.page.wait("!!document.querySelector('.live.on')")
-        console.page.run(COUNT)
+        expect(page.locator("tbody tr")).to_have_count(ROWS)
+        expect(console.live).to_be_visible()
+        page.evaluate(COUNT)
         for each_time in (0, 1, ROWS):
-            frames, busy = console.page.run("window.frames"), busy_seconds(console.page)
-            seconds = asyncio.run(change(environment["REDIS_DATABASE_URL"], runs, each_time))
-            rate = (console.page.run("window.frames") - frames) / seconds
-            share = (busy_seconds(console.page) - busy) / seconds
+            drawn, busy = page.evaluate("drawn"), busy_seconds(metrics)
+            seconds = thread.submit(asyncio.run, change(environment["REDIS_DATABASE_URL"], runs, each_time)).result()
+            rate = (page.evaluate("drawn") - drawn) / seconds
+            share = (busy_seconds(metrics) - busy) / seconds
             times = SECONDS * PER_SECOND / seconds
             print(
                 f"{each_time:>3} runs, {times:.0f} times a second: {rate:.1f} frames/s, {share:.0%} of a core",
                 flush=True,
             )
             few += [f"{each_time} runs: {rate:.1f} frames/s"] if rate <= ENOUGH else []
-        shown = console.page.run("document.querySelectorAll('progress').length")
+        shown = page.locator("progress").count()
         if shown != ROWS:
             return f"The progress of {shown} runs is shown."
     return "\n".join(few) or None

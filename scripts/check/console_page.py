@@ -1,149 +1,152 @@
-"""A tab that shows the console, and what a person does in it."""
+"""A page that shows the console, and what a person does in it."""
 
-import json
-import sys
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Browser, Locator, expect
+
 from scripts.bench.servers import ROOT
-from scripts.check.browser import Page
+from scripts.check.browser import Observed, new_page
 
 AXE = ROOT / ".local/axe/node_modules/axe-core/axe.min.js"
-# Each finds one element.
-BUTTON = """(text, inside) => {
-    const all = document.querySelectorAll(`${inside} button, ${inside} a`);
-    return [...all].find((it) => it.offsetParent !== null && !it.disabled && it.innerText.trim() === text);
-}"""
-CHOICE = "(field) => document.getElementById(`field-${field}`)?.closest('.el-select__wrapper')"
-OPTION = """(text) => [...document.querySelectorAll(".el-select-dropdown__item")]
-    .find((it) => it.offsetParent !== null && it.innerText.trim() === text)"""
-PERMISSION = "(code) => [...document.querySelectorAll(`[data-code='${code}'] input`)].at(-1)"
-ROW = "(text) => [...document.querySelectorAll('tbody tr')].find((it) => it.innerText.includes(text))"
 AUDIT = """() => axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .map(({ id, nodes }) => id + ": " + nodes.slice(0, 3).map(({ html, any }) => html + any[0]?.message)))"""
 STILL = """() => Promise.all(document.getAnimations()
     .filter((it) => it.effect.getComputedTiming().endTime < Infinity).map((it) => it.finished.catch(() => {})))"""
-
-
-CALL = """async (method, path, body) => {
+CALL = """async ([method, path, body]) => {
     const { accessToken } = JSON.parse(Object.entries(localStorage).find(([, it]) => it.includes("accessToken"))[1]);
     const headers = { Authorization: `Bearer ${accessToken}`, "Content-Type": "application/json" };
-    const response = await fetch(`/api/v1/${path}`, { method, headers, body: body || undefined });
-    if (!response.ok) throw new Error(await response.text());
+    const response = await fetch(`/api/v1/${path}`, { method, headers, body: body ? JSON.stringify(body) : undefined });
     return (await response.json()).data;
 }"""
 MAXIMUM_TABS = 60
 
 
 class ConsolePage:
-    """The console at `url`, in a tab."""
+    """The console at `url`, in a page of its own profile.
 
-    def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        self._url = url
+    Attributes:
+        page: The page; what it does is `observed`.
+    """
 
-    def address(self, place: str) -> str:
-        """The address of a page of the console."""
-        return f"{self._url}/console/{place}"
+    def __init__(self, running: Browser, url: str) -> None:
+        self.page = new_page(running)
+        self.observed = Observed(self.page)
+        self.url = url
+        self.look("light", "en", 1280)
+
+    @property
+    def live(self) -> Locator:
+        """What tells that events arrive."""
+        return self.page.locator(".live.on")
 
     def open(self, place: str) -> None:
         """Go to a page of the console, and wait until it has loaded."""
-        self.page.open(self.address(place))
-        self.page.wait("!!document.querySelector('main h1, main .state') && !document.querySelector('.spinner')")
+        self.page.goto(f"{self.url}/console/{place}")
+        expect(self.page.locator("main h1, main .state").first).to_be_visible()
+        expect(self.page.locator(".spinner, #content [data-key=r].is-loading")).to_have_count(0)
 
     def sign_in(self, username: str, password: str) -> None:
-        """Sign in; the frame is shown then."""
-        self.page.open(f"{self._url}/console")
-        self.fill(username=username, password=password)
-        self.click("Sign in", "form")
-        self.page.wait("!!document.querySelector('.frame')")
+        """Sign in, and wait for an answer."""
+        self.page.goto(f"{self.url}/console")
+        self.page.get_by_label("Username").fill(username)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.locator(".frame, main .state").first).to_be_visible()
 
-    def click(self, text: str, inside: str = "body") -> None:
-        """Press a button or link with this text."""
-        self.press(BUTTON, text, inside)
+    def button(self, name: str) -> Locator:
+        """The button with this name."""
+        return self.page.get_by_role("button", name=name, exact=True)
 
-    def press(self, find: str, *arguments: str) -> None:
-        """Wait for the element that a function finds, and press it."""
-        found = f"({find})({', '.join(map(json.dumps, arguments))})"
-        self.page.wait(f"!!{found}")
-        self.page.run(f"void {found}.click()")
+    def dialog(self, name: str) -> Locator:
+        """The dialog with this title."""
+        return self.page.get_by_role("dialog", name=name)
 
-    def fill(self, **fields: str) -> None:
-        """Type into input fields, by their names."""
+    def row(self, text: str) -> Locator:
+        """The first row with this text."""
+        return self.page.locator("tbody tr", has_text=text).first
+
+    def record(self, text: str) -> Locator:
+        """Open the record of the first row with this text; returns where it is shown."""
+        self.row(text).press("Enter")
+        shown = self.page.locator(".el-drawer__body:visible")
+        expect(shown.locator(".fields")).to_be_visible()
+        return shown
+
+    def fill(self, dialog: Locator, fields: Mapping[str, str]) -> None:
+        """Type into the fields of a dialog, by their names."""
         for name, value in fields.items():
-            self.page.fill(f"[name={name}]", value)
+            dialog.locator(f"[name='{name}']").fill(value)
 
-    def choose(self, field: str, option: str) -> None:
-        """Choose from a list of the open dialog."""
-        self.press(CHOICE, field)
-        self.press(OPTION, option)
+    def choose(self, dialog: Locator, field: str, option: str) -> None:
+        """Choose an option in a field of a dialog."""
+        dialog.locator(".el-select__wrapper", has=self.page.locator(f"#field-{field}")).click()
+        self.page.get_by_role("option", name=option, exact=True).click()
+        self.page.keyboard.press("Tab")  # closes the list, if several can be chosen
 
-    def tick(self, code: str) -> None:
-        """Tick a permission in the tree of the open dialog, or take it away."""
-        self.press(PERMISSION, code)
-
-    def shows(self, text: str) -> None:
-        """Return once a text is shown."""
-        self.page.wait(f"document.body.innerText.includes({json.dumps(text)})")
-
-    def shows_in_the_end(self, text: str) -> None:
-        """Load the page's list again until a text is shown."""
-        self.reload_until(f"document.body.innerText.includes({json.dumps(text)})")
-
-    def reload_until(self, condition: str) -> None:
-        """Load the page's list again until an expression is true."""
-        self.page.wait(f"{condition} || void document.querySelector('[data-key=r]:not(.is-loading)')?.click()")
-
-    def key(self, name: str) -> None:
-        """Press a key: a character, or such as `Tab`."""
-        text = {"text": name} if len(name) == 1 else {"text": "\r"} if name == "Enter" else {}
-        number = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowDown": 40, "ArrowUp": 38}.get(name, 0)
-        for kind in ("keyDown", "keyUp"):
-            self.page.send(
-                "Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=number, **text
-            )
-
-    def row(self, text: str) -> None:
-        """Open the record of the first row with this text."""
-        self.press(ROW, text)
-        self.page.wait("!!document.querySelector('.el-drawer__body .fields')")
+    def tick(self, dialog: Locator, code: str) -> None:
+        """Find a permission in the tree of a dialog, and tick it or take it away."""
+        dialog.get_by_label("Find a permission").fill(code)
+        dialog.locator(f"[data-code='{code}']").click()
 
     def confirm(self) -> None:
         """Answer the question whether to go on."""
-        self.click("Yes", ".el-message-box")
+        self.dialog("Are you sure?").get_by_role("button", name="Yes").click()
+
+    def shows(self, text: str) -> None:
+        """Return once a text is shown."""
+        expect(self.page.get_by_text(text).filter(visible=True).first).to_be_visible()
+
+    def reload_until(self, condition: Locator) -> None:
+        """Load the page's list again and again until it shows something."""
+        while not condition.first.is_visible():
+            with self.page.expect_response("**/api/v1/**"):
+                self.button("Reload").click()
+            self.page.wait_for_timeout(300)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """Call the API as whoever has signed in; returns the data."""
-        return self.page.run(CALL, method, path, "" if body is None else json.dumps(body))
+        """Call the API as whoever has signed in; returns the data, None with an error."""
+        return self.page.evaluate(CALL, [method, path, body])
 
-    def offline(self, *, is_lost: bool) -> None:
-        """Take the network away, or give it back."""
-        self.page.send(
-            "Network.emulateNetworkConditions", offline=is_lost, latency=0, downloadThroughput=-1, uploadThroughput=-1
-        )
+    def gets(self, path: str, status: HTTPStatus) -> AbstractContextManager[Any]:
+        """Leave the block once the API has answered a GET of the path with the status."""
+        url = re.compile(rf"/api/v1/{path}(\?|$)")
+        return self.page.expect_response(lambda response: bool(url.search(response.url)) and response.status == status)
 
     def tab_until(self, condition: str) -> None:
-        """Press Tab until an expression is true; ends the program after too many."""
+        """Press Tab until an expression is true.
+
+        Raises:
+            AssertionError: It was not after many.
+        """
         for _ in range(MAXIMUM_TABS):
-            if self.page.run(condition):
+            if self.page.evaluate(condition):
                 return
-            self.key("Tab")
-        sys.exit(f"Tab does not lead there: {condition}")
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"Tab does not lead there: {condition}")
 
     def look(self, theme: str, language: str, width: int) -> None:
-        """Set theme, language and width; the next page that is opened has them."""
-        self.page.run("(theme, language) => void Object.assign(localStorage, { theme, language })", theme, language)
-        self.page.resize(width, 800)
+        """Set theme, language and width for the pages that are opened from now on."""
+        self.page.add_init_script(f"Object.assign(localStorage, {{ theme: '{theme}', language: '{language}' }})")
+        self.page.set_viewport_size({"width": width, "height": 800})
 
     def audit(self) -> list[str]:
         """What axe-core finds serious or critical in what is shown, and whether the page is wider than its window."""
-        self.page.run(f"void (() => {{ {AXE.read_text()} }})()")
-        found: list[Any] = self.page.run(f"({AUDIT})()")
-        wide = self.page.run("document.documentElement.scrollWidth > innerWidth + 1")
-        return [*found, *(["wider than its window"] if wide else [])]
+        self.page.evaluate(f"() => {{ {AXE.read_text()} }}")
+        found: list[str] = self.page.evaluate(AUDIT)
+        is_wide = self.page.evaluate("document.documentElement.scrollWidth > innerWidth + 1")
+        return [*found, *(["wider than its window"] if is_wide else [])]
 
     def save(self, file: Path) -> None:
         """Save a screenshot, when nothing moves any more."""
-        self.page.run(f"({STILL})().then(() => true)")
-        self.page.save(file)
+        self.page.evaluate(STILL)
+        self.page.screenshot(path=file)
+
+    def problems(self) -> list[str]:
+        """What should not have happened: errors, and requests to other hosts."""
+        return [*self.observed.problems, *(f"asked {other}" for other in self.observed.asked_others(self.url))]

@@ -5,9 +5,10 @@ a lost network, an ended session; and each page by keyboard alone. Saves a scree
 """
 
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
+
+from playwright.sync_api import expect
 
 from scripts.bench.servers import serve
 from scripts.check.browser import browser
@@ -22,7 +23,7 @@ PRODUCTION = {"ENVIRONMENT": "PRODUCTION", "CONSOLE_ENABLED": "true", "INITIAL_A
 
 
 class States:
-    """An administrator and a user in two browsers, and where the screenshots go."""
+    """An administrator and a user, and where the screenshots go."""
 
     def __init__(self, admin: ConsolePage, user: ConsolePage, directory: Path) -> None:
         self.admin, self.user, self.directory = admin, user, directory
@@ -38,35 +39,30 @@ class States:
         self.admin.shows("Change your password first")
         self.save(self.admin, "must-change-password")
         self.admin.open("account")
-        self.admin.click("Change password")
-        self.admin.fill(oldPassword=FIRST[1], newPassword=ADMIN[1])
-        self.admin.click("Save", ".el-dialog")
-        self.admin.page.wait("!document.querySelector('.banner')")
+        self.admin.button("Change password").click()
+        form = self.admin.dialog("Change password")
+        self.admin.fill(form, {"oldPassword": FIRST[1], "newPassword": ADMIN[1]})
+        form.get_by_role("button", name="Save").click()
+        expect(self.admin.page.locator(".banner")).to_have_count(0)
 
     def restricted(self) -> None:
         """Without `console.use` nothing but the refusal is shown; with it, the pages are."""
-        role = {"name": "Reader", "code": "reader", "description": ""}
+        role = {"name": "Reader", "description": ""}
         codes = ["GET:/api/v1/users", "GET:/api/v1/permissions/mine"]
-        made = self.admin.call("POST", "roles", {**role, "interfacePermissions": codes})
+        made = self.admin.call("POST", "roles", {**role, "code": "reader", "interfacePermissions": codes})
         self.admin.open("users")
-        self.admin.click("New user")
-        self.admin.fill(username=USER[0], name="Eve", email="eve@example.com", password=USER[1])
-        self.admin.choose("roles", "reader")
-        self.admin.click("Create", ".el-dialog")
-        self.admin.shows("eve@example.com")
-        self.user.page.open(self.user.address(""))
-        self.user.fill(username=USER[0], password=USER[1])
-        self.user.click("Sign in", "form")
+        self.admin.button("New user").click()
+        form = self.admin.dialog("New user")
+        self.admin.fill(form, {"username": USER[0], "name": "Eve", "email": "eve@example.com", "password": USER[1]})
+        self.admin.choose(form, "roles", "reader")
+        form.get_by_role("button", name="Create").click()
+        expect(self.admin.row("eve@example.com")).to_be_visible()
+        self.user.sign_in(*USER)
         self.user.shows("console.use")
         self.save(self.user, "without-console-use")
-        change = {
-            key: value
-            for key, value in {**role, "interfacePermissions": [*codes, "console.use"]}.items()
-            if key != "code"
-        }
-        self.admin.call("PUT", f"roles/{made['id']}", change)
+        self.admin.call("PUT", f"roles/{made['id']}", {**role, "interfacePermissions": [*codes, "console.use"]})
         self.user.open("users")
-        self.user.shows("eve@example.com")
+        expect(self.user.row("eve@example.com")).to_be_visible()
         self.save(self.user, "with-console-use")
 
     def empty_forbidden_unknown(self) -> None:
@@ -89,31 +85,33 @@ class States:
         notice = {"title": "Before", "body": "Text", "expiresAt": "2099-01-01T00:00:00Z"}
         made = self.admin.call("POST", "notices", notice)
         self.admin.open(f"notices?open={made['id']}")
-        self.admin.click("Edit", ".el-drawer")
+        self.admin.button("Edit").click()
         self.admin.call("PATCH", f"notices/{made['id']}", {"title": "Theirs"})
-        self.admin.fill(title="Mine")
-        self.admin.click("Save", ".el-dialog")
-        self.admin.page.wait("!!document.querySelector('[data-state=conflict]')")
+        form = self.admin.dialog("Edit Before")
+        self.admin.fill(form, {"title": "Mine"})
+        form.get_by_role("button", name="Save").click()
+        expect(form.locator("[data-state=conflict]")).to_be_visible()
         self.save(self.admin, "conflict")
-        self.admin.click("Drop my changes and load theirs")
+        form.get_by_role("button", name="Drop my changes and load theirs").click()
         self.admin.shows("Theirs")
 
     def lost_network(self) -> None:
         """The page says that the server cannot be reached, and loads by itself when it can."""
         self.admin.open("users")
-        self.admin.page.wait("!!document.querySelector('.live.on')")
-        self.admin.offline(is_lost=True)
-        self.admin.click("Reload")
+        expect(self.admin.live).to_be_visible()
+        self.admin.page.context.set_offline(True)
+        self.admin.button("Reload").click()
         self.admin.shows("The server cannot be reached. Trying again")
         self.save(self.admin, "network-lost")
-        self.admin.offline(is_lost=False)
-        self.admin.page.wait("!document.querySelector('.banner') && !!document.querySelector('.live.on')")
+        self.admin.page.context.set_offline(False)
+        expect(self.admin.page.locator(".banner")).to_have_count(0)
+        expect(self.admin.live).to_be_visible()
         self.save(self.admin, "network-healed")
 
     def session_ended(self) -> None:
         """The administrator ends the user's sessions; the user's page says so without having asked."""
         self.user.open("users")
-        self.user.page.wait("!!document.querySelector('.live.on')")
+        expect(self.user.live).to_be_visible()
         user_id = self.user.call("GET", "auth/user/info")["id"]
         self.admin.call("DELETE", f"users/{user_id}/sessions")
         self.user.shows("Your session has ended")
@@ -121,41 +119,38 @@ class States:
 
     def keyboard(self) -> None:
         """Each page by Tab, Enter and Escape; `/` finds a record by its id, `n` creates."""
+        page = self.admin.page
         for place in PAGES:
             self.admin.open(place)
-            self.admin.page.wait("!!document.querySelector('#content [data-key=r]:not(.is-loading)')")
             self.admin.tab_until(f"!!{ACTIVE}.closest('#content')")
         self.admin.open("users")
         self.admin.tab_until(f"{ACTIVE}.matches('tbody tr')")
-        self.admin.key("Enter")
-        self.admin.page.wait("!!document.querySelector('.el-drawer__body .fields')")
-        self.admin.key("Escape")
-        self.admin.page.wait("!document.querySelector('.el-drawer')?.offsetParent")
-        self.admin.key("n")
-        self.admin.page.wait("!!document.querySelector('.el-dialog [name=username]')")
-        self.admin.key("Escape")
-        self.admin.page.wait("![...document.querySelectorAll('.el-dialog')].some((it) => it.offsetParent)")
-        self.admin.key("/")
-        self.admin.page.wait(f"{ACTIVE}.matches('[data-key=\"/\"]')")
+        page.keyboard.press("Enter")
+        expect(page.locator(".el-drawer .fields")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator(".el-drawer")).to_be_hidden()
+        page.keyboard.press("n")
+        expect(self.admin.dialog("New user").locator("[name=username]")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(self.admin.dialog("New user")).to_be_hidden()
+        page.keyboard.press("/")
+        expect(page.get_by_label("Search by id")).to_be_focused()
         user_id = self.admin.call("GET", "auth/user/info")["id"]
-        self.admin.page.send("Input.insertText", text=user_id)
-        self.admin.key("Enter")
-        self.admin.page.wait(f"location.search.includes('{user_id}')")
+        page.keyboard.insert_text(user_id)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/users?open={user_id}")
         print("Each page was reached, and a record opened, by keyboard.")
 
 
 def main(name: str = "") -> str | None:
     """Start an instance in production mode, and see each state; returns what was wrong, for `sys.exit`."""
     directory = screenshots(name)
-    with ExitStack() as stack:
-        environment = stack.enter_context(prepared(**PRODUCTION))
-        server = stack.enter_context(serve("src.main:app", "/livez", environment))
-        pages = []
-        for chromium in (stack.enter_context(browser()), stack.enter_context(browser())):
-            page = ConsolePage(chromium.tab(), f"http://127.0.0.1:{server.port}")
-            page.page.open(page.address(""))
-            page.look("light", "en", 1280)
-            pages.append(page)
+    with (
+        prepared(**PRODUCTION) as environment,
+        serve("src.main:app", "/livez", environment) as server,
+        browser() as chromium,
+    ):
+        pages = [ConsolePage(chromium, f"http://127.0.0.1:{server.port}") for _ in range(2)]
         states = States(pages[0], pages[1], directory)
         states.first_password()
         states.restricted()
@@ -164,7 +159,7 @@ def main(name: str = "") -> str | None:
         states.lost_network()
         states.keyboard()
         states.session_ended()
-        problems = [problem for page in pages for problem in page.page.problems if "WebSocket" not in problem]
+        problems = [problem for page in pages for problem in page.problems() if "WebSocket" not in problem]
     return "\n".join(problems) or None
 
 

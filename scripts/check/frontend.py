@@ -1,14 +1,15 @@
 """The pages of docs/frontend.md, built as it says, and used in Chromium."""
 
-import json
 import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import Browser, Page, expect
+
 from scripts.bench.servers import ROOT
-from scripts.check.browser import Browser, Page
+from scripts.check.browser import new_page
 
 SITE = ROOT / ".local/client"
 FOLDER = SITE / "frontend"
@@ -39,45 +40,40 @@ def run(*command: str) -> None:
 def use(chromium: Browser, url: str) -> None:
     """Log in on one page, publish, see it on another, log out on both; saves screenshots in two widths."""
     pictures = Path(tempfile.mkdtemp(prefix="frontend-"))
-    first, second = chromium.tab(), chromium.tab()
-    first.open(url)
+    first = new_page(chromium)
+    second = first.context.new_page()
+    first.goto(url)
     name = Path(url).parent.name
-    shown(first, "Log in")
+    expect(first.get_by_role("button", name="Log in")).to_be_visible()
     shoot(first, pictures / f"{name}-login")
     send(first, username="admin", password="wrong")  # noqa: S106 - wrong on purpose
-    shown(first, "Wrong username or password.")
+    expect(first.get_by_text("Wrong username or password.")).to_be_visible()
     send(first, username="admin", password="123456")  # noqa: S106 - the initial administrator's
-    shown(first, "Publish")
-    second.open(url)
-    shown(second, "Publish")
+    expect(first.get_by_role("button", name="Publish")).to_be_visible()
+    second.goto(url)
+    expect(second.get_by_role("button", name="Publish")).to_be_visible()
     send(first, title="", body="Tonight at ten.")
-    shown(first, "title: ")
+    expect(first.get_by_text("title: ")).to_be_visible()
     for number in range(1, 4):
         send(first, title=f"Maintenance {number} of {name}", body="Tonight at ten, for an hour.")
         for page in (first, second):
-            shown(page, f"Maintenance {number} of {name}")
+            expect(page.get_by_text(f"Maintenance {number} of {name}").first).to_be_visible()
     shoot(second, pictures / f"{name}-list")
-    first.run("[...document.querySelectorAll('button')].find((it) => it.innerText === 'Log out').click()")
+    first.get_by_role("button", name="Log out").click()
     for page in (first, second):
-        shown(page, "Username")
+        expect(page.locator("[name=username]")).to_be_visible()
     print(f"{url}: logged in, live in two tabs, logged out of both. Screenshots: {pictures}")
 
 
 def send(page: Page, **fields: str) -> None:
     """Fill a form, and send it."""
     for name, value in fields.items():
-        page.fill(f"[name={name}]", value)
-    page.run("(name) => document.querySelector(`[name=${name}]`).form.requestSubmit()", next(iter(fields)))
-
-
-def shown(page: Page, text: str) -> None:
-    """Return once the page shows a text, or an input field with that placeholder."""
-    visible = "[...document.querySelectorAll('input')].filter((it) => it.offsetParent).map((it) => it.placeholder)"
-    page.wait(f"(document.body.innerText + {visible}).includes({json.dumps(text)})")
+        page.locator(f"[name={name}]").fill(value)
+    page.locator(f"[name={next(iter(fields))}]").press("Enter")
 
 
 def shoot(page: Page, file: Path) -> None:
     """Save a screenshot in each width."""
     for width in WIDTHS:
-        page.resize(width, 800)
-        page.save(file.with_name(f"{file.name}-{width}.png"))
+        page.set_viewport_size({"width": width, "height": 800})
+        page.screenshot(path=file.with_name(f"{file.name}-{width}.png"))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.bench.servers import ROOT, Server, serve
-from scripts.local.applications import ALONE, ASYNCIO, CELERY, POOL
+from scripts.local.applications import ALONE, ASYNCIO, MODULE, POOL, SCHEDULER
 from scripts.local.stores import embedded_stores
 
 
@@ -27,11 +27,24 @@ def prepared(**settings: str) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def worker(environment: dict[str, str]) -> Iterator[None]:
+def worker(environment: dict[str, str], app: str = "src.queues.app") -> Iterator[None]:
     """A worker beside it, in the asyncio pool."""
-    command = [*CELERY, "worker", *ASYNCIO, *ALONE, "-l", "warning"]
+    with _running(["-A", app, "worker", *ASYNCIO, *ALONE], environment | POOL):
+        yield
+
+
+@contextmanager
+def beat(environment: dict[str, str], app: str = "src.queues.app") -> Iterator[None]:
+    """A beat beside the worker."""
+    with _running(["-A", app, "beat", "-S", SCHEDULER], environment):
+        yield
+
+
+@contextmanager
+def _running(arguments: Sequence[str], environment: dict[str, str]) -> Iterator[None]:
+    command = [*MODULE, "celery", *arguments, "-l", "warning"]
     output = subprocess.DEVNULL
-    with subprocess.Popen(command, cwd=ROOT, env=environment | POOL, stdout=output, stderr=output) as process:  # noqa: S603 - ours
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as process:  # noqa: S603 - ours
         try:
             yield
         finally:

@@ -1,13 +1,16 @@
 """Carries out pages.sh: `python -m scripts.check.pages [URL [DIRECTORY]]`."""
 
 import json
+import re
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from scripts.check.browser import Page, browser
+from playwright.sync_api import Page, expect
+
+from scripts.check.browser import Observed, browser, new_page
 from scripts.check.instance import instance
 
 ENDING = ("/api/v1/auth/logout", "/api/v1/auth/token/refresh")
@@ -15,28 +18,27 @@ ENDING = ("/api/v1/auth/logout", "/api/v1/auth/token/refresh")
 
 def visit(page: Page, url: str, directory: Path) -> None:
     """Open each page, log in, and save screenshots."""
-    page.open(f"{url}/docs")
-    page.wait("document.querySelectorAll('.opblock').length > 5")
-    page.save(directory / "docs.png")
-    page.click("button.authorize")
-    page.fill("#oauth_username", "admin")
-    page.fill("#oauth_password", "123456")
-    page.click(".auth-btn-wrapper button.authorize")
-    page.wait("document.querySelector('.auth-container')?.innerText.includes('Authorized')")
-    page.save(directory / "authorized.png")
-    page.click(".auth-btn-wrapper .btn-done")
+    page.goto(f"{url}/docs")
+    expect(page.locator(".opblock").nth(5)).to_be_visible()
+    page.screenshot(path=directory / "docs.png")
+    page.locator("button.authorize").first.click()
+    page.locator("#oauth_username").fill("admin")
+    page.locator("#oauth_password").fill("123456")
+    page.locator(".auth-btn-wrapper button.authorize").first.click()
+    expect(page.locator(".auth-container").first).to_contain_text("Authorized")
+    page.screenshot(path=directory / "authorized.png")
+    page.locator(".auth-btn-wrapper .btn-done").first.click()
     for method in ("get", "post"):
         answers = {operation["operationId"]: try_out(page, operation) for operation in operations(url, method)}
         print(f"{len(answers)} {method.upper()}:", ", ".join(f"{name} {status}" for name, status in answers.items()))
-    page.save(directory / "tried.png")
-    page.open(f"{url}/redoc")
-    page.wait("document.querySelectorAll('[data-section-id]').length > 5")
-    page.save(directory / "redoc.png")
-    page.open(f"{url}/asyncapi")
-    events = [channel["address"] for channel in json.loads(read(f"{url}/asyncapi.json"))["channels"].values()]
-    shown = "document.querySelector('#asyncapi')?.innerText ?? ''"
-    page.wait(f"{json.dumps(events)}.every((event) => ({shown}).includes(event))")
-    page.save(directory / "asyncapi.png")
+    page.screenshot(path=directory / "tried.png")
+    page.goto(f"{url}/redoc")
+    expect(page.locator("[data-section-id]").nth(5)).to_be_attached()
+    page.screenshot(path=directory / "redoc.png")
+    page.goto(f"{url}/asyncapi")
+    for channel in json.loads(read(f"{url}/asyncapi.json"))["channels"].values():
+        expect(page.locator("#asyncapi")).to_contain_text(channel["address"])
+    page.screenshot(path=directory / "asyncapi.png")
 
 
 def operations(url: str, method: str) -> list[dict[str, Any]]:
@@ -47,15 +49,15 @@ def operations(url: str, method: str) -> list[dict[str, Any]]:
 
 def try_out(page: Page, operation: dict[str, Any]) -> str:
     """Send the examples of an operation unchanged; ends the program if it responds with an undocumented status."""
-    block = f"[id$=-{operation['operationId']}]"
+    block = page.locator(f"[id$=-{operation['operationId']}]")
     for button in (".opblock-summary-control", ".try-out__btn", ".execute"):
-        page.click(f"{block} {button}")
-    shown = f"document.querySelector('{block} .live-responses-table tbody .response-col_status')?.innerText ?? ''"
-    page.wait(f"({shown}).trim() !== ''")
-    status = str(page.run(shown).split()[0])
+        block.locator(button).click()
+    shown = block.locator(".live-responses-table tbody .response-col_status").first
+    expect(shown).to_have_text(re.compile(r"\d{3}"))
+    status = shown.inner_text().split()[0]
     if status not in operation["responses"]:
         sys.exit(f"{operation['operationId']} responded with {status}, which is not documented.")
-    page.click(f"{block} .opblock-summary-control")  # fewer open blocks are faster
+    block.locator(".opblock-summary-control").click()  # fewer open blocks are faster
     return status
 
 
@@ -70,13 +72,13 @@ def main(url: str, directory: str = "") -> str | None:
     directory = directory or tempfile.mkdtemp(prefix="pages-")
     Path(directory).mkdir(parents=True, exist_ok=True)
     with browser() as chromium:
-        page = chromium.tab()
+        page = new_page(chromium)
+        observed = Observed(page)
         visit(page, url, Path(directory))
-        page.wait("document.readyState === 'complete'")
-        own = (f"{url}/", "data:", "blob:", "about:")
-        others = {asked for asked in page.requested.values() if not asked.startswith(own)}
+        page.wait_for_load_state()
+        others = observed.asked_others(url)
     print(f"Logged in by the Authorize button. Screenshots: {Path(directory).resolve()}")
-    return f"The pages asked others: {', '.join(sorted(others))}" if others else None
+    return f"The pages asked others: {', '.join(others)}" if others else None
 
 
 if __name__ == "__main__":

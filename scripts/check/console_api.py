@@ -1,0 +1,6 @@
+"""The API beside the workers of `console_tasks`: it offers the same tasks."""
+
+import scripts.check.console_tasks  # noqa: F401
+from src.main import app
+
+__all__ = ["app"]

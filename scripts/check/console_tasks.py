@@ -1,0 +1,18 @@
+"""The Celery application with one more task, whose progress the check of the console watches."""
+
+import asyncio
+
+from src.queues.app import app
+from src.queues.progress import progress
+
+__all__ = ["app"]
+
+STEPS = 8
+
+
+@app.task(name="check.count", requires="POST:/api/v1/schedules")
+async def count() -> None:
+    """Count for four seconds."""
+    for done in range(STEPS + 1):
+        await progress(done, STEPS)
+        await asyncio.sleep(0.5)
