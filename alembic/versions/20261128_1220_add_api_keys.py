@@ -1,7 +1,7 @@
 """add API keys and service accounts
 
 Revision: 5d0e7a93c1b8
-Follows: 2e9b6c50d7a1
+Follows: 5d83a1f0c9e4
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "5d0e7a93c1b8"
-down_revision: str | None = "2e9b6c50d7a1"
+down_revision: str | None = "5d83a1f0c9e4"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
