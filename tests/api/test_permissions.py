@@ -86,19 +86,22 @@ class TestRow35Disabled:
 
 @asynccontextmanager
 async def redis_commands(resources: Resources) -> AsyncIterator[list[str]]:
-    """The names of the commands sent to Redis meanwhile, except those that scripts run."""
+    """The names of the commands that this process sends to Redis meanwhile, except those that scripts run."""
     seen: list[str] = []
+    own = await resources.redis.client_getname()
     async with resources.redis.monitor() as monitor:
         await resources.redis.echo("begin")  # opens the second connection, which the recorded commands use
         yield seen
         await resources.redis.echo("end")
+        # Other tests may have started processes, which report to the same Redis.
+        addresses = {client["addr"] for client in await resources.redis.client_list() if client["name"] == own}
         async for command in monitor.listen():
             name, *arguments = command["command"].split()
             if name.upper() == "ECHO" and arguments == ["begin"]:
                 seen.clear()
             elif name.upper() == "ECHO":
                 break
-            elif command["client_type"] != "lua":
+            elif f"{command['client_address']}:{command['client_port']}" in addresses:
                 seen.append(name.upper())
 
 
