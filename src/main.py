@@ -17,7 +17,7 @@ from starlette.middleware.cors import CORSMiddleware
 from src.api import access, docs, health, openapi, response_headers
 from src.api.asyncapi import install_asyncapi
 from src.api.document_info import document_info
-from src.api.v1.router import PREFIX, create_router
+from src.api.v1.router import PREFIX, absent_paths, create_router
 from src.console.serving import install_console
 from src.core.config import Settings, settings
 from src.core.draining import draining
@@ -96,7 +96,7 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
         docs.install_docs(app)
         install_asyncapi(app, describe(server, settings))
     app.state.registry = create_registry(app, server, settings)
-    app.router.routes.insert(0, RouteIndex(app.routes))
+    app.router.routes.insert(0, RouteIndex(app.routes, absent_paths(settings)))
     install_middlewares(app, settings)
     return app
 
@@ -119,7 +119,7 @@ def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> Ro
         session=require_session,
         audit=audit_request,
         public=access.public_routes(settings),
-        session_routes=access.SESSION_ROUTES,
+        session_routes=access.session_routes(settings),
         outside=access.OUTSIDE,
     )
     return registry

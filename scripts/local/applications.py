@@ -1,14 +1,16 @@
-"""What runs on the stores: API, worker and beat, and how to tell that each is up."""
+"""What runs on the stores: API, worker, beat and a mail server, and how to tell that each is up."""
 
 import http.client
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+from scripts.local.environment import configured_environment
 from scripts.local.initialised import InitialisedMark
 from scripts.local.log import Log
+from scripts.local.ports import LOOPBACK, mail_port
 from scripts.local.process import PROJECT_ROOT, Process
 
 MODULE = [sys.executable, "-m"]
@@ -35,6 +37,8 @@ class Application:
     is_up: Callable[[], bool] = _immediately
     starts_last: bool = False
     """Starts once the others are up, which have the processor to themselves until then."""
+    serves_others: bool = False
+    """Runs with the stores, also when the product is started elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class Plan:
     """Tells whether `setup` can be left out."""
     applications: Sequence[Application] = field(default=())
     """Started together and waited for, and then those that start last."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Settings that lead to what runs, in addition to those of the stores."""
     announcement: str = ""
     """Printed when all are up."""
     watched: Path | None = None
@@ -56,7 +62,8 @@ class Plan:
 
     def stores_only(self) -> Self:
         """The same without the applications, for those who start them in a debugger."""
-        return replace(self, applications=(), watched=None, announcement=STORES_ONLY)
+        applications = [application for application in self.applications if application.serves_others]
+        return replace(self, applications=applications, watched=None, announcement=STORES_ONLY)
 
 
 STORES_ONLY = """
@@ -69,13 +76,18 @@ Ready.
   Events       {url}/asyncapi
   Socket.IO    {url}/socket.io
   Login        admin / 123456, unless you chose another
+  E-mails      {mails}
 
 Ctrl-C stops everything and keeps the data.
 """
 
 
+EMAIL = {"EMAIL_FROM": "noreply@example.com", "EMAIL_LINK_URL": "http://localhost:5173"}
+CAUGHT, YOURS = "shown here, kept for ./scripts/dev.sh --mails", "sent as your settings say"
+
+
 def default_plan(logs: Path, host: str, port: int) -> Plan:
-    """Migrations and initial data, then API, worker and beat."""
+    """Migrations and initial data, then API, worker, beat, and a mail server unless the settings name one."""
 
     def process(name: str, command: list[str], **environment: str) -> Process:
         return Process(
@@ -90,6 +102,18 @@ def default_plan(logs: Path, host: str, port: int) -> Plan:
     api = process("api", [*MODULE, *serve, *WEB_LIMITS])
     worker = process("worker", [*CELERY, "worker", *ASYNCIO, *ALONE, "-l", "info"], **POOL)
     beat = process("beat", [*CELERY, "beat", "-S", SCHEDULER, "-l", "info"])
+    applications = [
+        Application(api, lambda: answers(host, port, "/livez")),
+        Application(worker, lambda: "ready." in worker.log.path.read_text(errors="replace")),
+        Application(beat, starts_last=True),
+    ]
+    configured, environment = configured_environment(PROJECT_ROOT), {}
+    if configured["ENVIRONMENT"] == "LOCAL" and not configured.get("SMTP_URL"):
+        smtp = mail_port(port)
+        catcher = process("smtp", [*MODULE, "scripts.local.smtp", str(logs.parent / "mails"), str(smtp)])
+        applications.append(Application(catcher, starts_last=True, serves_others=True))
+        settings = {"SMTP_URL": f"smtp://{LOOPBACK}:{smtp}", **EMAIL}
+        environment = {name: value for name, value in settings.items() if not configured.get(name)}
     return Plan(
         host,
         port,
@@ -100,12 +124,9 @@ def default_plan(logs: Path, host: str, port: int) -> Plan:
             )
         ],
         mark=InitialisedMark(logs.parent),
-        applications=[
-            Application(api, lambda: answers(host, port, "/livez")),
-            Application(worker, lambda: "ready." in worker.log.path.read_text(errors="replace")),
-            Application(beat, starts_last=True),
-        ],
-        announcement=ANNOUNCEMENT.format(url=f"http://localhost:{port}"),
+        applications=applications,
+        environment=environment,
+        announcement=ANNOUNCEMENT.format(url=f"http://localhost:{port}", mails=CAUGHT if environment else YOURS),
         watched=PROJECT_ROOT / "src",
     )
 

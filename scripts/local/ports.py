@@ -2,6 +2,7 @@
 
 PORT      API                PORT + 1  PostgreSQL        PORT + 2  Redis
                              PORT + 3  MongoDB           PORT + 4  S3
+                             PORT + 5  mails, if it is free
 """
 
 import random
@@ -34,6 +35,12 @@ class Ports:
         """Free ports below 32768: the kernel uses those above for outgoing connections."""
         candidates = random.sample(range(20_000, 32_768), k=200)
         return cls(*[port for port in candidates if not is_busy(LOOPBACK, port)][:4])
+
+
+def mail_port(port: int) -> int:
+    """Where the mail server for development listens: on the port after the stores, or on another if that is busy."""
+    wanted = port + 5
+    return wanted if wanted <= 65_535 and not is_busy(LOOPBACK, wanted) else Ports.free().s3
 
 
 def parse_port(text: str) -> int:

@@ -35,7 +35,7 @@ def up(directory: Path, plan: Plan, configured: Mapping[str, str]) -> None:
     with locked(directory, f"http://localhost:{plan.port}"), suppress(Stopped):
         stores = [store.name for store in needed_stores(configured)]
         say(f"Starting {enumeration(stores)}; the data is in {directory} …" if stores else "Using your stores.")
-        with _stores(directory, plan.port, configured, signals, host=plan.host) as children:
+        with _stores(directory, plan.port, configured, signals, host=plan.host, also=plan.environment) as children:
             try:
                 Session(plan, children).run()
             except Stopped:
@@ -148,9 +148,17 @@ class Session:
 
 @contextmanager
 def _stores(
-    directory: Path, port: int, configured: Mapping[str, str], signals: Signals, *, host: str | None = None
+    directory: Path,
+    port: int,
+    configured: Mapping[str, str],
+    signals: Signals,
+    *,
+    host: str | None = None,
+    also: Mapping[str, str] | None = None,
 ) -> Iterator[Children]:
     """Running stores, whose addresses are in this process's environment and in the dotenv file for all others.
+
+    So are the settings in `also`.
 
     With a host, the API is going to listen there: its port has to be free, once the leftovers of a killed supervisor
     are gone.
@@ -162,7 +170,7 @@ def _stores(
         if host is not None:
             require_free(host, port, "API")
         if configured["ENVIRONMENT"] == "LOCAL":
-            variables = start_stores(directory, Ports.after(port), configured, children)
+            variables = start_stores(directory, Ports.after(port), configured, children) | dict(also or {})
             write_environment(environment_file, variables)
             os.environ.update(variables)
         yield children

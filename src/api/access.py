@@ -10,6 +10,12 @@ PUBLIC = {
 }
 PUBLIC_IN_DEBUG = {"POST:/api/v1/auth/login/swagger"}
 PUBLIC_WITH_REGISTRATION = {"POST:/api/v1/auth/register"}
+PUBLIC_WITH_EMAIL = {
+    "POST:/api/v1/auth/password/forgot",
+    "POST:/api/v1/auth/password/reset",
+    "POST:/api/v1/auth/email/verify",
+    "POST:/api/v1/auth/invitations/accept",
+}
 
 # With any live session: routes about the caller's own account.
 SESSION_ROUTES = {
@@ -21,6 +27,7 @@ SESSION_ROUTES = {
     "GET:/api/v1/auth/user/info",
     "SOCKET:auth.refresh",
 }
+SESSION_ROUTES_WITH_EMAIL = {"GET:/api/v1/auth/email", "POST:/api/v1/auth/email/verification"}
 
 
 # Paths outside the API: health checks and metrics, the console's files, and the documentation of debug environments.
@@ -48,4 +55,11 @@ def public_routes(settings: Settings) -> set[str]:
         public |= PUBLIC_IN_DEBUG
     if settings.auth.registration_enabled:
         public |= PUBLIC_WITH_REGISTRATION
+    if settings.email.enabled:
+        public |= PUBLIC_WITH_EMAIL
     return public
+
+
+def session_routes(settings: Settings) -> set[str]:
+    """The routes for any live session that exist with these settings."""
+    return SESSION_ROUTES | (SESSION_ROUTES_WITH_EMAIL if settings.email.enabled else set())

@@ -20,6 +20,11 @@ class UserCRUD(BaseSQLModelCRUD[User]):
 
     model: ClassVar[type[User]] = User
 
+    async def find_by_email(self, email: str) -> User | None:
+        """The person whose address this is, regardless of case; not those who only typed it at registration."""
+        owner = select(User).where(func.lower(User.email) == email.lower(), col(User.email_pending).is_(False))
+        return (await self.session.exec(owner.where(col(User.is_service_account).is_(False)))).one_or_none()
+
     async def roles(self, user_id: UUID) -> Sequence[Role]:
         """All of the user's roles, enabled or not, by code."""
         held = select(Role).join(UserRole, col(UserRole.role_id) == Role.id).where(UserRole.user_id == user_id)

@@ -97,5 +97,7 @@ def rate_limit(limit: int, *, per: Callable[[HTTPConnection], str], window_secon
 
 # Of one address, which many users may share: more than one process can serve.
 ANONYMOUS = rate_limit(6000, per=address)
+# Of one address, for routes by which anybody can have an e-mail sent: an office may share one.
+MAILS = rate_limit(100, per=address, window_seconds=900)
 # Of one user, for routes that cost much more than others.
 EXPENSIVE = rate_limit(3000, per=account)

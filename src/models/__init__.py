@@ -5,6 +5,7 @@ from beanie import Document
 from src.models.api_key import ApiKey
 from src.models.audit import AuditLog
 from src.models.chat import ChatLine
+from src.models.email_link import EmailLink
 from src.models.file import File
 from src.models.idempotency_key import IdempotencyKey
 from src.models.notice import Notice
@@ -18,6 +19,7 @@ from src.models.user import User, UserRole
 __all__ = [
     "DOCUMENTS",
     "ApiKey",
+    "EmailLink",
     "File",
     "IdempotencyKey",
     "Notice",

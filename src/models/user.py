@@ -1,6 +1,7 @@
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, event, false, func, text
+from sqlalchemy import DateTime, ForeignKey, Index, event, false, func, text
 from sqlmodel import Field, SQLModel
 
 from src.models.base import BaseModel
@@ -13,6 +14,10 @@ class User(BaseModel, table=True):
 
     Attributes:
         is_service_account: A machine's account: it has no password and no sessions, and is used by its API keys alone.
+        email_verified_at: When the user last showed that they read the e-mails to this address; None if never.
+        email_pending: The user typed the address at registration and has not shown that it is theirs. Until then it
+            keeps nobody else from using it, and gets no e-mail but the one to confirm it.
+        language: What e-mails are written in; None: the language of the request that causes one.
         username_key: The username as it is compared: in NFKC, without case. Set when a row is written.
     """
 
@@ -39,6 +44,9 @@ class User(BaseModel, table=True):
     is_admin: bool = Field(default=False)
     must_change_password: bool = Field(default=False)
     is_service_account: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    email_verified_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    email_pending: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    language: str | None = Field(default=None, max_length=8)
 
 
 @event.listens_for(User, "before_insert")
@@ -48,8 +56,8 @@ def _set_username_key(_mapper: object, _connection: object, user: User) -> None:
     user.username_key = canonical_username(user.username)
 
 
-# Email addresses are unique regardless of case.
-Index("uq_users_email_lower", func.lower(User.email), unique=True)
+# Email addresses are unique regardless of case, once they are somebody's.
+Index("uq_users_email_lower", func.lower(User.email), unique=True, postgresql_where=text("NOT email_pending"))
 
 
 class UserRole(SQLModel, table=True):

@@ -88,7 +88,12 @@ class AuthService:
         if new_hash:
             await self.users.users.update(await self.users.get(user.id), {"password_hash": new_hash})
         entry.actor_id = user.id
+        emails = self.users.emails
+        is_new = emails.enabled and await self.throttle.is_new_client(account, self.client.login)
         pair = await self._start(user.id, account)
+        if is_new:
+            details = {"client_address": self.client.address, "user_agent": self.client.user_agent[:256] or "?"}
+            emails.send_notice(user.id, "new_device", **details)
         self.uow.after_commit("log", partial(self._log_login, user.id))
         return pair
 

@@ -19,6 +19,8 @@ PERSON_ONLY = frozenset(
     }
 )
 """Codes of routes that make, change or end passwords, keys, sessions and accounts; no key holds them."""
+PERSON_ONLY_WITH_EMAIL = frozenset({"POST:/api/v1/users/invitations"})
+"""The same, of routes that exist where e-mail is configured."""
 
 
 def login_required() -> UnauthorizedError:
@@ -28,4 +30,4 @@ def login_required() -> UnauthorizedError:
 
 def needs_person(code: str) -> bool:
     """Whether no API key can hold this code. Events are among them: Socket.IO accepts no keys."""
-    return code in PERSON_ONLY or code.startswith("SOCKET:")
+    return code in PERSON_ONLY or code in PERSON_ONLY_WITH_EMAIL or code.startswith("SOCKET:")

@@ -12,9 +12,11 @@ from src.crud.user import UserCRUD
 from src.models.role import Role
 from src.models.user import User
 from src.schemas.user import RegisterRequest
+from src.services.email import EmailService
 from src.services.password import PasswordService
 from src.services.permission import PermissionService
 from src.services.session import SessionService
+from src.utils.language import Language
 from src.utils.password import hash_password
 
 
@@ -29,6 +31,7 @@ class UserService:
         self.passwords = PasswordService(resources)
         self.permissions = PermissionService(resources)
         self.sessions = SessionService(resources)
+        self.emails = EmailService(uow, resources)
 
     async def page(self, query: PageRequest) -> tuple[Sequence[User], int | None]:
         """One page of the users, and the total if the query asks for it."""
@@ -46,15 +49,20 @@ class UserService:
         """The codes of each user's roles, enabled or not."""
         return await self.users.role_codes([user.id for user in users])
 
-    async def register(self, data: RegisterRequest) -> User:
+    async def register(self, data: RegisterRequest, language: Language | None = None) -> User:
         """Create a user without roles, for the person who registers.
 
+        Where e-mail is configured, an address is not told to be taken: until somebody confirms it, it is nobody's.
+
         Raises:
-            ConflictError: The username or the email address is taken.
+            ConflictError: The username is taken, or, without e-mail, the address.
             InvalidInputError: The password is too weak.
         """
         hashed = await self.passwords.hash_new("password", data.password, data.kid)
-        return await self.insert(data.model_dump(exclude={"password", "kid"}), hashed)
+        fields = {"email_pending": self.emails.enabled, "language": language}
+        user = await self.insert(data.model_dump(exclude={"password", "kid"}) | fields, hashed)
+        self.emails.send_verification(user.id, language)
+        return user
 
     async def insert(self, fields: Mapping[str, Any], password_hash: str, roles: Sequence[Role] = ()) -> User:
         """Insert a user with these roles.
@@ -70,7 +78,9 @@ class UserService:
     async def replace_password(
         self, user: User, password_hash: str, *, must_change: bool | None = None, except_session: str | None = None
     ) -> User:
-        """Change a user's password, and end their sessions; `must_change_password` is kept if `must_change` is None.
+        """Change a user's password, end their sessions, and tell them by e-mail.
+
+        `must_change_password` is kept if `must_change` is None.
 
         Raises:
             ConflictError: It is a service account.
@@ -81,6 +91,7 @@ class UserService:
             changes["must_change_password"] = must_change
             self.permissions.invalidate_user(self.uow, user.id)
         self.sessions.end_on_commit(self.uow, user.id, except_session=except_session)
+        self.emails.send_notice(user.id, "password_changed")
         return await self.users.update(user, changes)
 
     def reload_permissions(self, user: User) -> None:

@@ -29,7 +29,9 @@ class UserAdminService(UserService):
         if data.is_admin:
             self._require_admin(actor)
         hashed = await self.passwords.hash_new("password", data.password, data.kid)
-        return await self.insert(data.model_dump(exclude={"password", "kid", "roles"}), hashed, roles)
+        user = await self.insert(data.model_dump(exclude={"password", "kid", "roles"}), hashed, roles)
+        self.emails.send_verification(user.id)
+        return user
 
     async def update(self, user_id: UUID, data: UserUpdate, actor: Actor) -> User:
         """Partially update a user."""
@@ -40,6 +42,11 @@ class UserAdminService(UserService):
             self._require_admin(actor)
             await self._keep_an_admin(user)
             self.reload_permissions(user)
+        if changes.get("email", user.email).lower() != user.email.lower():
+            if not user.email_pending:
+                self.emails.send_notice(user.id, "email_changed", to=user.email)
+            self.emails.send_verification(user.id)
+            changes |= {"email_verified_at": None, "email_pending": False}
         return await self.users.update(user, changes)
 
     async def set_status(self, user_id: UUID, status: bool, actor: Actor) -> User:
@@ -123,7 +130,12 @@ class UserAdminService(UserService):
         return user
 
     async def get_grantable(self, codes: Sequence[str], actor: Actor) -> Sequence[Role]:
-        """The roles with these codes, if the actor holds everything that they grant."""
+        """The roles with these codes, if the actor holds every permission that they grant.
+
+        Raises:
+            PermissionDeniedError: The actor does not.
+            InvalidInputError: A role does not exist.
+        """
         roles = await self.roles.require_codes(codes)
         actor.require_all(_grants(roles))
         return roles

@@ -1,10 +1,12 @@
 """Fails a test whose request or event gets a response that the documents do not describe."""
 
 import re
+from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from src.api.response_headers import COMPONENTS
 from src.core.config import settings
@@ -17,51 +19,58 @@ REFUSED = "http."
 
 
 @cache
-def operations() -> list[tuple[str, re.Pattern[str], dict[str, Any]]]:
+def operations(app: FastAPI = rest) -> list[tuple[str, re.Pattern[str], dict[str, Any]]]:
     """Method, path and operation, paths with the longest fixed text first."""
     found = [
         (method.upper(), re.compile(re.sub(r"{\w+}", "[^/]+", path)), operation)
-        for path, item in sorted(rest.openapi()["paths"].items(), key=lambda entry: entry[0].replace("{", "\0"))
+        for path, item in sorted(app.openapi()["paths"].items(), key=lambda entry: entry[0].replace("{", "\0"))
         for method, operation in item.items()
     ]
     return found[::-1]
 
 
-def documented_response(operation: dict[str, Any], status: int | str) -> dict[str, Any]:
+def documented_response(operation: dict[str, Any], status: int | str, app: FastAPI = rest) -> dict[str, Any]:
     """The response that an operation documents for a status; empty if it documents none."""
     response: dict[str, Any] = operation["responses"].get(str(status), {})
     if "$ref" in response:
-        response = rest.openapi()["components"]["responses"][response["$ref"].rpartition("/")[2]]
+        response = app.openapi()["components"]["responses"][response["$ref"].rpartition("/")[2]]
     return response
 
 
-def error_names(operation: dict[str, Any], status: int) -> set[str]:
+def error_names(operation: dict[str, Any], status: int, app: FastAPI = rest) -> set[str]:
     """The `error` names that an operation documents for a status."""
-    content = documented_response(operation, status).get("content", {})
+    content = documented_response(operation, status, app).get("content", {})
     parts = content.get("application/json", {}).get("schema", {}).get("allOf", [])
     return {name for part in parts for name in part.get("properties", {}).get("error", {}).get("enum", ())}
 
 
-async def require_documented(response: httpx.Response) -> None:
-    """A response hook of a client. Unexpected errors (500) are the tests' own."""
-    request = response.request
-    for method, path, operation in operations():
-        if method == request.method and path.fullmatch(request.url.path) and response.status_code != 500:
-            await _check(response, operation)
-            return
+def documented_by(app: FastAPI) -> Callable[[httpx.Response], Awaitable[None]]:
+    """A response hook of a client of this application. Unexpected errors (500) are the tests' own."""
+
+    async def require(response: httpx.Response) -> None:
+        request = response.request
+        for method, path, operation in operations(app):
+            if method == request.method and path.fullmatch(request.url.path) and response.status_code != 500:
+                await _check(response, operation, app)
+                return
+
+    return require
 
 
-async def _check(response: httpx.Response, operation: dict[str, Any]) -> None:
+require_documented = documented_by(rest)
+
+
+async def _check(response: httpx.Response, operation: dict[str, Any], app: FastAPI) -> None:
     name, status = operation["operationId"], response.status_code
     if response.is_success:
         sent = {header for header in COMPONENTS if header in response.headers}
-        undocumented = sent - documented_response(operation, status).get("headers", {}).keys()
+        undocumented = sent - documented_response(operation, status, app).get("headers", {}).keys()
         assert not undocumented, f"{name} sends {undocumented}: add them to `responses` of the route"
     if response.is_error and _is_json(response):
         await response.aread()
         error = response.json().get("error")
         if error is not None and not error.startswith(REFUSED):
-            declared = error_names(operation, status)
+            declared = error_names(operation, status, app)
             assert error in declared, f"{name} responded with {status} {error}: declare it with @raises"
     else:
         assert str(status) in operation["responses"], f"{name} responded with {status}, which is not documented"

@@ -27,6 +27,7 @@ from src.deps.auth import (
     require_enabled,
 )
 from src.deps.database import ResourcesDep, UnitOfWorkDep
+from src.deps.email import LanguageDep
 from src.deps.rate_limit import ANONYMOUS
 from src.deps.user import ProfileServiceDep, UserServiceDep
 from src.schemas.auth import (
@@ -86,11 +87,12 @@ async def login_swagger(
     return SwaggerTokenResponse(access_token=pair.access_token)
 
 
-@registration_router.post("/register", status_code=201, dependencies=[ANONYMOUS])
+# The rate limit is in `router.py`.
+@registration_router.post("/register", status_code=201)
 @raises(TAKEN, BAD_CIPHERTEXT, BUSY)
-async def register(body: RegisterRequest, users: UserServiceDep) -> Response[UserResponse]:
+async def register(body: RegisterRequest, users: UserServiceDep, language: LanguageDep) -> Response[UserResponse]:
     """Register an account without roles; only if registration is enabled."""
-    user = await users.register(body)
+    user = await users.register(body, language)
     return created(UserResponse.model_validate({**user.model_dump(), "roles": []}))
 
 

@@ -17,6 +17,7 @@ from src.api.v1 import (
     users,
 )
 from src.core.config import Settings
+from src.deps.rate_limit import ANONYMOUS, MAILS
 
 PREFIX = "/api/v1"
 
@@ -48,10 +49,22 @@ def create_router(settings: Settings) -> APIRouter:
     if settings.ENVIRONMENT.has_docs:
         router.include_router(auth.swagger_router)
     if settings.auth.registration_enabled:
-        router.include_router(auth.registration_router)
+        # With e-mail, a registration sends one.
+        limit = MAILS if settings.email.enabled else ANONYMOUS
+        router.include_router(auth.registration_router, dependencies=[limit])
     if settings.auth.api_keys_enabled:
         from src.api.v1 import api_keys, service_accounts  # importing them builds their routes and schemas
 
         router.include_router(api_keys.router)
         router.include_router(service_accounts.router)
+    if settings.email.enabled:
+        from src.api.v1 import emails  # as above
+
+        router.include_router(emails.router)
+        router.include_router(emails.invitation_router)
     return router
+
+
+def absent_paths(settings: Settings) -> set[str]:
+    """Paths of routes that do not exist with these settings, where the path of another route matches them as well."""
+    return set() if settings.email.enabled else {f"{PREFIX}/users/invitations"}

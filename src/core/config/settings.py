@@ -17,6 +17,7 @@ from src.core.config.app import AppSettings, CorsSettings, Environment
 from src.core.config.auth import AuthSettings, check_no_placeholder, check_store_password
 from src.core.config.base import ConfigurationError
 from src.core.config.celery import CelerySettings
+from src.core.config.email import EmailSettings
 from src.core.config.files import FileSettings, S3Settings
 from src.core.config.renamed import check_renamed
 from src.core.config.sockets import SocketSettings
@@ -49,6 +50,7 @@ class Settings:
         self.sockets = SocketSettings(**files)
         self.cors = CorsSettings(**files)
         self.auth = AuthSettings(**files)
+        self.email = EmailSettings(**files)
         self.telemetry = TelemetrySettings(**files)
 
     @classmethod
@@ -68,9 +70,11 @@ class Settings:
         except SettingsError as error:
             raise ConfigurationError(f"Settings: {error}") from error
         settings.auth.check()
+        settings.email.check()
         if settings.ENVIRONMENT.is_deployed:
             settings.auth.check_deployed()
             settings.cors.check_deployed()
+            settings.email.check_deployed()
             if settings.app.metrics_token is not None:
                 check_no_placeholder("METRICS_TOKEN", settings.app.metrics_token.get_secret_value())
             elif settings.celery.metrics_port is not None:

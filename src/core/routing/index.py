@@ -1,7 +1,7 @@
 """Finds the route of a request by its path, without trying every route in turn."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from fastapi.routing import APIRoute, APIRouter, RouteContext, iter_route_contexts
 from starlette.exceptions import HTTPException
@@ -18,11 +18,16 @@ class RouteIndex(BaseRoute):
     It is the first of an application's routes; requests that it does not match go to the next routes. Among routes that
     match, the one with the longer fixed prefix wins, for every method: `/roles/mine` before `/roles/{roleId}`.
 
+    Args:
+        routes: FastAPI's routes.
+        absent: Paths that are not found, although the template of a route matches them.
+
     Raises:
         ValueError: An included router has `form_limits`, or overrides how requests are routed: the index would skip it.
     """
 
-    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+    def __init__(self, routes: Iterable[BaseRoute], absent: Collection[str] = ()) -> None:
+        self._absent = absent
         self._fixed: dict[tuple[str, str], Scope] = {}
         self._by_prefix: dict[str, list[tuple[RouteContext, ASGIApp]]] = defaultdict(list)
         self._longest_prefix = 0
@@ -54,6 +59,8 @@ class RouteIndex(BaseRoute):
         fixed = self._fixed.get((scope["method"], path))
         if fixed is not None:
             return Match.FULL, {**fixed, "path_params": dict(scope.get("path_params", ()))}
+        if path in self._absent:
+            return Match.FULL, {"is_absent": True}
         return (Match.NONE, {}) if path in self._left_to_others else self._search(scope, path)
 
     def _search(self, scope: Scope, path: str) -> tuple[Match, Scope]:
@@ -76,6 +83,8 @@ class RouteIndex(BaseRoute):
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the route that was found."""
+        if "is_absent" in scope:
+            raise HTTPException(404)
         if "allowed_methods" in scope:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(scope["allowed_methods"]))})
         await scope["route_app"](scope, receive, send)

@@ -115,6 +115,12 @@ class LoginThrottle:
         result = await self._run(_SUCCEEDED, account, client, new_device=_device(new), known_seconds=KNOWN_SECONDS)
         return new if result is None else client.device
 
+    async def is_new_client(self, account: str, client: LoginClient) -> bool:
+        """Whether others have logged in to the account within 90 days, but nobody with this device or address."""
+        known = _KNOWN + account
+        scores = await self._redis.zmscore(known, [_device(client.device), f"address:{client.address}"])
+        return scores == [None, None] and bool(await self._redis.zcard(known))
+
     async def unlock(self, account: str) -> bool:
         """Reset the account's failures, and those of the clients that failed or were refused; returns whether any."""
         clients = [str(client) for client in await self._redis.zrange(_SEEN + account, 0, -1)]

@@ -11,6 +11,7 @@ from celery import current_task
 
 from src.core.outages import report_outage
 from src.core.stores.errors import as_unavailable, summary
+from src.core.tasks.errors import PermanentError
 from src.queues.broker.malformed import DEAD_LETTERS
 from src.queues.results.postpone import postpone
 from src.queues.results.start_limits import TURN
@@ -23,7 +24,10 @@ OUTAGE = "outage"
 
 
 def retry_outages(cls: Any, seconds: float) -> None:
-    """Wrap the `run` of a task class; after `seconds` of retries the run fails and a copy is kept as dead letter."""
+    """Wrap the `run` of a task class; after `seconds` of retries the run fails and a copy is kept as dead letter.
+
+    So is that of a run that raises `PermanentError`, which is not retried.
+    """
     run = cls.run
 
     @functools.wraps(run)
@@ -32,7 +36,13 @@ def retry_outages(cls: Any, seconds: float) -> None:
             return run(*args, **kwargs)
         except Exception as error:
             task = current_task
-            if not _is_outage(error) or task.name != cls.name or task.request.called_directly or task.request.is_eager:
+            is_permanent = isinstance(error, PermanentError)
+            if not (is_permanent or _is_outage(error)) or task.name != cls.name:
+                raise
+            if task.request.called_directly or task.request.is_eager:
+                raise
+            if is_permanent:
+                _keep_dead_letter(task)
                 raise
             if isinstance(error, tuple(getattr(task, "autoretry_for", ()))):
                 raise  # the task has a policy of its own
@@ -60,5 +70,9 @@ def _retry(task: Any, error: Exception, seconds: float) -> None:
         delay = random.uniform(1, min(max(age, 1), MAXIMUM_DELAY_SECONDS))  # noqa: S311 - spreads the load
         postpone(task, delay, error, {OUTAGE: (since, request.retries), TURN: None})  # it needs another turn
     log.error("task_gave_up", task=task.name, task_id=request.id, seconds=round(age), reason=summary(error))
-    headers = {"dead_letter_of": (request.delivery_info or {}).get("routing_key")}
-    task.signature_from_request(request, queue=DEAD_LETTERS, headers=headers).apply_async()
+    _keep_dead_letter(task)
+
+
+def _keep_dead_letter(task: Any) -> None:
+    headers = {"dead_letter_of": (task.request.delivery_info or {}).get("routing_key")}
+    task.signature_from_request(task.request, queue=DEAD_LETTERS, headers=headers).apply_async()

@@ -1,0 +1,40 @@
+from src.models.email_link import LinkPurpose
+from src.models.user import User
+from src.schemas.email import PasswordReset
+from src.services.email_link import EmailLinkService
+from src.services.user import UserService
+from src.utils.date import utc_now
+from src.utils.language import Language
+
+
+class AccountService(UserService):
+    """What people do with their account by links in e-mails."""
+
+    async def reset_password(self, data: PasswordReset, language: Language | None) -> User:
+        """Set the password of the account that a link is about, end all its sessions, and let its owner log in.
+
+        Raises:
+            InvalidLinkError: The link is not valid.
+            BadRequestError: The password cannot be decrypted.
+            InvalidInputError: The password is too weak.
+        """
+        user = await EmailLinkService(self.uow).redeem_for_user(LinkPurpose.RESET_PASSWORD, data.token)
+        hashed = await self.passwords.hash_new("password", data.password, data.kid)
+        await self.replace_password(user, hashed, must_change=False)
+        self.uow.after_commit("unlock", lambda: self.resources.throttle.unlock(user.username_key))
+        return await self._confirm(user, language)
+
+    async def verify_email(self, token: str, language: Language | None) -> User:
+        """Note that the address of the account that a link is about is its owner's.
+
+        Raises:
+            InvalidLinkError: The link is not valid.
+            ConflictError: Meanwhile the address is somebody else's.
+        """
+        user = await EmailLinkService(self.uow).redeem_for_user(LinkPurpose.VERIFY_EMAIL, token)
+        return await self._confirm(user, language)
+
+    async def _confirm(self, user: User, language: Language | None) -> User:
+        """The user has read an e-mail to this address, in a browser with this language."""
+        changes = {"email_verified_at": utc_now(), "email_pending": False, "language": language or user.language}
+        return await self.users.update(user, changes)

@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+
+from src.core.config import Settings
+
+SHOP = {"EMAIL_FROM": "Shop <noreply@shop.net>", "EMAIL_LINK_URL": "https://shop.net"}
+
+
+@pytest.fixture
+def load(root: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    def load(**variables: str) -> Settings:
+        for name, value in {**SHOP, **variables}.items():
+            monkeypatch.setenv(name, value)
+        return Settings.load(root)
+
+    return load
+
+
+@pytest.mark.unit
+class TestTheServer:
+    @pytest.mark.parametrize(
+        ("url", "expected"),
+        [
+            ("smtps://u%40x:p%2F@mail.net", ("mail.net", 465, "u@x", "p/", "implicit")),
+            ("smtp://mail.net", ("mail.net", 587, None, None, "starttls")),
+            ("smtp://mail.net:25?starttls=false", ("mail.net", 25, None, None, "none")),
+            ("smtp://127.0.0.1:1025", ("127.0.0.1", 1025, None, None, "none")),
+            ("smtp://[::1]:1025", ("::1", 1025, None, None, "none")),
+        ],
+    )
+    def test_is_read_from_the_url(self, load, url: str, expected: tuple[object, ...]) -> None:  # type: ignore[no-untyped-def]  # a function
+        email = load(SMTP_URL=url).email
+        assert (email.enabled, email.server) == (True, expected)
+
+    def test_is_none_by_default(self, load) -> None:  # type: ignore[no-untyped-def]  # as above
+        assert load().email.enabled is False
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("SMTP_URL", "mail.net:25"),
+            ("SMTP_URL", "http://u:topsecret@mail.net"),
+            ("SMTP_URL", "smtp://u:topsecret@mail.net:port"),
+            ("SMTP_URL", "smtp://u:topsecret@:25"),
+            ("EMAIL_FROM", ""),
+            ("EMAIL_FROM", "Shop"),
+            ("EMAIL_FROM", "Shop <a@shop.net>\nBcc: b@shop.net"),
+            ("EMAIL_LINK_URL", ""),
+            ("EMAIL_LINK_URL", "shop.net"),
+            ("EMAIL_LINK_URL", "https://shop.net/#"),
+            ("EMAIL_LANGUAGE", "fr"),
+        ],
+    )
+    def test_stops_the_start_if_it_is_unusable(self, load, name: str, value: str) -> None:  # type: ignore[no-untyped-def]  # as above
+        with pytest.raises(SystemExit, match=name) as raised:
+            load(**{"SMTP_URL": "smtp://mail.net", name: value})
+        assert "topsecret" not in str(raised.value)
+        assert "\n" not in str(raised.value)
+
+
+class TestDeployed:
+    @pytest.mark.parametrize(
+        ("variables", "reason"),
+        [
+            ({"EMAIL_LINK_URL": "http://shop.net"}, "EMAIL_LINK_URL must begin with https://"),
+            ({"SMTP_URL": "smtp://u:change-me@mail.net"}, "The password of SMTP_URL looks like a placeholder"),
+        ],
+    )
+    def test_weak_settings_are_refused(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], reason: str
+    ) -> None:
+        for name, value in {"SMTP_URL": "smtp://mail.net", **SHOP, **variables}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit, match=reason):
+            Settings.load(deployed)
+
+    def test_others_are_accepted(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in {"SMTP_URL": "smtp://mail.net", **SHOP}.items():
+            monkeypatch.setenv(name, value)
+        assert Settings.load(deployed).email.enabled

@@ -1,0 +1,85 @@
+from uuid import uuid4
+
+import httpx
+
+from src.core.effects import TaskCall
+from src.core.resources import Resources
+from src.core.unit_of_work import UnitOfWork
+from src.services.user_operator import UserOperatorService
+from tests.security.email.conftest import Deliver
+from tests.support.login import encrypted, log_in
+from tests.support.people import PASSWORD, People, Person
+
+LOGIN = "/api/v1/auth/login"
+NEW = "a new and long enough one"
+
+
+async def log_in_from(email_app: object, client: httpx.AsyncClient, username: str, **headers: str) -> httpx.Response:
+    """Log in from another address."""
+    transport = httpx.ASGITransport(email_app, client=(f"test-{uuid4().hex}", 1))  # type: ignore[arg-type]
+    body = {"username": username, **await encrypted(client)}
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as other:
+        return await other.post(LOGIN, json=body)
+
+
+class TestANewDevice:
+    async def test_is_told_to_the_user(
+        self, client: httpx.AsyncClient, email_app: object, deliver: Deliver, people: People
+    ) -> None:
+        user = await people.user()
+        await log_in(client, user.username)
+        assert await deliver() == []  # the first of all
+        agent = "Evil <script>\x07 browser"
+        assert (await log_in_from(email_app, client, user.username, **{"User-Agent": agent})).status_code == 200
+        (mail,) = await deliver()
+        assert (mail.recipients, mail.message["Subject"]) == ((user.email,), "New login to your account")
+        assert "Evil <script>\\u0007 browser" in mail.text
+        assert "<script>" not in mail.html
+
+    async def test_is_new_once(
+        self, client: httpx.AsyncClient, email_app: object, deliver: Deliver, people: People
+    ) -> None:
+        user = await people.user()
+        device = (await log_in(client, user.username)).headers["X-Device-Token"]
+        await log_in(client, user.username)
+        await log_in_from(email_app, client, user.username, **{"X-Device-Token": device})
+        assert await deliver() == []
+
+    async def test_is_nobodys_business_at_an_address_that_is_not_confirmed(
+        self, client: httpx.AsyncClient, email_app: object, deliver: Deliver, people: People
+    ) -> None:
+        user = await people.user(email_pending=True)
+        await log_in(client, user.username)
+        await log_in_from(email_app, client, user.username)
+        assert await deliver() == []
+
+
+class TestAChangedPassword:
+    async def test_is_told_whoever_changed_it(
+        self,
+        client: httpx.AsyncClient,
+        deliver: Deliver,
+        people: People,
+        admin: Person,
+        uow: UnitOfWork,
+        resources: Resources,
+    ) -> None:
+        person = await people.create(language="zh")
+        first, second = await encrypted(client, PASSWORD), await encrypted(client, NEW)
+        body = {"oldPassword": first["password"], "newPassword": second["password"], "kid": second["kid"]}
+        assert (await client.put("/api/v1/auth/password", json=body, headers=person.headers)).status_code == 200
+        path = f"/api/v1/users/{person.user.id}/password"
+        assert (await client.put(path, json=await encrypted(client), headers=admin.headers)).status_code == 200
+        await UserOperatorService(uow, resources).set_password(person.user.username, NEW)
+        await uow.commit()
+        mails = [(mail.recipients, mail.message["Subject"]) for mail in await deliver()]
+        assert mails == [((person.user.email,), "您的密码已修改")] * 3
+
+    async def test_is_not_told_if_it_failed(
+        self, client: httpx.AsyncClient, sent: list[TaskCall], people: People
+    ) -> None:
+        person = await people.create()
+        first, second = await encrypted(client, "wrong"), await encrypted(client, NEW)
+        body = {"oldPassword": first["password"], "newPassword": second["password"], "kid": second["kid"]}
+        assert (await client.put("/api/v1/auth/password", json=body, headers=person.headers)).status_code == 400
+        assert sent == []
