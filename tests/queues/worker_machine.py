@@ -17,6 +17,7 @@ from redis import Redis
 
 from src.core.config import settings
 from src.core.tasks.run_event import STREAM, RunEvent, revocation_key
+from src.queues.broker.malformed import DEAD_LETTERS
 from src.queues.celery import Celery
 from tests.queues.conftest import CeleryProcess, running
 from tests.queues.restartable import RestartableRedis
@@ -60,7 +61,7 @@ class Workers(RuleBasedStateMachine):
         self.sent: dict[str, str] = {}
         self.revoked: set[str] = set()
         self.losses = 0
-        self.done: dict[str, int] = {}  # how many events the run history has of each task that can no longer run
+        self.done: dict[str, int] = {}  # how often each task that can no longer run has started
         self.history = Redis.from_url(settings.REDIS_DATABASE_URL, decode_responses=True)
         self.history.flushdb()
         self.store.clear()
@@ -123,9 +124,8 @@ class Workers(RuleBasedStateMachine):
     @precondition(lambda self: self.workers)
     @rule()
     def redeploy(self) -> None:
-        old = self.workers.pop(0)
         self.start()
-        assert old.stop() == 0
+        assert self.workers.pop(0).stop() == 0
 
     @rule()
     def restart_broker(self) -> None:
@@ -148,11 +148,11 @@ class Workers(RuleBasedStateMachine):
         """Wait until every task has an outcome. What a lost worker had returns once no other is left (see `start`)."""
         if self.losses:
             self.stop_all()
-        if not self.workers and self.count_ended() < len(self.sent):
+        if not self.workers and len(self.find_done()) < len(self.sent):
             self.start()
         patience = PATIENCE_SECONDS + SECONDS_PER_TASK * len(self.sent)
         try:
-            wait_until(lambda: self.count_ended() >= len(self.sent), patience)
+            wait_until(lambda: len(self.find_done()) >= len(self.sent), patience)
         except AssertionError as error:
             raise AssertionError("\n".join(self.unfinished())) from error
         self.stop_all()
@@ -161,39 +161,40 @@ class Workers(RuleBasedStateMachine):
         while self.workers:
             assert self.workers.pop().stop() == 0
 
-    def count_ended(self) -> int:
-        states = self.store.states()
-        return sum(states[state] for state in ENDED)
+    def find_done(self) -> list[str]:
+        """The tasks that have an outcome and no message: a worker stores that a task is revoked before it meets it."""
+        ended = [name for name, state in self.store.results().items() if state in ENDED]
+        messages = [content for key, content in self.store.contents().items() if not key.startswith(DEAD_LETTERS)]
+        return [name for name in ended if not any(name in content for content in messages)]
 
     def unfinished(self) -> list[str]:
         """Each task without an outcome, what the run history says of it, and where in the broker its message is."""
-        results, recorded = self.store.results(), self.recorded()
+        results, recorded, done = self.store.results(), self.recorded(), self.find_done()
         return [
             f"{kind} {name}: {results.get(name)}, {recorded[name]}, in {self.store.keys_with(name)}"
             for name, kind in self.sent.items()
-            if results.get(name) not in ENDED
+            if name not in done
         ]
 
     def note_done(self) -> None:
-        """Note the tasks that have an outcome and no message."""
-        ended = [name for name, state in self.store.results().items() if state in ENDED]
-        messages = str(self.store.contents())
-        events = Counter(str(event.id) for event in self.events())
-        self.done |= {name: events[name] for name in ended if name not in messages}
+        """Note the tasks that can no longer run."""
+        done = self.find_done()
+        starts = self.count_starts()
+        self.done |= {name: starts[name] for name in done}
 
     def verify(self) -> None:
         recorded = self.recorded()
         results = self.store.results()
-        events = Counter(str(event.id) for event in self.events())
+        starts = self.count_starts()
         runs, finished = (Counter(self.history.lrange(key, 0, -1)) for key in (f"{self.key}:started", self.key))
         for name, number in self.done.items():
-            assert events[name] == number, f"{self.sent[name]} {name} went on after {number}: {self.history_of(name)}"
+            assert starts[name] == number, f"{self.sent[name]} {name} was done, but ran again: {self.history_of(name)}"
         for name, kind in self.sent.items():
             state = results[name]
             assert state in self.allowed(name, kind), f"{kind} {name}: {state}"
-            assert state in recorded[name], f"{kind} {name}: {state}, but the history has {recorded[name]}"
+            assert state in recorded[name], f"{kind} {name}: {state}, but the history has {self.history_of(name)}"
             if not self.losses:
-                assert len(recorded[name]) == 1, f"{kind} {name}: {recorded[name]}"
+                assert len(recorded[name]) == 1, f"{kind} {name}: {self.history_of(name)}"
                 assert runs[name] <= 1, f"{kind} {name} ran {runs[name]} times"
                 assert kind != "work" or finished[name] == (state == "SUCCESS"), f"{name}: {state}"
 
@@ -211,6 +212,9 @@ class Workers(RuleBasedStateMachine):
             if event.state in ENDED and str(event.id) in recorded:
                 recorded[str(event.id)].append(event.state)
         return recorded
+
+    def count_starts(self) -> Counter[str]:
+        return Counter(str(event.id) for event in self.events() if event.state == "STARTED")
 
     def events(self) -> list[RunEvent]:
         """The run history's stream."""
