@@ -144,7 +144,10 @@ class Machine:
         assert await client.call("join", ROOM) in (None, [])
         mark = next(self.marks)
         await self.worker.emit("mark", mark, room=client.opened["sid"])
-        await eventually(lambda: any(event == "mark" and data[0] == mark for event, data in client.waiting))
+        await eventually(
+            lambda: any(event == "mark" and data[0] == mark for event, data in client.waiting),
+            5 * PATIENCE_SECONDS,  # the server may have thousands of events to handle first, each with its lag
+        )
         self.offset = client.waiting[-1].data[-1]
         client.waiting.clear()  # what was emitted before has arrived as well
         self.received.clear()
