@@ -53,9 +53,10 @@ class Limit:
         self._queue.remove(self)
 
     def cancel(self) -> None:
-        """Cancel the block."""
-        self.is_late = True
-        self._task.cancel()
+        """Cancel the block, once."""
+        if not self.is_late:
+            self.is_late = True
+            self._task.cancel()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

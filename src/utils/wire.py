@@ -78,12 +78,16 @@ def _with_bytes(type_: type[Any]) -> TypeAdapter[Any] | None:
     return adapter if _has_bytes(adapter.core_schema) else None
 
 
-def dumps(value: Any, **options: Any) -> str:
-    """Encode as JSON as `json.dumps` does, but with null for NaN and infinities, which JSON does not have."""
+# `json.dumps` would make an encoder for each value.
+_encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+
+def dumps(value: Any) -> str:
+    """Encode as compact JSON, with null for NaN and infinities, which JSON does not have."""
     try:
-        return json.dumps(value, allow_nan=False, **options)
+        return _encoder.encode(value)
     except ValueError:
-        return json.dumps(_replace_non_finite(value), allow_nan=False, **options)
+        return _encoder.encode(_replace_non_finite(value))
 
 
 def _replace_non_finite(value: Any) -> Any:

@@ -94,3 +94,14 @@ def test_each_event_loop_has_limits_of_its_own() -> None:
     for _ in range(2):
         with pytest.raises(TimeoutError):
             asyncio.run(limited(deadline, forever))
+
+
+async def test_what_is_cancelled_twice_is_late_once() -> None:
+    async def run() -> None:
+        with Deadline(60).limit() as limit:
+            limit.cancel()
+            limit.cancel()
+            await forever()
+
+    with pytest.raises(TimeoutError):
+        await asyncio.create_task(run())

@@ -93,7 +93,9 @@ class _Compiler:
             security_scopes=tuple(self.security_scopes),
             calls=tuple(_call(draft, indexes) for draft in drafts),
             callables=frozenset(self.callables),
-            has_generators=any(is_generator(draft.dependency.call) for draft in self.drafts),
+            generator_scopes=frozenset(
+                draft.dependency.scope or "request" for draft in self.drafts if is_generator(draft.dependency.call)
+            ),
             reads_connection=any(draft.dependency.fields for draft in drafts),
             recompile=lambda overrides: compile_tree(root, self.reader, overrides),
         )

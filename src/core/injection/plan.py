@@ -15,7 +15,7 @@ from src.core.injection.dependency import CONNECTION
 from src.core.injection.errors import PayloadError, field_errors
 from src.core.injection.fields import Errors, Fields
 from src.core.injection.invoke import Invoke
-from src.core.injection.scopes import NO_SCOPES, Scopes
+from src.core.injection.scopes import NO_SCOPES, Scope, Scopes
 
 Overrides = Mapping[Callable[..., Any], Callable[..., Any]]
 
@@ -65,7 +65,7 @@ class Plan:
         security_scopes: The scopes of each `SecurityScopes` parameter in the tree.
         calls: Dependencies in the order in which they run, then the handler.
         callables: Every callable of the tree but the handler, overrides not applied.
-        has_generators: Whether something has to be closed after the handler.
+        generator_scopes: The scopes of what has to be closed after the handler.
         reads_connection: Whether some call has HTTP parameters.
     """
 
@@ -75,7 +75,7 @@ class Plan:
     security_scopes: tuple[tuple[str, ...], ...]
     calls: tuple[Call, ...]
     callables: frozenset[Callable[..., Any]]
-    has_generators: bool
+    generator_scopes: frozenset[Scope]
     reads_connection: bool
     recompile: Callable[[Overrides], "Plan"]
     _overridden: list[tuple[Overrides, "Plan"]] = field(default_factory=list)
@@ -84,6 +84,11 @@ class Plan:
     def signature(self) -> inspect.Signature:
         """The unmarked parameters: what a caller passes."""
         return self.arguments.signature
+
+    @property
+    def has_generators(self) -> bool:
+        """Whether something has to be closed after the handler."""
+        return bool(self.generator_scopes)
 
     @property
     def injects(self) -> bool:
@@ -135,9 +140,11 @@ class Plan:
         if plan.reads_connection or CONNECTION in plan.specials:
             specials = {**specials, CONNECTION: (opened := connection())}
         values += [specials[name] for name in plan.specials]
-        if not plan.has_generators:
+        if not plan.generator_scopes:
             return await plan._run(values, opened, NO_SCOPES)
         async with AsyncExitStack() as request:
+            if len(plan.generator_scopes) == 1:
+                return await plan._run(values, opened, Scopes(request, request, shielded=False))
             async with AsyncExitStack() as function:
                 return await plan._run(values, opened, Scopes(function, request, shielded=False))
             # Reached when a generator has swallowed the exception; those of the outer scope have to see an error.

@@ -5,13 +5,14 @@ from typing import Any
 
 from starlette.types import Receive, Send
 
+from src.utils.deadline import Deadline, Limit
 from src.websockets.engine.delivery import SendQueue
 
 _CLOSE_SECONDS = 1
 
 
 class WebSocketLoops:
-    """Serves one websocket by two loops: a reader under a single timeout that moves with each message, and a writer.
+    """Serves one websocket by two loops: a reader whose time begins again with each message, and a writer.
 
     Engine.IO's own loops start a task for each message in each direction, which is a quarter of the CPU of a small
     event (docs/adr/0021).
@@ -22,7 +23,7 @@ class WebSocketLoops:
         close: Closes the websocket.
         protocol_errors: What `take` raises for invalid messages.
         max_bytes: Size of a message.
-        silence_seconds: After so long without a message the client counts as gone.
+        silence: After its time without a message the client counts as gone.
     """
 
     def __init__(
@@ -33,15 +34,15 @@ class WebSocketLoops:
         *,
         protocol_errors: tuple[type[Exception], ...],
         max_bytes: int,
-        silence_seconds: float,
+        silence: Deadline,
     ) -> None:
         self._queue = queue
         self._take = take
         self._close = close
         self._protocol_errors = protocol_errors
         self._max_bytes = max_bytes
-        self._silence_seconds = silence_seconds
-        self._timeout: asyncio.Timeout | None = None
+        self._silence = silence
+        self._limit: Limit | None = None
         self._writer: asyncio.Task[None] | None = None
 
     async def run(self, receive: Receive, send: Send) -> None:
@@ -64,17 +65,16 @@ class WebSocketLoops:
 
     def abort(self) -> None:
         """End both loops now."""
-        if self._timeout is not None:
-            self._timeout.reschedule(0)
+        if self._limit is not None:
+            self._limit.cancel()
         if self._writer is not None:
             self._writer.cancel()
 
     async def _read(self, receive: Receive) -> None:
-        now = asyncio.get_running_loop().time
         try:
-            async with asyncio.timeout(self._silence_seconds) as self._timeout:
+            with self._silence.limit() as self._limit:
                 while (event := await receive())["type"] == "websocket.receive":
-                    self._timeout.reschedule(now() + self._silence_seconds)
+                    self._limit.restart()
                     data: str | bytes = event.get("text") or event.get("bytes") or ""
                     if len(data) > self._max_bytes:
                         break
@@ -82,7 +82,7 @@ class WebSocketLoops:
         except self._protocol_errors:
             pass
         finally:
-            self._timeout = None
+            self._limit = None
 
     async def _write(self, send: Send) -> None:
         queue = self._queue

@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import engineio
@@ -11,6 +11,7 @@ from engineio.exceptions import EngineIOError
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 
+from src.utils.deadline import Deadline
 from src.websockets.engine.delivery import SendQueue
 from src.websockets.engine.overrides.environ import translate_request
 from src.websockets.engine.overrides.websocket import PROTOCOL_ERRORS, WebSocket
@@ -36,6 +37,11 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # its base is untyped
         """The driver's table of classes has no public way to replace the websocket."""
         super().__init__(**options)
         self._async: dict[str, Any] = {**asgi._async, "websocket": WebSocket, "translate_request": translate_request}
+
+    @cached_property
+    def silence(self) -> Deadline:
+        """How long a client may be silent: it answers each ping."""
+        return Deadline(self.ping_interval + self.ping_timeout)
 
     def create_queue(self, *_args: Any, **_options: Any) -> SendQueue:
         """Engine.IO's queue is unbounded, and does not know its size in bytes."""

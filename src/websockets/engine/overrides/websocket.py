@@ -38,7 +38,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # its base is untyped
             self.close,
             protocol_errors=PROTOCOL_ERRORS,
             max_bytes=server.max_http_buffer_size,
-            silence_seconds=server.ping_interval + server.ping_timeout,
+            silence=server.silence,
         )
 
     async def __call__(self, environ: dict[str, Any]) -> str:
