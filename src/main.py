@@ -21,6 +21,7 @@ from src.api.v1.router import PREFIX, absent_paths, create_router
 from src.console.serving import install_console
 from src.core.config import Settings, settings
 from src.core.draining import draining
+from src.core.listeners import running_server, stop_accepting
 from src.core.logging import configure_logging
 from src.core.outages import watching_stores
 from src.core.resources import API_PROCESS, Resources, open_resources
@@ -56,6 +57,12 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        listening = running_server()  # first: what follows replaces signal handlers
+
+        async def leave() -> None:
+            await stop_accepting(listening)
+            await server.close_transports()
+
         process = f"{API_PROCESS}{socket.gethostname()}:{os.getpid()}"
         async with open_resources(settings, create_outbox(load_app), SocketEmitter(server), process) as resources:
             await asyncio.gather(
@@ -64,7 +71,7 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
                 try_to_register(resources, app.state.registry),
             )
             async with reporting(resources):
-                drain = draining(settings.app.drain_seconds, server.close_transports)
+                drain = draining(settings.app.drain_seconds, leave)
                 with watching_stores(resources), server.closes_polls_early(), drain:
                     yield
             await server.shutdown()

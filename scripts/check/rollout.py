@@ -30,7 +30,7 @@ from scripts.local.applications import ASYNCIO, POOL, WEB_LIMITS, answers
 from scripts.local.ports import LOOPBACK, Ports
 
 ROUNDS = 2
-START_SECONDS = 90
+START_SECONDS = 240
 STOP_SECONDS = 60
 SETTLE_SECONDS = 3
 """Between two restarts: nginx leaves out a process that refused connections for two seconds."""

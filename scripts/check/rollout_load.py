@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import uuid4
@@ -115,7 +115,7 @@ class Listener:
                 joined.set()
             await ended.wait()
         finally:
-            await client.disconnect()
+            await client.eio.disconnect(abort=True)  # it would wait for the response to a poll
 
 
 class _Client(socketio.AsyncClient):  # type: ignore[misc]  # its base is untyped
@@ -160,7 +160,7 @@ class Sockets:
         finally:
             emitting.cancel()
             everybody = (client.close() for clients in sockets._clients.values() for client in clients)
-            await asyncio.gather(*everybody, return_exceptions=True)
+            await asyncio.gather(emitting, *everybody, return_exceptions=True)
 
     async def _emit(self) -> None:
         from src.core.config import settings
@@ -168,11 +168,11 @@ class Sockets:
         from src.queues.emitter import RedisEmitter
 
         replay = ReplaySettings(settings.sockets.recovery_seconds, settings.sockets.recovery_messages)
-        emitter = RedisEmitter(settings.REDIS_DATABASE_URL, replay)
-        while True:
-            await emitter.emit("news", self._sent, room=ROOM)
-            self._sent += 1
-            await asyncio.sleep(EVENT_SECONDS)
+        async with aclosing(RedisEmitter(settings.REDIS_DATABASE_URL, replay)) as emitter:
+            while True:
+                await emitter.emit("news", self._sent, room=ROOM)
+                self._sent += 1
+                await asyncio.sleep(EVENT_SECONDS)
 
     async def problems(self) -> list[str]:
         """What clients missed, got twice, or got in another order."""

@@ -1,17 +1,25 @@
 """How processes end: loops that can be cancelled at whatever moment, and an API that drains first."""
 
 import asyncio
+import multiprocessing
 import os
 import random
 import re
 import signal
+import socket
 import sys
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from typing_extensions import override
+from uvicorn import Config, Server
 
 from src.core.draining import draining, is_draining
+from src.core.listeners import running_server, stop_accepting
 from src.core.realtime.event_bus import EventBus
 from src.websockets.engine.subscriber import Subscriber
 from tests.support.process import Process
@@ -86,3 +94,86 @@ class TestDraining:
             )
             assert other.status_code == 200
             assert await asyncio.to_thread(api.stop) in (0, -signal.SIGTERM)
+
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+async def respond(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
+
+
+class LastMomentServer(Server):
+    """Has a client send a request in the last moment before it closes its socket."""
+
+    last: socket.socket | None = None
+
+    @override
+    async def on_tick(self, counter: int) -> bool:
+        ends = await super().on_tick(counter)
+        if ends and is_draining():
+            self.last = send_request(self)
+        return ends
+
+
+def send_request(server: Server) -> socket.socket | None:
+    """The connection that a request was sent on; None if nothing was sent, so that another process may get it."""
+    try:
+        connection = socket.create_connection(server.servers[0].sockets[0].getsockname(), timeout=0.3)
+    except TimeoutError:  # the kernel would try again, and be refused
+        return None
+    connection.sendall(REQUEST)
+    return connection
+
+
+async def response_to(connection: socket.socket) -> bytes:
+    with connection:
+        connection.settimeout(20)
+        return await asyncio.to_thread(connection.recv, 1000)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[LastMomentServer]:
+    """A server in this process, which ends with SIGTERM."""
+    server = LastMomentServer(Config(respond, port=0, lifespan="off", log_config=None))
+    earlier = signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises the signal again at its end
+    serving = asyncio.create_task(server.serve())
+    try:
+        await eventually(lambda: server.started)
+        yield server
+        server.should_exit = True
+        await serving
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+
+
+if sys.platform == "linux":
+
+    class TestConnectionsThatAreNotAccepted:
+        """When a socket closes, the kernel resets them, and no proxy may repeat their requests."""
+
+        async def test_none_is_lost_with_the_socket(self, server: LastMomentServer) -> None:
+            assert running_server() is server
+            with draining(0.01, partial(stop_accepting, server)):
+                signal.raise_signal(signal.SIGTERM)
+                await eventually(lambda: not server.servers[0].is_serving())
+            assert server.last is None or await response_to(server.last)
+
+        async def test_earlier_ones_are_served_and_later_ones_wait(self, server: Server) -> None:
+            earlier = send_request(server)
+            assert earlier is not None
+            await stop_accepting(server)
+            assert send_request(server) is None
+            assert (await response_to(earlier)).startswith(b"HTTP/1.1 204")
+
+        async def test_other_processes_accept_them_on_a_socket_that_they_share(
+            self, server: Server, monkeypatch: pytest.MonkeyPatch
+        ) -> None:
+            """As with `uvicorn --workers`: a socket that drops connections would do so for all of them."""
+            monkeypatch.setattr(multiprocessing, "parent_process", lambda: "uvicorn")
+            with socket.socket(fileno=os.dup(server.servers[0].sockets[0].fileno())) as other:
+                address = other.getsockname()
+                await stop_accepting(server)
+                with socket.create_connection(address, timeout=20), other.accept()[0]:
+                    pass  # the other process has it
