@@ -3,11 +3,20 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-from watchfiles import PythonFilter, watch
+from watchfiles import Change, PythonFilter, watch
+
+
+class SourceFilter(PythonFilter):
+    """Python files, and the note that scripts/console.sh writes once it has built the console."""
+
+    def __call__(self, change: Change, path: str) -> bool:
+        """Whether the processes have to be restarted."""
+        built = change is not Change.deleted and path.endswith("/console/built/SOURCES")
+        return built or super().__call__(change, path)
 
 
 class Watcher:
-    """Watches the Python files below a directory from a thread of its own."""
+    """Watches what processes load from a directory, from a thread of its own."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -36,7 +45,7 @@ class Watcher:
         root = self._directory.parent
         for changes in watch(
             self._directory,
-            watch_filter=PythonFilter(),
+            watch_filter=SourceFilter(),
             debounce=300,
             rust_timeout=200,
             stop_event=self._stop,

@@ -20,7 +20,7 @@ RUN = ("./scripts/new-feature.sh", "./scripts/alembic/")
 TESTS = "./scripts/test.sh "
 # Clones, servers and builds that other tests show.
 OTHERS = (
-    *("docker compose", "source .venv/bin/activate", "python -m scripts.reference --documents"),
+    *("docker compose", "source .venv/bin/activate", "ruff check --fix .", "python -m scripts.reference --documents"),
     *(f"./scripts/{name}.sh" for name in ("dev", "console", "make-env", "manage")),
 )
 # Other tests that such changes concern.
@@ -56,7 +56,7 @@ def test_they_work_as_written(tmp_path: Path) -> None:
                     elif line.startswith(TESTS):
                         tests += shlex.split(line)[1:]
         assert len(tests) == 5
-        run(project, ["ruff", "check", "--quiet", "--ignore", "I001", "src", *tests], {})
+        run(project, ["ruff", "check", "--fix", "--quiet", "src", *tests], {})
         run(project, ["python", "-m", "scripts.reference", "--documents"], {})
         run_tests(project, [*tests, *CONCERNED], url)
 
