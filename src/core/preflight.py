@@ -108,9 +108,12 @@ def unreachable(url: URL, error: Exception) -> PreflightError:
 def unusable(store: str, address: str, setting: str, error: Exception) -> PreflightError:
     """The error for a store that cannot be used: its address, the reason and the remedy."""
     cause = _root_cause(error)
-    is_refusal = isinstance(cause, _REFUSALS) or type(cause).__name__ == "S3Error"  # whose module is imported late
-    remedy = "Correct" if is_refusal else _START
-    return PreflightError(f"Cannot use {store} at {address}: {reason_of(error)}. {remedy} {setting}.")
+    if type(cause).__name__ == "S3Error":  # whose module is imported late
+        is_clock = getattr(cause, "code", None) == "RequestTimeTooSkewed"
+        remedy = "Synchronise the clocks (NTP)" if is_clock else "Correct MINIO_ROOT_USER and MINIO_ROOT_PASSWORD"
+    else:
+        remedy = f"{'Correct' if isinstance(cause, _REFUSALS) else _START} {setting}"
+    return PreflightError(f"Cannot use {store} at {address}: {reason_of(error)}. {remedy}.")
 
 
 def _root_cause(error: BaseException) -> BaseException:
@@ -131,5 +134,7 @@ def reason_of(error: BaseException) -> str:
         return os.strerror(int(found[1])).lower()
     if isinstance(error, TimeoutError):
         return "no response in time"
-    text = re.split(r" \(configured timeouts|, Timeout: |, full error|; code: \w+, message: ", text)[0]  # MongoDB, S3
+    if found := re.match(r"S3 operation failed; code: (\w+), message: (.*?), resource: ", text):
+        return f"{found[2].rstrip('.')} ({found[1]})"
+    text = re.split(r" \(configured timeouts|, Timeout: |, full error", text)[0]  # MongoDB
     return text.rstrip(".")[:200] or type(error).__name__

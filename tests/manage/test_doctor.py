@@ -249,6 +249,11 @@ async def old_redis(resources: Resources) -> AsyncIterator[Resources]:
         yield resources
 
 
+@asynccontextmanager
+async def no_results(resources: Resources) -> AsyncIterator[Resources]:
+    yield elsewhere(resources, "celery", redis_url="redis://127.0.0.1:1/1")
+
+
 def no_mongodb(resources: Resources) -> AbstractAsyncContextManager[Resources]:
     return mongodb(resources, 1)
 
@@ -270,6 +275,10 @@ async def hanging_s3(resources: Resources) -> AsyncIterator[Resources]:
         s3(resources, endpoint_setting=f"http://127.0.0.1:{port}", timeout_seconds=0.2) as changed,
     ):
         yield changed
+
+
+def wrong_s3_keys(resources: Resources) -> AbstractAsyncContextManager[Resources]:
+    return s3(resources, access_key="nobody", secret_key=SecretStr("wrong"))
 
 
 def no_bucket(resources: Resources) -> AbstractAsyncContextManager[Resources]:
@@ -428,10 +437,12 @@ FAULTS: list[tuple[Fault, str, str]] = [
     (hanging_redis, "redis", "imeout"),
     (evicting_redis, "redis", "allkeys-lru"),
     (old_redis, "redis", "The server is Redis 6.2.14. Use version 7 or newer."),
+    (no_results, "results", "Results cannot be stored: connection refused. Correct CELERY_REDIS_URL."),
     (no_mongodb, "mongodb", "MONGO_DATABASE_URL"),
     (hanging_mongodb, "mongodb", "timed out"),
     (hanging_s3, "s3", "no response in time. Start it"),
     (no_s3, "s3", "MINIO_ENDPOINT"),
+    (wrong_s3_keys, "s3", "). Correct MINIO_ROOT_USER and MINIO_ROOT_PASSWORD."),
     (no_bucket, "bucket", "nowhere-at-all"),
     (no_index, "documents", "audit_logs.retention"),
     (unmigrated_documents, "documents", "rename_fields"),

@@ -56,6 +56,7 @@ def all_checks() -> "list[Check]":
         Check("mongodb", stores.check_mongodb),
         Check("s3", stores.check_s3),
         Check("broker", processes.check_broker),
+        Check("results", processes.check_results, needs=("redis",)),
         Check("connections", stores.check_connections, needs=("postgresql", "redis", "broker")),
         Check("clocks", stores.check_clocks, needs=("postgresql", "redis")),
         Check("schema", contents.check_schema, needs=("postgresql",)),

@@ -13,6 +13,7 @@ from src.manage.doctor.check import Examination, Worker
 from src.manage.doctor.finding import CheckError
 from src.models.schedule import Schedule
 from src.queues import load_app
+from src.utils.redis_pool import blocking_client
 
 REPLY_SECONDS = 1.5
 LATE_SECONDS = 60
@@ -43,6 +44,21 @@ async def check_broker(examination: Examination) -> str:
         raise CheckError(f"The broker cannot be used: {reason_of(error)}.", "Correct CELERY_BROKER_URL.") from error
     examination.workers = await find_workers(app)
     return f"{app.connection_for_write().transport.driver_type} responds."
+
+
+async def check_results(examination: Examination) -> str:
+    """The Redis of results and of the run history is reachable and writable."""
+
+    def write() -> None:
+        url = str(examination.resources.settings.CELERY_REDIS_URL)
+        with blocking_client(url, socket_timeout=2, socket_connect_timeout=2) as client:
+            client.set("health:write", "1", ex=60)
+
+    try:
+        await asyncio.to_thread(write)
+    except Exception as error:
+        raise CheckError(f"Results cannot be stored: {reason_of(error)}.", "Correct CELERY_REDIS_URL.") from error
+    return "Writable."
 
 
 async def find_workers(app: "Celery[Any]") -> dict[str, Worker]:
