@@ -32,6 +32,13 @@ _REFUSALS = (
     OperationFailure,
 )
 """Errors of a server that runs: the setting is wrong."""
+_S3_KEYS = "Correct MINIO_ROOT_USER and MINIO_ROOT_PASSWORD"
+_S3_REMEDIES = {
+    "InvalidAccessKeyId": _S3_KEYS,
+    "SignatureDoesNotMatch": _S3_KEYS,
+    "AccessDenied": _S3_KEYS,
+    "RequestTimeTooSkewed": "Synchronise the clocks (NTP)",
+}
 
 
 class PreflightError(SystemExit):
@@ -108,11 +115,9 @@ def unreachable(url: URL, error: Exception) -> PreflightError:
 def unusable(store: str, address: str, setting: str, error: Exception) -> PreflightError:
     """The error for a store that cannot be used: its address, the reason and the remedy."""
     cause = _root_cause(error)
-    if type(cause).__name__ == "S3Error":  # whose module is imported late
-        is_clock = getattr(cause, "code", None) == "RequestTimeTooSkewed"
-        remedy = "Synchronise the clocks (NTP)" if is_clock else "Correct MINIO_ROOT_USER and MINIO_ROOT_PASSWORD"
-    else:
-        remedy = f"{'Correct' if isinstance(cause, _REFUSALS) else _START} {setting}"
+    is_refusal = isinstance(cause, _REFUSALS) or type(cause).__name__ == "S3Error"  # whose module is imported late
+    remedy = _S3_REMEDIES.get(str(getattr(cause, "code", "")))
+    remedy = remedy or f"{'Correct' if is_refusal else _START} {setting}"
     return PreflightError(f"Cannot use {store} at {address}: {reason_of(error)}. {remedy}.")
 
 
