@@ -104,7 +104,7 @@ class TestOne:
         assert run.keys() == {
             *("taskId", "name", "state", "args", "kwargs", "attempts", "queuedAt", "startedAt", "finishedAt", "queue"),
             *("worker", "result", "error", "traceback", "progress", "scheduleId", "requestedBy", "requestId"),
-            *("retryOf", "retriedBy"),
+            *("retryOf", "retriedBy", "attemptStarts"),
         }
         assert (run["taskId"], run["state"], run["error"]) == (str(runs[1].id), "FAILURE", "ValueError: no")
 

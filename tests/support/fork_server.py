@@ -143,8 +143,9 @@ def _become_program(*descriptors: int) -> None:
         waiting.register(os.pidfd_open(pid), select.POLLIN)
         waiting.register(report, 0)  # an error, once its other end is closed
         if any(descriptor == report for descriptor, _ in waiting.poll()):
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):  # it has no session of its own yet
                 os.killpg(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         with suppress(BrokenPipeError):
             os.write(report, _NUMBER.pack(os.waitpid(pid, 0)[1]))
         os._exit(0)

@@ -33,6 +33,13 @@ async def reset(client: httpx.AsyncClient, token: str, password: str = NEW) -> h
     return await client.post(RESET, json={"token": token, **await encrypted(client, password)})
 
 
+async def audit_entries(uow: UnitOfWork) -> list[dict[str, Any]]:
+    """Those of the routes of this page, oldest first."""
+    query = select(OutboxMessage.payload).where(OutboxMessage.topic == "audit").order_by(col(OutboxMessage.id))
+    actions = f"POST:{FORGOT}", f"POST:{RESET}"
+    return [entry for entry in (await uow.session.exec(query)).all() if entry["action"] in actions]
+
+
 class TestTheLink:
     async def test_sets_a_new_password(self, client: httpx.AsyncClient, deliver: Deliver, people: People) -> None:
         user = await people.user()
@@ -188,7 +195,7 @@ class TestSecrets:
     ) -> None:
         user = await people.user()
         await reset(client, (await forget(client, deliver, user.email))[0])
-        entries = (await uow.session.exec(select(OutboxMessage.payload).where(OutboxMessage.topic == "audit"))).all()
+        entries = await audit_entries(uow)
         assert [(entry["action"], entry["actor_id"]) for entry in entries] == [
             (f"POST:{FORGOT}", None),
             (f"POST:{RESET}", str(user.id)),
@@ -198,5 +205,5 @@ class TestSecrets:
         self, client: httpx.AsyncClient, uow: UnitOfWork, catcher: MailCatcher
     ) -> None:
         assert (await reset(client, "made-up")).json()["error"] == "auth.invalid_link"
-        entries = (await uow.session.exec(select(OutboxMessage.payload).where(OutboxMessage.topic == "audit"))).all()
+        entries = await audit_entries(uow)
         assert [(entry["action"], entry["error"]) for entry in entries] == [(f"POST:{RESET}", "auth.invalid_link")]
