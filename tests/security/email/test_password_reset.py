@@ -1,4 +1,5 @@
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -33,7 +34,7 @@ async def reset(client: httpx.AsyncClient, token: str, password: str = NEW) -> h
     return await client.post(RESET, json={"token": token, **await encrypted(client, password)})
 
 
-async def audit_entries(uow: UnitOfWork) -> list[dict[str, Any]]:
+async def audit_entries(uow: UnitOfWork) -> list[Mapping[str, Any]]:
     """Those of the routes of this page, oldest first."""
     query = select(OutboxMessage.payload).where(OutboxMessage.topic == "audit").order_by(col(OutboxMessage.id))
     actions = f"POST:{FORGOT}", f"POST:{RESET}"
