@@ -20,14 +20,14 @@ from src.api.document_info import document_info
 from src.api.v1.router import PREFIX, absent_paths, create_router
 from src.console.serving import install_console
 from src.core.config import Settings, settings
-from src.core.draining import draining
-from src.core.listeners import running_server, stop_accepting
 from src.core.logging import configure_logging
 from src.core.outages import watching_stores
 from src.core.resources import API_PROCESS, Resources, open_resources
 from src.core.routing.index import RouteIndex
 from src.core.routing.registry import RouteRegistry
 from src.core.security.access import DECLARED
+from src.core.shutdown.draining import draining
+from src.core.shutdown.listeners import running_server, stop_accepting
 from src.core.stores.errors import as_unavailable, lacks_schema, summary
 from src.core.telemetry import start_telemetry
 from src.deps.audit import audit_request

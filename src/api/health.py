@@ -7,10 +7,10 @@ from fastapi import APIRouter, Header, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from src.api.response_headers import described
-from src.core.draining import is_draining
 from src.core.exceptions import NotFoundError, UnauthorizedError
 from src.core.health import REQUIRED, check_stores
 from src.core.outages import report_outage
+from src.core.shutdown.draining import is_draining
 from src.deps.database import ResourcesDep
 from src.schemas.base import BaseSchema
 from src.services.shared_metrics import read_shared_metrics

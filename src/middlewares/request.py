@@ -3,8 +3,8 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from src.core.draining import is_draining
 from src.core.logging import request_id
+from src.core.shutdown.draining import is_draining
 from src.core.telemetry.spans import is_tracing, name_request
 from src.middlewares.logger import record, route_of
 from src.middlewares.request_id import HEADER, get_request_id

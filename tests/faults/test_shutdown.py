@@ -18,9 +18,9 @@ import pytest
 from typing_extensions import override
 from uvicorn import Config, Server
 
-from src.core.draining import draining, is_draining
-from src.core.listeners import running_server, stop_accepting
 from src.core.realtime.event_bus import EventBus
+from src.core.shutdown.draining import draining, is_draining
+from src.core.shutdown.listeners import running_server, stop_accepting
 from src.websockets.engine.subscriber import Subscriber
 from tests.support.process import Process
 from tests.support.proxy import proxied

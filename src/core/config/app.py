@@ -1,4 +1,4 @@
-"""Environment, logs, request limits and CORS."""
+"""Environment, logs, request limits, CORS, and where traces and errors are reported."""
 
 import json
 import re
@@ -129,3 +129,11 @@ class CorsSettings(SettingsGroup):
         expression = re.compile(self.origins_regex or "(?!)")
         if "*" in self.origins or any(expression.fullmatch(origin) for origin in _SAMPLE_ORIGINS):
             raise ConfigurationError("CORS_ORIGINS must list origins; a wildcard would let any page use credentials.")
+
+
+class TelemetrySettings(SettingsGroup):
+    """Whether and where traces and errors are reported; OpenTelemetry reads its own `OTEL_*` variables."""
+
+    tracing_enabled: bool = Field(default=False, alias="TRACING_ENABLED")
+    tracing_sample_ratio: float = Field(1, ge=0, le=1, alias="TRACING_SAMPLE_RATIO")
+    sentry_dsn: SecretStr | None = Field(None, alias="SENTRY_DSN")

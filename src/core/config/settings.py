@@ -13,23 +13,16 @@ from dotenv import dotenv_values
 from pydantic import AnyUrl, RedisDsn, ValidationError
 from pydantic_settings import SettingsError
 
-from src.core.config.app import AppSettings, CorsSettings, Environment
+from src.core.config.app import AppSettings, CorsSettings, Environment, TelemetrySettings
 from src.core.config.auth import AuthSettings, check_no_placeholder, check_store_password
 from src.core.config.base import ConfigurationError
-from src.core.config.celery import CelerySettings
+from src.core.config.celery import CelerySettings, checked_broker_url
 from src.core.config.email import EmailSettings
 from src.core.config.files import FileSettings, S3Settings
 from src.core.config.renamed import check_renamed
 from src.core.config.sockets import SocketSettings
 from src.core.config.sql import SQLSettings
-from src.core.config.stores import (
-    MongoSettings,
-    RedisSettings,
-    checked_broker_url,
-    checked_redis_url,
-    is_on_socket,
-)
-from src.core.config.telemetry import TelemetrySettings
+from src.core.config.stores import MongoSettings, RedisSettings, checked_redis_url, is_on_socket
 from src.utils.redis_url import is_sentinel_url
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -34,23 +34,6 @@ def is_on_socket(url: str) -> bool:
     return parts.scheme == "unix" or any(host.startswith("/") for host in hosts)
 
 
-BROKER_SCHEMES = "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "sentinel", "amqp", "amqps", "pyamqp"
-
-
-def checked_broker_url(name: str, value: str) -> str:
-    """Return the value if it is the URL of a broker that tasks can be sent to.
-
-    Raises:
-        ConfigurationError: It is not. The value is not shown: it may hold a password.
-    """
-    scheme = value.partition("://")[0]
-    if scheme not in BROKER_SCHEMES or "://" not in value:
-        raise ConfigurationError(f"{name} must be a URL of one of these schemes: {', '.join(BROKER_SCHEMES)}.")
-    if "sentinel" in scheme and "master_name=" not in value:
-        raise ConfigurationError(f"{name} must name the master: redis+sentinel://host:26379/0?master_name=mymaster.")
-    return value
-
-
 class RedisSettings(StoreSettings):
     """Redis for sessions, permissions, locks and Socket.IO. Celery uses another database of the same server."""
 

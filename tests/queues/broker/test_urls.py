@@ -17,7 +17,8 @@ from kombu import Connection
 
 from scripts.local.ports import LOOPBACK
 from src.core.config.base import ConfigurationError
-from src.core.config.stores import checked_broker_url, checked_redis_url
+from src.core.config.celery import checked_broker_url
+from src.core.config.stores import checked_redis_url
 from src.queues.app import BACKEND, app
 from src.queues.broker import use_transports
 from src.queues.broker.urls import parse_broker, redis_url
