@@ -77,5 +77,5 @@ async def test_nobody_notices_that_a_process_ends(
             await asyncio.to_thread(leaving.stop)
             requests.may_end.set()
             await load
-            assert '"accepts_no_more"' in leaving.output
+            assert '"stopped_accepting"' in leaving.output
             assert [*requests.problems(), *await sockets.problems()] == []

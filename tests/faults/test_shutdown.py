@@ -1,7 +1,6 @@
 """How processes end: loops that can be cancelled at whatever moment, and an API that drains first."""
 
 import asyncio
-import multiprocessing
 import os
 import random
 import re
@@ -167,13 +166,13 @@ if sys.platform == "linux":
             assert send_request(server) is None
             assert (await response_to(earlier)).startswith(b"HTTP/1.1 204")
 
-        async def test_other_processes_accept_them_on_a_socket_that_they_share(
-            self, server: Server, monkeypatch: pytest.MonkeyPatch
-        ) -> None:
+        async def test_other_processes_accept_them_on_a_socket_that_they_share(self, server: Server) -> None:
             """As with `uvicorn --workers`: a socket that drops connections would do so for all of them."""
-            monkeypatch.setattr(multiprocessing, "parent_process", lambda: "uvicorn")
             with socket.socket(fileno=os.dup(server.servers[0].sockets[0].fileno())) as other:
                 address = other.getsockname()
+                process = await asyncio.create_subprocess_exec("sleep", "60", pass_fds=[other.fileno()])
                 await stop_accepting(server)
+                process.kill()
+                await process.wait()
                 with socket.create_connection(address, timeout=20), other.accept()[0]:
-                    pass  # the other process has it
+                    pass  # the other process would have it

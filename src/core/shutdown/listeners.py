@@ -6,12 +6,13 @@ still wait when the last process closes the socket are reset, with their request
 
 import asyncio
 import ctypes
-import multiprocessing
+import os
 import signal
 import socket
 import struct
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
 from uvicorn import Server
@@ -44,13 +45,13 @@ async def stop_accepting(server: Server | None) -> None:
 
     Sockets that belong to this process alone ignore new connections until uvicorn closes them. The client's kernel
     tries again after a second and is refused; nothing was sent, so a proxy goes to another process. Sockets that other
-    processes accept on as well (`--workers`, `--fd`) must not ignore any: this process closes its own copy of them.
+    processes have as well (`--workers`, `--fd`, gunicorn) must not ignore any: this process closes its copy.
     """
     if server is None:
         return
-    is_shared = multiprocessing.parent_process() is not None or server.config.fd is not None
-    log.info("accepts_no_more", is_shared=is_shared)
     for each in server.servers:
+        is_shared = server.config.fd is not None or any(map(has_another_process, each.sockets))
+        log.info("stopped_accepting", is_shared=is_shared)
         if is_shared:
             each.close()
         else:
@@ -58,6 +59,17 @@ async def stop_accepting(server: Server | None) -> None:
                 ignore_new_connections(listener)
     for _ in range(TURNS):
         await asyncio.sleep(TURN_SECONDS)
+
+
+def has_another_process(listener: socket.socket) -> bool:
+    """Whether a process that this one may look into has the same socket; only Linux tells."""
+    wanted = f"socket:[{os.fstat(listener.fileno()).st_ino}]"
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        if int(descriptor.parts[2]) != os.getpid():
+            with suppress(OSError):  # it has ended meanwhile, or belongs to somebody else
+                if descriptor.readlink().name == wanted:
+                    return True
+    return False
 
 
 def ignore_new_connections(listener: socket.socket) -> None:

@@ -65,10 +65,14 @@ class WebSocketLoops:
 
     def abort(self) -> None:
         """End both loops now."""
-        if self._limit is not None:
-            self._limit.cancel()
+        # Later, because the reader itself may call this, and end before it waits again: the wait after it would end.
+        asyncio.get_running_loop().call_soon(self._end_reading)
         if self._writer is not None:
             self._writer.cancel()
+
+    def _end_reading(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
 
     async def _read(self, receive: Receive) -> None:
         try:
