@@ -66,7 +66,7 @@ class Resources:
     throttle: LoginThrottle
     tasks: TaskOutbox
     events: EventEmitter
-    known_keys: KnownKeys = field(default_factory=KnownKeys)
+    known_keys: KnownKeys
     single_flight: SingleFlight = field(default_factory=SingleFlight)
 
     def database(self, name: str) -> SQLDatabase:
@@ -182,6 +182,7 @@ async def open_resources(
             throttle=LoginThrottle(redis, settings.auth),
             tasks=tasks,
             events=events,
+            known_keys=KnownKeys(settings.auth.permission_cache_seconds),
         )
         try:
             yield _current

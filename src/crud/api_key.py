@@ -8,8 +8,8 @@ from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.api_key import ApiKey
 from src.models.user import User
 
-# Uses within this time are one.
-USED_STEP = timedelta(minutes=1)
+# How exact `last_used_at` is.
+LAST_USED_RESOLUTION = timedelta(minutes=1)
 
 
 class ApiKeyCRUD(BaseSQLModelCRUD[ApiKey]):
@@ -25,10 +25,10 @@ class ApiKeyCRUD(BaseSQLModelCRUD[ApiKey]):
         live = select(ApiKey).join(User, col(User.id) == ApiKey.user_id).where(or_(current, previous))
         return (await self.session.exec(live.where(col(User.status).is_(True)))).first()
 
-    async def note_use(self, key_id: UUID, now: datetime) -> None:
+    async def touch_last_used(self, key_id: UUID, now: datetime) -> None:
         """Set when the key was last used; does nothing if that is less than a minute ago, or the row is locked."""
         last = col(ApiKey.last_used_at)
-        outdated = select(ApiKey.id).where(ApiKey.id == key_id, or_(last.is_(None), last < now - USED_STEP))
+        outdated = select(ApiKey.id).where(ApiKey.id == key_id, or_(last.is_(None), last < now - LAST_USED_RESOLUTION))
         free = outdated.with_for_update(skip_locked=True)
         changes = {"last_used_at": now, "update_time": ApiKey.update_time}
         await self.session.exec(update(ApiKey).where(col(ApiKey.id).in_(free)).values(changes))

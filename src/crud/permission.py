@@ -12,6 +12,7 @@ the process dies at that point, the mark expires and the next reader creates a n
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
@@ -77,14 +78,16 @@ _STORE = RedisScript(
 local current = '@' .. (redis.call('GET', global_version) or '') .. ':' .. (redis.call('GET', user_version) or '')
 if current ~= version or string.find(current, '!', 1, true) then return 0 end
 redis.call('DEL', codes)
-for first = 2, #ARGV, 1000 do
+for first = 3, #ARGV, 1000 do
   redis.call('SADD', codes, unpack(ARGV, first, math.min(first + 999, #ARGV)))
 end
 redis.call('EXPIRE', codes, seconds)
+-- LT: whichever is sooner.
+if expires_at ~= '' then redis.call('PEXPIREAT', codes, expires_at, 'LT') end
 return 1
 """,
     keys="codes user_version global_version",
-    args="seconds version",
+    args="seconds expires_at version",
 )
 
 _COMMIT_INVALIDATION = RedisScript(
@@ -154,11 +157,18 @@ class PermissionCRUD:
         return _as_result(result)
 
     async def store(
-        self, user_id: UUID, version: str, codes: Collection[str] | None, seconds: int, key_hash: str | None = None
+        self,
+        user_id: UUID,
+        version: str,
+        codes: Collection[str] | None,
+        seconds: int,
+        *,
+        key_hash: str | None = None,
+        expires_at: datetime | None = None,
     ) -> bool:
         """Cache the codes; does nothing and returns False if the version has changed since `check` returned it.
 
-        With a `key_hash` they are those of an API key; None if it has ended.
+        With a `key_hash` they are those of an API key, None if it has ended, and are cached until it expires at most.
         """
         stored = await _STORE.run(
             self.redis,
@@ -167,6 +177,7 @@ class PermissionCRUD:
             user_version=_user_version_key(user_id),
             global_version=_GLOBAL_VERSION,
             seconds=seconds,
+            expires_at="" if expires_at is None else int(expires_at.timestamp() * 1000),
             version=version,
         )
         return bool(stored)

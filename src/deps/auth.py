@@ -17,7 +17,7 @@ from src.crud.user import UserCRUD
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.models.user import User
 from src.services.auth import AuthService
-from src.services.person_only import login_required
+from src.services.login_only import login_required
 from src.services.session import ClientInfo, SessionService
 
 DEVICE_HEADER = "X-Device-Token"

@@ -32,7 +32,8 @@ async def require_permission(
     One Redis round trip, and no SQL if the codes are cached.
 
     Raises:
-        UnauthorizedError: The access token is invalid, or its session has ended; or so with an API key.
+        UnauthorizedError: The access token is invalid or its session has ended, or the API key is unknown or has ended.
+        TooManyRequestsError: Too many unknown API keys were sent from this address.
         PermissionDeniedError: The caller does not hold the code.
     """
     if is_api_key(token, resources):

@@ -6,7 +6,7 @@ from uuid import UUID
 from src.core.exceptions import PermissionDeniedError
 from src.core.tasks.info import TaskInfo
 from src.crud.permission import ALL_CODES
-from src.services.person_only import needs_person
+from src.services.login_only import requires_login
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Actor:
 
     def limited_to(self, codes: Collection[str]) -> "Actor":
         """The actor as the holder of an API key with these codes: what both hold, and no UI permissions."""
-        held = {code for code in codes if self.holds(code) and not needs_person(code)}
+        held = {code for code in codes if self.holds(code) and not requires_login(code)}
         return Actor(self.user_id, frozenset(held - {ALL_CODES}))
 
     def require_start(self, task: TaskInfo) -> None:

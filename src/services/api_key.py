@@ -12,8 +12,8 @@ from src.crud.permission_code import PermissionCodeCRUD
 from src.models.api_key import ApiKey
 from src.schemas.api_key import ApiKeyCreate, ApiKeyResponse, ApiKeyRotate
 from src.services.actor import Actor, OwnerScope
+from src.services.login_only import requires_login
 from src.services.permission import PermissionService
-from src.services.person_only import needs_person
 from src.services.user_admin import UserAdminService
 from src.utils.date import utc_now
 
@@ -108,7 +108,7 @@ class ApiKeyService:
         return await self.permissions.get_actor(user.id)
 
     async def _check_codes(self, codes: Collection[str]) -> None:
-        personal = sorted(filter(needs_person, codes))
+        personal = sorted(filter(requires_login, codes))
         if personal:
             raise InvalidInputError("codes", f"No API key can hold {', '.join(personal)}.")
         unknown = await self.codes.unknown(codes)

@@ -1,19 +1,25 @@
 from collections.abc import Collection
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from uuid import UUID
 
+import structlog
 from prometheus_client import Histogram
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.exceptions import PermissionDeniedError, UnauthorizedError
 from src.core.resources import Resources
 from src.core.security.api_key import key_hash_of
+from src.core.stores.errors import summary
 from src.core.unit_of_work import UnitOfWork
 from src.crud.api_key import ApiKeyCRUD
 from src.crud.permission import ALL_CODES, PermissionCRUD, Verdict
 from src.crud.user import UserCRUD
 from src.services.actor import Actor
 from src.utils.date import utc_now
+
+log = structlog.get_logger(__name__)
 
 FILL_SECONDS = Histogram(
     "permission_fill_seconds",
@@ -28,10 +34,6 @@ class PermissionService:
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
         self.cache = PermissionCRUD(resources.redis)
-
-    @property
-    def _cache_seconds(self) -> int:
-        return self.resources.settings.auth.permission_cache_seconds
 
     async def require(self, user_id: UUID, session_id: str, code: str) -> None:
         """Check that the session is alive and the user holds the code: one Redis round trip if the cache is warm.
@@ -75,18 +77,20 @@ class PermissionService:
         async def fill() -> AbstractSet[str] | None:
             with FILL_SECONDS.time():
                 actor: Actor | None
+                expires_at = None
                 if key_hash is None:
-                    actor, seconds = await self.get_actor(user_id), self._cache_seconds
+                    actor = await self.get_actor(user_id)
                 else:
-                    actor, seconds = await self._use_key(user_id, key_hash)
+                    actor, expires_at = await self._use_key(user_id, key_hash)
                 codes = None if actor is None else actor.codes
-                await self.cache.store(user_id, version, codes, seconds, key_hash)
+                seconds = self.resources.settings.auth.permission_cache_seconds
+                await self.cache.store(user_id, version, codes, seconds, key_hash=key_hash, expires_at=expires_at)
             return codes
 
         return await self.resources.single_flight.do(("permissions", user_id, key_hash, version), fill)
 
-    async def _use_key(self, user_id: UUID, key_hash: str) -> tuple[Actor | None, int]:
-        """The holder of an API key, None if it has ended, and for how many seconds that is certain; notes the use.
+    async def _use_key(self, user_id: UUID, key_hash: str) -> tuple[Actor | None, datetime | None]:
+        """The holder of an API key, None if it has ended, and when it expires; sets when it was last used.
 
         It runs when the codes of the key are not cached, so `last_used_at` is late by as long as they are.
         """
@@ -95,13 +99,15 @@ class PermissionService:
             keys = ApiKeyCRUD(session)
             key = await keys.find_live(key_hash, now)
             if key is None:
-                return None, self._cache_seconds
+                return None, None
             owner = (await read_actors(session, [user_id]))[user_id]
-            await keys.note_use(key.id, now)
-            await session.commit()
-        expires_at = key.expiry_of(key_hash)
-        seconds_left = self._cache_seconds if expires_at is None else int((expires_at - now).total_seconds())
-        return owner.limited_to(key.codes), min(self._cache_seconds, seconds_left)
+            key_id, result = key.id, (owner.limited_to(key.codes), key.expiry_of(key_hash))
+            try:
+                await keys.touch_last_used(key_id, now)
+                await session.commit()
+            except (SQLAlchemyError, OSError) as error:  # such as a server that can only be read after a failover
+                log.warning("last_used_not_written", api_key_id=str(key_id), error=summary(error))
+        return result
 
     def invalidate_user(self, uow: UnitOfWork, user_id: UUID) -> None:
         """Invalidate the user's cached permissions when the transaction commits."""

@@ -7,7 +7,7 @@ from src.crud.user import UserCRUD
 from src.models.api_key import ApiKey
 from src.models.user import User
 from src.schemas.permission import PermissionExplanation, RoleExplanation
-from src.services.person_only import needs_person
+from src.services.login_only import requires_login
 from src.utils.date import utc_now
 
 
@@ -67,7 +67,7 @@ def _decide(
 def _decide_key(key: ApiKey, permission: str, access: Access | None, reason: str) -> tuple[bool, str]:
     if access is Access.PUBLIC:
         return True, reason
-    if access is Access.SESSION or needs_person(permission):
+    if access is Access.SESSION or requires_login(permission):
         return False, "No API key may do it: it needs a login."
     if key.expires_at is not None and key.expires_at <= utc_now():
         return False, "The API key has expired."

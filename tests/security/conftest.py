@@ -9,7 +9,7 @@ import pytest
 from src.core.resources import Resources
 from src.core.security.token import TokenIssuer
 from src.main import app
-from tests.support.api_keys import NOTICES, OWN, ROLES, make_key
+from tests.support.api_keys import NOTICES, OWN, ROLES, SCHEDULES, make_key
 from tests.support.people import People, Person
 
 
@@ -51,8 +51,8 @@ async def own_client(people: People) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def owner(people: People) -> Person:
-    """A user who may read notices, create roles, and have API keys."""
-    return await people.create(NOTICES, ROLES, "GET:/api/v1/permissions/mine", *OWN)
+    """A user who may read notices, create roles and schedules, and have API keys."""
+    return await people.create(NOTICES, ROLES, SCHEDULES, "GET:/api/v1/permissions/mine", *OWN)
 
 
 @pytest.fixture

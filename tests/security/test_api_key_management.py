@@ -20,10 +20,21 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.api_key import ApiKeyCRUD
 from src.main import app, rest
 from src.models.outbox import OutboxMessage
-from src.services.person_only import PERSON_ONLY
+from src.services.login_only import LOGIN_ONLY
 from src.utils.date import utc_now
 from src.websockets.testing import Refused, SocketClient
-from tests.support.api_keys import MANAGE, NOTICES, OWN, PATH, ROLES, bearer, make_key, status
+from tests.support.api_keys import (
+    MANAGE,
+    NOTICES,
+    OWN,
+    PATH,
+    ROLES,
+    SCHEDULES,
+    bearer,
+    make_key,
+    make_schedule,
+    status,
+)
 from tests.support.login import encrypted, log_in
 from tests.support.people import People, Person
 
@@ -165,10 +176,9 @@ class TestTheAuditLog:
     async def test_marks_what_was_done_with_a_key(
         self, client: httpx.AsyncClient, owner: Person, audited: Audited
     ) -> None:
-        made = await make_key(client, owner, ROLES)
-        for code in (ROLES, NOTICES):
-            body = {"name": "Role", "code": uuid4().hex, "interfacePermissions": [code]}
-            await client.post("/api/v1/roles", json=body, headers=bearer(made["key"]))
+        made = await make_key(client, owner, SCHEDULES)
+        await make_schedule(client, made["key"], "system.ping")
+        await make_schedule(client, made["key"], "notices.announce", notice_id="x")
         _, *entries = await audited(owner)
         assert [(entry["result"], entry["api_key_id"]) for entry in entries] == [
             ("success", made["id"]),
@@ -176,7 +186,7 @@ class TestTheAuditLog:
         ]
 
 
-class TestWhatNeedsAPerson:
+class TestWhatRequiresALogin:
     async def test_refuses_every_key_on_routes_of_the_own_account(
         self, client: httpx.AsyncClient, key: dict[str, Any]
     ) -> None:
@@ -195,21 +205,22 @@ class TestWhatNeedsAPerson:
         """Such as one that was made before the code was one of them."""
         made = await make_key(client, admin, NOTICES)
         row = await ApiKeyCRUD(uow.session).get(UUID(made["id"]))
-        row.codes = [NOTICES, *PERSON_ONLY]
+        row.codes = [NOTICES, *LOGIN_ONLY]
         await uow.session.commit()
-        for code in PERSON_ONLY:
+        for code in LOGIN_ONLY:
             method, path = re.sub(r"{\w+}", str(uuid4()), code).split(":", 1)
             response = await client.request(method, path, json={}, headers=bearer(made["key"]))
             assert (response.status_code, response.json()["error"]) == (403, "auth.permission_denied"), code
 
     def test_is_a_list_of_routes_that_exist(self) -> None:
-        assert {code for code in PERSON_ONLY if REGISTRY.access_to(code) is not Access.PERMISSION} == set()
+        assert {code for code in LOGIN_ONLY if REGISTRY.access_to(code) is not Access.PERMISSION} == set()
 
-    def test_includes_every_change_of_a_credential(self) -> None:
-        personal = re.compile(r"(POST|PUT|PATCH|DELETE):.*(password|session|api-key|service-account|unlock|factor)")
-        changing = {route.code for route in REGISTRY.grantable if personal.match(route.code)}
-        assert changing <= PERSON_ONLY
-        assert len(changing) >= 8
+    def test_includes_every_change_of_a_credential_or_a_role(self) -> None:
+        pattern = r"(POST|PUT|PATCH|DELETE):.*(password|session|api-key|service-account|unlock|factor|/roles)"
+        found = {route.code for route in REGISTRY.grantable if re.match(pattern, route.code)}
+        changing = found - {"POST:/api/v1/roles/{roleId}/preview"}
+        assert changing <= LOGIN_ONLY
+        assert len(changing) >= 13
 
 
 class TestExplaining:
@@ -235,9 +246,12 @@ class TestExplaining:
                 assert data["granted"] == (response.status_code not in (401, 403)), (code, data)
 
     async def test_says_that_it_is_the_key(self, client: httpx.AsyncClient, admin: Person, key: dict[str, Any]) -> None:
-        reasons = [(await self.explain(client, admin, key, code))["data"]["reason"] for code in (NOTICES, ROLES)]
+        reasons = [
+            (await self.explain(client, admin, key, code))["data"]["reason"] for code in (NOTICES, SCHEDULES, ROLES)
+        ]
         assert reasons[0].endswith("grants it. The API key holds it.")
         assert reasons[1] == "The API key does not hold it."
+        assert reasons[2] == "No API key may do it: it needs a login."
 
     async def test_knows_only_keys_of_the_user(
         self, client: httpx.AsyncClient, people: People, admin: Person, key: dict[str, Any]

@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import col, select, update
 
 from src.core.resources import Resources
-from src.core.security.api_key import PREFIX, hash_key, new_key
+from src.core.security.api_key import PREFIX, KnownKeys, hash_key, new_key
 from src.core.unit_of_work import UnitOfWork
 from src.main import app
 from src.models.api_key import ApiKey
@@ -20,7 +20,18 @@ from src.services.permission import PermissionService
 from src.utils.date import utc_now
 from tests.api.test_permissions import redis_commands, sql_statements
 from tests.security.test_matrix import call
-from tests.support.api_keys import MANAGE, NOTICES, OWN, PATH, ROLES, bearer, make_key, status
+from tests.support.api_keys import (
+    MANAGE,
+    NOTICES,
+    OWN,
+    PATH,
+    ROLES,
+    SCHEDULES,
+    bearer,
+    make_key,
+    make_schedule,
+    status,
+)
 from tests.support.people import Person
 
 
@@ -123,13 +134,11 @@ class TestTheOwnersPermissions:
         assert mine.json()["data"] == [NOTICES, "GET:/api/v1/permissions/mine", MANAGE]
         assert (await client.get("/api/v1/users", headers=bearer(key))).status_code == 403
 
-    async def test_are_not_granted_by_a_key_that_lacks_them(self, client: httpx.AsyncClient, owner: Person) -> None:
-        key = (await make_key(client, owner, ROLES))["key"]
-        statuses = []
-        for code in (NOTICES, ROLES):
-            body = {"name": "Role", "code": uuid4().hex, "interfacePermissions": [code]}
-            statuses.append((await client.post("/api/v1/roles", json=body, headers=bearer(key))).status_code)
-        assert statuses == [403, 201]
+    async def test_start_no_task_by_a_key_that_lacks_them(self, client: httpx.AsyncClient, admin: Person) -> None:
+        key = (await make_key(client, admin, SCHEDULES))["key"]
+        refused = await make_schedule(client, key, "notices.announce", notice_id="x")
+        assert (refused.status_code, refused.json()["error"]) == (403, "tasks.not_yours_to_start")
+        assert (await make_schedule(client, key, "system.ping")).status_code == 201
 
     async def test_include_everybodys_rows_only_if_the_key_holds_that(
         self, client: httpx.AsyncClient, admin: Person, key: dict[str, Any]
@@ -162,11 +171,12 @@ class TestARefusedKey:
     async def test_is_forgotten_by_redis_when_it_expires(
         self, client: httpx.AsyncClient, resources: Resources, owner: Person
     ) -> None:
-        expires = (utc_now() + timedelta(seconds=30)).isoformat()
-        key = (await make_key(client, owner, NOTICES, expiresAt=expires))["key"]
+        expires = utc_now() + timedelta(seconds=30)
+        key = (await make_key(client, owner, NOTICES, expiresAt=expires.isoformat()))["key"]
         assert await status(client, key) == 200
         cached = f"auth:permission:{{{owner.user.id}}}:{hash_key(key)}"
         assert 0 < await resources.redis.ttl(cached) <= 30
+        assert await resources.redis.pexpiretime(cached) == int(expires.timestamp() * 1000)
 
     async def test_was_revoked(self, client: httpx.AsyncClient, owner: Person, key: dict[str, Any]) -> None:
         assert await status(client, key["key"]) == 200
@@ -241,5 +251,15 @@ class TestARefusedKey:
         address = uuid4().hex
         transport = httpx.ASGITransport(app, client=(address, 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as stranger:
-            assert [await status(stranger, new_key()) for _ in range(4)] == [401, 401, 401, 503]
+            assert [await status(stranger, new_key()) for _ in range(4)] == [401, 401, 401, 429]
             assert await status(stranger, f"{PREFIX}nonsense") == 401
+
+    async def test_of_strangers_does_not_count_keys_that_exist(
+        self, client: httpx.AsyncClient, resources: Resources, key: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("src.deps.api_key_claims.UNKNOWN_PER_MINUTE", 1)
+        monkeypatch.setattr(resources, "known_keys", KnownKeys(seconds=0))
+        transport = httpx.ASGITransport(app, client=(uuid4().hex, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as office:
+            assert [await status(office, key["key"]) for _ in range(3)] == [200, 200, 200]
+            assert [await status(office, new_key()) for _ in range(2)] == [401, 429]

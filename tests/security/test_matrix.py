@@ -131,7 +131,7 @@ async def test_no_answer_is_wrong(people: People, client: httpx.AsyncClient) -> 
     assert len(ACCOUNTS) * (len(ROUTES) + len(EVENTS)) > 3000
 
 
-@pytest.mark.parametrize("held", ["GET:/api/v1/notices", "PUT:/api/v1/users/{userId}/roles", "files.manage"])
+@pytest.mark.parametrize("held", ["GET:/api/v1/notices", "PATCH:/api/v1/schedules/{scheduleId}", "files.manage"])
 async def test_a_key_of_an_administrator_opens_what_it_holds(
     people: People, client: httpx.AsyncClient, admin: Person, held: str
 ) -> None:

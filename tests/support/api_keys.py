@@ -12,6 +12,7 @@ OWN = (f"GET:{PATH}", f"POST:{PATH}", f"POST:{PATH}/{{keyId}}/rotate", f"DELETE:
 MANAGE = "api_keys.manage"
 NOTICES = "GET:/api/v1/notices"
 ROLES = "POST:/api/v1/roles"
+SCHEDULES = "POST:/api/v1/schedules"
 
 
 async def make_key(client: httpx.AsyncClient, maker: Person, *codes: str, **fields: Any) -> dict[str, Any]:
@@ -21,6 +22,12 @@ async def make_key(client: httpx.AsyncClient, maker: Person, *codes: str, **fiel
     assert response.status_code == 201, response.text
     data: dict[str, Any] = response.json()["data"]
     return data
+
+
+async def make_schedule(client: httpx.AsyncClient, key: str, task: str, **kwargs: Any) -> httpx.Response:
+    """The response to a new schedule of the task, made with the key."""
+    body = {"name": "Test", "task": task, "kwargs": kwargs, "kind": "interval", "every": 1, "period": "hours"}
+    return await client.post("/api/v1/schedules", json=body, headers=bearer(key))
 
 
 def bearer(key: str) -> dict[str, str]:

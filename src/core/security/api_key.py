@@ -3,6 +3,8 @@
 import hashlib
 import re
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from uuid import UUID
@@ -22,7 +24,7 @@ _KNOWN = 4096
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyIdentity:
-    """Whose key a request was sent with, and the networks that it may come from; none means any. It never changes."""
+    """Whose key a request was sent with, and the networks that it may come from; none means any."""
 
     id: UUID
     user_id: UUID
@@ -42,20 +44,24 @@ class ApiKeyIdentity:
 
 
 class KnownKeys:
-    """Keys by their hashes, oldest out first. That a key is known does not mean that it is still alive."""
+    """Keys by their hashes, each for some seconds, oldest out first. A known key may have ended in the meantime."""
 
-    def __init__(self) -> None:
-        self._keys: dict[str, ApiKeyIdentity] = {}
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._keys: dict[str, tuple[ApiKeyIdentity, float]] = {}
 
     def get(self, key_hash: str) -> ApiKeyIdentity | None:
         """The key with this hash, if it is known."""
-        return self._keys.get(key_hash)
+        key, until = self._keys.get(key_hash, (None, 0.0))
+        return key if self._clock() < until else None
 
     def add(self, key_hash: str, key: ApiKeyIdentity) -> None:
         """Remember a key."""
+        self._keys.pop(key_hash, None)
         if len(self._keys) >= _KNOWN:
             del self._keys[next(iter(self._keys))]
-        self._keys[key_hash] = key
+        self._keys[key_hash] = key, self._clock() + self._seconds
 
 
 def new_key() -> str:

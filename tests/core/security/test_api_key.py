@@ -69,9 +69,20 @@ class TestNetworks:
 
 class TestKnownKeys:
     def test_forget_the_oldest(self) -> None:
-        known, first, last = KnownKeys(), identity(), identity()
+        known, first, last = KnownKeys(seconds=60), identity(), identity()
         known.add("first", first)
         assert known.get("first") is first
         for number in range(4096):
             known.add(str(number), last)
         assert (known.get("first"), known.get("0")) == (None, last)
+
+    def test_forget_a_key_in_time(self) -> None:
+        now = 0.0
+        known, before, after = KnownKeys(60, clock=lambda: now), identity("192.0.2.0/24"), identity()
+        known.add("key", before)
+        now = 59.9
+        assert known.get("key") is before
+        now = 60.0
+        assert known.get("key") is None
+        known.add("key", after)
+        assert known.get("key") is after

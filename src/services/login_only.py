@@ -1,8 +1,8 @@
-"""What API keys may not do: nobody who finds a key gets another credential, or takes one away from its owner."""
+"""What API keys may not do: whoever finds a key gives nobody a credential or a role, and takes none away."""
 
 from src.core.exceptions import UnauthorizedError
 
-PERSON_ONLY = frozenset(
+LOGIN_ONLY = frozenset(
     {
         "POST:/api/v1/api-keys",
         "POST:/api/v1/api-keys/{keyId}/rotate",
@@ -12,14 +12,19 @@ PERSON_ONLY = frozenset(
         "PATCH:/api/v1/users/{userId}",
         "DELETE:/api/v1/users/{userId}",
         "PUT:/api/v1/users/{userId}/password",
+        "PUT:/api/v1/users/{userId}/roles",
         "PUT:/api/v1/users/{userId}/status",
         "POST:/api/v1/users/{userId}/unlock",
         "DELETE:/api/v1/users/{userId}/sessions",
         "DELETE:/api/v1/users/{userId}/sessions/{sessionId}",
+        "POST:/api/v1/roles",
+        "DELETE:/api/v1/roles",
+        "PUT:/api/v1/roles/{roleId}",
+        "DELETE:/api/v1/roles/{roleId}",
     }
 )
-"""Codes of routes that make, change or end passwords, keys, sessions and accounts; no key holds them."""
-PERSON_ONLY_WITH_EMAIL = frozenset({"POST:/api/v1/users/invitations"})
+"""Codes of routes that make, change or end passwords, keys, sessions, accounts and roles; no key holds them."""
+LOGIN_ONLY_WITH_EMAIL = frozenset({"POST:/api/v1/users/invitations"})
 """The same, of routes that exist where e-mail is configured."""
 
 
@@ -28,6 +33,6 @@ def login_required() -> UnauthorizedError:
     return UnauthorizedError("API keys are not accepted here: log in.", error="auth.login_required")
 
 
-def needs_person(code: str) -> bool:
+def requires_login(code: str) -> bool:
     """Whether no API key can hold this code. Events are among them: Socket.IO accepts no keys."""
-    return code in PERSON_ONLY or code in PERSON_ONLY_WITH_EMAIL or code.startswith("SOCKET:")
+    return code in LOGIN_ONLY or code in LOGIN_ONLY_WITH_EMAIL or code.startswith("SOCKET:")
