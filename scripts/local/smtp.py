@@ -19,6 +19,7 @@ from scripts.local.ports import LOOPBACK
 
 MAXIMUM_BYTES = 10 * 1024 * 1024
 KEPT = 1000
+CUT = "cut"
 PATH = re.compile(rb"(?:FROM|TO):\s*<([^<>\r\n]*)>", re.IGNORECASE)
 
 
@@ -52,6 +53,7 @@ class MailCatcher:
     Attributes:
         mails: What has arrived, oldest first.
         replies: Replies in place of the usual ones, by command, such as `{"RCPT": "550 No such user"}`.
+            `{"END": "cut"}` keeps the mail, and ends the connection without a reply.
     """
 
     def __init__(self, keep: Callable[[CaughtMail], object] | None = None) -> None:
@@ -147,9 +149,12 @@ class _Session:
                 lines.append(line.removeprefix(b"."))
         if size > MAXIMUM_BYTES:
             return "552 Too big"
-        if reply := self._catcher.replies.get("END"):
+        reply = self._catcher.replies.get("END")
+        if reply and reply != CUT:
             return reply
         self._keep(CaughtMail(self._sender, tuple(self._recipients), b"".join(lines)))
+        if reply == CUT:
+            raise ConnectionError
         self._reset(b"")
         return "250 Kept"
 

@@ -13,7 +13,6 @@ PUBLIC_WITH_REGISTRATION = {"POST:/api/v1/auth/register"}
 PUBLIC_WITH_EMAIL = {
     "POST:/api/v1/auth/password/forgot",
     "POST:/api/v1/auth/password/reset",
-    "POST:/api/v1/auth/email/verify",
     "POST:/api/v1/auth/invitations/accept",
 }
 
@@ -27,7 +26,11 @@ SESSION_ROUTES = {
     "GET:/api/v1/auth/user/info",
     "SOCKET:auth.refresh",
 }
-SESSION_ROUTES_WITH_EMAIL = {"GET:/api/v1/auth/email", "POST:/api/v1/auth/email/verification"}
+SESSION_ROUTES_WITH_EMAIL = {
+    "GET:/api/v1/auth/email",
+    "POST:/api/v1/auth/email/verification",
+    "POST:/api/v1/auth/email/verify",
+}
 
 
 # Paths outside the API: health checks and metrics, the console's files, and the documentation of debug environments.

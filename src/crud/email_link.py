@@ -21,6 +21,11 @@ class EmailLinkCRUD(BaseSQLModelCRUD[EmailLink]):
             await self.purge(link)
         return link
 
+    async def lock_mails(self, purpose: LinkPurpose, email: str) -> None:
+        """Keep others from counting the mails of this purpose to an address until the transaction ends."""
+        key = func.hashtextextended(f"email:{purpose}:{email.lower()}", 0)
+        await self.session.exec(select(func.pg_advisory_xact_lock(key)))
+
     async def count_live(self, purpose: LinkPurpose, email: str, now: datetime) -> int:
         """How many links of this purpose the address was sent that have not expired."""
         count = select(func.count()).select_from(EmailLink)

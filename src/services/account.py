@@ -1,7 +1,9 @@
+from uuid import UUID
+
 from src.models.email_link import LinkPurpose
 from src.models.user import User
 from src.schemas.email import PasswordReset
-from src.services.email_link import EmailLinkService
+from src.services.email_link import EmailLinkService, InvalidLinkError
 from src.services.user import UserService
 from src.utils.date import utc_now
 from src.utils.language import Language
@@ -24,14 +26,16 @@ class AccountService(UserService):
         self.uow.after_commit("unlock", lambda: self.resources.throttle.unlock(user.username_key))
         return await self._confirm(user, language)
 
-    async def verify_email(self, token: str, language: Language | None) -> User:
-        """Note that the address of the account that a link is about is its owner's.
+    async def verify_email(self, user_id: UUID, token: str, language: Language | None) -> User:
+        """Note that the address of a user is theirs, by a link about their account.
 
         Raises:
-            InvalidLinkError: The link is not valid.
+            InvalidLinkError: The link is not valid, or about another account: somebody else may have typed the address.
             ConflictError: Meanwhile the address is somebody else's.
         """
         user = await EmailLinkService(self.uow).redeem_for_user(LinkPurpose.VERIFY_EMAIL, token)
+        if user.id != user_id:
+            raise InvalidLinkError
         return await self._confirm(user, language)
 
     async def _confirm(self, user: User, language: Language | None) -> User:

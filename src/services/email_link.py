@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from datetime import timedelta
+from uuid import UUID
 
 from src.core.exceptions import BadRequestError
 from src.core.unit_of_work import UnitOfWork
@@ -34,8 +35,8 @@ class EmailLinkService:
         self.users = UserCRUD(uow.session)
 
     async def is_mail_allowed(self, purpose: LinkPurpose, email: str) -> bool:
-        """Whether the address may get another mail of this purpose; forgets those that expired long ago."""
-        await self.links.purge_expired(utc_now() - KEPT)
+        """Whether the address may get another mail of this purpose; no other transaction counts until this one ends."""
+        await self.links.lock_mails(purpose, email)
         return await self.links.count_live(purpose, email, utc_now()) < MAILS_PER_ADDRESS
 
     async def issue(self, purpose: LinkPurpose, user: User) -> str:
@@ -48,6 +49,16 @@ class EmailLinkService:
     async def withdraw(self, purpose: LinkPurpose, token: str) -> None:
         """Delete a link whose mail was not sent, so that it does not count."""
         await self.links.take(_hash(purpose, token), utc_now())
+
+    async def keep(self, invitation_id: UUID) -> None:
+        """Keep the link of an invitation beside the next one, as its mail may have been sent; it counts."""
+        invitation = await self.links.find(invitation_id)
+        if invitation is None or invitation.token_hash is None:
+            return
+        kept = "purpose", "email", "token_hash", "expires_at", "roles", "invited_by"
+        link = {name: getattr(invitation, name) for name in kept}
+        await self.links.update(invitation, {"token_hash": None})
+        await self.links.create(link)
 
     async def renew(self, invitation: EmailLink) -> str:
         """A new token for an invitation, in place of the one before, if any; its time begins."""

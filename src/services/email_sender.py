@@ -5,7 +5,7 @@ from uuid import UUID
 import structlog
 
 from src.core.email.rendering import render
-from src.core.email.smtp import send
+from src.core.email.smtp import EmailOutcomeUnknownError, EmailRejectedError, send
 from src.core.resources import Resources
 from src.core.tasks.errors import PermanentError
 from src.crud.user import UserCRUD
@@ -72,8 +72,13 @@ class EmailSender:
             link = self._url(invitation.purpose, await links.renew(invitation))
         if owner is not None:
             await self._send_account_exists(owner, language)
-        else:
+            return
+        try:
             await self._send(invitation.email, "invitation", language, inviter=inviter.name, link=link)
+        except EmailOutcomeUnknownError:
+            async with self.resources.unit_of_work() as uow:
+                await EmailLinkService(uow).keep(invitation_id)
+            raise
 
     async def send_notice(
         self, user_id: UUID, notice: SecurityNotice, details: Mapping[str, str], email: str | None
@@ -98,9 +103,11 @@ class EmailSender:
 
     @asynccontextmanager
     async def _withdrawing(self, purpose: LinkPurpose, token: str) -> AsyncIterator[None]:
-        """Delete the link if its mail cannot be sent."""
+        """Delete the link if its mail was not sent. A refused one counts, since strangers choose where mails go."""
         try:
             yield
+        except (EmailRejectedError, EmailOutcomeUnknownError):
+            raise
         except Exception:
             async with self.resources.unit_of_work() as uow:
                 await EmailLinkService(uow).withdraw(purpose, token)

@@ -13,6 +13,7 @@ from src.core.resources import Resources
 from src.core.tasks.info import TaskInfo
 from src.core.tasks.run_event import RunEvent
 from src.core.unit_of_work import UnitOfWork
+from src.crud.email_link import EmailLinkCRUD
 from src.crud.idempotency_key import IdempotencyKeyCRUD
 from src.crud.outbox import OutboxCRUD
 from src.crud.process_report import ProcessReportCRUD
@@ -22,6 +23,7 @@ from src.models.task_run import RunState, TaskRun
 from src.schemas.list_params import MAXIMUM_IDS
 from src.schemas.task import RevokeResult, RunCreate, RunResponse, RunsToRetry, TaskFinished
 from src.services.actor import Actor
+from src.services.email_link import KEPT
 from src.utils.date import utc_now
 
 BATCH = 1000
@@ -161,12 +163,15 @@ class TaskRunService:
     async def prune(self) -> int:
         """Delete the oldest runs and idempotency keys, a batch of each, after `TASK_RUN_RETENTION_DAYS`.
 
+        And links in e-mails that have expired.
+
         Returns:
             How many; if a batch was full, another run follows at once.
         """
         before = utc_now() - timedelta(days=self.resources.settings.celery.run_retention_days)
         runs = await self.runs.prune(before, BATCH)
         keys = await IdempotencyKeyCRUD(self.uow.session).prune(before, BATCH)
+        await EmailLinkCRUD(self.uow.session).purge_expired(utc_now() - KEPT)
         if BATCH in (runs, keys):
             self.uow.enqueue("tasks.prune")
         return runs + keys

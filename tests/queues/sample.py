@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from src.core.config import settings
 from src.core.resources import current_resources
+from src.core.tasks.errors import PermanentError
 from src.deps.database import RedisDep, SessionDep, UnitOfWorkDep
 from src.queues.app import app
 from src.queues.celery import Task
@@ -131,6 +132,11 @@ def outage_in_thread(self: Task, key: str, failures: int) -> int:
 @app.task(name="sample.long_outage", outage_retry_seconds=1.5)
 async def long_outage() -> None:
     raise ConnectionRefusedError
+
+
+@app.task(name="sample.hopeless")
+async def hopeless() -> None:
+    raise PermanentError("It cannot help.")
 
 
 @app.task(name="sample.again", bind=True, max_retries=3)

@@ -11,6 +11,7 @@ from redis import Redis
 
 from scripts.local.smtp import MailCatcher
 from src.core.resources import Resources
+from src.core.tasks.errors import PermanentError
 from src.models.user import User
 from src.queues.app import app
 from src.queues.broker.malformed import DEAD_LETTERS
@@ -63,9 +64,18 @@ def test_an_outage_begins_anew_after_another_attempt(worker: CeleryProcess, queu
         result.get(timeout=PATIENCE_SECONDS)
 
 
-def test_after_its_time_it_fails_and_is_a_dead_letter(worker: CeleryProcess, queue: str) -> None:
-    result = sample.long_outage.apply_async(queue=queue)
-    with pytest.raises(ConnectionRefusedError):
+@pytest.mark.parametrize(
+    ("task", "error", "gave_up"),
+    [(sample.long_outage, ConnectionRefusedError, 1), (sample.hopeless, PermanentError, 0)],
+    ids=str,
+)
+def test_after_its_time_it_fails_and_is_a_dead_letter(
+    worker: CeleryProcess, queue: str, task: Any, error: type[Exception], gave_up: int
+) -> None:
+    """And at once with a permanent error."""
+    before = worker.output.count("task_gave_up")
+    result = task.apply_async(queue=queue)
+    with pytest.raises(error):
         result.get(timeout=PATIENCE_SECONDS)
     with Redis.from_url(str(app.conf.broker_url), decode_responses=True) as broker:
 
@@ -74,7 +84,7 @@ def test_after_its_time_it_fails_and_is_a_dead_letter(worker: CeleryProcess, que
 
         wait_until(letters)
         assert letters() == 1
-    assert worker.output.count("task_gave_up") == 1
+    assert worker.output.count("task_gave_up") == before + gave_up
 
 
 @pytest.fixture
@@ -89,7 +99,7 @@ async def user(resources: Resources) -> AsyncIterator[User]:
         await uow.session.delete(await uow.session.get_one(User, user.id))
 
 
-async def test_an_email_waits_for_the_mail_server_and_one_that_is_refused_is_a_dead_letter(
+async def test_an_email_waits_for_the_mail_server_and_one_that_is_refused_is_no_dead_letter(
     worker: CeleryProcess,
     queue: str,
     mail_server: tuple[MailCatcher, dict[str, str]],
@@ -114,8 +124,8 @@ async def test_an_email_waits_for_the_mail_server_and_one_that_is_refused_is_a_d
 
     catcher.replies = {"RCPT": f"550 {user.email} is unknown"}
     refused = await ask()
-    with Redis.from_url(str(app.conf.broker_url), decode_responses=True) as broker:
-        await eventually(lambda: any(refused in str(letter) for letter in broker.lrange(DEAD_LETTERS, 0, -1)))
     await eventually(lambda: "EmailRejectedError" in worker.output)
+    with Redis.from_url(str(app.conf.broker_url), decode_responses=True) as broker:
+        assert not any(refused in str(letter) for letter in broker.lrange(DEAD_LETTERS, 0, -1))
     for secret in (user.email, mail.text.partition("#token=")[2].split()[0]):
         assert secret not in worker.output

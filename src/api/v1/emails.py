@@ -69,14 +69,13 @@ async def send_verification(
     return ok(None)
 
 
-@router.post("/email/verify", dependencies=[ANONYMOUS])
+@router.post("/email/verify")
 @raises(InvalidLinkError, TAKEN)
 async def verify_email(
-    body: EmailVerification, accounts: AccountServiceDep, language: LanguageDep, entry: AuditEntryDep
+    body: EmailVerification, claims: UserAccessJWTDep, accounts: AccountServiceDep, language: LanguageDep
 ) -> Response[None]:
-    """Confirm an e-mail address by the link that was sent to it."""
-    entry.record_anonymous = True
-    entry.actor_id = (await accounts.verify_email(body.token, language)).id
+    """Confirm the current user's e-mail address by the link that was sent to it."""
+    await accounts.verify_email(claims.user_id, body.token, language)
     return ok(None)
 
 

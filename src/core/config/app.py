@@ -17,9 +17,9 @@ LogLevel = Annotated[
 # Either `["a", "b"]` or `a, b`.
 Names = Annotated[list[str], NoDecode, BeforeValidator(lambda value: _names(value))]
 
-# Stores that may be on a Unix socket.
+# Stores that may be on a Unix socket, and the mail server.
 Stores = Annotated[
-    list[Literal["postgresql", "redis", "mongodb"]], NoDecode, BeforeValidator(lambda value: _names(value))
+    list[Literal["postgresql", "redis", "mongodb", "smtp"]], NoDecode, BeforeValidator(lambda value: _names(value))
 ]
 # What a page of a site sends as its origin, or an app with a scheme of its own.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^*/\s]+")

@@ -74,8 +74,8 @@ class EmailSettings(SettingsGroup):
         if not re.fullmatch(r"https?://[^\s#?]+", self.link_url):
             raise ConfigurationError("EMAIL_LINK_URL must be the URL of your frontend, such as https://shop.example.")
 
-    def check_deployed(self) -> None:
-        """Refuse links that are not encrypted, and a password from an example.
+    def check_deployed(self, *, may_be_plain: bool) -> None:
+        """Refuse links and, unless it `may_be_plain`, a mail server without encryption; and a password from an example.
 
         Raises:
             ConfigurationError: With the first reason, in one line.
@@ -84,5 +84,7 @@ class EmailSettings(SettingsGroup):
             return
         if not self.link_url.startswith("https://"):
             raise ConfigurationError("EMAIL_LINK_URL must begin with https://: whoever reads a link can use it.")
+        if self.server.tls == "none" and self.server.host not in LOOPBACK and not may_be_plain:
+            raise ConfigurationError("SMTP_URL has starttls=false. ALLOW_INSECURE_STORES may allow that for smtp.")
         if self.server.password is not None:
             check_no_placeholder("The password of SMTP_URL", self.server.password)

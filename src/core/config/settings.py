@@ -67,7 +67,7 @@ class Settings:
         if settings.ENVIRONMENT.is_deployed:
             settings.auth.check_deployed()
             settings.cors.check_deployed()
-            settings.email.check_deployed()
+            settings.email.check_deployed(may_be_plain="smtp" in settings.app.insecure_stores)
             if settings.app.metrics_token is not None:
                 check_no_placeholder("METRICS_TOKEN", settings.app.metrics_token.get_secret_value())
             elif settings.celery.metrics_port is not None:

@@ -8,45 +8,61 @@ from email_validator import EmailNotValidError, validate_email
 from src.core.config.email import EmailSettings
 from src.core.email.rendering import Mail
 from src.core.exceptions import ServiceUnavailableError
-from src.core.tasks.errors import PermanentError
 
 PERMANENT = 500
+CLOSING = 421
 
 
-class EmailRejectedError(PermanentError):
+class EmailRejectedError(Exception):
     """The mail server refused a mail for good, or the address is none."""
+
+
+class EmailDeferredError(Exception):
+    """The mail server refuses this mail for now, as from unknown senders or to a full mailbox; it takes others."""
+
+
+class EmailOutcomeUnknownError(Exception):
+    """The mail server may have the mail: the connection ended before its reply."""
 
 
 async def send(settings: EmailSettings, recipient: str, mail: Mail) -> None:
     """Hand a mail to the mail server. Errors hold neither the address nor the mail: they go to logs.
 
     Raises:
-        ServiceUnavailableError: The server is unavailable, or refuses the mail for now.
+        ServiceUnavailableError: The server is unavailable.
         EmailRejectedError: It refuses the mail for good.
+        EmailDeferredError: It refuses the mail for now.
+        EmailOutcomeUnknownError: It may have the mail.
     """
-    # Imported by the first mail: API processes send none.
-    from aiosmtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused
-    from aiosmtplib import send as hand_over
+    from aiosmtplib import SMTPDataError, SMTPException, SMTPNotSupported, SMTPRecipientsRefused
+
+    from src.core.email.client import MailClient
 
     server = settings.server
     message = _build(settings.sender, recipient, mail)
+    client = MailClient(
+        hostname=server.host,
+        port=server.port,
+        username=server.username,
+        password=server.password,
+        use_tls=server.tls == "implicit",
+        start_tls=server.tls == "starttls",
+        timeout=settings.timeout_seconds,
+        local_hostname=socket.gethostname(),  # by default it is looked up, which may block
+    )
     try:
-        await hand_over(
-            message,
-            hostname=server.host,
-            port=server.port,
-            username=server.username,
-            password=server.password,
-            use_tls=server.tls == "implicit",
-            start_tls=server.tls == "starttls",
-            timeout=settings.timeout_seconds,
-            local_hostname=socket.gethostname(),  # by default it is looked up, which may block
-        )
+        async with client:
+            try:
+                await client.send_message(message)
+            except SMTPNotSupported:
+                raise EmailRejectedError("The mail server takes no addresses beyond ASCII.") from None
     except SMTPRecipientsRefused as error:
         raise _refusal(error.recipients[0].code) from None
     except SMTPDataError as error:
         raise _refusal(error.code) from None
     except (SMTPException, OSError) as error:
+        if client.has_begun:
+            raise EmailOutcomeUnknownError(f"The mail server may have the mail ({type(error).__name__}).") from None
         reason = f"The mail server is unavailable ({type(error).__name__})."
         raise ServiceUnavailableError(reason, store="smtp") from None
 
@@ -70,4 +86,6 @@ def _build(sender: str, recipient: str, mail: Mail) -> EmailMessage:
 
 def _refusal(code: int) -> Exception:
     reason = f"The mail server refused the mail with the code {code}."
-    return EmailRejectedError(reason) if code >= PERMANENT else ServiceUnavailableError(reason, store="smtp")
+    if code == CLOSING:
+        return ServiceUnavailableError(reason, store="smtp")
+    return EmailRejectedError(reason) if code >= PERMANENT else EmailDeferredError(reason)

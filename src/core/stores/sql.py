@@ -25,7 +25,7 @@ _AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
 
 
 class AdvisoryLock(IntEnum):
-    """The keys of all advisory locks in PostgreSQL, except those of the outbox, which are hashes."""
+    """The keys of all advisory locks in PostgreSQL, except those of the outbox and of e-mails, which are hashes."""
 
     INITIAL_ADMIN = 7_283_064_520
     DOCUMENT_MIGRATIONS = 7_283_064_521

@@ -10,5 +10,5 @@ async def record(runs: TaskRunServiceDep) -> int:
 
 @app.task(name="tasks.prune", ignore_result=True)
 async def prune(runs: TaskRunServiceDep) -> int:
-    """Delete runs and idempotency keys that are older than the retention; returns how many."""
+    """Delete runs and idempotency keys that are older than the retention, and expired links; returns how many."""
     return await runs.prune()

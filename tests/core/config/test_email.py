@@ -64,6 +64,7 @@ class TestDeployed:
         ("variables", "reason"),
         [
             ({"EMAIL_LINK_URL": "http://shop.net"}, "EMAIL_LINK_URL must begin with https://"),
+            ({"SMTP_URL": "smtp://mail.net?starttls=false"}, "SMTP_URL has starttls=false"),
             ({"SMTP_URL": "smtp://u:change-me@mail.net"}, "The password of SMTP_URL looks like a placeholder"),
         ],
     )
@@ -75,7 +76,17 @@ class TestDeployed:
         with pytest.raises(SystemExit, match=reason):
             Settings.load(deployed)
 
-    def test_others_are_accepted(self, deployed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in {"SMTP_URL": "smtp://mail.net", **SHOP}.items():
+    @pytest.mark.parametrize(
+        "variables",
+        [
+            {"SMTP_URL": "smtp://mail.net"},
+            {"SMTP_URL": "smtp://127.0.0.1:1025"},
+            {"SMTP_URL": "smtp://mail.net?starttls=false", "ALLOW_INSECURE_STORES": "smtp"},
+        ],
+    )
+    def test_others_are_accepted(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+    ) -> None:
+        for name, value in {**variables, **SHOP}.items():
             monkeypatch.setenv(name, value)
         assert Settings.load(deployed).email.enabled

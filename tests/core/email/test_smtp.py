@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiosmtplib import SMTP, SMTPResponse
 from pydantic import SecretStr
 
 from scripts.local.smtp import MailCatcher
 from src.core.config import settings
 from src.core.config.email import EmailSettings
 from src.core.email.rendering import Mail
-from src.core.email.smtp import EmailRejectedError, send
+from src.core.email.smtp import EmailDeferredError, EmailOutcomeUnknownError, EmailRejectedError, send
 from src.core.exceptions import ServiceUnavailableError
 
 MAIL = Mail("Grüße 您好", "Line 1\n.\n..dots\n" + "x" * 2000 + "\n您好\n", "<p>您好</p>")
@@ -74,8 +75,7 @@ class TestARefusal:
     @pytest.mark.parametrize(
         ("command", "reply"),
         [
-            ("RCPT", f"451 {TO} later"),
-            ("END", "452 full"),
+            ("RCPT", "421 closing"),
             ("CONNECT", "554 no"),
             ("MAIL", "530 log in first"),
             ("EHLO", "421 closing"),
@@ -88,6 +88,42 @@ class TestARefusal:
             await send(server.settings, TO, MAIL)
         assert raised.value.store == "smtp"
         assert TO not in str(raised.value)
+
+    @pytest.mark.parametrize(
+        ("command", "reply"), [("RCPT", f"450 {TO} busy"), ("RCPT", "452 full"), ("END", "451 no")]
+    )
+    async def test_of_one_mail_for_now_is_no_outage(self, server: Server, command: str, reply: str) -> None:
+        server.catcher.replies[command] = reply
+        with pytest.raises(EmailDeferredError, match=reply[:3]) as raised:
+            await send(server.settings, TO, MAIL)
+        assert TO not in str(raised.value)
+
+    async def test_of_an_address_beyond_ascii_is_permanent(self, server: Server) -> None:
+        await send(server.settings, "ü@example.com", MAIL)
+        assert server.catcher.mails[0].recipients == ("ü@example.com",)
+        server.catcher.replies["EHLO"] = "250 catcher"
+        with pytest.raises(EmailRejectedError):
+            await send(server.settings, "ü@example.com", MAIL)
+        assert len(server.catcher.mails) == 1
+
+    async def test_may_be_unknown(self, server: Server) -> None:
+        server.catcher.replies["END"] = "cut"
+        with pytest.raises(EmailOutcomeUnknownError):
+            await send(server.settings, TO, MAIL)
+        assert len(server.catcher.mails) == 1
+
+    async def test_is_waited_for_longer_once_the_mail_was_sent(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        timeouts: list[float] = []
+
+        async def data(_client: SMTP, _message: bytes, *, timeout: float) -> SMTPResponse:  # noqa: ASYNC109 - aiosmtplib's
+            timeouts.append(timeout)
+            return SMTPResponse(250, "taken")
+
+        monkeypatch.setattr(SMTP, "data", data)
+        await send(server.settings, TO, MAIL)
+        assert timeouts == [120]
 
     async def test_of_encryption_sends_nothing(self, server: Server) -> None:
         url = SecretStr(f"smtps://127.0.0.1:{server.port}")

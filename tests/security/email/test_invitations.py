@@ -4,6 +4,9 @@ import httpx
 import pytest
 from sqlmodel import col, delete, select, update
 
+from scripts.local.smtp import MailCatcher
+from src.core.effects import TaskCall
+from src.core.email.smtp import EmailOutcomeUnknownError
 from src.core.unit_of_work import UnitOfWork
 from src.crud.api_key import ApiKeyCRUD
 from src.models.role import Role
@@ -138,6 +141,28 @@ class TestAccepting:
         taken = (await people.user()).username
         assert (await accept(client, token_of(mail), username=taken)).status_code == 409
         assert (await accept(client, token_of(mail))).status_code == 201
+
+    async def test_a_link_that_may_have_arrived_stays_good_beside_the_next(
+        self,
+        client: httpx.AsyncClient,
+        deliver: Deliver,
+        inviter: Person,
+        role: Role,
+        email: str,
+        catcher: MailCatcher,
+        sent: list[TaskCall],
+    ) -> None:
+        await invite(client, inviter, email, role.code)
+        calls = list(sent)
+        catcher.replies["END"] = "cut"
+        with pytest.raises(EmailOutcomeUnknownError):
+            await deliver()
+        catcher.replies.clear()
+        sent[:] = calls
+        await deliver()
+        first, second = map(token_of, catcher.mails)
+        assert (await accept(client, first)).json()["data"]["roles"] == [role.code]
+        assert (await accept(client, second)).json()["error"] == "user.taken"
 
     async def test_an_address_that_is_somebodys_meanwhile_is_refused(
         self, client: httpx.AsyncClient, deliver: Deliver, inviter: Person, people: People, email: str

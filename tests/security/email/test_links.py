@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from sqlmodel import col, update
+from sqlalchemy import func
+from sqlmodel import col, delete, select, update
 
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
@@ -18,6 +19,7 @@ from src.crud.user import UserCRUD
 from src.models.email_link import EmailLink, LinkPurpose
 from src.models.user import User
 from src.services.email_link import EmailLinkService, InvalidLinkError
+from src.services.task_run import TaskRunService
 from src.utils.date import utc_now
 from tests.security.email.conftest import ACCEPT, FORGOT, INVITE, RESET, SEND, VERIFY, Deliver, token_of
 from tests.support.login import encrypted
@@ -47,7 +49,7 @@ async def tokens(client: httpx.AsyncClient, deliver: Deliver, person: Person) ->
 
 
 @pytest.fixture
-def use(client: httpx.AsyncClient) -> Use:
+def use(client: httpx.AsyncClient, person: Person) -> Use:
     """Uses a token at a route, with a body that is right otherwise."""
 
     async def send(route: str, token: str) -> httpx.Response:
@@ -56,7 +58,7 @@ def use(client: httpx.AsyncClient) -> Use:
             body |= await encrypted(client)
         if route == ACCEPT:
             body |= {"username": uuid4().hex}
-        return await client.post(route, json=body)
+        return await client.post(route, json=body, headers=person.headers if route == VERIFY else {})
 
     return send
 
@@ -109,7 +111,7 @@ async def test_a_change_of_password_or_address_ends_a_link(
 
 
 async def test_none_of_500_changed_tokens_is_accepted(
-    client: httpx.AsyncClient, tokens: dict[str, str], uow: UnitOfWork
+    client: httpx.AsyncClient, tokens: dict[str, str], uow: UnitOfWork, person: Person
 ) -> None:
     """Cut, prolonged, swapped in case, with one character changed: of the link itself, and at its route for a part."""
     key = await encrypted(client)
@@ -123,7 +125,8 @@ async def test_none_of_500_changed_tokens_is_accepted(
         if number % 5:
             continue
         body = {"token": token} | (key if route != VERIFY else {}) | ({"username": "x"} if route == ACCEPT else {})
-        statuses[(await client.post(route, json=body)).status_code] += 1
+        headers = person.headers if route == VERIFY else {}
+        statuses[(await client.post(route, json=body, headers=headers)).status_code] += 1
     assert statuses.keys() <= {400, 422}
     assert sum(statuses.values()) == 100
 
@@ -169,11 +172,28 @@ async def test_of_concurrent_uses_one_succeeds(resources: Resources) -> None:
     assert outcomes == {"accepted": 1, "refused": 7}
 
 
-async def test_expired_rows_are_deleted(
-    client: httpx.AsyncClient, deliver: Deliver, tokens: dict[str, str], uow: UnitOfWork, person: Person
-) -> None:
+@pytest.mark.usefixtures("tokens")
+async def test_expired_rows_are_deleted_by_a_scheduled_task(uow: UnitOfWork, resources: Resources) -> None:
     await uow.session.exec(update(EmailLink).values(expires_at=utc_now() - timedelta(days=1)))
-    await client.post(FORGOT, json={"email": person.user.email})
-    await deliver()
-    left = (await uow.session.exec(EmailLink.__table__.select())).all()  # type: ignore[attr-defined]  # of the table class
-    assert len(left) == 1
+    await TaskRunService(uow, resources).prune()
+    assert (await uow.session.exec(select(EmailLink))).all() == []
+
+
+async def test_concurrent_mails_to_one_address_are_five(resources: Resources) -> None:
+    """On connections of their own."""
+    email = f"{uuid4().hex}@example.com"
+    purpose = LinkPurpose.ACCEPT_INVITATION
+
+    async def ask(number: int) -> bool:
+        async with resources.unit_of_work() as uow:
+            links, address = EmailLinkService(uow), email.upper() if number % 2 else email
+            allowed = await links.is_mail_allowed(purpose, address)
+            if allowed:
+                fields = {"purpose": purpose, "email": address, "expires_at": utc_now() + timedelta(minutes=30)}
+                await links.links.create(fields)
+            return allowed
+
+    allowed = await asyncio.gather(*map(ask, range(20)))
+    async with resources.unit_of_work() as uow:
+        await uow.session.exec(delete(EmailLink).where(func.lower(EmailLink.email) == email))
+    assert sum(allowed) == 5

@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from scripts.local.smtp import MailCatcher
 from src.core.effects import TaskCall
+from src.core.email.smtp import EmailOutcomeUnknownError, EmailRejectedError
 from src.core.exceptions import ServiceUnavailableError
 from src.core.resources import Resources
 from src.core.security.throttle import LoginClient
@@ -151,6 +152,35 @@ class TestMailsToOneAddress:
         del catcher.replies["CONNECT"]
         sent[:] = calls
         assert len(await deliver()) == 1
+
+    @pytest.mark.parametrize(
+        ("reply", "error"), [("550 unknown", EmailRejectedError), ("cut", EmailOutcomeUnknownError)], ids=str
+    )
+    async def test_count_if_they_are_refused_or_may_have_arrived(
+        self,
+        client: httpx.AsyncClient,
+        deliver: Deliver,
+        people: People,
+        catcher: MailCatcher,
+        sent: list[TaskCall],
+        reply: str,
+        error: type[Exception],
+    ) -> None:
+        user = await people.user()
+        await client.post(FORGOT, json={"email": user.email})
+        calls = list(sent)
+        catcher.replies["END" if reply == "cut" else "RCPT"] = reply
+        for _ in range(5):
+            sent[:] = calls
+            with pytest.raises(error):
+                await deliver()
+        catcher.replies.clear()
+        sent[:] = calls
+        assert await deliver() == []
+        links = [token_of(mail) for mail in catcher.mails]
+        assert len(links) == (5 if reply == "cut" else 0)
+        if links:
+            assert (await reset(client, links[0])).status_code == 200
 
 
 class TestTheLanguage:

@@ -10,7 +10,7 @@ from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.models.user import User
 from tests.security.email.conftest import EMAIL, FORGOT, SEND, VERIFY, Deliver, token_of
-from tests.support.login import encrypted
+from tests.support.login import encrypted, log_in
 from tests.support.people import People, Person
 
 REGISTER = "/api/v1/auth/register"
@@ -26,6 +26,12 @@ async def stored(uow: UnitOfWork, response: httpx.Response) -> User:
     user = (await uow.session.exec(select(User).where(User.username == username))).one()
     await uow.session.refresh(user)
     return user
+
+
+async def headers_of(client: httpx.AsyncClient, registered: httpx.Response) -> dict[str, str]:
+    """Those of a request by somebody who has registered."""
+    data = (await log_in(client, registered.json()["data"]["username"])).json()["data"]
+    return {"Authorization": f"Bearer {data['accessToken']}"}
 
 
 def shape(response: httpx.Response, email: str) -> tuple[int, set[str], str]:
@@ -85,7 +91,8 @@ class TestConfirming:
         user = await stored(uow, response)
         assert (user.email_pending, user.email_verified_at) == (True, None)
         (mail,) = await deliver()
-        confirmed = await client.post(VERIFY, json={"token": token_of(mail)}, headers={"Accept-Language": "zh"})
+        headers = {**await headers_of(client, response), "Accept-Language": "zh"}
+        confirmed = await client.post(VERIFY, json={"token": token_of(mail)}, headers=headers)
         assert confirmed.status_code == 200
         user = await stored(uow, response)
         assert (user.email_pending, user.email_verified_at is not None, user.language) == (False, True, "zh")
@@ -94,12 +101,27 @@ class TestConfirming:
         self, client: httpx.AsyncClient, deliver: Deliver, uow: UnitOfWork
     ) -> None:
         email = f"{uuid4().hex}@example.com"
-        for name in (email, email.upper()):
-            await register(client, name)
+        registered = [await register(client, name) for name in (email, email.upper())]
+        mallory, ada = [await headers_of(client, response) for response in registered]
         first, second = map(token_of, await deliver())
-        assert (await client.post(VERIFY, json={"token": first})).status_code == 200
-        response = await client.post(VERIFY, json={"token": second})
+        assert (await client.post(VERIFY, json={"token": first}, headers=mallory)).status_code == 200
+        response = await client.post(VERIFY, json={"token": second}, headers=ada)
         assert (response.status_code, response.json()["error"]) == (409, "user.taken")
+
+    async def test_a_link_confirms_no_account_of_a_stranger(
+        self, client: httpx.AsyncClient, deliver: Deliver, uow: UnitOfWork
+    ) -> None:
+        """Both typed her address, and their mails look alike: she may click the wrong one."""
+        email = f"{uuid4().hex}@example.com"
+        stranger, hers = await register(client, email), await register(client, email)
+        ada = await headers_of(client, hers)
+        of_the_stranger, of_hers = map(token_of, await deliver())
+        assert (await client.post(VERIFY, json={"token": of_the_stranger})).status_code == 401
+        response = await client.post(VERIFY, json={"token": of_the_stranger}, headers=ada)
+        assert (response.status_code, response.json()["error"]) == (400, "auth.invalid_link")
+        assert (await stored(uow, stranger)).email_pending
+        assert (await client.post(VERIFY, json={"token": of_hers}, headers=ada)).status_code == 200
+        assert not (await stored(uow, hers)).email_pending
 
     async def test_an_address_that_is_not_confirmed_resets_nothing(
         self, client: httpx.AsyncClient, deliver: Deliver
@@ -117,7 +139,7 @@ class TestTheOwnAddress:
         assert (await client.get(EMAIL, headers=person.headers)).json()["data"]["verified"] is False
         await client.post(SEND, headers=person.headers)
         (mail,) = await deliver()
-        await client.post(VERIFY, json={"token": token_of(mail)})
+        await client.post(VERIFY, json={"token": token_of(mail)}, headers=person.headers)
         assert (await client.get(EMAIL, headers=person.headers)).json()["data"]["verified"] is True
 
     async def test_sends_ten_links_to_a_user_at_most(self, client: httpx.AsyncClient, people: People) -> None:
@@ -130,7 +152,7 @@ class TestTheOwnAddress:
     ) -> None:
         person = await people.create()
         await client.post(SEND, headers=person.headers)
-        await client.post(VERIFY, json={"token": token_of((await deliver())[0])})
+        await client.post(VERIFY, json={"token": token_of((await deliver())[0])}, headers=person.headers)
         old, new = person.user.email, f"{uuid4().hex}@example.com"
         changed = await client.patch(f"/api/v1/users/{person.user.id}", json={"email": new}, headers=admin.headers)
         assert changed.status_code == 200
