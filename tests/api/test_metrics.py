@@ -1,6 +1,7 @@
 """Each metric of the API moves by its cause; those of workers and beat are tested with these."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,8 +11,10 @@ from uuid import uuid4
 import httpx
 import pytest
 from pydantic import TypeAdapter
+from redis import Redis
 from redis.exceptions import RedisError
 
+from src.core.config import settings
 from src.core.effects import TaskCall
 from src.core.exceptions import ServiceUnavailableError
 from src.core.ops.report import PROCESSES, ProcessReport, minute_of
@@ -22,12 +25,14 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.process_report import ProcessReportCRUD
 from src.models.outbox import OutboxMessage
 from src.models.task_run import RunState, TaskRun
+from src.queues.broker.malformed import DEAD_LETTERS
 from src.services.shared_metrics import MAXIMUM_QUEUES, SharedMetrics, _bounded
 from src.utils.date import utc_now
 from tests.api.test_ops import forget_reports
 from tests.queues.schedules import Queue
 from tests.support.metrics import Samples, parse
 from tests.support.people import People, Person
+from tests.support.waiting import eventually
 
 
 @dataclass
@@ -40,6 +45,7 @@ class World:
     resources: Resources
     uow: UnitOfWork
     queue: Queue
+    broker: Redis
 
 
 @pytest.fixture
@@ -47,7 +53,9 @@ async def world(
     client: httpx.AsyncClient, people: People, admin: Person, resources: Resources, uow: UnitOfWork
 ) -> AsyncIterator[World]:
     await forget_reports(resources)
-    yield World(client, people, admin, resources, uow, Queue())
+    broker = Redis.from_url(str(settings.CELERY_REDIS_URL))
+    yield World(client, people, admin, resources, uow, Queue(), broker)
+    broker.delete(DEAD_LETTERS)
     await forget_reports(resources)
     await resources.redis.delete(PROCESSES)
 
@@ -133,6 +141,10 @@ async def worker(world: World) -> None:
     await ProcessReportCRUD(world.resources.redis).write(report, minute_of(utc_now()), {})
 
 
+async def dead_letter(world: World) -> None:
+    world.broker.lpush(DEAD_LETTERS, "{}")
+
+
 ROUTE = {"route": "GET:/api/v1/notices/{noticeId}"}
 # The cause, the metric, its labels, and what is added to it at least.
 CAUSES: list[tuple[Callable[[World], Awaitable[None]], str, dict[str, str], float]] = [
@@ -152,6 +164,7 @@ CAUSES: list[tuple[Callable[[World], Awaitable[None]], str, dict[str, str], floa
     (sent, "tasks_total", {"task": "notices.expire", "state": "sent"}, 1),
     (sent, "tasks_total", {"task": "other", "state": "sent"}, 1),
     (sent, "task_queue_waiting", {"queue": "?"}, 2),
+    (dead_letter, "task_messages", {"state": "dead_letters"}, 1),
     (unfinished, "task_runs_unfinished", {"state": "started"}, 1),
     (worker, "task_queue_reserved", {"queue": "test"}, 3),
     (worker, "processes_alive", {"kind": "worker"}, 1),
@@ -178,6 +191,22 @@ async def test_pools_show_what_is_in_use(world: World, pool: str, engine: str) -
     before = (await scrape(world.client))[name]
     async with getattr(world.resources, engine).connect():
         assert (await scrape(world.client))[name] == before + 1
+
+
+async def test_hashes_are_pending_until_they_have_run(world: World) -> None:
+    begun, done = threading.Event(), threading.Event()
+    name = "password_hashing_pending", frozenset[tuple[str, str]]()
+    before = (await scrape(world.client))[name]
+
+    def work() -> None:
+        begun.set()
+        done.wait()
+
+    hashing = asyncio.create_task(world.resources.hashing.run(work))
+    await eventually(begun.is_set)
+    assert (await scrape(world.client))[name] == before + 1
+    done.set()
+    await hashing
 
 
 async def test_queues_are_bounded() -> None:
