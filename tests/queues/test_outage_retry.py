@@ -67,7 +67,7 @@ def test_an_outage_begins_anew_after_another_attempt(worker: CeleryProcess, queu
 @pytest.mark.parametrize(
     ("task", "error", "gave_up"),
     [(sample.long_outage, ConnectionRefusedError, 1), (sample.hopeless, PermanentError, 0)],
-    ids=str,
+    ids=["outage", "hopeless"],
 )
 def test_after_its_time_it_fails_and_is_a_dead_letter(
     worker: CeleryProcess, queue: str, task: Any, error: type[Exception], gave_up: int
