@@ -23,7 +23,7 @@ class WebSocketLoops:
         close: Closes the websocket.
         protocol_errors: What `take` raises for invalid messages.
         max_bytes: Size of a message.
-        silence: After its time without a message the client counts as gone.
+        silence: How long the client may send nothing; after that it counts as gone.
     """
 
     def __init__(
