@@ -1,9 +1,6 @@
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
-from uuid import UUID
 
 import structlog
 
@@ -16,6 +13,7 @@ from src.crud.login import LoginCRUD
 from src.schemas.auth import PublicKeyResponse
 from src.services.challenge import ChallengeService
 from src.services.session import ClientInfo, TokenPair
+from src.services.sign_in import SignInService
 from src.services.user import UserService
 from src.utils.password import dummy_hash
 from src.utils.text import is_storable
@@ -36,7 +34,7 @@ class AuthService:
         self.client = client
         self.throttle = resources.throttle
         self.users = UserService(uow, resources)
-        self.sessions = self.users.sessions
+        self.sign_in = SignInService(uow, resources, client)
         self.passwords = self.users.passwords
         self.challenges = ChallengeService(resources.settings.auth, resources.redis)
 
@@ -88,31 +86,7 @@ class AuthService:
         if new_hash:
             await self.users.users.update(await self.users.get(user.id), {"password_hash": new_hash})
         entry.actor_id = user.id
-        emails = self.users.emails
-        is_new = emails.enabled and await self.throttle.is_new_client(account, self.client.login)
-        pair = await self._start(user.id, account)
-        if is_new:
-            details = {"client_address": self.client.address, "user_agent": self.client.user_agent[:256] or "?"}
-            emails.send_notice(user.id, "new_device", **details)
-        self.uow.after_commit("log", partial(self._log_login, user.id))
-        return pair
-
-    async def _start(self, user_id: UUID, account: str) -> TokenPair:
-        """Count the success and start a session, in one round trip; if the client is throttled, the session ends."""
-        device, pair = await asyncio.gather(
-            self.throttle.succeed(account, self.client.login),
-            self.sessions.start(user_id, self.client),
-            return_exceptions=True,
-        )
-        if isinstance(pair, BaseException):
-            raise device if isinstance(device, BaseException) else pair
-        if isinstance(device, BaseException):
-            await self.sessions.end_one(user_id, pair.session_id)
-            raise device
-        return replace(pair, device_token=device)
-
-    async def _log_login(self, user_id: UUID) -> None:
-        log.info("login", user_id=str(user_id), address=self.client.address)
+        return await self.sign_in.start(user.id, account)
 
     async def change_password(self, claims: AccessClaims, old: str, new: str, kid: str) -> None:
         """Change the caller's password, and end their other sessions.
