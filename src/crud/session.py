@@ -5,13 +5,13 @@ only hashes. The braces are literal: in Redis Cluster, all keys of one user shar
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from src.core.stores.redis_client import RedisClient
-from src.crud.session_scripts import CONFIRM, END, ROTATE, START
+from src.crud.session_scripts import CONFIRM, END, PROVE, ROTATE, START
 
 
 class Rotation(StrEnum):
@@ -26,12 +26,17 @@ class Rotation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A refresh token as Redis stores it; times in Unix seconds."""
+    """A refresh token as Redis stores it; times in Unix seconds.
+
+    Attributes:
+        authenticated_at: When the user of its session last proved who they are, in what `rotate` returns.
+    """
 
     jti: str
     hash: str
     issued_at: int
     expires_at: int
+    authenticated_at: int = 0
 
 
 def digest(value: str) -> str:
@@ -122,12 +127,18 @@ class SessionCRUD:
         )
         rotation = Rotation(outcome)
         if rotation is Rotation.REPEATED:
-            return rotation, RefreshToken(rest[0], "", int(rest[1]), int(rest[2]))
-        return rotation, successor if rotation is Rotation.ROTATED else None
+            return rotation, RefreshToken(rest[1], "", int(rest[2]), int(rest[3]), int(rest[0]))
+        if rotation is Rotation.ROTATED:
+            return rotation, replace(successor, authenticated_at=int(rest[0]))
+        return rotation, None
 
     async def confirm(self, user_id: UUID, session_id: str, jti: str, now: int) -> None:
         """Begin the grace period of the token before `jti`, whose response is about to be sent."""
         await CONFIRM.run(self.redis, session=session_key(user_id, session_id), jti=jti, now=now)
+
+    async def prove(self, user_id: UUID, session_id: str, now: int) -> bool:
+        """Note that the user has just proved who they are; returns whether the session is alive."""
+        return bool(await PROVE.run(self.redis, session=session_key(user_id, session_id), now=now))
 
     async def alive(self, user_id: UUID, session_id: str) -> bool:
         """Whether the session exists, that is, has neither ended nor expired."""

@@ -7,7 +7,8 @@ START = RedisScript(
 redis.call('ZREMRANGEBYSCORE', index, '-inf', issued_at)
 if redis.call('ZCARD', index) >= tonumber(maximum) then return 0 end
 redis.call('HSET', session, 'jti', jti, 'created_at', issued_at, 'issued_at', issued_at, 'expires_at', expires_at,
-           'user_agent_hash', user_agent_hash, 'user_agent', user_agent, 'address', address)
+           'user_agent_hash', user_agent_hash, 'user_agent', user_agent, 'address', address,
+           'authenticated_at', issued_at)
 redis.call('HSET', token, 'created_at', issued_at, 'token_hash', token_hash, 'user_agent_hash', user_agent_hash,
            'family', session_id)
 redis.call('ZADD', index, expires_at, session_id)
@@ -25,7 +26,7 @@ ROTATE = RedisScript(
 local time = redis.call('TIME')
 if time[1] + time[2] / 1000000 > tonumber(deadline) then return {'late'} end
 local stored = redis.call('HMGET', session, 'jti', 'previous_jti', 'user_agent_hash', 'issued_at', 'expires_at',
-                          'confirmed_at')
+                          'confirmed_at', 'authenticated_at')
 local current_jti, previous_jti, owner_hash, rotated_at = stored[1], stored[2], stored[3], stored[4]
 if not current_jti or owner_hash ~= user_agent_hash then return {'refused'} end
 if current_jti == jti then
@@ -39,11 +40,11 @@ if current_jti == jti then
   redis.call('EXPIREAT', successor, new_expires_at)
   redis.call('ZADD', index, new_expires_at, session_id)
   redis.call('EXPIREAT', index, new_expires_at, 'GT')
-  return {'rotated'}
+  return {'rotated', stored[7] or '0'}
 end
 local grace_from = stored[6] or rotated_at
 if previous_jti == jti and (grace_from == '' or tonumber(now) <= grace_from + tonumber(grace_seconds)) then
-  return {'repeated', current_jti, rotated_at, stored[5]}
+  return {'repeated', stored[7] or '0', current_jti, rotated_at, stored[5]}
 end
 redis.call('DEL', session, (string.gsub(presented, '[^:]+$', '')) .. current_jti)
 redis.call('ZREM', index, session_id)
@@ -61,6 +62,17 @@ if stored[1] == jti and stored[2] == '' then redis.call('HSET', session, 'confir
 """,
     keys="session",
     args="jti now",
+)
+
+# Returns whether the session is alive.
+PROVE = RedisScript(
+    """
+if redis.call('EXISTS', session) == 0 then return 0 end
+redis.call('HSET', session, 'authenticated_at', now)
+return 1
+""",
+    keys="session",
+    args="now",
 )
 
 # Ends `session_id` if the mode is `only`, and all other sessions if it is `except`.

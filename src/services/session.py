@@ -61,7 +61,7 @@ class SessionService:
         """
         now = self.tokens.now()
         claims = RefreshClaims(user_id, new_id(), new_id(), now, now, self._expiry(now, now))
-        pair = self._pair(claims, now)
+        pair = self._pair(claims, now, now)
         stored = _stored(claims, pair.refresh_token)
         limit = self.settings.sessions_per_user
         started = await self.sessions.start(
@@ -107,7 +107,18 @@ class SessionService:
         if rotation is Rotation.REPEATED:
             new = self._successor(old, stored.jti, stored.issued_at, stored.expires_at)
         uow.after_commit("grace period", lambda: self.sessions.confirm(new.user_id, new.session_id, new.jti, now))
-        return self._pair(new, now)
+        return self._pair(new, now, stored.authenticated_at)
+
+    async def prove(self, claims: AccessClaims) -> str:
+        """A new access token for a user who has just proved again who they are; the refresh token stays as it is.
+
+        Raises:
+            UnauthorizedError: The session has ended.
+        """
+        now = self.tokens.now()
+        if not await self.sessions.prove(claims.user_id, claims.session_id, now):
+            raise UnauthorizedError
+        return self.tokens.access(claims.user_id, claims.session_id, now)
 
     async def require(self, claims: AccessClaims) -> None:
         """Check that the session is alive.
@@ -162,11 +173,11 @@ class SessionService:
     def _expiry(self, now: int, started_at: int) -> int:
         return min(now + self.settings.session_idle_seconds, started_at + self.settings.session_absolute_seconds)
 
-    def _pair(self, claims: RefreshClaims, now: int) -> TokenPair:
+    def _pair(self, claims: RefreshClaims, now: int, authenticated_at: int) -> TokenPair:
         return TokenPair(
             user_id=claims.user_id,
             session_id=claims.session_id,
-            access_token=self.tokens.access(claims.user_id, claims.session_id, now),
+            access_token=self.tokens.access(claims.user_id, claims.session_id, now, authenticated_at),
             refresh_token=self.tokens.refresh(claims),
             expires_in=self.settings.access_seconds,
             refresh_expires_in=claims.expires_at - now,

@@ -1,16 +1,34 @@
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
 
+from src.core.exceptions import UnauthorizedError
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.services.email import EmailService
 from src.services.session import ClientInfo, SessionService, TokenPair
 
 log = structlog.get_logger(__name__)
+
+
+class FactorRequiredError(UnauthorizedError):
+    """The user has a second factor, and must prove it.
+
+    Args:
+        challenge: What `POST /auth/login/factor` needs, as `FactorChallenge`: the ticket, and what can be proved with.
+    """
+
+    error = "auth.factor_required"
+    message = "A second factor is required."
+
+    def __init__(self, challenge: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.data = dict(challenge)
 
 
 class SignInService:
@@ -23,10 +41,11 @@ class SignInService:
         self.sessions = SessionService(resources)
         self.emails = EmailService(uow, resources)
 
-    async def start(self, user_id: UUID, account: str) -> TokenPair:
+    async def start(self, user_id: UUID, account: str, *, needs_factor: bool | None = None) -> TokenPair:
         """Start a session, and tell the user of a new device; failed logins are counted by the `account`.
 
         Raises:
+            FactorRequiredError: The user has a second factor; `needs_factor` says so, or None if it is not known.
             ConflictError: The user has too many sessions.
             TooManyRequestsError: The client became throttled in the meantime.
         """

@@ -29,12 +29,14 @@ class AccessClaims:
     Attributes:
         session_id: The login session. Of a key: what names the key to `PermissionService`, and no session.
         api_key: The key; None for an access token. Whether it has expired is asked together with its permissions.
+        authenticated_at: When the user last proved who they are, by the login or later; kept by refreshes. 0: unknown.
     """
 
     user_id: UUID
     session_id: str
     expires_at: int
     api_key: ApiKeyIdentity | None = None
+    authenticated_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,14 @@ class TokenIssuer:
         """The seconds until the token expires; zero or less once it has."""
         return claims.expires_at - self._clock()
 
-    def access(self, user_id: UUID, session_id: str, now: int) -> str:
-        """A new access token, issued at `now`."""
-        times = {"iat": now, "nbf": now, "exp": now + self.settings.access_seconds}
+    def is_recent(self, claims: AccessClaims, seconds: float) -> bool:
+        """Whether the user proved who they are within the last `seconds`."""
+        return self._clock() - claims.authenticated_at <= seconds
+
+    def access(self, user_id: UUID, session_id: str, now: int, authenticated_at: int | None = None) -> str:
+        """A new access token, issued at `now`, of a user who proved who they are at `authenticated_at`, or just now."""
+        proved_at = now if authenticated_at is None else authenticated_at
+        times = {"iat": now, "nbf": now, "exp": now + self.settings.access_seconds, "auth_time": proved_at}
         return self._access.encode({"sub": str(user_id), "sid": session_id, "jti": new_id(), **times})
 
     def refresh(self, claims: RefreshClaims) -> str:
@@ -120,7 +127,10 @@ class TokenIssuer:
         if claims is not None:
             return self._unexpired(claims)
         content = self._decode(self._access, token, ACCESS_SKEW_SECONDS)
-        claims = self._unexpired(AccessClaims(_uuid(content["sub"]), _identifier(content["sid"]), content["exp"]))
+        authenticated_at = _time(content.get("auth_time", 0))  # tokens of the version before have none
+        user_id, session_id = _uuid(content["sub"]), _identifier(content["sid"])
+        claims = AccessClaims(user_id, session_id, content["exp"], authenticated_at=authenticated_at)
+        claims = self._unexpired(claims)
         if len(self._verified) >= _CACHE_SIZE:
             del self._verified[next(iter(self._verified))]
         self._verified[digest] = claims
@@ -177,5 +187,11 @@ def _uuid(value: object) -> UUID:
 
 def _identifier(value: object) -> str:
     if not isinstance(value, str):
+        raise UnauthorizedError
+    return value
+
+
+def _time(value: object) -> int:
+    if not isinstance(value, int):
         raise UnauthorizedError
     return value
