@@ -21,6 +21,7 @@ from sqlmodel import SQLModel
 import src.models
 from src.core.config import settings
 from src.core.preflight import CONNECTION_ERRORS, require_known, unreachable
+from src.core.stores.sql import AdvisoryLock
 from src.models.search_index import PREFIX, create_search_indexes
 
 assert src.models.__all__  # noqa: S101 - the import itself is what counts: it fills the metadata
@@ -29,8 +30,7 @@ assert src.models.__all__  # noqa: S101 - the import itself is what counts: it f
 DATABASE = None if context.config.config_ini_section == "alembic" else context.config.config_ini_section
 TABLES = [table for table in SQLModel.metadata.sorted_tables if table.info.get("database") == DATABASE]
 
-# Two deployments at once: the second waits for the first, and then finds nothing to do.
-_MIGRATION_LOCK = 7_283_064_519
+# Two deployments at once: the second waits for the first (`AdvisoryLock.MIGRATIONS`), and then finds nothing to do.
 _SECONDS_BETWEEN_TRIES = 0.5
 # While a statement waits for a table's lock, all later queries on the table wait behind it: better to let them pass.
 _LOCK_TIMEOUT = "2s"
@@ -162,7 +162,7 @@ async def locked(guard: AsyncConnection) -> AsyncIterator[None]:
 
     It is tried for again and again: CREATE INDEX CONCURRENTLY would wait for a statement that waits for the lock.
     """
-    taking = f"SELECT pg_try_advisory_lock({_MIGRATION_LOCK})"
+    taking = f"SELECT pg_try_advisory_lock({AdvisoryLock.MIGRATIONS:d})"
     while not (await guard.exec_driver_sql(taking)).scalar_one():  # noqa: ASYNC110 - others release it
         await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
     yield

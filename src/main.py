@@ -33,9 +33,9 @@ from src.core.telemetry import start_telemetry
 from src.deps.audit import audit_request
 from src.deps.auth import require_session
 from src.deps.permission import require_permission
+from src.middlewares.access_log import PROBES
 from src.middlewares.body_limit import BodyLimitMiddleware
 from src.middlewares.errors import install_error_handlers
-from src.middlewares.logger import PROBES
 from src.middlewares.request import RequestMiddleware
 from src.models.permission_code import PermissionCode
 from src.queues import load_app

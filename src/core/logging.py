@@ -101,7 +101,7 @@ def configure_logging(settings: Settings) -> None:
     # The outage of a store is logged once (`outages.py`); these log each attempt to reach it, one with a traceback.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     logging.getLogger("src.core.stores.fair_pool").setLevel(logging.CRITICAL)
-    # Our own access log (`src/middlewares/logger.py`) replaces it.
+    # Our own access log (`src/middlewares/access_log.py`) replaces it.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
 
 

@@ -27,7 +27,7 @@ class AuditCRUD(BaseBeanieCRUD[AuditLog]):
                 raise
 
     async def set_retention(self, age: timedelta) -> None:
-        """Have MongoDB delete entries of this age, with a TTL index; one with another age is replaced."""
+        """Have MongoDB delete entries of this age, with a TTL index; one with another age is replaced. For `initdb`."""
         await self.documents.bind(AuditLog)
         collection = AuditLog.get_pymongo_collection()
         seconds = int(age.total_seconds())

@@ -73,7 +73,10 @@ HeaderUserAgentDep = Annotated[str, Depends(get_user_agent)]
 
 
 async def get_client(connection: HTTPConnection, user_agent: HeaderUserAgentDep) -> ClientInfo:
-    """The client's User-Agent and IP address."""
+    """The client's User-Agent and IP address.
+
+    Behind a proxy, uvicorn takes the address from `X-Forwarded-For` if `FORWARDED_ALLOW_IPS` names the proxy.
+    """
     return ClientInfo(user_agent, connection.client.host if connection.client else "")
 
 

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from src.core.logging import request_id
 from src.core.shutdown.draining import is_draining
 from src.core.telemetry.spans import is_tracing, name_request
-from src.middlewares.logger import record, route_of
+from src.middlewares.access_log import record, route_of
 from src.middlewares.request_id import HEADER, get_request_id
 from src.middlewares.security_headers import SecurityHeaders
 

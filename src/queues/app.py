@@ -41,6 +41,8 @@ app.conf.update(
         # At-least-once delivery: a message is acknowledged after its task, so a task may run twice, but is never lost.
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
+        # How many tasks run at once is not set here: `-c` of `celery worker` says it, for each worker. Those with the
+        # asyncio pool are started with `--prefetch-multiplier 2`.
         "worker_prefetch_multiplier": 1,
         "task_time_limit": TIME_LIMIT_SECONDS,
         "task_soft_time_limit": TIME_LIMIT_SECONDS - 30,

@@ -1,7 +1,7 @@
 """What a worker process adds to the application: its stores, opened with the event loop, and its log."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing, asynccontextmanager
 from copy import copy
 from functools import partial
@@ -19,6 +19,7 @@ from src.core.realtime.event_bus import ReplaySettings
 from src.core.realtime.event_registry import EventRegistry
 from src.core.resources import Resources, open_resources
 from src.core.stores.errors import as_unavailable, summary
+from src.core.tasks.info import HOUSEKEEPING
 from src.core.telemetry import start_telemetry
 from src.queues.emitter import RedisEmitter
 from src.queues.inspection.child_metrics import child_metrics
@@ -32,7 +33,6 @@ log = structlog.get_logger(__name__)
 
 # Tasks wait longer for a database connection than requests, which fail with 503.
 POOL_TIMEOUT_SECONDS = 60
-HOUSEKEEPING = {"outbox.relay", "tasks.record"}
 BROKER_IS_DOWN = "consumer: Cannot connect to", "consumer: Connection to broker lost"
 
 
@@ -46,7 +46,7 @@ class HousekeepingLogFilter(logging.Filter):
         names: The names of the housekeeping tasks.
     """
 
-    def __init__(self, names: set[str]) -> None:
+    def __init__(self, names: Collection[str]) -> None:
         super().__init__()
         self._names = names
 

@@ -4,7 +4,7 @@ from src.core.exceptions import NotFoundError
 from src.core.realtime.connected_client import ConnectedClient as Connection
 from src.core.realtime.rooms import user_room
 from src.core.resources import Resources
-from src.schemas.client import ClientQuery, ConnectedClient, ConnectedClients
+from src.schemas.connected_client import ClientQuery, ConnectedClient, ConnectedClients
 from src.services.actor import Actor
 from src.services.user_admin import UserAdminService
 

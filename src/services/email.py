@@ -13,7 +13,8 @@ class EmailService:
     """Asks for e-mails, which tasks write and send after the commit. Does nothing where e-mail is not configured.
 
     What is asked for does not depend on whether an address is known: the tasks find out, and neither the response nor
-    its time tells. Arguments whose names begin with `secret` are masked in the run history.
+    its time tells. Arguments whose names begin with `secret` are masked in the run history. How many mails an address
+    gets is decided by `EmailLinkService`, how often a mail is tried again by the tasks.
     """
 
     def __init__(self, uow: UnitOfWork, resources: Resources) -> None:

@@ -76,10 +76,6 @@ def _bounded(values: Mapping[str, int]) -> dict[str, int]:
     return kept | {"other": kept.get("other", 0) + rest} if rest else kept
 
 
-def _alive(processes: Sequence[ProcessState]) -> int:
-    return sum(process.alive for process in processes)
-
-
 def _set(gauge: Gauge, values: Mapping[str, float]) -> None:
     for label, value in values.items():
         gauge.labels(label).set(value)

@@ -8,11 +8,11 @@ from src.api.audited_route import AuditedRoute
 from src.api.v1.errors import NOT_YOURS_TO_GRANT
 from src.api.v1.users import NOT_YOURS_TO_RULE
 from src.core.exceptions import NotFoundError, raises
-from src.deps.client import ConnectedClientServiceDep
+from src.deps.connected_client import ConnectedClientServiceDep
 from src.deps.permission import ActorDep, require_permission
 from src.deps.rate_limit import EXPENSIVE
 from src.schemas.base import SafeStr
-from src.schemas.client import ClientQuery, ConnectedClients
+from src.schemas.connected_client import ClientQuery, ConnectedClients
 from src.schemas.response import Response, ok
 
 router = APIRouter(

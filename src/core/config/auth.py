@@ -15,7 +15,7 @@ from src.utils.password_policy import weakness
 
 MINIMUM_KEY_BYTES = 32
 MINIMUM_RSA_BITS = 3072
-MINIMUM_PASSWORD_LENGTH = 8
+MINIMUM_STORE_PASSWORD_LENGTH = 8
 
 # Words from examples and templates.
 _PLACEHOLDERS = ("your", "change", "secret", "example", "placeholder", "password", "123456", "minioadmin", "postgres")
@@ -135,9 +135,9 @@ def check_store_password(name: str, username: str, password: str) -> None:
     """
     if not password:
         raise ConfigurationError(f"{name} is missing. ALLOW_INSECURE_STORES may allow that on a Unix socket.")
-    if len(password) < MINIMUM_PASSWORD_LENGTH or len(set(password)) < 4 or username.lower() == password.lower():
+    if len(password) < MINIMUM_STORE_PASSWORD_LENGTH or len(set(password)) < 4 or username.lower() == password.lower():
         raise ConfigurationError(
-            f"{name} is weak: it needs {MINIMUM_PASSWORD_LENGTH} characters, and not the username."
+            f"{name} is weak: it needs {MINIMUM_STORE_PASSWORD_LENGTH} characters, and not the username."
         )
     check_no_placeholder(name, password)
 

@@ -24,7 +24,10 @@ def checked_broker_url(name: str, value: str) -> str:
 
 
 class CelerySettings(SettingsGroup):
-    """Broker and result backend, the time zone of crontabs, and how long task runs are kept."""
+    """Broker and result backend, the time zone of crontabs, and how long task runs are kept.
+
+    How many tasks a worker runs at once is on its command line (`-c`); time limits are in `src/queues/app.py`.
+    """
 
     broker_url: SecretStr | None = Field(None, alias="CELERY_BROKER_URL")
     redis_url: str | None = Field(None, alias="CELERY_REDIS_URL")

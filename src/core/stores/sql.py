@@ -27,6 +27,7 @@ _AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
 class AdvisoryLock(IntEnum):
     """The keys of all advisory locks in PostgreSQL, except those of the outbox and of e-mails, which are hashes."""
 
+    MIGRATIONS = 7_283_064_519
     INITIAL_ADMIN = 7_283_064_520
     DOCUMENT_MIGRATIONS = 7_283_064_521
     SCHEDULES_OF_CONFIG = 2_026_112_401

@@ -11,6 +11,9 @@ from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+# Run every few seconds: their runs are neither recorded (`tracked=False`) nor traced, and logged if they fail only.
+HOUSEKEEPING = frozenset({"outbox.relay", "tasks.record"})
+
 EMPTY = inspect.Parameter.empty
 VARIADIC = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 

@@ -16,11 +16,10 @@ from opentelemetry.sdk.trace.sampling import Decision, ParentBased, SamplingResu
 from opentelemetry.trace import SpanKind
 
 from src.core import logging
+from src.core.tasks.info import HOUSEKEEPING
 from src.core.telemetry import spans
 
 INSTRUMENTORS = CeleryInstrumentor, PymongoInstrumentor, RedisInstrumentor, SQLAlchemyInstrumentor, URLLib3Instrumentor
-# Tasks that run every few seconds.
-HOUSEKEEPING = {"outbox.relay", "tasks.record"}
 
 
 def start_tracing(service: str, ratio: float) -> None:

@@ -1,4 +1,4 @@
-"""Retries runs that met an unavailable store: with backoff, and at most until the outage has an age."""
+"""Retries runs that met an unavailable store: with backoff, until the outage has the task's `outage_retry_seconds`."""
 
 import functools
 import inspect

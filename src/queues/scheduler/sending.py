@@ -1,4 +1,4 @@
-"""Plans new schedules and sends due ones, in the transaction of a tick."""
+"""Plans new schedules and sends due ones, in the transaction of a tick; pauses those that cannot or may not run."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""E-mails. While the mail server is unavailable they are retried, and then dead letters.
+"""E-mails. While the mail server is unavailable they are retried, for an hour as any task, and then dead letters.
 
 A mail that is refused for now, or that the server may have, is sent five times at most. One that is refused for good
 fails at once. Neither is kept as a dead letter: strangers choose the addresses.

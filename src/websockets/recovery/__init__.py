@@ -8,6 +8,8 @@
                         meanwhile live events wait (engine/delivery.py)
     process is killed   the same, by the client's offset
 
+What the stream keeps, and for how long, is decided where events are published: core/realtime/event_bus.py.
+
 Public: `SessionRecovery`, for the `recovery` argument of `AsyncServer`. Knows nothing of this product.
 """
 
