@@ -25,7 +25,7 @@ NAVIGATION: dict[str, Any] = {
     },
     "Reference": ["configuration.md", "reference/", "reference.md", "glossary.md", "CHANGELOG.md"],
     "Explanation": {
-        "Design": ["architecture.md", "pictures.md", "reliability.md", "performance.md"],
+        "Design": ["architecture.md", "where.md", "pictures.md", "reliability.md", "performance.md"],
         "Subjects": ["tasks.md", "schedules.md"],
         "Internals": ["internals/"],
         "Decisions": ["adr/README.md"],
