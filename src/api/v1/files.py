@@ -34,9 +34,9 @@ FileId = Annotated[UUID, Path(alias="fileId", description="Id of the file.")]
 NOT_FOUND = NotFoundError("File not found.")
 CONTENT_MISSING = NotFoundError("The content is missing.", error="file.content_missing")
 TOO_MANY_UPLOADS = ConflictError(
-    "You have 10 pending uploads, which is the limit: complete or delete one.",
+    "You have 100 pending uploads, which is the limit: complete or delete one.",
     error="file.too_many_uploads",
-    data={"limit": 10},
+    data={"limit": 100},
 )
 WRONG_PARTS = BadRequestError("Every part must be listed exactly once.", error="file.wrong_parts")
 TOO_MANY_BYTES = ConflictError(

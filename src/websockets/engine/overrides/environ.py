@@ -24,11 +24,12 @@ class Body:
 
 
 async def translate_request(scope: Scope, receive: Receive, send: Send) -> dict[str, Any]:
-    """Engine.IO's defines a class for each request, which is only freed by the garbage collector."""
+    """Engine.IO's defines a class for each request, which only the garbage collector frees, and knows no client."""
     event = await receive()
     if event["type"] not in ("http.request", "websocket.connect"):
         return {}
     query = _text(scope.get("query_string", b"")) or ""
+    address, port = scope.get("client") or ("", 0)  # a Unix socket has none
     environ = {
         "wsgi.input": Body(event, receive),
         "wsgi.errors": sys.stderr,
@@ -44,8 +45,8 @@ async def translate_request(scope: Scope, receive: Receive, send: Send) -> dict[
         "RAW_URI": f"{scope['path']}?{query}" if query else scope["path"],
         "SCRIPT_NAME": "",
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "REMOTE_PORT": "0",
+        "REMOTE_ADDR": address,
+        "REMOTE_PORT": str(port),
         "SERVER_NAME": "asgi",
         "SERVER_PORT": "0",
         "asgi.receive": receive,

@@ -159,9 +159,8 @@ class LimitedServer(socketio.AsyncServer):  # type: ignore[misc]  # its base is 
         self.eio.post(eio_sid, encode(pkt))
 
     def _limit_unauthenticated(self, eio_sid: str) -> None:
-        """Start the time of a transport that no namespace accepts; Engine.IO's `REMOTE_ADDR` is always the same."""
-        client = self.environ[eio_sid]["asgi.scope"].get("client")
-        self._unauthenticated.add(eio_sid, client[0] if client else "")
+        """Start the time of a transport that no namespace accepts."""
+        self._unauthenticated.add(eio_sid, self.environ[eio_sid]["REMOTE_ADDR"])
 
     def _is_recoverable(self, reason: str | None) -> bool:
         return self._shutting_down or reason in _NETWORK_FAILURES
