@@ -15,13 +15,11 @@ from src.core.security.api_key import PREFIX
 from src.core.security.token import AccessClaims, RefreshClaims
 from src.crud.user import UserCRUD
 from src.deps.database import ResourcesDep, UnitOfWorkDep
+from src.deps.token_delivery import DEVICE_HEADER, IN_COOKIE, RefreshHeader, read_cookie
 from src.models.user import User
 from src.services.auth import AuthService
 from src.services.login_only import login_required
 from src.services.session import ClientInfo, SessionService
-
-DEVICE_HEADER = "X-Device-Token"
-"""Sent with the response to a login, and by clients with their next login: strangers cannot lock them out."""
 
 
 class AccessToken(OAuth2PasswordBearer):
@@ -46,17 +44,15 @@ get_access_token = raises(UnauthorizedError)(AccessToken(tokenUrl="/api/v1/auth/
 
 
 @raises(UnauthorizedError)
-async def get_refresh_token(
-    token: Annotated[
-        str | None,
-        Header(alias="X-Refresh-Token", description="The refresh token.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.c2ln"]),
-    ] = None,
-) -> str:
-    """The refresh token of the `X-Refresh-Token` header, not yet verified.
+async def get_refresh_token(connection: HTTPConnection, resources: ResourcesDep, token: RefreshHeader = None) -> str:
+    """The refresh token of the `X-Refresh-Token` header, or of the cookie if that says so; not yet verified.
 
     Raises:
-        UnauthorizedError: The header is missing.
+        UnauthorizedError: The header or the cookie is missing.
+        PermissionDeniedError: A page of a foreign origin wants to use the cookie.
     """
+    if token == IN_COOKIE and resources.settings.auth.refresh_cookie_enabled:
+        token = read_cookie(connection, resources.settings)
     if not token:
         raise UnauthorizedError
     return token

@@ -67,7 +67,7 @@ class TokenResponse(BaseSchema):
     access_token: str
     """Send it as `Authorization: Bearer`."""
     refresh_token: str
-    """Exchange it once for a new pair, from the same `User-Agent`."""
+    """Exchange it once for a new pair, from the same `User-Agent`. Empty if it is in the cookie."""
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the scheme's name
     """The scheme of the `Authorization` header."""
     expires_in: int

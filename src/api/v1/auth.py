@@ -1,7 +1,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path
-from fastapi import Response as HTTPResponse
 
 from src.api.audited_route import AuditedRoute
 from src.api.response_headers import described
@@ -17,7 +16,6 @@ from src.core.exceptions import (
 from src.crud.user import UserCRUD
 from src.deps.audit import AuditEntryDep
 from src.deps.auth import (
-    DEVICE_HEADER,
     AuthServiceDep,
     ClientDep,
     HeaderRefreshTokenDep,
@@ -29,6 +27,7 @@ from src.deps.auth import (
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.deps.email import LanguageDep
 from src.deps.rate_limit import ANONYMOUS
+from src.deps.token_delivery import CLEARS_COOKIE, DEVICE_HEADER, TokenDeliveryDep
 from src.deps.user import ProfileServiceDep, UserServiceDep
 from src.schemas.auth import (
     LoginRequest,
@@ -69,12 +68,10 @@ async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
 @router.post("/login", responses=SENDS_DEVICE_TOKEN, dependencies=[ANONYMOUS])
 @raises(WRONG, THROTTLED, BUSY, TOO_MANY_SESSIONS)
 async def login(
-    body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep, response: HTTPResponse
+    body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep, delivery: TokenDeliveryDep
 ) -> Response[TokenResponse]:
     """Log in with a username and an encrypted password."""
-    pair = await auth.login(body.username, body.password, body.kid, entry)
-    response.headers[DEVICE_HEADER] = pair.device_token
-    return ok(TokenResponse.model_validate(pair))
+    return ok(delivery.hand_out(await auth.login(body.username, body.password, body.kid, entry)))
 
 
 @swagger_router.post("/login/swagger", dependencies=[ANONYMOUS])
@@ -104,23 +101,23 @@ async def refresh(
     sessions: SessionServiceDep,
     resources: ResourcesDep,
     uow: UnitOfWorkDep,
+    delivery: TokenDeliveryDep,
 ) -> Response[TokenResponse]:
     """Exchange a single-use refresh token for a new token pair."""
     # Before the exchange, so that a disabled user's token is not used up; its connection is released first.
     async with resources.sessions() as session:
         await require_enabled(UserCRUD(session), claims.user_id)
-    pair = await sessions.refresh(uow, claims, token, client)
-    return ok(TokenResponse.model_validate(pair))
+    return ok(delivery.hand_out(await sessions.refresh(uow, claims, token, client)))
 
 
-@router.post("/logout")
+@router.post("/logout", dependencies=[CLEARS_COOKIE])
 async def logout(claims: UserAccessJWTDep, sessions: SessionServiceDep) -> Response[None]:
     """Log out: end the current session."""
     await sessions.end_one(claims.user_id, claims.session_id)
     return ok(None)
 
 
-@router.post("/logout/all")
+@router.post("/logout/all", dependencies=[CLEARS_COOKIE])
 async def logout_everywhere(claims: UserAccessJWTDep, sessions: SessionServiceDep) -> Response[None]:
     """Log out everywhere: end all of the current user's sessions."""
     await sessions.end_all(claims.user_id)

@@ -115,7 +115,11 @@ class CorsSettings(SettingsGroup):
             raise ValueError("not a regular expression") from error
         return value
 
-    def check_deployed(self) -> None:
+    def allows(self, origin: str) -> bool:
+        """Whether pages of this origin may call the API."""
+        return origin in self.origins or re.fullmatch(self.origins_regex or "(?!)", origin) is not None
+
+    def check_origins(self) -> None:
         """Refuse origins that let any site use its visitors' credentials.
 
         Raises:

@@ -43,6 +43,7 @@ class AuthSettings(SettingsGroup):
     access_seconds: int = Field(15 * 60, ge=1, le=15 * 60, alias="ACCESS_TOKEN_EXP")
     session_idle_seconds: int = Field(7 * 86_400, ge=1, alias="REFRESH_TOKEN_EXP")
     session_absolute_seconds: int = Field(30 * 86_400, ge=1, alias="SESSION_ABSOLUTE_SECONDS")
+    refresh_cookie_enabled: bool = Field(False, alias="REFRESH_COOKIE_ENABLED")
     refresh_grace_seconds: int = Field(10, ge=0, le=60, alias="REFRESH_GRACE_SECONDS")
     challenge_seconds: int = Field(120, ge=10, le=600, alias="LOGIN_CHALLENGE_SECONDS")
     permission_cache_seconds: int = Field(15 * 60, ge=1, le=15 * 60, alias="PERMISSION_CACHE_SECONDS")

@@ -64,9 +64,10 @@ class Settings:
             raise ConfigurationError(f"Settings: {error}") from error
         settings.auth.check()
         settings.email.check()
+        if settings.ENVIRONMENT.is_deployed or settings.auth.refresh_cookie_enabled:
+            settings.cors.check_origins()
         if settings.ENVIRONMENT.is_deployed:
             settings.auth.check_deployed()
-            settings.cors.check_deployed()
             settings.email.check_deployed(may_be_plain="smtp" in settings.app.insecure_stores)
             if settings.app.metrics_token is not None:
                 check_no_placeholder("METRICS_TOKEN", settings.app.metrics_token.get_secret_value())
