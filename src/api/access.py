@@ -33,6 +33,8 @@ SESSION_ROUTES_WITH_EMAIL = {
 }
 
 
+SESSION_ROUTES_WITH_DEVICES = {"GET:/api/v1/auth/devices", "DELETE:/api/v1/auth/devices/{deviceId}"}
+
 # Paths outside the API: health checks and metrics, the console's files, and the documentation of debug environments.
 OUTSIDE = {
     "/livez",
@@ -65,4 +67,9 @@ def public_routes(settings: Settings) -> set[str]:
 
 def session_routes(settings: Settings) -> set[str]:
     """The routes for any live session that exist with these settings."""
-    return SESSION_ROUTES | (SESSION_ROUTES_WITH_EMAIL if settings.email.enabled else set())
+    routes = set(SESSION_ROUTES)
+    if settings.email.enabled:
+        routes |= SESSION_ROUTES_WITH_EMAIL
+    if settings.auth.devices_enabled:
+        routes |= SESSION_ROUTES_WITH_DEVICES
+    return routes

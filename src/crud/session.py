@@ -64,7 +64,15 @@ class SessionCRUD:
         self.redis = redis
 
     async def start(
-        self, user_id: UUID, session_id: str, token: RefreshToken, *, user_agent: str, address: str, maximum: int
+        self,
+        user_id: UUID,
+        session_id: str,
+        token: RefreshToken,
+        *,
+        user_agent: str,
+        address: str,
+        device: str,
+        maximum: int,
     ) -> bool:
         """Store a session and its first refresh token; both expire with the token. False if there are `maximum`."""
         started = await START.run(
@@ -80,6 +88,7 @@ class SessionCRUD:
             user_agent_hash=digest(user_agent),
             user_agent=user_agent[:256],
             address=address,
+            device=device,
             maximum=maximum,
         )
         return bool(started)

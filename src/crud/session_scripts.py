@@ -8,7 +8,7 @@ redis.call('ZREMRANGEBYSCORE', index, '-inf', issued_at)
 if redis.call('ZCARD', index) >= tonumber(maximum) then return 0 end
 redis.call('HSET', session, 'jti', jti, 'created_at', issued_at, 'issued_at', issued_at, 'expires_at', expires_at,
            'user_agent_hash', user_agent_hash, 'user_agent', user_agent, 'address', address,
-           'authenticated_at', issued_at)
+           'authenticated_at', issued_at, 'device', device)
 redis.call('HSET', token, 'created_at', issued_at, 'token_hash', token_hash, 'user_agent_hash', user_agent_hash,
            'family', session_id)
 redis.call('ZADD', index, expires_at, session_id)
@@ -16,7 +16,7 @@ for _, key in ipairs(KEYS) do redis.call('EXPIREAT', key, expires_at) end
 return 1
 """,
     keys="session token index",
-    args="session_id jti token_hash issued_at expires_at user_agent_hash user_agent address maximum",
+    args="session_id jti token_hash issued_at expires_at user_agent_hash user_agent address device maximum",
 )
 
 # After the deadline, by the clock of Redis, nothing changes: the caller of a script that was delayed has given up.

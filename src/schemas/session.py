@@ -13,6 +13,12 @@ class SessionResponse(BaseSchema):
     """When the user logged in."""
     expires_at: datetime
     """When it ends unless the tokens are refreshed."""
+    last_used_at: datetime
+    """When its tokens were last refreshed, or the time of the login."""
+    device_name: str
+    """Program and system by the `User-Agent`, such as `Firefox on Windows`; empty if it names neither."""
+    device_id: str | None
+    """The device, as `GET /auth/devices` lists it; null for sessions from before it was recorded."""
     user_agent: str
     """`User-Agent` header of the client."""
     address: str
@@ -20,4 +26,39 @@ class SessionResponse(BaseSchema):
     current: bool
     """Whether this request belongs to it."""
 
-    EXAMPLE: ClassVar = {"id": "q1w2e3r4t5y6u7i8o9p0", "userAgent": "Mozilla/5.0", "address": "192.0.2.1"}
+    EXAMPLE: ClassVar = {
+        "id": "q1w2e3r4t5y6u7i8o9p0",
+        "deviceName": "Firefox on Windows",
+        "deviceId": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "userAgent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        "address": "192.0.2.1",
+    }
+
+
+class DeviceResponse(BaseSchema):
+    """A device that is remembered from a login, whether or not it is logged in."""
+
+    id: str
+    """The device's id."""
+    name: str
+    """Program and system by the `User-Agent`, such as `Firefox on Windows`; empty if it names neither."""
+    user_agent: str
+    """`User-Agent` header of its last login."""
+    address: str
+    """IP address of its last login."""
+    last_login_at: datetime
+    """When it last logged in."""
+    remembered_until: datetime
+    """When it is forgotten unless it logs in again."""
+    sessions: int
+    """How many sessions it has; 0 if it is logged out."""
+    current: bool
+    """Whether this request comes from it."""
+
+    EXAMPLE: ClassVar = {
+        "id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "name": "Firefox on Windows",
+        "userAgent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        "address": "192.0.2.1",
+        "sessions": 1,
+    }

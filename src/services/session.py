@@ -1,3 +1,4 @@
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -7,11 +8,12 @@ import structlog
 from src.core.exceptions import ConflictError, ServiceUnavailableError, UnauthorizedError
 from src.core.realtime.rooms import session_room, user_room
 from src.core.resources import Resources
-from src.core.security.throttle import LoginClient
+from src.core.security.throttle import LoginClient, device_id
 from src.core.security.token import AccessClaims, RefreshClaims, new_id
 from src.core.unit_of_work import UnitOfWork
 from src.crud.session import RefreshToken, Rotation, SessionCRUD, digest
 from src.utils.address import network_of
+from src.utils.device import device_name
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +30,10 @@ class ClientInfo:
     def login(self) -> LoginClient:
         """The client, as failed logins are counted."""
         return LoginClient(network_of(self.address), self.device)
+
+    def describe(self, now: int) -> str:
+        """What is remembered of its device, as JSON, for `DeviceService`."""
+        return json.dumps({"user_agent": self.user_agent[:256], "address": self.address, "time": now})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,13 @@ class SessionService:
         stored = _stored(claims, pair.refresh_token)
         limit = self.settings.sessions_per_user
         started = await self.sessions.start(
-            user_id, claims.session_id, stored, user_agent=client.user_agent, address=client.address, maximum=limit
+            user_id,
+            claims.session_id,
+            stored,
+            user_agent=client.user_agent,
+            address=client.address,
+            device=device_id(client.device),
+            maximum=limit,
         )
         if not started:
             raise ConflictError(
@@ -139,8 +151,16 @@ class SessionService:
             raise UnauthorizedError
 
     async def list(self, user_id: UUID) -> list[dict[str, Any]]:
-        """The user's sessions that are alive, newest first."""
-        return await self.sessions.list(user_id, self.tokens.now())
+        """The user's sessions that are alive, newest first, with the fields of `SessionResponse`."""
+        return [
+            {
+                **row,
+                "device_name": device_name(row["user_agent"]),
+                "device_id": row.get("device", "").removeprefix("device:") or None,
+                "last_used_at": row["issued_at"],
+            }
+            for row in await self.sessions.list(user_id, self.tokens.now())
+        ]
 
     async def end_one(self, user_id: UUID, session_id: str) -> bool:
         """End one session, which invalidates its access and refresh tokens; False if it did not exist."""

@@ -84,7 +84,18 @@ class TestRow14Sessions:
 
     async def test_a_row_shows_no_token_and_no_hash(self, client: httpx.AsyncClient, person: Person) -> None:
         (row,) = await self.listed(client, person)
-        assert row.keys() == {"id", "createdAt", "expiresAt", "userAgent", "address", "current"}
+        fields = {
+            "id",
+            "createdAt",
+            "expiresAt",
+            "lastUsedAt",
+            "deviceName",
+            "deviceId",
+            "userAgent",
+            "address",
+            "current",
+        }
+        assert row.keys() == fields
 
     async def test_times_are_utc(self, client: httpx.AsyncClient, person: Person) -> None:
         (row,) = await self.listed(client, person)

@@ -57,6 +57,10 @@ def create_router(settings: Settings) -> APIRouter:
 
         router.include_router(api_keys.router)
         router.include_router(service_accounts.router)
+    if settings.auth.devices_enabled:
+        from src.api.v1 import devices  # as above
+
+        router.include_router(devices.router)
     if settings.email.enabled:
         from src.api.v1 import emails  # as above
 

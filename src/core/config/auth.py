@@ -53,6 +53,7 @@ class AuthSettings(SettingsGroup):
     login_failures_per_address: int = Field(100, ge=1, alias="LOGIN_FAILURES_PER_ADDRESS")
     login_window_seconds: int = Field(15 * 60, ge=1, alias="LOGIN_WINDOW_SECONDS")
     sessions_per_user: int = Field(5000, ge=1, alias="SESSIONS_PER_USER")
+    devices_enabled: bool = Field(False, alias="DEVICES_ENABLED")
     api_keys_enabled: bool = Field(True, alias="API_KEYS_ENABLED")
     api_keys_per_user: int = Field(50, ge=1, alias="API_KEYS_PER_USER")
     registration_enabled: bool = Field(False, alias="AUTH_REGISTRATION_ENABLED")

@@ -14,6 +14,7 @@ _CLIENT = "auth:failures:{login}:client:"
 _ADDRESS = "auth:failures:{login}:address:"
 _SEEN = "auth:failures:{login}:seen:"
 _KNOWN = "auth:known:{login}:"
+_DEVICES = "auth:devices:{login}:"
 
 KNOWN_SECONDS = 90 * 86_400
 MAXIMUM_CLIENTS = 200
@@ -57,14 +58,23 @@ return false
     keys=_KEYS,
     args=_ARGS,
 )
+# A description is kept as long as its device is known.
 _SUCCEEDED = RedisScript(
     f"""{_WAIT}
-remember(known, now + known_seconds, is_known_device and device or new_device, address)
+local used_device = is_known_device and device or new_device
+remember(known, now + known_seconds, used_device, address)
+if description ~= '' then
+  redis.call('HSET', devices, used_device, description)
+  redis.call('EXPIREAT', devices, now + known_seconds)
+  for _, each in ipairs(redis.call('HKEYS', devices)) do
+    if not redis.call('ZSCORE', known, each) then redis.call('HDEL', devices, each) end
+  end
+end
 redis.call('DEL', of_device, of_address)
 return is_known_device and -1 or false
 """,
-    keys=_KEYS,
-    args=f"{_ARGS} new_device known_seconds",
+    keys=f"{_KEYS} devices",
+    args=f"{_ARGS} new_device known_seconds description",
 )
 
 
@@ -105,21 +115,45 @@ class LoginThrottle:
         """
         await self._run(_FAILED, account, client)
 
-    async def succeed(self, account: str, client: LoginClient) -> str:
+    async def succeed(self, account: str, client: LoginClient, description: str = "") -> str:
         """Remember the client of a successful attempt; returns its device token, a new one if it had none.
+
+        A `description` of the device is kept for `devices`.
 
         Raises:
             TooManyRequestsError: The budget was used up meanwhile.
         """
         new = secrets.token_urlsafe(24)
-        result = await self._run(_SUCCEEDED, account, client, new_device=_device(new), known_seconds=KNOWN_SECONDS)
+        result = await self._run(
+            _SUCCEEDED,
+            account,
+            client,
+            devices=_DEVICES + account,
+            new_device=device_id(new),
+            known_seconds=KNOWN_SECONDS,
+            description=description,
+        )
         return new if result is None else client.device
 
     async def is_new_client(self, account: str, client: LoginClient) -> bool:
         """Whether others have logged in to the account within 90 days, but nobody with this device or address."""
         known = _KNOWN + account
-        scores = await self._redis.zmscore(known, [_device(client.device), f"address:{client.address}"])
+        scores = await self._redis.zmscore(known, [device_id(client.device), f"address:{client.address}"])
         return scores == [None, None] and bool(await self._redis.zcard(known))
+
+    async def devices(self, account: str) -> dict[str, tuple[str, float]]:
+        """The account's known devices that have a description, by their ids, with the time until they are known."""
+        stored = await self._redis.hgetall(_DEVICES + account)
+        descriptions = {str(device): str(description) for device, description in stored.items()}
+        devices = list(descriptions)
+        scores = await self._redis.zmscore(_KNOWN + account, devices) if devices else []
+        known = zip(devices, scores, strict=True)
+        return {each: (descriptions[each], score) for each, score in known if score is not None and score > time.time()}
+
+    async def forget_device(self, account: str, device: str) -> bool:
+        """Treat a device as a stranger's from now on; returns whether it was known."""
+        await self._redis.hdel(_DEVICES + account, device)
+        return bool(await self._redis.zrem(_KNOWN + account, device))
 
     async def unlock(self, account: str) -> bool:
         """Reset the account's failures, and those of the clients that failed or were refused; returns whether any."""
@@ -129,7 +163,7 @@ class LoginThrottle:
         return bool(await self._redis.delete(*keys))
 
     async def _run(self, script: RedisScript, account: str, client: LoginClient, **more: object) -> int | None:
-        device, address = _device(client.device), f"address:{client.address}"
+        device, address = device_id(client.device), f"address:{client.address}"
         result: int | None = await script.run(
             self._redis,
             known=_KNOWN + account,
@@ -152,6 +186,6 @@ class LoginThrottle:
         return result
 
 
-def _device(token: str) -> str:
-    """How a device token is stored: hashed, so that whoever reads Redis cannot use it."""
+def device_id(token: str) -> str:
+    """How a device token is stored: hashed, so that whoever reads Redis cannot use it; empty without a token."""
     return f"device:{hashlib.sha256(token.encode()).hexdigest()}" if token else ""

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from src.core.resources import Resources
 from src.utils.redis_pool import connection_pool
 
-LOGINS = b"auth:session:", b"auth:sessions:", b"auth:refresh:", b"auth:known:"
+LOGINS = b"auth:session:", b"auth:sessions:", b"auth:refresh:", b"auth:known:", b"auth:devices:"
 NOT_QUEUES = b"auth:", b"cache:", b"health:", b"lock:", b"ops:"
 """What else is in the broker's database if it is the same."""
 NEVER = -1
