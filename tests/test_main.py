@@ -116,6 +116,7 @@ import gc, sys
 sys.modules["requests"] = None  # as in the image: engineio imports it where an extra has installed it
 import src.main
 late = {"celery", "amqp", "minio", "urllib3", "alembic", "rich", "sqlalchemy.dialects.mysql", "src.queues.app"}
+late |= {"authlib", "joserfc", "httpx2", "src.api.v1.oidc"}
 print(*late & sys.modules.keys(), "" if gc.isenabled() else "no collector")
 """
 

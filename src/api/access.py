@@ -15,6 +15,13 @@ PUBLIC_WITH_EMAIL = {
     "POST:/api/v1/auth/password/reset",
     "POST:/api/v1/auth/invitations/accept",
 }
+PUBLIC_WITH_OIDC = {
+    "GET:/api/v1/auth/oidc",
+    "GET:/api/v1/auth/oidc/{provider}/start",
+    "GET:/api/v1/auth/oidc/{provider}/callback",
+    "POST:/api/v1/auth/oidc/{provider}/backchannel-logout",
+    "POST:/api/v1/auth/login/oidc",
+}
 
 # With any live session: routes about the caller's own account.
 SESSION_ROUTES = {
@@ -30,6 +37,11 @@ SESSION_ROUTES_WITH_EMAIL = {
     "GET:/api/v1/auth/email",
     "POST:/api/v1/auth/email/verification",
     "POST:/api/v1/auth/email/verify",
+}
+SESSION_ROUTES_WITH_OIDC = {
+    "POST:/api/v1/auth/oidc/{provider}/link",
+    "GET:/api/v1/auth/identities",
+    "DELETE:/api/v1/auth/identities/{identityId}",
 }
 
 
@@ -62,6 +74,8 @@ def public_routes(settings: Settings) -> set[str]:
         public |= PUBLIC_WITH_REGISTRATION
     if settings.email.enabled:
         public |= PUBLIC_WITH_EMAIL
+    if settings.oidc.enabled:
+        public |= PUBLIC_WITH_OIDC
     return public
 
 
@@ -72,4 +86,6 @@ def session_routes(settings: Settings) -> set[str]:
         routes |= SESSION_ROUTES_WITH_EMAIL
     if settings.auth.devices_enabled:
         routes |= SESSION_ROUTES_WITH_DEVICES
+    if settings.oidc.enabled:
+        routes |= SESSION_ROUTES_WITH_OIDC
     return routes

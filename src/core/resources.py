@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymongo.asynchronous.database import AsyncDatabase
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
@@ -28,6 +28,9 @@ from src.core.stores.sql import SQLDatabase
 from src.core.unit_of_work import UnitOfWork
 from src.utils.single_flight import SingleFlight
 
+if TYPE_CHECKING:
+    from src.core.oidc.provider import OidcProvider
+
 T = TypeVar("T")
 API_PROCESS = "api:"
 """How the names of API processes in Redis's `CLIENT LIST` begin."""
@@ -45,6 +48,7 @@ class Resources:
         read_connection: A connection to the primary without a transaction, for a single SELECT.
         databases: The databases of `SQL_DATABASES`, by name.
         known_keys: Whose the API keys are that this process was called with.
+        oidc_providers: OpenID providers by name, each with what it publishes; made by the first login.
         single_flight: Lets concurrent callers of this process share one piece of work.
     """
 
@@ -67,6 +71,7 @@ class Resources:
     tasks: TaskOutbox
     events: EventEmitter
     known_keys: KnownKeys
+    oidc_providers: dict[str, "OidcProvider"] = field(default_factory=dict)
     single_flight: SingleFlight = field(default_factory=SingleFlight)
 
     def database(self, name: str) -> SQLDatabase:

@@ -18,9 +18,9 @@ class LoginUser:
     status: bool
 
 
-# Service accounts have no password: for a login they do not exist.
+# Service accounts, and people who only log in with a provider, have no password: for a login they do not exist.
 _BY_USERNAME = select(col(User.id), col(User.password_hash), col(User.status)).where(
-    col(User.username_key) == bindparam("key"), col(User.is_service_account).is_(False)
+    col(User.username_key) == bindparam("key"), col(User.is_service_account).is_(False), col(User.password_hash) != ""
 )
 
 

@@ -8,6 +8,7 @@ from src.models.chat import ChatLine
 from src.models.email_link import EmailLink
 from src.models.file import File
 from src.models.idempotency_key import IdempotencyKey
+from src.models.linked_identity import LinkedIdentity
 from src.models.notice import Notice
 from src.models.outbox import OutboxMessage
 from src.models.permission_code import PermissionCode
@@ -22,6 +23,7 @@ __all__ = [
     "EmailLink",
     "File",
     "IdempotencyKey",
+    "LinkedIdentity",
     "Notice",
     "OutboxMessage",
     "PermissionCode",

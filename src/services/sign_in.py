@@ -7,8 +7,10 @@ from uuid import UUID
 import structlog
 
 from src.core.exceptions import UnauthorizedError
+from src.core.oidc.errors import OidcFailedError
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
+from src.crud.login_origin import LoginOrigin, LoginOriginCRUD
 from src.services.email import EmailService
 from src.services.session import ClientInfo, SessionService, TokenPair
 
@@ -40,18 +42,26 @@ class SignInService:
         self.throttle = resources.throttle
         self.sessions = SessionService(resources)
         self.emails = EmailService(uow, resources)
+        self.origins = LoginOriginCRUD(resources.redis)
 
-    async def start(self, user_id: UUID, account: str, *, needs_factor: bool | None = None) -> TokenPair:
+    async def start(
+        self, user_id: UUID, account: str, *, needs_factor: bool | None = None, origin: LoginOrigin | None = None
+    ) -> TokenPair:
         """Start a session, and tell the user of a new device; failed logins are counted by the `account`.
+
+        A session with an `origin` ends when that provider tells of a logout.
 
         Raises:
             FactorRequiredError: The user has a second factor; `needs_factor` says so, or None if it is not known.
+            OidcFailedError: The provider has told of a logout already.
             ConflictError: The user has too many sessions.
             TooManyRequestsError: The client became throttled in the meantime.
         """
         is_new = self.emails.enabled and await self.throttle.is_new_client(account, self.client.login)
         device = await self.throttle.succeed(account, self.client.login, self._description())
         pair = await self.sessions.start(user_id, replace(self.client, device=device))
+        if origin is not None:
+            await self._note(origin, user_id, pair.session_id)
         if is_new:
             details = {"client_address": self.client.address, "user_agent": self.client.user_agent[:256] or "?"}
             self.emails.send_notice(user_id, "new_device", **details)
@@ -60,6 +70,13 @@ class SignInService:
 
     def _description(self) -> str:
         return self.client.describe(self.sessions.tokens.now()) if self.settings.devices_enabled else ""
+
+    async def _note(self, origin: LoginOrigin, user_id: UUID, session_id: str) -> None:
+        """Have the session found by its origin; end it if that has ended meanwhile."""
+        now, seconds = self.sessions.tokens.now(), self.sessions.settings.session_absolute_seconds
+        if not await self.origins.remember(origin, user_id, session_id, now, seconds):
+            await self.sessions.end_one(user_id, session_id)
+            raise OidcFailedError("the provider has told of a logout")
 
     async def _log(self, user_id: UUID) -> None:
         log.info("login", user_id=str(user_id), address=self.client.address)

@@ -66,6 +66,10 @@ def create_router(settings: Settings) -> APIRouter:
 
         router.include_router(emails.router)
         router.include_router(emails.invitation_router)
+    if settings.oidc.enabled:
+        from src.api.v1 import oidc  # as above
+
+        router.include_router(oidc.router)
     return router
 
 

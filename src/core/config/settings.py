@@ -19,6 +19,7 @@ from src.core.config.base import ConfigurationError
 from src.core.config.celery import CelerySettings, checked_broker_url
 from src.core.config.email import EmailSettings
 from src.core.config.files import FileSettings, S3Settings
+from src.core.config.oidc import OidcSettings
 from src.core.config.renamed import check_renamed
 from src.core.config.sockets import SocketSettings
 from src.core.config.sql import SQLSettings
@@ -44,6 +45,7 @@ class Settings:
         self.cors = CorsSettings(**files)
         self.auth = AuthSettings(**files)
         self.email = EmailSettings(**files)
+        self.oidc = OidcSettings(**files)
         self.telemetry = TelemetrySettings(**files)
 
     @classmethod
@@ -66,9 +68,11 @@ class Settings:
         settings.email.check()
         if settings.ENVIRONMENT.is_deployed or settings.auth.refresh_cookie_enabled:
             settings.cors.check_origins()
+        settings.oidc.check(allows_http=settings.ENVIRONMENT is Environment.LOCAL)
         if settings.ENVIRONMENT.is_deployed:
             settings.auth.check_deployed()
             settings.email.check_deployed(may_be_plain="smtp" in settings.app.insecure_stores)
+            settings.oidc.check_deployed()
             if settings.app.metrics_token is not None:
                 check_no_placeholder("METRICS_TOKEN", settings.app.metrics_token.get_secret_value())
             elif settings.celery.metrics_port is not None:
