@@ -1,5 +1,6 @@
 """The console in Chromium: `python -m scripts.check.console --journey`, or `[DIRECTORY]`: every page as well."""
 
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -20,12 +21,14 @@ USER = "ada", "correct horse battery staple"
 READS_USERS = "GET:/api/v1/users"
 PAGES = (
     *("overview", "runs", "dead-letters", "schedules", "tasks", "clients", "health", "notices", "files"),
-    *("users", "roles", "audit-log", "account"),
+    *("users", "roles", "api-keys", "audit-log", "account"),
 )
 DONE = (  # what the journey did, as the audit log has it
     *("POST:/api/v1/roles", "POST:/api/v1/users", "POST:/api/v1/schedules", "POST:/api/v1/tasks/{taskName}/runs"),
     *("POST:/api/v1/tasks/runs/{taskId}/retry", "DELETE:/api/v1/ops/clients/{clientId}"),
-    *("DELETE:/api/v1/users/{userId}/sessions/{sessionId}", "PUT:/api/v1/roles/{roleId}"),
+    *("POST:/api/v1/service-accounts", "POST:/api/v1/api-keys", "POST:/api/v1/api-keys/{keyId}/rotate"),
+    *("DELETE:/api/v1/api-keys/{keyId}", "DELETE:/api/v1/users/{userId}/sessions/{sessionId}"),
+    "PUT:/api/v1/roles/{roleId}",
 )
 
 
@@ -34,6 +37,7 @@ def journey(admin: ConsolePage, user: ConsolePage) -> None:
     admin.sign_in(*ADMIN)
     make_role_and_user(admin)
     use_permissions(user)
+    use_keys(admin)
     watch_runs(admin)
     retry(admin)
     disconnect(admin, user)
@@ -78,6 +82,41 @@ def use_permissions(user: ConsolePage) -> None:
     print("A role, a user with it, who sees users and no roles.")
 
 
+def use_keys(admin: ConsolePage) -> None:
+    """A key of a service account: made, rotated, shown once each time, and revoked."""
+    admin.open("api-keys")
+    admin.button("New service account").click()
+    account = admin.dialog("New service account")
+    admin.fill(account, {"username": "nightly", "name": "Nightly"})
+    admin.choose(account, "roles", "reader")
+    account.get_by_role("button", name="Create").click()
+    admin.page.wait_for_url("**/api-keys?userId=*")
+    admin.button("New API key").click()
+    form = admin.dialog("New API key")
+    admin.fill(form, {"name": "Import", "addresses": "127.0.0.1 192.0.2.0/24"})
+    admin.choose(form, "codes", READS_USERS)
+    form.get_by_role("button", name="Create").click()
+    first = _read_key(admin)
+    record = admin.record("Import")
+    expect(record).to_contain_text("192.0.2.0/24")
+    record.get_by_role("button", name="Rotate").click()
+    admin.dialog("Replace the key Import").get_by_role("button", name="Rotate").click()
+    if _read_key(admin) == first:
+        sys.exit("The rotated key is the old one.")
+    record.get_by_role("button", name="Revoke").click()
+    admin.confirm()
+    expect(admin.row("Import")).to_have_count(0)
+    print("A key of a service account was made, rotated and revoked.")
+
+
+def _read_key(admin: ConsolePage) -> str:
+    shown = admin.dialog("The key Import, which is shown only now")
+    expect(shown).to_contain_text(re.compile("ak_[0-9a-f]{64}"))
+    key = shown.locator(".el-message-box__message").inner_text()
+    shown.get_by_role("button", name="Close", exact=True).last.click()
+    return key
+
+
 def watch_runs(admin: ConsolePage) -> None:
     """A schedule that starts a run each second: runs and their progress appear, without loading the list again."""
     admin.open("schedules")
@@ -88,7 +127,7 @@ def watch_runs(admin: ConsolePage) -> None:
     admin.choose(schedule, "period", "seconds")
     schedule.get_by_role("button", name="Next five runs").click()
     expect(schedule.locator(".preview time")).to_have_count(5)
-    schedule.get_by_role("button", name="Save").click()
+    schedule.get_by_role("button", name="Create").click()
     expect(admin.row("Count")).to_contain_text("every 1 seconds")
     admin.open("runs")
     expect(admin.live).to_be_visible()
@@ -153,7 +192,7 @@ def end_session(admin: ConsolePage, user: ConsolePage) -> None:
         user.open("users")
     expect(user.live).to_be_visible()
     admin.open("users")
-    sessions = admin.record("ada@example.com").locator(".sessions")
+    sessions = admin.record("ada@example.com").locator(".block", has_text="Sessions")
     sessions.get_by_role("button", name="End", exact=True).first.click()
     with socket.value.expect_event("close"):
         admin.confirm()
@@ -174,7 +213,7 @@ def take_permission(admin: ConsolePage, user: ConsolePage) -> None:
     role = admin.dialog("Edit Reader")
     admin.tick(role, READS_USERS)
     role.get_by_role("button", name="Who gains, who loses?").click()
-    expect(role.locator(".preview .problem")).to_contain_text("ada")
+    expect(role.locator(".preview .problem", has_text="ada")).to_be_visible()
     role.get_by_role("button", name="Save").click()
     expect(role).to_be_hidden()
     with user.gets("users", HTTPStatus.FORBIDDEN):

@@ -1,4 +1,4 @@
-"""The console's page of a feature: one file, its lines in the menu, and its title in the translations."""
+"""The console's page of a feature: one file, its line in the menu, and its title in the translations."""
 
 from pathlib import Path
 from string import Template
@@ -11,9 +11,8 @@ TRANSLATIONS = f"{APP}/zh.ts"
 TEMPLATE = Path(__file__).parent / "page.vue"
 
 # Each line of a feature, and the line that it is inserted before.
-IMPORT = 'import $Nouns from "./pages/$Nouns.vue";\n', "\nexport interface Page {"
 ENTRY = (
-    '  { path: "$path", title: "$Titles", group: "Content", needs: "GET:/api/v1/$path", page: $Nouns },\n',
+    '  { path: "$path", title: "$Titles", group: "Content", needs: "GET:/api/v1/$path", page: "$Nouns" },\n',
     '  { path: "users",',
 )
 TITLE = '  "$Titles": "$Titles",\n', "};\n"
@@ -27,8 +26,8 @@ def page_of(noun: Noun) -> str:
 def add_page(root: Path, noun: Noun) -> dict[str, str]:
     """The text of the page, and of the files that name it, by path."""
     menu, translations = (root / MENU).read_text(), (root / TRANSLATIONS).read_text()
-    for line, before in (IMPORT, ENTRY):
-        menu = menu.replace(before, _fill(line, noun) + before, 1)
+    line, before = ENTRY
+    menu = menu.replace(before, _fill(line, noun) + before, 1)
     line, before = TITLE
     translations = translations.removesuffix(before) + _fill(line, noun) + before
     return {page_of(noun): _fill(TEMPLATE.read_text(), noun), MENU: menu, TRANSLATIONS: translations}
@@ -37,7 +36,7 @@ def add_page(root: Path, noun: Noun) -> dict[str, str]:
 def without_page(root: Path, noun: Noun) -> dict[str, str]:
     """The text of the files that name the page, without it, by path."""
     texts = {path: (root / path).read_text() for path in (MENU, TRANSLATIONS)}
-    for path, (line, _) in ((MENU, IMPORT), (MENU, ENTRY), (TRANSLATIONS, TITLE)):
+    for path, (line, _) in ((MENU, ENTRY), (TRANSLATIONS, TITLE)):
         texts[path] = texts[path].replace(_fill(line, noun), "")
     return texts
 

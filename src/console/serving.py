@@ -5,6 +5,7 @@ from mimetypes import guess_type
 from pathlib import Path
 
 from fastapi import FastAPI, HTTPException
+from fastapi.routing import iter_route_contexts
 from starlette.responses import HTMLResponse, Response
 
 from src.core.security.access import declare_permission
@@ -18,7 +19,15 @@ USE_CONSOLE = declare_permission("console.use", "Use the console where it is res
 
 _NOT_RESTRICTED = '<meta name="console-permission" content="">'
 _RESTRICTED = f'<meta name="console-permission" content="{USE_CONSOLE}">'
+_NOTHING_ABSENT = '<meta name="console-absent" content="">'
 _IMMUTABLE = "public, max-age=31536000, immutable"  # the names of the files change with their content
+
+
+# What settings switch off: the page leaves out what needs these routes.
+OPTIONAL = (
+    *("/api/v1/api-keys", "/api/v1/service-accounts", "/api/v1/auth/factors", "/api/v1/auth/login/passkey"),
+    *("/api/v1/auth/oidc", "/api/v1/auth/devices", "/api/v1/users/{userId}/factors", "/api/v1/users/{userId}/act-as"),
+)
 
 
 def install_console(app: FastAPI, *, storage: str | None, restricted: bool) -> None:
@@ -34,6 +43,7 @@ def install_console(app: FastAPI, *, storage: str | None, restricted: bool) -> N
     assets = {path.name.removesuffix(".gz"): path.read_bytes() for path in (BUILT / "assets").glob("*.gz")}
     if restricted:
         html = html.replace(_NOT_RESTRICTED, _RESTRICTED)
+    html = html.replace(_NOTHING_ABSENT, f'<meta name="console-absent" content="{" ".join(_absent(app))}">')
 
     async def serve_page() -> Response:
         return HTMLResponse(html, headers=policy)
@@ -51,6 +61,11 @@ def install_console(app: FastAPI, *, storage: str | None, restricted: bool) -> N
     app.add_api_route(ASSET, serve_asset, include_in_schema=False)
     app.add_api_route(PAGE, serve_page, include_in_schema=False)
     app.add_api_route(PLACE, serve_place, include_in_schema=False)
+
+
+def _absent(app: FastAPI) -> list[str]:
+    paths = [str(route.path) for route in iter_route_contexts(app.routes)]
+    return [optional for optional in OPTIONAL if not any(path.startswith(optional) for path in paths)]
 
 
 def _content_security_policy(storage: str | None) -> str:

@@ -1,4 +1,5 @@
 export { ApiError, unwrap } from "./errors.ts";
+export type { Data, Route, RouteRequest } from "./routes.ts";
 export { browserStore, memoryStore, Session, type Tokens, type TokenStore } from "./session.ts";
 export { connect, type ApiSocket } from "./socket.ts";
 export { cancelUpload, reopenUpload, upload, UploadInterrupted, type UploadOptions, type UploadState } from "./upload.ts";

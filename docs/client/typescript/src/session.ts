@@ -1,6 +1,7 @@
 import createClient, { type Client, type Middleware } from "openapi-fetch";
 import { unwrap } from "./errors.ts";
 import type { components, paths } from "./generated/rest.ts";
+import { type Data, type Route, type RouteRequest, toRequest } from "./routes.ts";
 
 export type Tokens = components["schemas"]["TokenResponse"];
 
@@ -32,6 +33,17 @@ export class Session {
 
   get tokens(): Tokens | undefined {
     return this.#store.read();
+  }
+
+  /** The data of a route, such as `call("GET:/api/v1/users/{userId}", { at: id })`. */
+  async call<R extends Route>(route: R, request: RouteRequest = {}): Promise<Data<R>> {
+    return (await this.fetch(route, request)).data;
+  }
+
+  /** The data of a route, and its version: send that as `etag` with an update, which fails if somebody else was first. */
+  async fetch<R extends Route>(route: R, request: RouteRequest = {}): Promise<{ data: Data<R>; etag: string | null }> {
+    const result = await this.api.request(...toRequest(route, request));
+    return { data: unwrap(result) as Data<R>, etag: result.response.headers.get("ETag") };
   }
 
   async login(username: string, password: string): Promise<void> {

@@ -1,15 +1,20 @@
 // The session, who has signed in, what they may do, and whether the server can be reached.
-import { ApiError, browserStore, type components, Session, unwrap } from "api-client";
+import { ApiError, browserStore, type components, type Data, type Route, Session } from "api-client";
 import { reactive } from "vue";
+import { t } from "./i18n";
 
-export { ApiError, unwrap };
+export { ApiError, type Data, type Route };
 export type Schemas = components["schemas"];
 
 export const session = new Session(location.origin, browserStore());
 export const api = session.api;
+export const call = session.call.bind(session);
 
+const metaOf = (name: string) => document.querySelector<HTMLMetaElement>(`meta[name=console-${name}]`)?.content ?? "";
 /** The permission that this console demands, where it is restricted to its holders; else empty. */
-export const REQUIRED = document.querySelector<HTMLMetaElement>("meta[name=console-permission]")?.content ?? "";
+export const REQUIRED = metaOf("permission");
+/** The beginnings of the paths that are switched off. */
+const ABSENT = metaOf("absent").split(" ").filter(Boolean);
 
 export const me = reactive({
   user: undefined as Schemas["UserInfoResponse"] | undefined,
@@ -38,14 +43,16 @@ api.use({
   onError: () => void wait(),
 });
 
-/** The record of a response, with the version that an update demands. */
-export function withEtag<T>(result: { data?: { data: T }; response: Response }): T & { etag: string | null } {
-  return { ...(unwrap(result as never) as T), etag: result.response.headers.get("ETag") };
-}
+/** What a message says about a failure. */
+export const told = (error: unknown) => (error instanceof ApiError ? error.message : t("The server cannot be reached."));
+
+/** Whether the route is there, and not switched off. */
+export const exists = (route: string) => !ABSENT.some((path) => route.includes(path));
 
 /** Whether the user may call a route, or send an event, with this permission code. */
 export function can(code: string | undefined): boolean {
-  return !code || !me.codes || me.codes.has("*") || me.codes.has(code);
+  if (!code) return true;
+  return exists(code) && (!me.codes || me.codes.has("*") || me.codes.has(code));
 }
 
 /** Whether the user may use this console at all; until a first password is changed, nobody knows. */
@@ -62,7 +69,7 @@ export function identify(): Promise<void> {
 }
 
 async function load(): Promise<void> {
-  me.user = unwrap(await api.GET("/api/v1/auth/user/info"));
+  me.user = await call("GET:/api/v1/auth/user/info");
   const { data, response } = await api.GET("/api/v1/permissions/mine");
   if (!data && response.status !== 403) throw new ApiError(response.status, undefined);
   me.codes = data && new Set(data.data);

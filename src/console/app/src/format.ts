@@ -1,6 +1,7 @@
 // How values are written.
 import { ElMessage } from "element-plus";
-import { language, t } from "./i18n";
+import { t } from "./i18n";
+import { language } from "./preferences";
 
 export async function copy(text: string): Promise<void> {
   await navigator.clipboard.writeText(text);

@@ -1,23 +1,54 @@
+// Lists and records: their fields, their filters, and what answers with one page of a list.
+import type { InjectionKey } from "vue";
 import type { Kind } from "./components/CellValue.vue";
 
 /** A column of a list, or a field of a record. */
 export interface Column<T> {
   key: string;
-  label: string;
+  label?: string;
   kind?: Kind;
   /** If it is not the record's property of that name. */
   value?: (record: T) => unknown;
 }
 
-export const read = <T>(record: T, column: Column<T>) => (column.value ? column.value(record) : (record as Record<string, unknown>)[column.key]);
+/** The name of a property is enough, if it is called and written as everywhere. */
+export type Columns<T> = readonly (Column<T> | (keyof T & string))[];
 
-/** A filter; its value is in the address of the page. `options` make it a choice. */
-export interface Filter {
-  key: string;
-  label: string;
-  options?: readonly string[];
-  type?: "text" | "datetime-local";
+/** What properties are called, where their name does not say it. */
+const LABELS: Record<string, string> = {
+  actorId: "Who", apiKeyId: "API key", args: "Arguments", buttonPermissions: "Buttons", checksumSha256: "SHA-256", clientErrors: "Refused", codes: "Permissions",
+  contentType: "Type", createTime: "Created", current: "This one", email: "E-mail", expiresAt: "Ends", filename: "Name", interfacePermissions: "Permissions", isAdmin: "Administrator",
+  isServiceAccount: "Service account", kwargs: "Named arguments", misfirePolicy: "If it was missed", mustChangePassword: "Must change the password",
+  overlapPolicy: "While it still runs", p50Ms: "Median", p95Ms: "95 %", p99Ms: "99 %", pauseReason: "Why it is paused", previousExpiresAt: "The key before it ends",
+  routerPermissions: "Pages", seenAt: "Last sign of life", stalePermissions: "The program no longer has", start: "Key", taskId: "Run", totalRunCount: "Runs so far",
+  updateTime: "Changed", userAgent: "Browser",
+};
+
+/** How properties are written, if not by their value: those whose name ends so. */
+const KINDS: [RegExp, Kind][] = [
+  [/^id$|(Id|By|Of)$/, "id"], [/Bytes$/, "bytes"], [/Ms$/, "ms"], [/^traceback$/, "json"], [/^(action|checksumSha256|code|event|process|route|start|task)$/, "code"],
+];
+
+/** `queuedAt` is called "Queued", `ownerId` "Owner", `retryOf` "Retry of". */
+export function labelOf({ key, label }: { key: string; label?: string }): string {
+  const words = key.replace(/(?<=.)(At|Time|Id|Bytes|Ms)$/, "").replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return label ?? LABELS[key] ?? words.charAt(0).toUpperCase() + words.slice(1);
 }
+
+/** The columns with their labels and kinds. */
+export function inFull<T>(columns: Columns<T>): (Column<T> & { label: string })[] {
+  return columns.map((one) => {
+    const column: Column<T> = typeof one === "string" ? { key: one } : one;
+    const kind = KINDS.find(([ending]) => ending.test(column.key))?.[1];
+    return { ...(kind && { kind }), ...column, label: labelOf(column) };
+  });
+}
+
+/** All that a record has. */
+export const fieldsOf = <T extends object>(record: T, without: readonly string[] = []) =>
+  Object.keys(record).filter((key) => key !== "etag" && !without.includes(key)) as (keyof T & string)[];
+
+export const read = <T>(record: T, column: Column<T>) => (column.value ? column.value(record) : (record as Record<string, unknown>)[column.key]);
 
 export type Query = Record<string, string>;
 
@@ -27,4 +58,9 @@ export interface Answer<T> {
   total?: number | null;
   page?: number;
   nextCursor?: string | null;
+  /** How many processes did not answer, where several are asked. */
+  missing?: number;
 }
+
+/** The list around a button or a form, which may change it: `leave` closes the record that is shown. */
+export const LIST: InjectionKey<{ reload(): unknown; leave(): unknown }> = Symbol("list");

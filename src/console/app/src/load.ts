@@ -1,6 +1,6 @@
 // Loading, with its states: loading, failed, loaded; it tries again when the server can be reached again.
-import { onMounted, ref, shallowRef, watch } from "vue";
-import { me } from "./api";
+import { computed, onMounted, ref, shallowRef, watch } from "vue";
+import { call, can, type Data, me, type Route } from "./api";
 
 export function useLoad<T>(load: () => Promise<T>) {
   const data = shallowRef<T>();
@@ -24,4 +24,10 @@ export function useLoad<T>(load: () => Promise<T>) {
   onMounted(reload);
   watch(() => me.offline, (offline) => offline || void reload());
   return { data, error, loading, reload };
+}
+
+/** A list that a page offers as choices; empty for users who may not load it. */
+export function useOptional<R extends Route>(route: R) {
+  const { data } = useLoad(async () => (can(route) ? await call(route) : undefined));
+  return computed(() => data.value ?? ([] as unknown as Data<R>));
 }
