@@ -59,7 +59,7 @@ def complete(document: Json, routes: Iterable[BaseRoute]) -> Json:
         if operation.setdefault("security", []):  # an alternative to the login of Swagger UI
             operation["security"].append({"BearerToken": []})
         for parameter in operation.get("parameters", ()):
-            _complete_parameter(parameter, components["schemas"])
+            _complete_parameter(parameter, components["schemas"], str(route.path))
     components["securitySchemes"]["BearerToken"] = _BEARER
     components["headers"] = COMPONENTS
     components["schemas"] = _without_unused(components["schemas"]) | _error_schemas() | {"JsonValue": JSON_VALUE}
@@ -69,12 +69,13 @@ def complete(document: Json, routes: Iterable[BaseRoute]) -> Json:
     return _name_by_title(document)
 
 
-def _complete_parameter(parameter: Json, schemas: Json) -> None:
+def _complete_parameter(parameter: Json, schemas: Json, path: str) -> None:
     schema = parameter["schema"]
     parameter.setdefault("description", schema.get("description", ""))
     add_example(schema, schemas)
-    if parameter["name"] == _REFRESH_TOKEN:  # optional for FastAPI, since a missing one is 401 and not 422
-        parameter["required"] = True
+    if parameter["name"] == _REFRESH_TOKEN:
+        # Optional for FastAPI, since a missing one is 401 and not 422; those who log in have none.
+        parameter["required"] = path.endswith("/token/refresh")
         schema["type"] = "string"
         del schema["anyOf"]
     if parameter["required"] and "examples" in schema:  # Swagger UI fills it in; a filter would hide rows
