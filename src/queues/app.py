@@ -18,6 +18,8 @@ REDIS_OPTIONS = {
     "visibility_timeout": 3 * TIME_LIMIT_SECONDS,
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
+    # How long a worker that is killed while it returns messages keeps the others from it; it returns ten at a time.
+    "unacked_mutex_expire": 10,
     "socket_connect_timeout": 2,
     "socket_timeout": 5,
     "socket_keepalive": True,

@@ -108,6 +108,11 @@ class Celery(celery.Celery):
         """The class of `celery worker`."""
         return self.subclass_with_self("src.queues.pool.worker:Worker")  # type: ignore[arg-type]  # it accepts a path
 
+    def _task_from_fun(self, *args: Any, **options: Any) -> Any:
+        """Create a task; meanwhile no other thread binds the application's tasks, this unfinished one among them."""
+        with self._finalize_mutex:
+            return super()._task_from_fun(*args, **options)  # type: ignore[misc]  # missing from the stubs
+
     def _get_backend(self) -> Any:
         """The result backend, whose error callbacks may be coroutine tasks."""
         backend: Any = super()._get_backend()  # type: ignore[misc]  # missing from the stubs

@@ -152,6 +152,20 @@ INTERNALS = [
     ),
     Internal(
         "celery.app.base:Celery",
+        "_task_from_fun",
+        "Overridden: a task is created under the lock below. Celery makes and binds it without one.",
+        ("src/queues/celery.py",),
+        "(self, fun, name=None, base=None, bind=False, pydantic=False, pydantic_strict=False, pydantic_context=None, "
+        "pydantic_dump_kwargs=None, **options)",
+    ),
+    Internal(
+        "celery.app.base:Celery",
+        "_finalize_mutex",
+        "The lock of `finalize`, which binds all tasks.",
+        ("src/queues/celery.py",),
+    ),
+    Internal(
+        "celery.app.base:Celery",
         "_get_backend",
         "Overridden: error callbacks of each backend may be coroutine tasks.",
         ("src/queues/celery.py",),

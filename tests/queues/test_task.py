@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -87,6 +88,28 @@ class TestArguments:
 
     def test_a_bound_task_keeps_its_signature(self) -> None:
         assert list(inspect.signature(sample.again.run).parameters) == ["failures"]
+
+
+class TestBinding:
+    def test_another_thread_does_not_bind_a_task_that_is_half_made(self, app: Celery) -> None:
+        others: list[Future[None]] = []
+
+        class Slow(AsyncTask[..., Any, Any]):
+            abstract = True
+
+            @classmethod
+            def annotate(cls) -> None:
+                """Let another thread use the application, in the middle of `bind`."""
+                others.append(executor.submit(app.finalize))
+                wait(others, timeout=0.1)  # with a lock, it ends later
+
+        @app.task(name="bare.slow", base=Slow, shared=False)
+        def slow() -> None: ...
+
+        with ThreadPoolExecutor(1) as executor:
+            assert slow.name == "bare.slow"
+        (finalized,) = others
+        finalized.result()
 
 
 class TestFailing:

@@ -13,8 +13,10 @@ from kombu.transport.redis import Transport as StockTransport
 from redis import Redis
 
 from src.core.config import settings
+from src.queues.app import app
 from src.queues.broker import delayed
 from src.queues.broker.malformed import MALFORMED_KEY
+from src.queues.broker.qos import QoS
 from src.queues.broker.transport import WAKEUP_KEY, BulkTransport
 
 # A separate database: all queues share the keys of unacknowledged messages.
@@ -221,6 +223,18 @@ class TestSharingQueues:
         broker.zadd("unacked_index", {messages[0].delivery_tag: 1})
         channel.qos.restore_visible(num=None, interval=1)
         assert (broker.llen(queue.name), broker.hlen("unacked")) == (1, 0)
+
+    def test_a_worker_killed_meanwhile_keeps_the_others_from_returning_messages_for_seconds(
+        self, broker: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept: list[Any] = []
+        monkeypatch.setattr(QoS, "restore_by_tag", lambda *_: kept.append(broker.pttl("unacked_mutex")))
+        options = app.conf.broker_transport_options
+        with Connection(URL, transport=BulkTransport, transport_options=options) as connection:
+            channel: Any = connection.default_channel
+            broker.zadd("unacked_index", {"lost": 1})
+            channel.qos.restore_visible(num=None, interval=1)
+            assert 0 < kept[0] <= 10_000
 
     def test_sending_wakes_a_waiting_consumer(self, connect: Connect, broker: Redis, queue: Queue) -> None:
         connection = connect(BulkTransport)
