@@ -13,6 +13,7 @@ from src.core.stores.sql import AdvisoryLock, reload_expired
 from src.core.tasks.run_event import RunEvent
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
 from src.models.task_run import FINISHED, MAXIMUM_STARTS, RunState, TaskRun
+from src.utils.date import utc_now
 from src.utils.masking import masked
 
 
@@ -84,10 +85,13 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
         known = select(TaskRun).where(col(TaskRun.id).in_({event.id for event in events}))
         runs = {run.id: run for run in (await self.session.exec(known)).all()}
         finished: dict[UUID, TaskRun] = {}
+        now = utc_now()
         for event in events:
             run = runs.get(event.id)
             if run is None:
-                run = runs[event.id] = TaskRun(id=event.id)
+                # Named, because pydantic takes longer to call the factories of defaults than for all other fields.
+                run = TaskRun(id=event.id, args=[], kwargs={}, create_time=now, update_time=now)
+                runs[event.id] = run
                 self.session.add(run)
             if _is_stale(event, run):
                 continue

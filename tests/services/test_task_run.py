@@ -11,13 +11,14 @@ from celery import states
 from sqlmodel import delete
 
 from src.core.resources import Resources
-from src.core.tasks.run_event import MALFORMED_STREAM, STREAM, RunEvent
+from src.core.tasks.run_event import MALFORMED_STREAM, STREAM, RunEvent, UncheckedRunEvent
 from src.core.unit_of_work import UnitOfWork
 from src.crud.permission import ALL_CODES
 from src.crud.run_event import RunEventCRUD
 from src.crud.task_run import TaskRunCRUD
 from src.models.idempotency_key import IdempotencyKey
 from src.models.task_run import RunState, TaskRun
+from src.queues.tasks.runs import record
 from src.schemas.task import RunsToRetry
 from src.services.actor import Actor
 from src.services.task_run import TaskRunService
@@ -127,6 +128,23 @@ class TestUnstorableText:
         assert await run.record() == 2
         stored = await run.read()
         assert (stored.state, len(str(stored.args[0])), len(str(stored.error))) == (RunState.FAILURE, 3, 3)
+
+    @pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+    async def test_workers_leave_replacing_them_to_the_record(self, run: Run, text: str) -> None:
+        fields = {"at": utc_now(), "state": states.SUCCESS, "queue": text, "result": {text: float("nan")}}
+        await run.resources.redis.xadd(STREAM, {"event": UncheckedRunEvent(run.id, fields).to_json()})
+        assert await run.record() == 1
+        stored = await run.read()
+        assert (stored.state, len(str(stored.queue)), list(stored.result.values())) == (RunState.SUCCESS, 3, [None])
+
+
+class TestManyEvents:
+    async def test_one_run_of_the_task_records_all_of_them(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("src.services.task_run.BATCH", 2)
+        for _ in range(5):
+            await Run(run.resources).report(states.SUCCESS)
+        assert await record() == 5
+        assert await run.resources.redis.xlen(STREAM) == 0
 
 
 class TestOrder:

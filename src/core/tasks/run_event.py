@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator
+from pydantic_core import to_json
 
 from src.utils.date import utc_now
 from src.utils.text import to_storable
@@ -59,3 +60,30 @@ class RunEvent(BaseModel):
     def to_json(self) -> str:
         """The value of the field `event` in a stream entry."""
         return self.model_dump_json(exclude_none=True, fallback=repr)
+
+
+class UncheckedRunEvent(NamedTuple):
+    """A run event as workers write it: `tasks.record` checks it, when it reads it as a `RunEvent`.
+
+    Creating it takes a worker a fifth of the time.
+
+    Attributes:
+        id: The run's id.
+        fields: Other fields of a `RunEvent`.
+    """
+
+    id: UUID
+    fields: dict[str, Any]
+
+    def to_json(self) -> str:
+        """The value of the field `event` in a stream entry."""
+        fields = {name: value for name, value in self.fields.items() if value is not None}
+        event = {"id": self.id, **fields}
+        try:
+            return _to_json(event)
+        except ValueError:  # a lone surrogate
+            return _to_json(to_storable(event))
+
+
+def _to_json(event: dict[str, Any]) -> str:
+    return to_json(event, inf_nan_mode="null", fallback=repr).decode()

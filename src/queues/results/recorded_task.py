@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from src.core.logging import request_id
 from src.core.security.actor import current_actor_id
-from src.core.tasks.run_event import MAXIMUM_BYTES, RunEvent
+from src.core.tasks.run_event import MAXIMUM_BYTES, UncheckedRunEvent
 from src.queues.results.outage_retry import retry_outages
 from src.queues.results.run_history import run_history, run_id
 from src.queues.results.start_limits import check_declaration, start_limits
@@ -93,7 +93,7 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         self._check_limits(task_id, args, kwargs)
         if run is None or not self.tracked:
             return
-        event = RunEvent(id=run, state=states.STARTED, **origin(request), **self._masked_arguments(args, kwargs))
+        event = _event(run, {"state": states.STARTED, **origin(request), **self._masked_arguments(args, kwargs)})
         is_redelivered = bool((request.delivery_info or {}).get("redelivered"))
         start = run_history(self.app).start(event, is_redelivered=is_redelivered)
         if start.is_revoked:
@@ -149,27 +149,29 @@ def _add_origin_headers(headers: dict[str, Any], **_signal: object) -> None:
 
 @signals.task_success.connect
 def _record_success(sender: Any, result: Any, **_signal: object) -> None:
-    _record(sender, sender.request.id, sender.request, {"state": states.SUCCESS, "result": _masked_result(result)})
+    request = sender.request
+    _record(sender, request.id, request, {"state": states.SUCCESS, "result": _masked_result(result)}, waits=True)
 
 
 @signals.task_failure.connect
 def _record_failure(sender: Any, task_id: str, exception: BaseException, einfo: Any, **_signal: object) -> None:
     # A process that finds a worker lost, or a task overdue, has no current request: the fields of `origin` are None.
-    if isinstance(exception, TimeLimitExceeded) and sender.request.id == task_id and not _is_in_run(task_id):
+    is_in_run = _is_in_run(task_id)
+    if isinstance(exception, TimeLimitExceeded) and sender.request.id == task_id and not is_in_run:
         return  # in the prefork pool Celery sends the signal twice, the second time as in other pools
-    _record(sender, task_id, sender.request, {"state": states.FAILURE, **_error(exception, einfo)})
+    _record(sender, task_id, sender.request, {"state": states.FAILURE, **_error(exception, einfo)}, waits=is_in_run)
 
 
 @signals.task_retry.connect
 def _record_retry(sender: Any, request: Any, einfo: Any, reason: Any = None, **_signal: object) -> None:
     error = getattr(reason, "exc", None) or reason
-    _record(sender, request.id, request, {"state": states.RETRY, **(_error(error, einfo) if error else {})})
+    _record(sender, request.id, request, {"state": states.RETRY, **(_error(error, einfo) if error else {})}, waits=True)
 
 
 @signals.task_revoked.connect
 def _record_revocation(sender: Any, request: Any, terminated: bool, expired: bool, **_signal: object) -> None:
     reason = "terminated" if terminated else "expired" if expired else "revoked"
-    _record(sender, request.id, request, {"state": states.REVOKED, "error": reason})
+    _record(sender, request.id, request, {"state": states.REVOKED, "error": reason}, waits=_is_in_run(request.id))
 
 
 @signals.task_postrun.connect
@@ -177,9 +179,10 @@ def _record_without_result(task: Any, task_id: str, retval: Any, state: str | No
     """Record runs that raised `Ignore`, or `Reject` with `requeue`; Celery sends no other signal for them."""
     if state == states.IGNORED:
         error = str(retval) if isinstance(retval, RevokedRunError | DuplicateRunError) else f"Ignore: {retval}"
-        _record(task, task_id, task.request, {"state": states.REVOKED, "error": error})
+        _record(task, task_id, task.request, {"state": states.REVOKED, "error": error}, waits=True)
     elif state == states.REJECTED and retval.requeue:
-        _record(task, task_id, task.request, {"state": states.RETRY, "error": f"Reject: {retval}"}, is_requeued=True)
+        outcome = {"state": states.RETRY, "error": f"Reject: {retval}"}
+        _record(task, task_id, task.request, outcome, waits=True, is_requeued=True)
 
 
 @signals.task_unknown.connect
@@ -189,11 +192,13 @@ def _record_unknown(sender: Any, message: Any, name: str, **signal: Any) -> None
     if url and run:
         queue = message.delivery_info.get("routing_key")
         error = f"NotRegistered: no task is named {name!r}"
-        event = RunEvent(id=run, state=states.FAILURE, name=name, queue=queue, error=error)
+        event = _event(run, {"state": states.FAILURE, "name": name, "queue": queue, "error": error})
         run_history(sender.app).record(event, waits=False)
 
 
-def _record(task: Any, task_id: str, request: Any, outcome: dict[str, Any], *, is_requeued: bool = False) -> None:
+def _record(
+    task: Any, task_id: str, request: Any, outcome: dict[str, Any], *, waits: bool, is_requeued: bool = False
+) -> None:
     run = run_id(task_id)
     if not isinstance(task, RecordedTask) or request.is_eager:
         return
@@ -201,13 +206,16 @@ def _record(task: Any, task_id: str, request: Any, outcome: dict[str, Any], *, i
         start_limits(task.app.conf.run_history_url).release(task, task_id)
     if run is None or not task.tracked:
         return
-    event = RunEvent(id=run, **{**origin(request), "name": task.name, **outcome})
-    # Outside the run, Celery's consumer would wait.
-    run_history(task.app).record(event, is_requeued=is_requeued, waits=_is_in_run(task_id))
+    event = _event(run, {**origin(request), "name": task.name, **outcome})
+    run_history(task.app).record(event, is_requeued=is_requeued, waits=waits)
+
+
+def _event(run: UUID, fields: dict[str, Any]) -> UncheckedRunEvent:
+    return UncheckedRunEvent(run, {"at": utc_now(), **fields})
 
 
 def _is_in_run(task_id: str) -> bool:
-    """Whether the run calls this, and not Celery's consumer."""
+    """Whether the run calls this, and not Celery's consumer, which must not wait."""
     current = getattr(current_task, "request", None)
     return current is not None and current.id == task_id
 

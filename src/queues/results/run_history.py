@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from src.core.outages import report_outage
 from src.core.stores.errors import as_unavailable, summary
-from src.core.tasks.run_event import CAPACITY, STREAM, RunEvent, revocation_key
+from src.core.tasks.run_event import CAPACITY, STREAM, RunEvent, UncheckedRunEvent, revocation_key
 from src.queues.pool.greenlet_bridge import await_in_bridge, in_bridge
 from src.queues.pool.micro_batcher import MicroBatcher
 from src.utils.redis_pool import blocking_client, connection_pool
@@ -56,7 +56,7 @@ class StartInfo(NamedTuple):
 class RunNotification(NamedTuple):
     """A run event, and whether the run is about to start, possibly redelivered, or returns to its queue."""
 
-    event: RunEvent
+    event: RunEvent | UncheckedRunEvent
     starts: bool = False
     is_redelivered: bool = False
     is_requeued: bool = False
@@ -79,11 +79,11 @@ class RunHistory:
         self._url = url
         self._late: deque[RunNotification] = deque(maxlen=CAPACITY)
 
-    def start(self, event: RunEvent, *, is_redelivered: bool) -> StartInfo:
+    def start(self, event: RunEvent | UncheckedRunEvent, *, is_redelivered: bool) -> StartInfo:
         """Record that a run starts; returns what Redis knows about the run."""
         return self._notify(RunNotification(event, starts=True, is_redelivered=is_redelivered)) or StartInfo()
 
-    def record(self, event: RunEvent, *, is_requeued: bool = False, waits: bool = True) -> None:
+    def record(self, event: RunEvent | UncheckedRunEvent, *, is_requeued: bool = False, waits: bool = True) -> None:
         """Record a change of a run.
 
         Args:
@@ -124,7 +124,8 @@ class RunHistory:
     def _write(self, notifications: Sequence[RunNotification]) -> list[StartInfo | None]:
         batch = self._with_late(notifications)
         try:
-            infos = _start_infos(batch, self._script(*_script_arguments(batch)))
+            commands = [_commands(notification) for notification in batch]
+            infos = _start_infos(commands, self._script(*_script_arguments(batch, commands)))
         except Exception as error:
             infos = self._failed(batch, notifications, error)
         return infos[-len(notifications) :]
@@ -132,7 +133,8 @@ class RunHistory:
     async def _write_from_loop(self, notifications: Sequence[RunNotification]) -> list[StartInfo | None]:
         batch = self._with_late(notifications)
         try:
-            infos = _start_infos(batch, await self._async_script(*_script_arguments(batch)))
+            commands = [_commands(notification) for notification in batch]
+            infos = _start_infos(commands, await self._async_script(*_script_arguments(batch, commands)))
         except Exception as error:
             infos = self._failed(batch, notifications, error)
         return infos[-len(notifications) :]
@@ -168,18 +170,19 @@ def _commands(notification: RunNotification) -> dict[str, str]:
     return commands
 
 
-def _script_arguments(notifications: Sequence[RunNotification]) -> tuple[list[str], list[str | int]]:
+def _script_arguments(
+    notifications: Sequence[RunNotification], commands: Sequence[dict[str, str]]
+) -> tuple[list[str], list[str | int]]:
     """Keys and arguments of `RECORD`."""
-    commands = [_commands(notification) for notification in notifications]
     names, keys = chain.from_iterable(commands), chain.from_iterable(each.values() for each in commands)
     events = (notification.event.to_json() for notification in notifications)
     return [STREAM, *keys], [CAPACITY, REDELIVERIES_SECONDS, *names, *events]
 
 
-def _start_infos(notifications: Sequence[RunNotification], results: Iterable[int]) -> list[StartInfo | None]:
+def _start_infos(commands: Sequence[dict[str, str]], results: Iterable[int]) -> list[StartInfo | None]:
     """The results of `RECORD`, per notification."""
     remaining = iter(results)
-    by_command = [{name: next(remaining) for name in _commands(each)} for each in notifications]
+    by_command = [{name: next(remaining) for name in each} for each in commands]
     return [StartInfo(bool(result.get("EXISTS")), result.get("INCR", 0)) for result in by_command]
 
 
