@@ -110,8 +110,8 @@ class Celery(celery.Celery):
 
     def _task_from_fun(self, *args: Any, **options: Any) -> Any:
         """Create a task; meanwhile no other thread binds the application's tasks, this unfinished one among them."""
-        with self._finalize_mutex:
-            return super()._task_from_fun(*args, **options)  # type: ignore[misc]  # missing from the stubs
+        with self._finalize_mutex:  # type: ignore[attr-defined]  # missing from the stubs
+            return super()._task_from_fun(*args, **options)
 
     def _get_backend(self) -> Any:
         """The result backend, whose error callbacks may be coroutine tasks."""
