@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from src.manage.table import print_table
 
@@ -57,7 +57,7 @@ def shown(value: Any) -> str:
         return without_password(value) if "://" in value else value or "-"
     if isinstance(value, Path | bool | int | float):
         return json.dumps(value, default=str)
-    return json.dumps(value, default=shown)
+    return json.dumps(value, default=lambda part: part.model_dump() if isinstance(part, BaseModel) else shown(part))
 
 
 def without_password(url: str) -> str:

@@ -81,6 +81,8 @@ class TestSettings:
             "CELERY_BROKER_URL": f"sentinel://:{marker}@a:1;sentinel://:{marker}@b:1/0?master_name=m&sentinel_password={marker}",
         }
         databases = json.dumps({"reports": url})
+        provider = {"issuer": "https://idp.shop.net", "clientId": "shop", "clientSecret": marker}
+        secrets |= {"OIDC_PROVIDERS": json.dumps({"idp": provider}), "OIDC_PUBLIC_URL": "https://api.shop.net"}
         text = manage("settings", **secrets, SQL_DATABASE_URL=url, SQL_DATABASES=databases).stdout
         assert marker not in text
         assert "postgresql://app:***@localhost/app" in text

@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx2
 import structlog
-from typing_extensions import override
 
 from src.core.oidc.errors import OidcUnavailableError
 
@@ -59,32 +58,19 @@ class Contact:
             raise OidcUnavailableError from error
 
 
-class _LimitedStream(httpx2.AsyncByteStream):
-    """The body of a response, up to `MAXIMUM_BYTES`."""
-
-    def __init__(self, body: httpx2.AsyncByteStream) -> None:
-        self._body = body
-
-    @override
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for chunk in self._body:
-            size += len(chunk)
-            if size > MAXIMUM_BYTES:
-                raise httpx2.DecodingError("The response is too large.")
-            yield chunk
-
-    @override
-    async def aclose(self) -> None:
-        await self._body.aclose()
-
-
 async def _limit_size(response: httpx2.Response) -> None:
+    """Read the body, up to `MAXIMUM_BYTES`."""
     if response.headers.get("content-encoding", "identity") != "identity":
         # Nobody asked for it, and what it becomes could be of any size.
         raise httpx2.DecodingError("The response is compressed.")
-    assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101 - of an asynchronous client
-    response.stream = _LimitedStream(response.stream)
+    body, content = response.stream, b""
+    assert isinstance(body, httpx2.AsyncByteStream)  # noqa: S101 - of an asynchronous client
+    async for chunk in body:
+        content += chunk
+        if len(content) > MAXIMUM_BYTES:
+            raise httpx2.DecodingError("The response is too large.")
+    await body.aclose()
+    response.stream = httpx2.ByteStream(content)
 
 
 @cache

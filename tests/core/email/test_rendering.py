@@ -7,7 +7,7 @@ pytestmark = pytest.mark.unit
 MAILS = sorted(folder.name for folder in TEMPLATES.iterdir() if folder.is_dir())
 VALUES = {
     name: f"<b>&{name}\r\nBcc: all@example.com\u202e"
-    for name in ("app", "username", "inviter", "time", "client_address", "user_agent")
+    for name in ("app", "username", "inviter", "time", "client_address", "user_agent", "provider")
 } | {"link": "https://shop.example/page#token=abc"}
 
 

@@ -2,11 +2,25 @@ import httpx
 import pytest
 from sqlmodel import select
 
-from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.models.role import Role
 from src.models.user import User, UserRole
-from tests.security.oidc.conftest import HOST, INFO, OIDC, START, Setup, error_of, link_to, log_in, to_callback, visit
+from tests.security.oidc.conftest import (
+    CALLBACK,
+    EXCHANGE,
+    HOST,
+    INFO,
+    OIDC,
+    PAGE,
+    START,
+    Setup,
+    error_of,
+    fragment,
+    link_to,
+    log_in,
+    to_callback,
+    visit,
+)
 from tests.support.login import log_in as log_in_with_password
 from tests.support.openid import OpenIDProvider
 from tests.support.people import USER_AGENT, People
@@ -213,6 +227,22 @@ class TestTwoTabs:
         assert (await client.get(second)).status_code == 200
 
 
-class TestTheLibraries:
-    def test_serve_all_logins_of_a_process(self, client: httpx.AsyncClient, resources: Resources) -> None:
-        assert resources.oidc_providers == {}
+class TestAnAddress:
+    @pytest.mark.parametrize("path", [START, CALLBACK])
+    async def test_may_log_in_so_often(self, client: httpx.AsyncClient, setup: Setup, path: str) -> None:
+        setup.settings.app = setup.settings.app.model_copy(update={"rate_limit_factor": 0.001})
+        responses = [await client.get(path) for _ in range(2)]
+        assert responses[0].status_code in (302, 400)
+        assert error_of(responses[1]) == (429, "request.rate_limited")
+
+
+class TestAPage:
+    async def test_gets_its_refresh_token_in_a_cookie_if_it_asks_for_that(
+        self, client: httpx.AsyncClient, setup: Setup, linked: User
+    ) -> None:
+        setup.configure(frontend_url=PAGE)
+        setup.settings.auth = setup.settings.auth.model_copy(update={"refresh_cookie_enabled": True})
+        code = fragment(await log_in(client))["code"]
+        response = await client.post(EXCHANGE, json={"code": code}, headers={"X-Refresh-Token": "cookie"})
+        assert response.json()["data"]["refreshToken"] == ""
+        assert "HttpOnly" in response.headers["Set-Cookie"]
