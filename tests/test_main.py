@@ -117,6 +117,7 @@ sys.modules["requests"] = None  # as in the image: engineio imports it where an 
 import src.main
 late = {"celery", "amqp", "minio", "urllib3", "alembic", "rich", "sqlalchemy.dialects.mysql", "src.queues.app"}
 late |= {"authlib", "joserfc", "httpx2", "src.api.v1.oidc"}
+late |= {"webauthn", "OpenSSL", "cbor2", "pyotp", "segno"}
 print(*late & sys.modules.keys(), "" if gc.isenabled() else "no collector")
 """
 

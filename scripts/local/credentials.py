@@ -26,6 +26,7 @@ class Credentials:
     s3: str = field(default_factory=_random)
     access_token: str = field(default_factory=_random)
     refresh_token: str = field(default_factory=_random)
+    factors: str = field(default_factory=_random)
 
     @classmethod
     def load(cls, directory: Path) -> Self:

@@ -53,6 +53,7 @@ def stores_environment(directory: Path, ports: Ports, configured: Mapping[str, s
     keys = {
         "ACCESS_TOKEN_KEY": credentials.access_token,
         "REFRESH_TOKEN_KEY": credentials.refresh_token,
+        "FACTOR_KEY": credentials.factors,
         "RSA_PRIVATE_KEY": str(rsa_private_key(directory)),
     }
     variables = {name: value for name, value in keys.items() if not configured.get(name)}

@@ -23,6 +23,9 @@ PUBLIC_WITH_OIDC = {
     "POST:/api/v1/auth/login/oidc",
 }
 
+PUBLIC_WITH_FACTORS = {"POST:/api/v1/auth/login/factor"}
+PUBLIC_WITH_PASSKEYS = {"POST:/api/v1/auth/login/passkey/options", "POST:/api/v1/auth/login/passkey"}
+
 # With any live session: routes about the caller's own account.
 SESSION_ROUTES = {
     "POST:/api/v1/auth/logout",
@@ -43,6 +46,17 @@ SESSION_ROUTES_WITH_OIDC = {
     "GET:/api/v1/auth/identities",
     "DELETE:/api/v1/auth/identities/{identityId}",
 }
+SESSION_ROUTES_WITH_FACTORS = {
+    "GET:/api/v1/auth/factors",
+    "POST:/api/v1/auth/factors/totp",
+    "POST:/api/v1/auth/factors/{factorId}/confirm",
+    "DELETE:/api/v1/auth/factors/{factorId}",
+    "GET:/api/v1/auth/factors/recovery-codes",
+    "POST:/api/v1/auth/factors/recovery-codes",
+    "GET:/api/v1/auth/reauthentication",
+    "POST:/api/v1/auth/reauthentication",
+}
+SESSION_ROUTES_WITH_PASSKEYS = {"POST:/api/v1/auth/factors/passkey"}
 
 
 SESSION_ROUTES_WITH_DEVICES = {"GET:/api/v1/auth/devices", "DELETE:/api/v1/auth/devices/{deviceId}"}
@@ -76,6 +90,10 @@ def public_routes(settings: Settings) -> set[str]:
         public |= PUBLIC_WITH_EMAIL
     if settings.oidc.enabled:
         public |= PUBLIC_WITH_OIDC
+    if settings.has_factors:
+        public |= PUBLIC_WITH_FACTORS
+    if settings.has_passkeys:
+        public |= PUBLIC_WITH_PASSKEYS
     return public
 
 
@@ -88,4 +106,8 @@ def session_routes(settings: Settings) -> set[str]:
         routes |= SESSION_ROUTES_WITH_DEVICES
     if settings.oidc.enabled:
         routes |= SESSION_ROUTES_WITH_OIDC
+    if settings.has_factors:
+        routes |= SESSION_ROUTES_WITH_FACTORS
+    if settings.has_passkeys:
+        routes |= SESSION_ROUTES_WITH_PASSKEYS
     return routes

@@ -1,11 +1,12 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from src.models.user import User
+from src.models.user_factor import UserFactor
 from src.utils.username import canonical_username
 
 
@@ -16,10 +17,12 @@ class LoginUser:
     id: UUID
     password_hash: str
     status: bool
+    has_factor: bool
 
 
+_HAS_FACTOR = exists().where(col(UserFactor.user_id) == col(User.id))
 # Service accounts, and people who only log in with a provider, have no password: for a login they do not exist.
-_BY_USERNAME = select(col(User.id), col(User.password_hash), col(User.status)).where(
+_BY_USERNAME = select(col(User.id), col(User.password_hash), col(User.status), _HAS_FACTOR).where(
     col(User.username_key) == bindparam("key"), col(User.is_service_account).is_(False), col(User.password_hash) != ""
 )
 

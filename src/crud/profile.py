@@ -2,12 +2,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from src.models.role import Role
 from src.models.user import User, UserRole
+from src.models.user_factor import UserFactor
 
 _COLUMNS = (
     "id",
@@ -21,11 +22,12 @@ _COLUMNS = (
     "update_time",
 )
 _USER = [getattr(User, name) for name in _COLUMNS]
-_ROLE = [col(Role.code), col(Role.button_permissions), col(Role.router_permissions)]
+_ROLE = [col(Role.code), col(Role.button_permissions), col(Role.router_permissions), col(Role.requires_factor)]
+_HAS_FACTOR = exists().where(col(UserFactor.user_id) == col(User.id)).label("has_factor")
 
 # One row per enabled role; one row without a role for a user who has none.
 _PROFILE = (
-    select(*_USER, *_ROLE)
+    select(*_USER, _HAS_FACTOR, *_ROLE)
     .select_from(User)
     .outerjoin(UserRole, col(UserRole.user_id) == col(User.id))
     .outerjoin(Role, and_(col(Role.id) == col(UserRole.role_id), col(Role.status).is_(True)))
@@ -41,14 +43,17 @@ class ProfileCRUD:
         self.connection = connection
 
     async def find(self, user_id: UUID) -> dict[str, Any] | None:
-        """The user's columns, with the union of the permissions of their enabled roles; None without a user."""
+        """The user's columns, with the union of what their enabled roles grant and require; None without a user."""
         rows: Sequence[Any] = (await self.connection.execute(_PROFILE, {"user_id": user_id})).all()
         if not rows:
             return None
-        roles = [row[len(_USER) :] for row in rows if row[len(_USER)] is not None]
+        first = len(_USER) + 1
+        roles = [row[first:] for row in rows if row[first] is not None]
         return {
             **dict(zip(_COLUMNS, rows[0], strict=False)),
-            "roles": [code for code, _, _ in roles],
-            "button_permissions": sorted({button for _, buttons, _ in roles for button in buttons}),
-            "router_permissions": sorted({router for _, _, routers in roles for router in routers}),
+            "has_factor": rows[0].has_factor,
+            "requires_factor": any(required for *_, required in roles),
+            "roles": [code for code, *_ in roles],
+            "button_permissions": sorted({button for _, buttons, _, _ in roles for button in buttons}),
+            "router_permissions": sorted({router for _, _, routers, _ in roles for router in routers}),
         }

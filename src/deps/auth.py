@@ -85,14 +85,20 @@ ClientDep = Annotated[ClientInfo, Depends(get_client)]
 SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
 
 
-async def get_auth_service(
-    uow: UnitOfWorkDep,
-    resources: ResourcesDep,
+async def get_login_client(
     client: ClientDep,
     device: Annotated[str, Header(alias=DEVICE_HEADER, description="From the response to an earlier login.")] = "",
-) -> AuthService:
+) -> ClientInfo:
+    """The client of a login, with its device token."""
+    return replace(client, device=device)
+
+
+LoginClientDep = Annotated[ClientInfo, Depends(get_login_client)]
+
+
+async def get_auth_service(uow: UnitOfWorkDep, resources: ResourcesDep, client: LoginClientDep) -> AuthService:
     """The service for logins and changes of the own password."""
-    return AuthService(uow, resources, replace(client, device=device))
+    return AuthService(uow, resources, client)
 
 
 async def get_auth_crud(uow: UnitOfWorkDep) -> UserCRUD:

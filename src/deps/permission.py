@@ -79,9 +79,11 @@ def owner_or(code: str) -> Any:
     return Depends(get_scope)
 
 
-async def get_permission_explanation_service(uow: UnitOfWorkDep) -> PermissionExplanationService:
+async def get_permission_explanation_service(
+    uow: UnitOfWorkDep, permissions: PermissionServiceDep
+) -> PermissionExplanationService:
     """The service that explains permission decisions."""
-    return PermissionExplanationService(uow)
+    return PermissionExplanationService(uow, factor_required=permissions.factor_required)
 
 
 PermissionExplanationServiceDep = Annotated[PermissionExplanationService, Depends(get_permission_explanation_service)]

@@ -67,6 +67,15 @@ async def unlock(username: str) -> str:
     return f"{username} may log in again." if had_failures else f"{username} was not locked: no failed logins."
 
 
+@blocking
+async def reset_factors(username: str) -> str:
+    """Remove a user's second factors, and end their sessions."""
+    async with user_service("factors reset") as (users, record):
+        user, number = await users.reset_factors(username)
+        record(user)
+    return f"{username} has no second factor any more: {number} removed, and all their sessions have ended."
+
+
 @asynccontextmanager
 async def user_service(command: str) -> AsyncIterator[tuple[UserOperatorService, Callable[[User], None]]]:
     """The service on a transaction of its own, and a function that records the command in the audit log."""

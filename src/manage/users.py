@@ -7,8 +7,13 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Create users, promote them, set passwords, unlock accounts.", no_args_is_help=True, rich_markup_mode=None
+    help="Create users, promote them, set passwords, unlock accounts, reset second factors.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
+
+factors_app = typer.Typer(help="Second factors.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(factors_app, name="factors")
 
 Username = Annotated[str, typer.Argument(help="The user's name at login.", show_default=False)]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
@@ -65,6 +70,14 @@ def unlock(username: Username) -> None:
     from src.manage import user_commands
 
     print(user_commands.unlock(username))
+
+
+@factors_app.command()
+def reset(username: Username) -> None:
+    """Remove all second factors of a user who has lost theirs, and end all of their sessions."""
+    from src.manage import user_commands
+
+    print(user_commands.reset_factors(username))
 
 
 def read_password(*, from_stdin: bool, generate: bool) -> str:

@@ -16,6 +16,7 @@ from src.models.role import Role
 from src.models.schedule import Schedule
 from src.models.task_run import TaskRun
 from src.models.user import User, UserRole
+from src.models.user_factor import RecoveryCode, UserFactor
 
 __all__ = [
     "DOCUMENTS",
@@ -27,10 +28,12 @@ __all__ = [
     "Notice",
     "OutboxMessage",
     "PermissionCode",
+    "RecoveryCode",
     "Role",
     "Schedule",
     "TaskRun",
     "User",
+    "UserFactor",
     "UserRole",
 ]
 

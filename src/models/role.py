@@ -1,4 +1,4 @@
-from sqlalchemy import ARRAY, Index, Text
+from sqlalchemy import ARRAY, Index, Text, false
 from sqlmodel import Field
 
 from src.models.base import BaseModel
@@ -11,6 +11,9 @@ class Role(Versioned, BaseModel, table=True):
 
     Interface permissions are the permission codes that the backend checks (`GET:/api/v1/notices`, `SOCKET:chat.send`).
     Button and router permissions are opaque to the backend; frontends define their meaning.
+
+    Attributes:
+        requires_factor: Who has the role holds nothing in a login session until they have added a second factor.
     """
 
     __tablename__ = "roles"
@@ -30,6 +33,7 @@ class Role(Versioned, BaseModel, table=True):
     interface_permissions: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     button_permissions: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     router_permissions: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    requires_factor: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
     @property
     def ui_permissions(self) -> frozenset[str]:

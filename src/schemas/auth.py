@@ -84,12 +84,14 @@ class TokenResponse(BaseSchema):
 
 
 class SwaggerLoginRequest(BaseSchema):
-    """The form of OAuth2's password flow; its other fields are ignored."""
+    """The form of OAuth2's password flow, in snake_case; its other fields are ignored."""
 
     username: str
     """The name to log in with."""
     password: str
     """The password in plain text."""
+    client_secret: str = Field("", alias="client_secret")
+    """A code of the user's second factor, if they have one."""
 
     EXAMPLE: ClassVar = {"username": "admin", "password": "123456"}
 
@@ -122,6 +124,8 @@ class UserInfoResponse(BaseSchema):
     """Administrators hold every permission."""
     must_change_password: bool
     """If true, nothing else is permitted until the user has changed their password."""
+    must_add_factor: bool
+    """If true, nothing else is permitted until the user has added a second factor."""
     roles: list[str]
     """Codes of the user's enabled roles."""
     button_permissions: list[str]
@@ -139,6 +143,7 @@ class UserInfoResponse(BaseSchema):
         "username": "ada",
         "isAdmin": False,
         "mustChangePassword": False,
+        "mustAddFactor": False,
         "roles": ["editor"],
         "buttonPermissions": ["notice.publish"],
         "routerPermissions": ["/notices"],

@@ -29,6 +29,8 @@ class RoleCreate(BaseRequest):
     """What the frontend shows inside its pages."""
     router_permissions: Permissions = Field(default_factory=list)
     """The pages that the frontend shows."""
+    requires_factor: StrictBool = False
+    """Whether those who have the role must have a second factor; until they have, nothing is permitted to them."""
 
     EXAMPLE: ClassVar = {
         "name": "Editor",
@@ -57,6 +59,8 @@ class RoleUpdate(BaseRequest):
     """What the frontend shows inside its pages."""
     router_permissions: Permissions | None = None
     """The pages that the frontend shows."""
+    requires_factor: StrictBool | None = None
+    """Whether those who have the role must have a second factor."""
 
     EXAMPLE: ClassVar = RoleCreate.EXAMPLE
 
@@ -87,6 +91,8 @@ class RoleResponse(BaseResponse):
     """What the frontend shows inside its pages."""
     router_permissions: list[str]
     """The pages that the frontend shows."""
+    requires_factor: bool
+    """Whether those who have the role must have a second factor."""
 
     EXAMPLE: ClassVar = RoleCreate.EXAMPLE
 

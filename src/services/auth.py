@@ -9,11 +9,14 @@ from src.core.resources import Resources
 from src.core.security.audit import AuditEntry
 from src.core.security.token import AccessClaims
 from src.core.unit_of_work import UnitOfWork
-from src.crud.login import LoginCRUD
+from src.crud.login import LoginCRUD, LoginUser
+from src.crud.user import UserCRUD
 from src.schemas.auth import PublicKeyResponse
+from src.schemas.factor import FactorLogin
 from src.services.challenge import ChallengeService
+from src.services.factor_login import FactorLoginService
 from src.services.session import ClientInfo, TokenPair
-from src.services.sign_in import SignInService
+from src.services.sign_in import FactorRequiredError, SignInService
 from src.services.user import UserService
 from src.utils.password import dummy_hash
 from src.utils.text import is_storable
@@ -57,14 +60,20 @@ class AuthService:
         """
         return await self._login(username, partial(self.passwords.verify, ciphertext, kid), entry)
 
-    async def login_with_password(self, username: str, password: str, entry: AuditEntry) -> TokenPair:
-        """`login` with a plain-text password.
+    async def login_with_password(self, username: str, password: str, entry: AuditEntry, code: str = "") -> TokenPair:
+        """`login` with a plain-text password and, for users who have a second factor, a code of it.
 
         Raises:
-            UnauthorizedError: As for `login`.
+            UnauthorizedError: As for `login`, or the code is wrong.
             TooManyRequestsError: As for `login`.
         """
-        return await self._login(username, partial(self.passwords.verify_plain, password), entry)
+        try:
+            return await self._login(username, partial(self.passwords.verify_plain, password), entry)
+        except FactorRequiredError as error:
+            if not code:
+                raise
+            factors = FactorLoginService(self.uow, self.resources, self.client)
+            return await factors.log_in(FactorLogin(ticket=error.challenge.ticket, code=code), entry)
 
     async def _login(self, username: str, verify: Verify, entry: AuditEntry) -> TokenPair:
         account = canonical_username(username)
@@ -84,9 +93,15 @@ class AuthService:
             await self.throttle.fail(account, self.client.login)
             raise UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
         if new_hash:
-            await self.users.users.update(await self.users.get(user.id), {"password_hash": new_hash})
+            await self._replace_hash(user, new_hash)
         entry.actor_id = user.id
-        return await self.sign_in.start(user.id, account)
+        return await self.sign_in.start(user.id, account, needs_factor=user.has_factor)
+
+    async def _replace_hash(self, user: LoginUser, new_hash: str) -> None:
+        """Store a stronger hash of the same password, also if the login does not end here."""
+        async with self.resources.unit_of_work() as uow:
+            unchanged = {"id": user.id, "password_hash": user.password_hash}
+            await UserCRUD(uow.session).update_many(unchanged, {"password_hash": new_hash})
 
     async def change_password(self, claims: AccessClaims, old: str, new: str, kid: str) -> None:
         """Change the caller's password, and end their other sessions.

@@ -6,7 +6,17 @@ from src.core.unit_of_work import UnitOfWork
 from src.utils.date import utc_now
 from src.utils.language import Language
 
-SecurityNotice = Literal["new_device", "password_changed", "email_changed", "identity_linked", "identity_unlinked"]
+SecurityNotice = Literal[
+    "new_device",
+    "password_changed",
+    "email_changed",
+    "identity_linked",
+    "identity_unlinked",
+    "factor_added",
+    "factor_removed",
+    "recovery_code_used",
+    "wrong_codes",
+]
 
 
 class EmailService:

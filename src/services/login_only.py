@@ -15,6 +15,7 @@ LOGIN_ONLY = frozenset(
         "PUT:/api/v1/users/{userId}/roles",
         "PUT:/api/v1/users/{userId}/status",
         "POST:/api/v1/users/{userId}/unlock",
+        "DELETE:/api/v1/users/{userId}/factors",
         "DELETE:/api/v1/users/{userId}/sessions",
         "DELETE:/api/v1/users/{userId}/sessions/{sessionId}",
         "POST:/api/v1/roles",

@@ -1,4 +1,4 @@
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from uuid import UUID
@@ -16,6 +16,9 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.api_key import ApiKeyCRUD
 from src.crud.permission import ALL_CODES, PermissionCRUD, Verdict
 from src.crud.user import UserCRUD
+from src.crud.user_factor import UserFactorCRUD
+from src.models.role import Role
+from src.models.user import User
 from src.services.actor import Actor
 from src.utils.date import utc_now
 
@@ -139,17 +142,41 @@ class PermissionService:
             holder, _ = await self._use_key(user_id, key_hash)
             return holder or Actor(user_id, frozenset())
         async with self.resources.sessions() as session:
-            return (await read_actors(session, [user_id]))[user_id]
+            return (await read_actors(session, [user_id], factor_required=self.factor_required))[user_id]
+
+    @property
+    def factor_required(self) -> bool | None:
+        """Whether everybody must have a second factor; None where there are none. See `read_actors`."""
+        settings = self.resources.settings
+        return settings.factors.is_required if settings.has_factors else None
 
 
-async def read_actors(session: AsyncSession, user_ids: Collection[UUID]) -> dict[UUID, Actor]:
+async def read_actors(
+    session: AsyncSession, user_ids: Collection[UUID], *, factor_required: bool | None = None
+) -> dict[UUID, Actor]:
     """Users with the permissions that they hold, by SQL.
 
     Administrators hold `*`. Users who are deleted, disabled, or have to change their password first, hold nothing.
+
+    Args:
+        session: The transaction to read in.
+        user_ids: The users.
+        factor_required: For login sessions, in which those hold nothing who must have a second factor and have none:
+            everybody must, or (False) those of roles that require it. None: not asked for.
     """
     actors = {user_id: Actor(user_id, frozenset()) for user_id in user_ids}
-    for user, roles in await UserCRUD(session).active_with_roles(user_ids):
+    users = await UserCRUD(session).active_with_roles(user_ids)
+    if factor_required is not None:
+        must = {user.id for user, roles in users if must_have_factor(user, roles, for_all=factor_required)}
+        lacking = must - await UserFactorCRUD(session).owners(must) if must else must
+        users = [(user, roles) for user, roles in users if user.id not in lacking]
+    for user, roles in users:
         codes = frozenset(code for role in roles for code in role.interface_permissions) - {ALL_CODES}
         ui_permissions = frozenset(permission for role in roles for permission in role.ui_permissions)
         actors[user.id] = Actor(user.id, frozenset({ALL_CODES}) if user.is_admin else codes, ui_permissions)
     return actors
+
+
+def must_have_factor(user: User, roles: Iterable[Role], *, for_all: bool) -> bool:
+    """Whether a user with these enabled roles must have a second factor."""
+    return not user.is_service_account and (for_all or any(role.requires_factor for role in roles))

@@ -22,4 +22,8 @@ class ProfileService:
             profile = await ProfileCRUD(connection).find(user_id)
         if profile is None or not profile["status"]:
             raise UnauthorizedError
-        return UserInfoResponse.model_validate(profile)
+        settings = self.resources.settings
+        is_required = settings.has_factors and (settings.factors.is_required or profile["requires_factor"])
+        return UserInfoResponse.model_validate(
+            {**profile, "must_add_factor": is_required and not profile["has_factor"]}
+        )

@@ -77,13 +77,15 @@ class RoleService:
             ConflictError: The role was changed at the same time.
         """
         role = await self._get_changeable(role_id, data)
-        before, codes_before, was_enabled = role.grants, set(role.interface_permissions), role.status
+        before, codes_before, was = role.grants, set(role.interface_permissions), _standing(role)
         await self.roles.update(role, data.changed_fields(), version=version)
-        # Enabling or disabling a role changes everything that it grants.
-        changed = before ^ role.grants if role.status == was_enabled else before | role.grants
+        # Enabling or disabling a role changes everything that it grants, and so does what it requires.
+        changed = before ^ role.grants if _standing(role) == was else before | role.grants
         actor.require_all(changed - await self.codes.unknown(codes_before.difference(role.interface_permissions)))
         self.permissions.invalidate_all(self.uow)
-        if was_enabled and (not role.status or before - role.grants):
+        was_enabled, required_factor = was
+        is_stricter = role.requires_factor and not required_factor
+        if was_enabled and (not role.status or before - role.grants or is_stricter):
             await self._disconnect_holders([role.id])
         return role
 
@@ -141,3 +143,7 @@ class RoleService:
     async def _disconnect_holders(self, role_ids: Sequence[UUID]) -> None:
         """Disconnect the holders' sockets, so that they reconnect with their reduced permissions."""
         self.uow.disconnect(*[user_room(user_id) for user_id in await self.users.holders(role_ids)])
+
+
+def _standing(role: Role) -> tuple[bool, bool]:
+    return role.status, role.requires_factor

@@ -1,7 +1,5 @@
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -11,25 +9,25 @@ from src.core.oidc.errors import OidcFailedError
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.login_origin import LoginOrigin, LoginOriginCRUD
+from src.crud.user_factor import UserFactorCRUD
+from src.schemas.factor import FactorChallenge
 from src.services.email import EmailService
+from src.services.factor_ticket import FactorTicketService
 from src.services.session import ClientInfo, SessionService, TokenPair
 
 log = structlog.get_logger(__name__)
 
 
 class FactorRequiredError(UnauthorizedError):
-    """The user has a second factor, and must prove it.
-
-    Args:
-        challenge: What `POST /auth/login/factor` needs, as `FactorChallenge`: the ticket, and what can be proved with.
-    """
+    """The user has a second factor, and must prove it by `POST /auth/login/factor`."""
 
     error = "auth.factor_required"
     message = "A second factor is required."
 
-    def __init__(self, challenge: Mapping[str, Any]) -> None:
+    def __init__(self, challenge: FactorChallenge) -> None:
         super().__init__()
-        self.data = dict(challenge)
+        self.challenge = challenge
+        self.data = challenge.model_dump(mode="json", by_alias=True)
 
 
 class SignInService:
@@ -37,6 +35,7 @@ class SignInService:
 
     def __init__(self, uow: UnitOfWork, resources: Resources, client: ClientInfo) -> None:
         self.uow = uow
+        self.resources = resources
         self.client = client
         self.settings = resources.settings.auth
         self.throttle = resources.throttle
@@ -47,16 +46,22 @@ class SignInService:
     async def start(
         self, user_id: UUID, account: str, *, needs_factor: bool | None = None, origin: LoginOrigin | None = None
     ) -> TokenPair:
-        """Start a session, and tell the user of a new device; failed logins are counted by the `account`.
+        """Start a session, and tell the user of a new device.
 
-        A session with an `origin` ends when that provider tells of a logout.
+        Args:
+            user_id: The user, who is enabled.
+            account: What failed logins are counted by.
+            needs_factor: Whether the user has a second factor and has not proved it; None if the caller does not know.
+            origin: The provider whose logout ends the session.
 
         Raises:
-            FactorRequiredError: The user has a second factor; `needs_factor` says so, or None if it is not known.
+            FactorRequiredError: The user has a second factor and has not proved it.
             OidcFailedError: The provider has told of a logout already.
             ConflictError: The user has too many sessions.
             TooManyRequestsError: The client became throttled in the meantime.
         """
+        if self.resources.settings.has_factors and needs_factor is not False:
+            await self._require_factor(user_id, account, origin, is_known=bool(needs_factor))
         is_new = self.emails.enabled and await self.throttle.is_new_client(account, self.client.login)
         device = await self.throttle.succeed(account, self.client.login, self._description())
         pair = await self.sessions.start(user_id, replace(self.client, device=device))
@@ -67,6 +72,11 @@ class SignInService:
             self.emails.send_notice(user_id, "new_device", **details)
         self.uow.after_commit("log", partial(self._log, user_id))
         return replace(pair, device_token=device)
+
+    async def _require_factor(self, user_id: UUID, account: str, origin: LoginOrigin | None, *, is_known: bool) -> None:
+        if is_known or await UserFactorCRUD(self.uow.session).owners([user_id]):
+            tickets = FactorTicketService(self.uow, self.resources, self.client)
+            raise FactorRequiredError(await tickets.issue(user_id, account, origin))
 
     def _description(self) -> str:
         return self.client.describe(self.sessions.tokens.now()) if self.settings.devices_enabled else ""

@@ -5,8 +5,10 @@ from uuid import UUID
 from src.core.exceptions import ConflictError, NotFoundError, PermissionDeniedError
 from src.models.role import Role
 from src.models.user import User
+from src.models.user_factor import UserFactor
 from src.schemas.user import UserCreate, UserUpdate
 from src.services.actor import Actor
+from src.services.factor import FactorService
 from src.services.user import UserService, require_person
 
 
@@ -79,6 +81,18 @@ class UserAdminService(UserService):
         """
         user = await self.get_manageable(user_id, actor)
         return await self.replace_password(user, await self.passwords.hash_new("password", ciphertext, kid))
+
+    async def list_factors(self, user_id: UUID, actor: Actor) -> Sequence[UserFactor]:
+        """The user's second factors, oldest first."""
+        await self.get_manageable(user_id, actor)
+        return await FactorService(self.uow, self.resources).list_of(user_id)
+
+    async def remove_factors(self, user_id: UUID, actor: Actor) -> User:
+        """Remove all of a user's second factors, of a lost phone for instance, and end all of their sessions."""
+        user = await self.get_manageable(user_id, actor)
+        await FactorService(self.uow, self.resources).remove_all(user)
+        self.sessions.end_on_commit(self.uow, user.id)
+        return user
 
     async def unlock(self, user_id: UUID, actor: Actor) -> User:
         """Let a user log in again who was locked out by failed logins."""

@@ -1,6 +1,7 @@
 from src.core.exceptions import ConflictError, NotFoundError
 from src.models.user import User
 from src.schemas.user import OperatorUserCreate
+from src.services.factor import FactorService
 from src.services.user import UserService, require_person
 from src.utils.username import canonical_username
 
@@ -53,6 +54,12 @@ class UserOperatorService(UserService):
         """Reset the failed logins of the user and of the clients that tried; returns whether there were any."""
         user = await self._find(username)
         return user, await self.resources.throttle.unlock(user.username_key)
+
+    async def reset_factors(self, username: str) -> tuple[User, int]:
+        """Remove the user's second factors, and end all of their sessions; returns how many factors there were."""
+        user = await self._find(username)
+        self.sessions.end_on_commit(self.uow, user.id)
+        return user, await FactorService(self.uow, self.resources).remove_all(user)
 
     async def _find(self, username: str) -> User:
         users = await self.users.list({"username_key": canonical_username(username)})

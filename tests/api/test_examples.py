@@ -23,6 +23,10 @@ FAILING = {
     "change_password": "auth.wrong_password",
     "delete_roles": "resource.not_found",
     "explain_permission": "resource.not_found",
+    "renew_recovery_codes": "factors.none",
+    "login_with_factor": "auth.invalid_ticket",
+    "login_with_passkey": "auth.invalid_credentials",
+    "reauthenticate": "auth.invalid_proof",
 }
 PASSWORDS = ("password", "oldPassword", "newPassword")
 

@@ -38,7 +38,7 @@ class TestBackendRoutes:
             for method in item
             if path.startswith("/api")
         }
-        grantable = operations - access.public_routes(settings) - access.SESSION_ROUTES
+        grantable = operations - access.public_routes(settings) - access.session_routes(settings)
         assert grantable == {row["code"] for row in rows if row["methods"] not in NO_ROUTES}
 
     async def test_events_for_any_login_are_not(self, rows: list[dict[str, Any]]) -> None:

@@ -59,8 +59,9 @@ class TestTheReference:
         assert {key for key in kept if not any(pattern.fullmatch(key) for pattern in patterns.values())} == set()
         unused = {key for key, pattern in patterns.items() if not any(map(pattern.fullmatch, kept))}
         of_providers = {key for key in KEYS if key.startswith("auth:oidc:")}  # of which there are none here
-        # That of the encrypted login, and that of `DEVICES_ENABLED`.
-        assert unused - of_providers <= {"auth:challenge:<signature>", "auth:devices:{login}:<username>"}
+        # Those of the encrypted login, of `DEVICES_ENABLED`, and of second factors.
+        of_others = {"auth:challenge:<signature>", "auth:devices:{login}:<username>", "auth:ticket:<name>"}
+        assert unused - of_providers <= of_others
 
 
 class TestTheLinks:

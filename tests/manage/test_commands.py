@@ -64,7 +64,7 @@ class TestRoutes:
             return {code for code, (callers, _) in rows.items() if callers == kind} - {"-"}
 
         assert called_by("public") == access.public_routes(settings)
-        assert called_by("any login") == access.SESSION_ROUTES
+        assert called_by("any login") == access.session_routes(settings)
 
     def test_names_the_engine(self, rows: dict[str, tuple[str, str]]) -> None:
         assert rows["GET:/api/v1/notices"][1] != ""

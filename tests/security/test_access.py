@@ -14,7 +14,7 @@ from tests.support.people import People
 
 ROUTES: list[RouteInfo] = [route for route in rest.state.registry.routes if route.methods != ["SOCKET"]]
 PUBLIC = access.public_routes(settings)
-GUARDED = [route for route in ROUTES if route.code not in PUBLIC | access.SESSION_ROUTES]
+GUARDED = [route for route in ROUTES if route.code not in PUBLIC | access.session_routes(settings)]
 CLOSED = [route for route in ROUTES if route.code not in PUBLIC]
 
 
@@ -57,4 +57,4 @@ class TestRow33Lists:
         ]
 
     def test_session_routes_routes_only_concern_the_caller(self) -> None:
-        assert all(re.match(r"[A-Z]+:(/api/v1/auth/|auth\.)", code) for code in access.SESSION_ROUTES)
+        assert all(re.match(r"[A-Z]+:(/api/v1/auth/|auth\.)", code) for code in access.session_routes(settings))

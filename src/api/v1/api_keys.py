@@ -12,6 +12,7 @@ from src.core.security.audit import AuditEntry
 from src.deps.api_key import ApiKeyScopeDep, ApiKeyServiceDep
 from src.deps.audit import AuditEntryDep
 from src.deps.permission import ActorDep, require_permission
+from src.deps.recent import require_recent
 from src.models.api_key import ApiKey
 from src.schemas.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyQuery, ApiKeyResponse, ApiKeyRotate
 from src.schemas.response import Page, Response, created, ok, paged
@@ -38,7 +39,7 @@ async def list_api_keys(
     return paged(query, await keys.page(query, scope))
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=[require_recent()])
 @raises(NOT_YOURS, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, USER_NOT_FOUND, TOO_MANY)
 async def create_api_key(
     body: ApiKeyCreate, keys: ApiKeyServiceDep, actor: ActorDep, scope: ApiKeyScopeDep, entry: AuditEntryDep
@@ -49,7 +50,7 @@ async def create_api_key(
     return created(_shown(row, key, entry))
 
 
-@router.post("/{keyId}/rotate")
+@router.post("/{keyId}/rotate", dependencies=[require_recent()])
 @raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, CHANGED)
 async def rotate_api_key(
     key_id: KeyId,

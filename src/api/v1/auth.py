@@ -4,7 +4,7 @@ from fastapi import APIRouter, Form, Path
 
 from src.api.audited_route import AuditedRoute
 from src.api.response_headers import described
-from src.api.v1.errors import BAD_CIPHERTEXT, BUSY, TAKEN
+from src.api.v1.errors import BAD_CIPHERTEXT, BUSY, TAKEN, WRONG_FACTOR
 from src.core.exceptions import (
     BadRequestError,
     ConflictError,
@@ -38,9 +38,11 @@ from src.schemas.auth import (
     UserInfoResponse,
 )
 from src.schemas.base import SafeStr
+from src.schemas.factor import FactorChallenge
 from src.schemas.response import Response, created, ok
 from src.schemas.session import SessionResponse
 from src.schemas.user import PasswordChange, RegisterRequest, UserResponse
+from src.services.sign_in import FactorRequiredError
 
 router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
 swagger_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
@@ -56,6 +58,7 @@ TOO_MANY_SESSIONS = ConflictError(
     "You have 5000 sessions, which is the limit: end some.", error="auth.too_many_sessions", data={"limit": 5000}
 )
 THROTTLED = TooManyRequestsError(900, error="auth.throttled")
+FACTOR_REQUIRED = FactorRequiredError(FactorChallenge.model_validate(FactorChallenge.EXAMPLE))
 
 
 # Without a rate limit: it touches no store, and counting would cost more than it.
@@ -66,7 +69,7 @@ async def get_public_key(auth: AuthServiceDep) -> Response[PublicKeyResponse]:
 
 
 @router.post("/login", responses=SENDS_DEVICE_TOKEN, dependencies=[ANONYMOUS])
-@raises(WRONG, THROTTLED, BUSY, TOO_MANY_SESSIONS)
+@raises(WRONG, FACTOR_REQUIRED, THROTTLED, BUSY, TOO_MANY_SESSIONS)
 async def login(
     body: LoginRequest, auth: AuthServiceDep, entry: AuditEntryDep, delivery: TokenDeliveryDep
 ) -> Response[TokenResponse]:
@@ -75,12 +78,15 @@ async def login(
 
 
 @swagger_router.post("/login/swagger", dependencies=[ANONYMOUS])
-@raises(WRONG, THROTTLED, BUSY, TOO_MANY_SESSIONS)
+@raises(WRONG, FACTOR_REQUIRED, WRONG_FACTOR, THROTTLED, BUSY, TOO_MANY_SESSIONS)
 async def login_swagger(
     form: Annotated[SwaggerLoginRequest, Form()], auth: AuthServiceDep, entry: AuditEntryDep
 ) -> SwaggerTokenResponse:
-    """Log in with the Authorize button of Swagger UI; only in debug environments."""
-    pair = await auth.login_with_password(form.username, form.password, entry)
+    """Log in with the Authorize button of Swagger UI; only in debug environments.
+
+    Users who have a second factor type its code as `client_secret`, and choose that credentials are in the body.
+    """
+    pair = await auth.login_with_password(form.username, form.password, entry, form.client_secret)
     return SwaggerTokenResponse(access_token=pair.access_token)
 
 

@@ -1,12 +1,20 @@
 """Errors that several endpoints document."""
 
-from src.core.exceptions import BadRequestError, ConflictError, PermissionDeniedError, ServiceUnavailableError
+from src.core.exceptions import (
+    BadRequestError,
+    ConflictError,
+    PermissionDeniedError,
+    ServiceUnavailableError,
+    UnauthorizedError,
+)
 
 CONFLICT = ConflictError()
 CHANGED = ConflictError(error="resource.changed")
 BAD_CIPHERTEXT = BadRequestError(
     "The password was not encrypted with the current key and an unused challenge.", error="auth.bad_ciphertext"
 )
+WRONG_FACTOR = UnauthorizedError("The code or passkey is wrong, or was used before.", error="auth.invalid_factor")
+WRONG_PROOF = BadRequestError("The proof is wrong, or was used before.", error="auth.invalid_proof")
 BUSY = ServiceUnavailableError("Too many logins at once.", error="auth.busy")
 TAKEN = ConflictError("The username or the email address is taken.", error="user.taken")
 NOT_YOURS_TO_GRANT = PermissionDeniedError(

@@ -9,7 +9,7 @@ from fastapi import Response as HTTPResponse
 from starlette.responses import RedirectResponse
 
 from src.api.audited_route import AuditedRoute
-from src.api.v1.auth import SENDS_DEVICE_TOKEN, THROTTLED, TOO_MANY_SESSIONS
+from src.api.v1.auth import FACTOR_REQUIRED, SENDS_DEVICE_TOKEN, THROTTLED, TOO_MANY_SESSIONS
 from src.api.v1.errors import CONFLICT
 from src.core.exceptions import AppError, ConflictError, NotFoundError, UnauthorizedError, raises
 from src.core.oidc.errors import (
@@ -101,7 +101,7 @@ async def start_login(
     responses=FINISHED,
     dependencies=[LOGINS],
 )
-@raises(*REFUSED, UnauthorizedError, TAKEN, CONFLICT, THROTTLED, TOO_MANY_SESSIONS)
+@raises(*REFUSED, UnauthorizedError, FACTOR_REQUIRED, TAKEN, CONFLICT, THROTTLED, TOO_MANY_SESSIONS)
 async def finish_login(
     answer: Annotated[OidcAnswer, Query()],
     browser: BrowserDep,
@@ -135,7 +135,7 @@ async def finish_login(
 
 
 @router.post("/login/oidc", responses=SENDS_DEVICE_TOKEN, dependencies=[LOGINS])
-@raises(OidcStateError, OidcFailedError, UnauthorizedError, THROTTLED, TOO_MANY_SESSIONS)
+@raises(OidcStateError, OidcFailedError, UnauthorizedError, FACTOR_REQUIRED, THROTTLED, TOO_MANY_SESSIONS)
 async def login_with_code(
     body: OidcCodeExchange, sign_in: OidcSignInServiceDep, entry: AuditEntryDep, delivery: TokenDeliveryDep
 ) -> Response[TokenResponse]:

@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from fastapi import APIRouter
 
 from src.api.v1 import (
@@ -52,25 +54,27 @@ def create_router(settings: Settings) -> APIRouter:
         # With e-mail, a registration sends one.
         limit = MAILS if settings.email.enabled else ANONYMOUS
         router.include_router(auth.registration_router, dependencies=[limit])
-    if settings.auth.api_keys_enabled:
-        from src.api.v1 import api_keys, service_accounts  # importing them builds their routes and schemas
-
-        router.include_router(api_keys.router)
-        router.include_router(service_accounts.router)
-    if settings.auth.devices_enabled:
-        from src.api.v1 import devices  # as above
-
-        router.include_router(devices.router)
-    if settings.email.enabled:
-        from src.api.v1 import emails  # as above
-
-        router.include_router(emails.router)
-        router.include_router(emails.invitation_router)
-    if settings.oidc.enabled:
-        from src.api.v1 import oidc  # as above
-
-        router.include_router(oidc.router)
+    for name in optional_modules(settings):
+        module = import_module(f"src.api.v1.{name}")
+        router.include_router(module.router)
+        if name == "emails":
+            router.include_router(module.invitation_router)
     return router
+
+
+def optional_modules(settings: Settings) -> list[str]:
+    """The modules whose routes exist with these settings; importing one builds its routes, so others are not."""
+    modules = {
+        "api_keys": settings.auth.api_keys_enabled,
+        "service_accounts": settings.auth.api_keys_enabled,
+        "devices": settings.auth.devices_enabled,
+        "factors": settings.has_factors,
+        "user_factors": settings.has_factors,
+        "passkeys": settings.has_passkeys,
+        "emails": settings.email.enabled,
+        "oidc": settings.oidc.enabled,
+    }
+    return [name for name, exists in modules.items() if exists]
 
 
 def absent_paths(settings: Settings) -> set[str]:

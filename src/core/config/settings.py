@@ -18,6 +18,7 @@ from src.core.config.auth import AuthSettings, check_no_placeholder, check_store
 from src.core.config.base import ConfigurationError
 from src.core.config.celery import CelerySettings, checked_broker_url
 from src.core.config.email import EmailSettings
+from src.core.config.factors import LOCAL_RP_ID, FactorSettings
 from src.core.config.files import FileSettings, S3Settings
 from src.core.config.oidc import OidcSettings
 from src.core.config.renamed import check_renamed
@@ -44,6 +45,7 @@ class Settings:
         self.sockets = SocketSettings(**files)
         self.cors = CorsSettings(**files)
         self.auth = AuthSettings(**files)
+        self.factors = FactorSettings(**files)
         self.email = EmailSettings(**files)
         self.oidc = OidcSettings(**files)
         self.telemetry = TelemetrySettings(**files)
@@ -69,8 +71,10 @@ class Settings:
         if settings.ENVIRONMENT.is_deployed or settings.auth.refresh_cookie_enabled:
             settings.cors.check_origins()
         settings.oidc.check(allows_http=settings.ENVIRONMENT is Environment.LOCAL)
+        settings.factors.check()
         if settings.ENVIRONMENT.is_deployed:
             settings.auth.check_deployed()
+            settings.factors.check_deployed()
             settings.email.check_deployed(may_be_plain="smtp" in settings.app.insecure_stores)
             settings.oidc.check_deployed()
             if settings.app.metrics_token is not None:
@@ -108,6 +112,22 @@ class Settings:
                     f"The password of {name}", unquote(parts.username or ""), unquote(parts.password or "")
                 )
         check_store_password("MINIO_ROOT_PASSWORD", self.s3.access_key, self.s3.secret_key.get_secret_value())
+
+    @property
+    def has_factors(self) -> bool:
+        """Whether there are second factors: as set; by default, except where a deployed environment has no key."""
+        enabled = self.factors.enabled_setting
+        return enabled if enabled is not None else self.factors.has_key or not self.ENVIRONMENT.is_deployed
+
+    @property
+    def has_passkeys(self) -> bool:
+        """Whether there are passkeys: in deployed environments they need the site that they belong to."""
+        return self.has_factors and (bool(self.factors.rp_id_setting) or not self.ENVIRONMENT.is_deployed)
+
+    @property
+    def rp_id(self) -> str:
+        """The site that passkeys belong to."""
+        return self.factors.rp_id_setting or LOCAL_RP_ID
 
     @property
     def ENVIRONMENT(self) -> Environment:  # noqa: N802 - the name in the environment

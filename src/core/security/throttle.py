@@ -2,25 +2,25 @@ import hashlib
 import secrets
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 
 from src.core.config.auth import AuthSettings
 from src.core.exceptions import TooManyRequestsError
 from src.core.stores.redis_client import RedisClient
 from src.core.stores.redis_script import RedisScript
 
-# Fixed windows, which begin with their first failure. The braces are literal: one slot in Redis Cluster.
-_STRANGERS = "auth:failures:{login}:account:"
-_CLIENT = "auth:failures:{login}:client:"
-_ADDRESS = "auth:failures:{login}:address:"
-_SEEN = "auth:failures:{login}:seen:"
+# The braces are literal: one slot in Redis Cluster.
 _KNOWN = "auth:known:{login}:"
 _DEVICES = "auth:devices:{login}:"
 
-KNOWN_SECONDS = 90 * 86_400
+DAY_SECONDS = 86_400
+KNOWN_SECONDS = 90 * DAY_SECONDS
 MAXIMUM_CLIENTS = 200
+# An office shares an address, and a day is long.
+CODES_PER_ADDRESS = 1000
 
-# Finds the counter that limits this client, and returns the seconds to wait if that or the address is at its limit.
-_WAIT = """
+# Finds the counter that limits this client.
+_COUNTER = """
 local function remember(set, expires_at, ...)
   for _, client in ipairs({...}) do
     if client ~= '' then redis.call('ZADD', set, expires_at, client) end
@@ -28,14 +28,17 @@ local function remember(set, expires_at, ...)
   redis.call('ZREMRANGEBYRANK', set, 0, -1 - maximum_clients)
   redis.call('EXPIREAT', set, expires_at)
 end
-local function seconds_left(counter, limit)
-  return tonumber(redis.call('GET', counter) or 0) >= tonumber(limit) and redis.call('TTL', counter) or nil
-end
 redis.call('ZREMRANGEBYSCORE', known, '-inf', now)
 local is_known_device = redis.call('ZSCORE', known, device)
 local counter = strangers
 if is_known_device then counter = of_device
 elseif redis.call('ZSCORE', known, address) then counter = of_address end
+"""
+# Returns the seconds to wait if that or the address is at its limit.
+_WAIT = f"""{_COUNTER}
+local function seconds_left(counter, limit)
+  return tonumber(redis.call('GET', counter) or 0) >= tonumber(limit) and redis.call('TTL', counter) or nil
+end
 local seconds = seconds_left(counter, account_limit)
 if not seconds and not is_known_device then seconds = seconds_left(of_all, address_limit) end
 if seconds then
@@ -53,6 +56,16 @@ for _, key in ipairs({{counter, of_all}}) do
   if redis.call('INCR', key) == 1 then redis.call('EXPIRE', key, window_seconds) end
 end
 remember(seen, now + window_seconds, device, address)
+return false
+""",
+    keys=_KEYS,
+    args=_ARGS,
+)
+_REFUND = RedisScript(
+    f"""{_COUNTER}
+for _, key in ipairs({{counter, of_all}}) do
+  if tonumber(redis.call('GET', key) or 0) > 0 then redis.call('DECR', key) end
+end
 return false
 """,
     keys=_KEYS,
@@ -78,6 +91,17 @@ return is_known_device and -1 or false
 )
 
 
+class Attempt(StrEnum):
+    """What is counted, each in fixed windows that begin with their first failure."""
+
+    LOGIN = "failures"
+    CODE = "codes"
+
+    def key(self, of: str, name: str) -> str:
+        """The Redis key of a counter."""
+        return f"auth:{self}:{{login}}:{of}:{name}"
+
+
 @dataclass(frozen=True, slots=True)
 class LoginClient:
     """Who tries to log in: an IP address or IPv6 network, and the device token of an earlier login, or nothing."""
@@ -97,7 +121,11 @@ class LoginThrottle:
 
     def __init__(self, redis: RedisClient, settings: AuthSettings) -> None:
         self._redis = redis
-        self._settings = settings
+        per_account, per_address = settings.login_failures_per_account, settings.login_failures_per_address
+        self._limits = {
+            Attempt.LOGIN: (per_account, per_address, settings.login_window_seconds),
+            Attempt.CODE: (settings.code_failures_per_day, CODES_PER_ADDRESS, DAY_SECONDS),
+        }
 
     async def admit(self, account: str, client: LoginClient) -> None:
         """Check before the password that the client may try.
@@ -115,6 +143,21 @@ class LoginThrottle:
         """
         await self._run(_FAILED, account, client)
 
+    async def admit_code(self, account: str, client: LoginClient) -> None:
+        """Count a code of a second factor before it is checked; `refund_code` if it is right.
+
+        Codes are short, so that they have a budget for a day besides that of logins.
+
+        Raises:
+            TooManyRequestsError: Too many codes, or other attempts, of this client failed.
+        """
+        await self.admit(account, client)
+        await self._run(_FAILED, account, client, Attempt.CODE)
+
+    async def refund_code(self, account: str, client: LoginClient) -> None:
+        """Do not count a code that was right."""
+        await self._run(_REFUND, account, client, Attempt.CODE)
+
     async def succeed(self, account: str, client: LoginClient, description: str = "") -> str:
         """Remember the client of a successful attempt; returns its device token, a new one if it had none.
 
@@ -128,6 +171,7 @@ class LoginThrottle:
             _SUCCEEDED,
             account,
             client,
+            Attempt.LOGIN,
             devices=_DEVICES + account,
             new_device=device_id(new),
             known_seconds=KNOWN_SECONDS,
@@ -157,27 +201,34 @@ class LoginThrottle:
 
     async def unlock(self, account: str) -> bool:
         """Reset the account's failures, and those of the clients that failed or were refused; returns whether any."""
-        clients = [str(client) for client in await self._redis.zrange(_SEEN + account, 0, -1)]
-        keys = [_STRANGERS + account, _SEEN + account, *(f"{_CLIENT}{client}:{account}" for client in clients)]
-        keys += [_ADDRESS + client.removeprefix("address:") for client in clients if client.startswith("address:")]
+        keys: list[str] = []
+        for kind in Attempt:
+            seen = kind.key("seen", account)
+            clients = [str(client) for client in await self._redis.zrange(seen, 0, -1)]
+            keys += [kind.key("account", account), seen, *(kind.key("client", f"{each}:{account}") for each in clients)]
+            addresses = [each.removeprefix("address:") for each in clients if each.startswith("address:")]
+            keys += [kind.key("address", address) for address in addresses]
         return bool(await self._redis.delete(*keys))
 
-    async def _run(self, script: RedisScript, account: str, client: LoginClient, **more: object) -> int | None:
+    async def _run(
+        self, script: RedisScript, account: str, client: LoginClient, kind: Attempt = Attempt.LOGIN, **more: object
+    ) -> int | None:
         device, address = device_id(client.device), f"address:{client.address}"
+        account_limit, address_limit, window_seconds = self._limits[kind]
         result: int | None = await script.run(
             self._redis,
             known=_KNOWN + account,
-            seen=_SEEN + account,
-            strangers=_STRANGERS + account,
-            of_device=f"{_CLIENT}{device}:{account}",
-            of_address=f"{_CLIENT}{address}:{account}",
-            of_all=_ADDRESS + client.address,
+            seen=kind.key("seen", account),
+            strangers=kind.key("account", account),
+            of_device=kind.key("client", f"{device}:{account}"),
+            of_address=kind.key("client", f"{address}:{account}"),
+            of_all=kind.key("address", client.address),
             device=device,
             address=address,
             now=int(time.time()),
-            account_limit=self._settings.login_failures_per_account,
-            address_limit=self._settings.login_failures_per_address,
-            window_seconds=self._settings.login_window_seconds,
+            account_limit=account_limit,
+            address_limit=address_limit,
+            window_seconds=window_seconds,
             maximum_clients=MAXIMUM_CLIENTS,
             **more,
         )

@@ -6,7 +6,9 @@ from src.core.effects import TaskCall
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.services.user_operator import UserOperatorService
+from tests.security.conftest import Clock
 from tests.security.email.conftest import Deliver
+from tests.security.factors.conftest import FACTORS, App, begin, confirm, data, first_step, second_step
 from tests.support.login import encrypted, log_in
 from tests.support.people import PASSWORD, People, Person
 
@@ -83,3 +85,42 @@ class TestAChangedPassword:
         body = {"oldPassword": first["password"], "newPassword": second["password"], "kid": second["kid"]}
         assert (await client.put("/api/v1/auth/password", json=body, headers=person.headers)).status_code == 400
         assert sent == []
+
+
+class TestSecondFactors:
+    async def test_are_told_of(
+        self, client: httpx.AsyncClient, deliver: Deliver, people: People, clock: Clock, admin: Person
+    ) -> None:
+        person = await people.create()
+        enrolment = await begin(client, person, name="Phone <1>")
+        app = App(enrolment["id"], enrolment["secret"], clock, [])
+        codes = data(await confirm(client, person, app.id, code=app.code()))["recoveryCodes"]
+        (added,) = await deliver()
+        assert "The second factor Phone <1> was added" in added.text
+        assert "<1>" not in added.html
+
+        step = await first_step(client, person)
+        assert (await second_step(client, step, code=codes[0])).status_code == 200
+        (used,) = await deliver()
+        assert "9 are left" in used.text
+
+        step = await first_step(client, person)
+        for _ in range(5):
+            assert (await second_step(client, step, code=app.code(9))).status_code == 401
+        (wrong,) = await deliver()
+        assert wrong.message["Subject"] == "Your password is known to somebody"
+
+        path = f"/api/v1/users/{person.user.id}/factors"
+        assert (await client.delete(path, headers=admin.headers)).status_code == 200
+        (removed,) = await deliver()
+        assert "All second factors were removed" in removed.text
+
+    async def test_in_the_users_language(
+        self, client: httpx.AsyncClient, deliver: Deliver, people: People, clock: Clock
+    ) -> None:
+        person = await people.create(language="zh")
+        enrolment = await begin(client, person)
+        app = App(enrolment["id"], enrolment["secret"], clock, [])
+        data(await confirm(client, person, app.id, code=app.code()))
+        assert (await client.delete(f"{FACTORS}/{app.id}", headers=person.headers)).status_code == 200
+        assert [mail.message["Subject"] for mail in await deliver()] == ["已添加第二因素", "已移除第二因素"]
