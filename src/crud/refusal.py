@@ -70,7 +70,7 @@ class RefusalCRUD:
     async def count(self, payload: dict[str, Any]) -> Refusals:
         """Count a refusal, given by the fields of its audit entry."""
         window = int(time.time()) // WINDOW_SECONDS
-        names = ("action", "actor_id", "api_key_id", "status", "error", "address", "details")
+        names = ("action", "actor_id", "api_key_id", "acted_by", "status", "error", "address", "details")
         kind = json.dumps([payload[name] for name in names])
         digest = hashlib.sha256(kind.encode()).hexdigest()[:32]
         times, of_account, of_address = await _COUNT.run(

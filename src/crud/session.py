@@ -73,6 +73,7 @@ class SessionCRUD:
         address: str,
         device: str,
         maximum: int,
+        acted_by: str = "",
     ) -> bool:
         """Store a session and its first refresh token; both expire with the token. False if there are `maximum`."""
         started = await START.run(
@@ -89,6 +90,7 @@ class SessionCRUD:
             user_agent=user_agent[:256],
             address=address,
             device=device,
+            acted_by=acted_by,
             maximum=maximum,
         )
         return bool(started)
@@ -157,6 +159,10 @@ class SessionCRUD:
         """Whether the session is alive and was started with this User-Agent."""
         stored: Any = await self.redis.hget(session_key(user_id, session_id), "user_agent_hash")
         return bool(stored == digest(user_agent))
+
+    async def acted_by(self, user_id: UUID, session_id: str) -> str:
+        """Who acts as the user in this session, as `start` was told; empty if nobody does."""
+        return str(await self.redis.hget(session_key(user_id, session_id), "acted_by") or "")
 
     async def list(self, user_id: UUID, now: int) -> list[dict[str, Any]]:
         """The user's sessions that are alive, newest first, each with its `id`."""

@@ -53,6 +53,7 @@ async def audit_request(
 def _add_caller(entry: AuditEntry, connection: HTTPConnection) -> None:
     entry.actor_id = entry.actor_id or getattr(connection.state, "actor_id", None)
     entry.api_key_id = getattr(connection.state, "api_key_id", None)
+    entry.acted_by = getattr(connection.state, "acted_by", None)
 
 
 # With this scope it sees a handler's error, and ends before the unit of work commits.

@@ -10,6 +10,8 @@ from starlette.requests import HTTPConnection
 
 from src.core.exceptions import UnauthorizedError, raises
 from src.core.resources import Resources
+from src.core.routing.registry import RouteRegistry
+from src.core.security.acting import impersonator_of
 from src.core.security.actor import current_actor_id
 from src.core.security.api_key import PREFIX
 from src.core.security.token import AccessClaims, RefreshClaims
@@ -18,7 +20,8 @@ from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.deps.token_delivery import DEVICE_HEADER, IN_COOKIE, RefreshHeader, read_cookie
 from src.models.user import User
 from src.services.auth import AuthService
-from src.services.login_only import login_required
+from src.services.login_only import WHILE_ACTING, login_required, own_login_required
+from src.services.permission import PermissionService
 from src.services.session import ClientInfo, SessionService
 
 
@@ -122,6 +125,11 @@ def read_claims(connection: HTTPConnection, token: str, resources: Resources) ->
         known = state["access"] = token, resources.tokens.read_access(token)
     claims = known[1]
     set_actor(connection, claims.user_id)
+    impersonator = impersonator_of(claims.session_id)
+    if impersonator is not None:
+        if not resources.settings.auth.act_as_enabled:  # it was, when the token was issued
+            raise UnauthorizedError
+        connection.state.acted_by = impersonator.user_id
     return claims
 
 
@@ -136,7 +144,7 @@ def is_api_key(token: str, resources: Resources) -> bool:
     return token.startswith(PREFIX) and resources.settings.auth.api_keys_enabled
 
 
-@raises(login_required())
+@raises(login_required(), own_login_required())
 async def require_session(
     connection: HTTPConnection, token: HeaderAccessTokenDep, resources: ResourcesDep, sessions: SessionServiceDep
 ) -> AccessClaims:
@@ -144,11 +152,19 @@ async def require_session(
 
     Raises:
         UnauthorizedError: The token is invalid, its session has ended, or it is an API key.
+        PermissionDeniedError: An administrator acts as the user, and the route is not in `WHILE_ACTING`.
     """
     if is_api_key(token, resources):
         raise login_required()
     claims = read_claims(connection, token, resources)
-    await sessions.require(claims)
+    impersonator = impersonator_of(claims.session_id)
+    if impersonator is None:
+        await sessions.require(claims)
+        return claims
+    registry: RouteRegistry = connection.app.state.registry
+    if registry.find_code(connection.scope) not in WHILE_ACTING:
+        raise own_login_required()
+    await PermissionService(resources).require_acting(claims.user_id, claims.session_id, impersonator)
     return claims
 
 

@@ -38,6 +38,8 @@ def record(scope: Scope, status: int, seconds: float) -> None:
         entry["user_id"] = str(actor)
     if api_key := state.get("api_key_id"):
         entry["api_key_id"] = str(api_key)
+    if acted_by := state.get("acted_by"):
+        entry["acted_by"] = str(acted_by)
     if scope["path"] in PROBES:
         log.debug("request", **entry)
     else:

@@ -19,6 +19,7 @@ class AuditLog(Document):
     action: str
     actor_id: UUID | None = None
     api_key_id: UUID | None = None
+    acted_by: UUID | None = None
     result: str
     status: int
     error: str | None = None
@@ -37,6 +38,7 @@ class AuditLog(Document):
         indexes: ClassVar[list[IndexModel]] = [
             IndexModel([("actor_id", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("api_key_id", ASCENDING), ("_id", DESCENDING)]),
+            IndexModel([("acted_by", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("action", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("result", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("request_id", ASCENDING), ("_id", DESCENDING)]),

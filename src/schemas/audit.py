@@ -17,6 +17,8 @@ class AuditQuery(CursorQuery):
     """Only entries of this user."""
     api_key_id: UUID | None = None
     """Only entries of requests with this API key."""
+    acted_by: UUID | None = None
+    """Only entries of requests by this administrator, acting as somebody else."""
     action: Annotated[SafeStr, Field(max_length=255, examples=["POST:/api/v1/users"])] | None = None
     """Only entries with this permission code."""
     result: Literal["success", "failure"] | None = None
@@ -41,6 +43,8 @@ class AuditLogResponse(BaseSchema):
     """The user who made the request; null if it was unauthenticated."""
     api_key_id: UUID | None = None
     """The API key that the request was sent with; null for a login."""
+    acted_by: UUID | None = None
+    """The administrator who acted as the user; null if nobody did."""
     result: Literal["success", "failure"]
     """Whether the request succeeded."""
     status: int

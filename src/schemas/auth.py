@@ -5,6 +5,7 @@ from uuid import UUID
 from pydantic import Field
 
 from src.schemas.base import BaseRequest, BaseSchema, SafeStr
+from src.schemas.session import ActingUser
 
 # Base64 of one RSA block: 512 characters for 3072 bits, 1,368 for 8192.
 Ciphertext = Annotated[
@@ -132,6 +133,8 @@ class UserInfoResponse(BaseSchema):
     """What the frontend shows inside its pages."""
     router_permissions: list[str]
     """The pages that the frontend shows."""
+    acted_by: ActingUser | None = None
+    """The administrator who acts as the user with this token; null if nobody does."""
     create_time: datetime
     """When the user was created."""
     update_time: datetime

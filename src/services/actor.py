@@ -36,6 +36,15 @@ class Actor:
         held = {code for code in codes if self.holds(code) and not requires_login(code)}
         return Actor(self.user_id, frozenset(held - {ALL_CODES}))
 
+    def impersonated_by(self, impersonator: "Actor") -> "Actor":
+        """The actor, as somebody who acts in their place: what both hold."""
+        held = {code for code in self.codes if impersonator.holds(code) and not requires_login(code)}
+        return Actor(self.user_id, frozenset(held - {ALL_CODES}), self.ui_permissions)
+
+    def exceeds(self, permissions: AbstractSet[str]) -> bool:
+        """Whether the actor holds anything that is not among these permissions."""
+        return self.is_admin or bool((self.codes | self.ui_permissions) - permissions)
+
     def require_start(self, task: TaskInfo) -> None:
         """Check that the actor holds the permission that the task requires.
 

@@ -16,6 +16,7 @@ SecurityNotice = Literal[
     "factor_removed",
     "recovery_code_used",
     "wrong_codes",
+    "acted_as",
 ]
 
 

@@ -1,6 +1,8 @@
-"""What API keys may not do: whoever finds a key gives nobody a credential or a role, and takes none away."""
+"""What API keys, and administrators who act as a user, may not do: give or take a credential or a role."""
 
-from src.core.exceptions import UnauthorizedError
+from src.core.exceptions import PermissionDeniedError, UnauthorizedError
+
+ACT_AS = "POST:/api/v1/users/{userId}/act-as"
 
 LOGIN_ONLY = frozenset(
     {
@@ -29,11 +31,22 @@ LOGIN_ONLY_WITH_EMAIL = frozenset({"POST:/api/v1/users/invitations"})
 """The same, of routes that exist where e-mail is configured."""
 
 
+WHILE_ACTING = frozenset(
+    {"GET:/api/v1/auth/user/info", "GET:/api/v1/auth/sessions", "GET:/api/v1/auth/email", "POST:/api/v1/auth/logout"}
+)
+"""Routes about the caller's own account that an administrator may use who acts as a user; all others are refused."""
+
+
+def own_login_required() -> PermissionDeniedError:
+    """The error of routes about the caller's own account, and of Socket.IO, for those who act as somebody else."""
+    return PermissionDeniedError("Only the user may do this, not somebody who acts as them.", error="auth.acting")
+
+
 def login_required() -> UnauthorizedError:
     """The error of routes that accept no API key at all: those about the caller's own account, and Socket.IO."""
     return UnauthorizedError("API keys are not accepted here: log in.", error="auth.login_required")
 
 
 def requires_login(code: str) -> bool:
-    """Whether no API key can hold this code. Events are among them: Socket.IO accepts no keys."""
-    return code in LOGIN_ONLY or code in LOGIN_ONLY_WITH_EMAIL or code.startswith("SOCKET:")
+    """Whether neither API keys nor those who act as a user can hold this code; Socket.IO is closed to both."""
+    return code in LOGIN_ONLY or code in LOGIN_ONLY_WITH_EMAIL or code == ACT_AS or code.startswith("SOCKET:")

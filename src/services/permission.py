@@ -1,4 +1,5 @@
-from collections.abc import Collection, Iterable
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from uuid import UUID
@@ -10,19 +11,24 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from src.core.exceptions import PermissionDeniedError, UnauthorizedError
 from src.core.resources import Resources
+from src.core.security.acting import Impersonator, impersonator_of
 from src.core.security.api_key import key_hash_of
 from src.core.stores.errors import summary
 from src.core.unit_of_work import UnitOfWork
 from src.crud.api_key import ApiKeyCRUD
-from src.crud.permission import ALL_CODES, PermissionCRUD, Verdict
+from src.crud.permission import ALL_CODES, CheckResult, PermissionCRUD, Verdict
 from src.crud.user import UserCRUD
 from src.crud.user_factor import UserFactorCRUD
 from src.models.role import Role
 from src.models.user import User
 from src.services.actor import Actor
+from src.services.login_only import ACT_AS, requires_login
 from src.utils.date import utc_now
 
 log = structlog.get_logger(__name__)
+
+Question = tuple[UUID, str, str]
+"""A user, the id of a session, and a permission code: whether the session is alive, and the user holds the code."""
 
 FILL_SECONDS = Histogram(
     "permission_fill_seconds",
@@ -42,7 +48,7 @@ class PermissionService:
         """Check that the session is alive and the user holds the code: one Redis round trip if the cache is warm.
 
         All methods take the `session_id` of an API key's claims as well: then the key has to be alive, and to hold the
-        code as its owner does.
+        code as its owner does. Likewise, in the session of somebody who acts as the user, both have to hold the code.
 
         Raises:
             UnauthorizedError: The session has ended.
@@ -58,15 +64,46 @@ class PermissionService:
         """Whether the session is alive and the user holds the code."""
         return await self._decide(user_id, session_id, code) is Verdict.GRANTED
 
+    async def require_acting(self, user_id: UUID, session_id: str, impersonator: Impersonator) -> None:
+        """Check that somebody may still act as the user, in this session.
+
+        Raises:
+            UnauthorizedError: The session, or that of the impersonator, has ended, or the impersonator lacks the code.
+        """
+        if not _may_act(await self._decide_all(*_acting_questions(user_id, session_id, impersonator))):
+            raise UnauthorizedError
+
     async def _decide(self, user_id: UUID, session_id: str, code: str) -> Verdict:
+        impersonator = impersonator_of(session_id)
+        if impersonator is None:
+            return await self._settle(user_id, session_id, code, await self._check(user_id, session_id, code))
+        of_impersonator, of_user, *acting = await self._decide_all(
+            (impersonator.user_id, impersonator.session_id, code),
+            (user_id, session_id, code),
+            *_acting_questions(user_id, session_id, impersonator),
+        )
+        if not _may_act(acting):
+            return Verdict.ENDED
+        if requires_login(code) or of_impersonator is not Verdict.GRANTED:
+            return Verdict.DENIED
+        return of_user
+
+    async def _decide_all(self, *questions: Question) -> list[Verdict]:
+        """The answers to several questions: one round trip to Redis, then SQL where the cache has none."""
+        results = await asyncio.gather(*(self._check(*question) for question in questions))
+        return [await self._settle(*each, result) for each, result in zip(questions, results, strict=True)]
+
+    async def _check(self, user_id: UUID, session_id: str, code: str) -> CheckResult:
         key_hash = key_hash_of(session_id)
         if key_hash is None:
-            result = await self.cache.check(user_id, session_id, code)
-        else:
-            result = await self.cache.check_key(user_id, key_hash, code)
+            return await self.cache.check(user_id, session_id, code)
+        return await self.cache.check_key(user_id, key_hash, code)
+
+    async def _settle(self, user_id: UUID, session_id: str, code: str, result: CheckResult) -> Verdict:
+        """The verdict of the cache, or of SQL if the cache has none."""
         if result.verdict is not None:
             return result.verdict
-        codes = await self._fill_cache(user_id, key_hash, result.version)
+        codes = await self._fill_cache(user_id, key_hash_of(session_id), result.version)
         if codes is None:
             return Verdict.ENDED
         return Verdict.GRANTED if code in codes or ALL_CODES in codes else Verdict.DENIED
@@ -135,20 +172,37 @@ class PermissionService:
     async def get_actor(self, user_id: UUID, session_id: str = "") -> Actor:
         """The user with the permissions that they hold, by SQL; see `read_actors`.
 
-        With the `session_id` of an API key's claims, only what the key holds as well.
+        With the `session_id` of an API key's claims, only what the key holds as well; in the session of somebody who
+        acts as the user, only what both hold.
         """
+        impersonator = impersonator_of(session_id)
         key_hash = key_hash_of(session_id)
         if key_hash is not None:
             holder, _ = await self._use_key(user_id, key_hash)
             return holder or Actor(user_id, frozenset())
         async with self.resources.sessions() as session:
-            return (await read_actors(session, [user_id], factor_required=self.factor_required))[user_id]
+            if impersonator is None:
+                return (await read_actors(session, [user_id], factor_required=self.factor_required))[user_id]
+            people = [user_id, impersonator.user_id]
+            actors = await read_actors(session, people, factor_required=self.factor_required)
+            return actors[user_id].impersonated_by(actors[impersonator.user_id])
 
     @property
     def factor_required(self) -> bool | None:
         """Whether everybody must have a second factor; None where there are none. See `read_actors`."""
         settings = self.resources.settings
         return settings.factors.is_required if settings.has_factors else None
+
+
+def _acting_questions(user_id: UUID, session_id: str, impersonator: Impersonator) -> tuple[Question, Question]:
+    """Whether the impersonator holds `ACT_AS`, and whether the user is an administrator; see `_may_act`."""
+    return (impersonator.user_id, impersonator.session_id, ACT_AS), (user_id, session_id, ALL_CODES)
+
+
+def _may_act(answers: Sequence[Verdict]) -> bool:
+    """Whether both sessions are alive, the impersonator holds `ACT_AS`, and the user is no administrator."""
+    permitted, is_admin = answers
+    return permitted is Verdict.GRANTED and is_admin is Verdict.DENIED
 
 
 async def read_actors(

@@ -8,10 +8,12 @@ import structlog
 from src.core.exceptions import ConflictError, ServiceUnavailableError, UnauthorizedError
 from src.core.realtime.rooms import session_room, user_room
 from src.core.resources import Resources
+from src.core.security.acting import acting_session_id, impersonator_of
 from src.core.security.throttle import LoginClient, device_id
 from src.core.security.token import AccessClaims, RefreshClaims, new_id
 from src.core.unit_of_work import UnitOfWork
 from src.crud.session import RefreshToken, Rotation, SessionCRUD, digest
+from src.schemas.session import ActingUser
 from src.utils.address import network_of
 from src.utils.device import device_name
 
@@ -68,15 +70,42 @@ class SessionService:
         now = self.tokens.now()
         claims = RefreshClaims(user_id, new_id(), new_id(), now, now, self._expiry(now, now))
         pair = self._pair(claims, now, now)
-        stored = _stored(claims, pair.refresh_token)
+        await self._store(claims, _stored(claims, pair.refresh_token), client)
+        return pair
+
+    async def start_acting(
+        self, user_id: UUID, impersonator: AccessClaims, username: str, client: ClientInfo
+    ) -> TokenPair:
+        """Start a session in which the caller acts as the user, until the access token expires: there is no other.
+
+        Args:
+            user_id: The user to act as.
+            impersonator: The caller.
+            username: That of the caller, whom the user sees in their list of sessions.
+            client: The caller's client.
+
+        Raises:
+            ConflictError: The user has too many sessions.
+        """
+        now = self.tokens.now()
+        expires_at = now + self.settings.access_seconds
+        claims = RefreshClaims(user_id, acting_session_id(impersonator), new_id(), now, now, expires_at)
+        acted_by = json.dumps({"id": str(impersonator.user_id), "username": username})
+        # Nobody has a refresh token with this id.
+        await self._store(claims, RefreshToken(claims.jti, "", now, expires_at), client, acted_by)
+        token = self.tokens.access(user_id, claims.session_id, now, acted_by=impersonator.user_id)
+        return TokenPair(user_id, claims.session_id, token, "", self.settings.access_seconds, 0)
+
+    async def _store(self, claims: RefreshClaims, token: RefreshToken, client: ClientInfo, acted_by: str = "") -> None:
         limit = self.settings.sessions_per_user
         started = await self.sessions.start(
-            user_id,
+            claims.user_id,
             claims.session_id,
-            stored,
+            token,
             user_agent=client.user_agent,
             address=client.address,
             device=device_id(client.device),
+            acted_by=acted_by,
             maximum=limit,
         )
         if not started:
@@ -85,7 +114,6 @@ class SessionService:
                 error="auth.too_many_sessions",
                 data={"limit": limit},
             )
-        return pair
 
     async def refresh(self, uow: UnitOfWork, old: RefreshClaims, token: str, client: ClientInfo) -> TokenPair:
         """Exchange a verified refresh token for the next token pair; each token can be exchanged once.
@@ -141,6 +169,13 @@ class SessionService:
         if not await self.sessions.alive(claims.user_id, claims.session_id):
             raise UnauthorizedError
 
+    async def acted_by(self, claims: AccessClaims) -> ActingUser | None:
+        """Who acts as the user in this session; None if nobody does, and then nothing is asked of Redis."""
+        if impersonator_of(claims.session_id) is None:
+            return None
+        stored = await self.sessions.acted_by(claims.user_id, claims.session_id)
+        return ActingUser.model_validate_json(stored) if stored else None
+
     async def require_client(self, claims: RefreshClaims, client: ClientInfo) -> None:
         """Check that the session is alive, and was started by this client.
 
@@ -158,6 +193,7 @@ class SessionService:
                 "device_name": device_name(row["user_agent"]),
                 "device_id": row.get("device", "").removeprefix("device:") or None,
                 "last_used_at": row["issued_at"],
+                "acted_by": json.loads(row.get("acted_by") or "null"),
             }
             for row in await self.sessions.list(user_id, self.tokens.now())
         ]

@@ -140,8 +140,12 @@ class UserAdminService(UserService):
         user = await self.users.get(user_id)
         if user.is_admin:
             self._require_admin(actor)
-        actor.require_all(_grants(await self.users.roles(user.id)))
+        actor.require_all(await self.grants(user.id))
         return user
+
+    async def grants(self, user_id: UUID) -> set[str]:
+        """Every permission that any of the user's roles grants, disabled ones included."""
+        return _grants(await self.users.roles(user_id))
 
     async def get_grantable(self, codes: Sequence[str], actor: Actor) -> Sequence[Role]:
         """The roles with these codes, if the actor holds every permission that they grant.

@@ -18,6 +18,7 @@ FILTERS: dict[str, Any] = {
     "result": "failure",
     "api_key_id": UUID(int=5),
     "request_id": "7",
+    "acted_by": UUID(int=7),
 }
 
 

@@ -91,6 +91,7 @@ class TestRow14Sessions:
             "lastUsedAt",
             "deviceName",
             "deviceId",
+            "actedBy",
             "userAgent",
             "address",
             "current",

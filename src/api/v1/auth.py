@@ -49,7 +49,8 @@ swagger_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRou
 registration_router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
 
 SessionId = Annotated[
-    SafeStr, Path(alias="sessionId", max_length=64, description="Id of the session.", examples=["q1w2e3r4t5y6u7i8o9p0"])
+    SafeStr,
+    Path(alias="sessionId", max_length=128, description="Id of the session.", examples=["q1w2e3r4t5y6u7i8o9p0"]),
 ]
 
 WRONG = UnauthorizedError("Wrong username or password.", error="auth.invalid_credentials")
@@ -155,6 +156,10 @@ async def change_password(body: PasswordChange, claims: UserAccessJWTDep, auth: 
 
 
 @router.get("/user/info")
-async def get_user_info(claims: UserAccessJWTDep, profiles: ProfileServiceDep) -> Response[UserInfoResponse]:
+async def get_user_info(
+    claims: UserAccessJWTDep, profiles: ProfileServiceDep, sessions: SessionServiceDep
+) -> Response[UserInfoResponse]:
     """Get the current user, their roles and UI permissions."""
-    return ok(await profiles.get(claims.user_id))
+    info = await profiles.get(claims.user_id)
+    info.acted_by = await sessions.acted_by(claims)
+    return ok(info)

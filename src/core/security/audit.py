@@ -14,6 +14,7 @@ class AuditEntry:
     Attributes:
         actor_id: The user, once authenticated.
         api_key_id: The API key that the request was sent with.
+        acted_by: The administrator who acted as the user.
         details: What the permission code and the path parameters do not say, such as the username of a login.
         record_anonymous: Record a failure even without an actor. Set by logins; other unauthenticated requests are only
             in the access log, so that they cannot flood the audit log.
@@ -26,6 +27,7 @@ class AuditEntry:
     request_id: str = ""
     actor_id: UUID | None = None
     api_key_id: UUID | None = None
+    acted_by: UUID | None = None
     details: dict[str, Any] = field(default_factory=dict)
     record_anonymous: bool = False
 
@@ -36,6 +38,7 @@ class AuditEntry:
                 "action": self.action,
                 "actor_id": str(self.actor_id) if self.actor_id else None,
                 "api_key_id": str(self.api_key_id) if self.api_key_id else None,
+                "acted_by": str(self.acted_by) if self.acted_by else None,
                 "result": "success" if error is None else "failure",
                 "status": status,
                 "error": error,

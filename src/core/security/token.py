@@ -96,11 +96,25 @@ class TokenIssuer:
         """Whether the user proved who they are within the last `seconds`."""
         return self._clock() - claims.authenticated_at <= seconds
 
-    def access(self, user_id: UUID, session_id: str, now: int, authenticated_at: int | None = None) -> str:
-        """A new access token, issued at `now`, of a user who proved who they are at `authenticated_at`, or just now."""
+    def access(
+        self,
+        user_id: UUID,
+        session_id: str,
+        now: int,
+        authenticated_at: int | None = None,
+        *,
+        acted_by: UUID | None = None,
+    ) -> str:
+        """A new access token, issued at `now`, of a user who proved who they are at `authenticated_at`, or just now.
+
+        `acted_by` becomes the claim `act` of RFC 8693: somebody who acts as the user, and has not proved to be them.
+        """
         proved_at = now if authenticated_at is None else authenticated_at
+        claims: dict[str, Any] = {"sub": str(user_id), "sid": session_id, "jti": new_id()}
+        if acted_by is not None:
+            claims["act"], proved_at = {"sub": str(acted_by)}, 0
         times = {"iat": now, "nbf": now, "exp": now + self.settings.access_seconds, "auth_time": proved_at}
-        return self._access.encode({"sub": str(user_id), "sid": session_id, "jti": new_id(), **times})
+        return self._access.encode({**claims, **times})
 
     def refresh(self, claims: RefreshClaims) -> str:
         """A refresh token. The same claims give the same token, so a retried refresh gets the same response."""
