@@ -35,6 +35,10 @@ class FileCRUD(BaseSQLModelCRUD[File]):
         owned = select(func.sum(File.size_bytes)).where(File.owner_id == owner_id, col(File.status).in_(VISIBLE))
         return int((await self.session.exec(owned)).one() or 0)
 
+    async def mark_owned_deleted(self, owner_id: UUID) -> int:
+        """Mark all files and uploads of an owner as deleted, and return their number; the sweep removes them."""
+        return await self.update_many({"owner_id": owner_id}, {"status": FileStatus.DELETED})
+
     async def extend_lease(self, file_id: UUID, current: datetime, until: datetime) -> bool:
         """Set the end of a pending file's lease; False if the lease no longer ends at `current`."""
         where = {"id": file_id, "status": FileStatus.PENDING, "leased_until": current}

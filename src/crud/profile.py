@@ -18,6 +18,7 @@ _COLUMNS = (
     "status",
     "is_admin",
     "must_change_password",
+    "deletion_due_at",
     "create_time",
     "update_time",
 )

@@ -17,6 +17,7 @@ class User(BaseModel, table=True):
         email_verified_at: When the user last showed that they read the e-mails to this address; None if never.
         email_pending: The user typed the address at registration and has not shown that it is theirs. Until then it
             keeps nobody else from using it, and gets no e-mail but the one to confirm it.
+        deletion_due_at: When the account is deleted, as its user has asked; None if they have not.
         language: What e-mails are written in; None: the language of the request that causes one.
         username_key: The username as it is compared: in NFKC, without case. Set when a row is written.
     """
@@ -32,6 +33,7 @@ class User(BaseModel, table=True):
         Index("ix_users_status_id", "status", "id"),
         Index("ix_users_admins", "id", postgresql_where=text("is_admin")),
         Index("ix_users_service_accounts", "id", postgresql_where=text("is_service_account")),
+        Index("ix_users_deletion_due_at", "deletion_due_at", postgresql_where=text("deletion_due_at IS NOT NULL")),
         search_index("users", "name", "username", "email"),
     )
 
@@ -47,6 +49,7 @@ class User(BaseModel, table=True):
     email_verified_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     email_pending: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     language: str | None = Field(default=None, max_length=8)
+    deletion_due_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 @event.listens_for(User, "before_insert")

@@ -4,6 +4,8 @@ from typing import Any
 
 from celery.schedules import crontab
 
+from src.core.config import settings
+
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # `expires` drops a run that no worker could start before the next one is due.
     "outbox.relay": {"task": "outbox.relay", "schedule": 2.0, "options": {"expires": 10}},
@@ -13,3 +15,10 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "files.reconcile": {"task": "files.reconcile", "schedule": crontab(hour="3", minute="30")},
     "notices.expire": {"task": "notices.expire", "schedule": 60.0, "options": {"expires": 60}},
 }
+
+if settings.auth.deletion_days is not None:
+    BEAT_SCHEDULE["accounts.delete_due"] = {
+        "task": "accounts.delete_due",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    }

@@ -133,6 +133,8 @@ class UserInfoResponse(BaseSchema):
     """What the frontend shows inside its pages."""
     router_permissions: list[str]
     """The pages that the frontend shows."""
+    deletion_due_at: datetime | None = None
+    """When the account is deleted, as its user has asked; null if they have not."""
     acted_by: ActingUser | None = None
     """The administrator who acts as the user with this token; null if nobody does."""
     create_time: datetime

@@ -11,6 +11,7 @@ from src.core.security.token import AccessClaims
 from src.core.unit_of_work import UnitOfWork
 from src.crud.login import LoginCRUD, LoginUser
 from src.crud.user import UserCRUD
+from src.models.user import User
 from src.schemas.auth import PublicKeyResponse
 from src.schemas.factor import FactorLogin
 from src.services.challenge import ChallengeService
@@ -112,11 +113,20 @@ class AuthService:
             TooManyRequestsError: The old password was wrong too often.
         """
         user = await self.users.get(claims.user_id)
-        attempts = f"session:{claims.session_id}"  # no username; strangers cannot use up these
-        await self.throttle.admit(attempts, self.client.login)
-        if await self.passwords.verify(old, kid, user.password_hash) is None:
-            await self.throttle.fail(attempts, self.client.login)
-            raise BadRequestError("The old password is wrong.", error="auth.wrong_password")
+        await self.require_password(claims, user, old, kid)
         hashed = await self.passwords.hash_new("newPassword", new, kid)
         await self.users.replace_password(user, hashed, must_change=False, except_session=claims.session_id)
         log.info("password_changed", user_id=str(user.id), address=self.client.address)
+
+    async def require_password(self, claims: AccessClaims, user: User, ciphertext: str, kid: str) -> None:
+        """Check the password of the logged-in user.
+
+        Raises:
+            BadRequestError: It is wrong, or cannot be decrypted.
+            TooManyRequestsError: It was wrong too often.
+        """
+        attempts = f"session:{claims.session_id}"  # no username; strangers cannot use up these
+        await self.throttle.admit(attempts, self.client.login)
+        if await self.passwords.verify(ciphertext, kid, user.password_hash) is None:
+            await self.throttle.fail(attempts, self.client.login)
+            raise BadRequestError("The old password is wrong.", error="auth.wrong_password")

@@ -3,6 +3,7 @@ from uuid import UUID
 
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
+from src.models.user import User
 from src.utils.date import utc_now
 from src.utils.language import Language
 
@@ -17,6 +18,7 @@ SecurityNotice = Literal[
     "recovery_code_used",
     "wrong_codes",
     "acted_as",
+    "deletion_requested",
 ]
 
 
@@ -53,6 +55,11 @@ class EmailService:
         """Tell a user what has happened to their account, at their address or at another one that was theirs."""
         arguments = {"user_id": str(user_id), "notice": notice, "details": {"time": _now(), **details}}
         self._enqueue("emails.send_notice", **arguments, **({"secret_email": to} if to else {}))
+
+    def send_account_deleted(self, user: User) -> None:
+        """Tell a user that their account was deleted; unlike notices, it does not look the user up."""
+        if not user.email_pending and not user.is_service_account:
+            self._enqueue("emails.send_account_deleted", secret_email=user.email, language=user.language)
 
     def _enqueue(self, task: str, **arguments: Any) -> None:
         if self.enabled:

@@ -91,6 +91,10 @@ class EmailSender:
             return
         await self._send(email or user.email, notice, user.language, username=user.username, **details)
 
+    async def send_account_deleted(self, email: str, language: str | None) -> None:
+        """Tell somebody that their account was deleted."""
+        await self._send(email, "account_deleted", language)
+
     async def _send_account_exists(self, owner: User, language: str | None) -> None:
         await self._send(owner.email, "account_exists", owner.language or language, username=owner.username)
 

@@ -42,7 +42,7 @@ class UserAdminService(UserService):
         if changes.get("is_admin", user.is_admin) != user.is_admin:
             require_person(user)
             self._require_admin(actor)
-            await self._keep_an_admin(user)
+            await self.keep_an_admin(user)
             self.reload_permissions(user)
         if changes.get("email", user.email).lower() != user.email.lower():
             if not user.email_pending:
@@ -55,7 +55,7 @@ class UserAdminService(UserService):
         """Enable or disable a user; disabling ends all of their sessions."""
         user = await self.get_manageable(user_id, actor)
         if not status:
-            await self._keep_an_admin(user)
+            await self.keep_an_admin(user)
             self.sessions.end_on_commit(self.uow, user.id)
         self.permissions.invalidate_user(self.uow, user.id)
         return await self.users.update(user, {"status": status})
@@ -123,7 +123,7 @@ class UserAdminService(UserService):
     async def delete(self, user_id: UUID, actor: Actor) -> None:
         """Delete a user, and end all of their sessions."""
         user = await self.get_manageable(user_id, actor)
-        await self._keep_an_admin(user)
+        await self.keep_an_admin(user)
         self.sessions.end_on_commit(self.uow, user.id)
         self.permissions.invalidate_user(self.uow, user.id)
         await self.users.delete(user)
@@ -158,7 +158,12 @@ class UserAdminService(UserService):
         actor.require_all(_grants(roles))
         return roles
 
-    async def _keep_an_admin(self, leaving: User) -> None:
+    async def keep_an_admin(self, leaving: User) -> None:
+        """Check that another administrator stays if this user leaves.
+
+        Raises:
+            ConflictError: There is none.
+        """
         if leaving.is_admin and leaving.status and len(await self.users.lock_admins()) < 2:
             raise ConflictError("The last administrator cannot be removed.", error="user.last_admin")
 

@@ -199,6 +199,10 @@ class LoginThrottle:
         await self._redis.hdel(_DEVICES + account, device)
         return bool(await self._redis.zrem(_KNOWN + account, device))
 
+    async def forget(self, account: str) -> None:
+        """Forget all devices and addresses of an account."""
+        await self._redis.delete(_KNOWN + account, _DEVICES + account)
+
     async def unlock(self, account: str) -> bool:
         """Reset the account's failures, and those of the clients that failed or were refused; returns whether any."""
         keys: list[str] = []

@@ -59,3 +59,9 @@ async def send_notice(
 ) -> None:
     """Tell a user what has happened to their account."""
     await emails.send_notice(UUID(user_id), notice, details, secret_email)
+
+
+@app.task(name="emails.send_account_deleted", **OPTIONS)
+async def send_account_deleted(secret_email: str, emails: EmailSenderDep, language: Language | None = None) -> None:
+    """Tell somebody that their account was deleted."""
+    await emails.send_account_deleted(secret_email, language)

@@ -14,6 +14,7 @@ from sqlmodel import col, select
 
 from src.core.effects import TaskCall
 from src.core.resources import Resources
+from src.core.security.access import Access
 from src.core.unit_of_work import UnitOfWork
 from src.main import app, rest
 from src.models.outbox import OutboxMessage
@@ -146,11 +147,12 @@ class TestWhat:
         user = await people.create(*everything)
         headers = bearer((await begin(client, admin, user)).json()["data"]["accessToken"])
         wrong = []
-        for route in account_app.state.registry.routes:
-            is_public = route.access.value == "public"
-            if route.methods == ["SOCKET"] or is_public or route.code in WHILE_ACTING:
+        registry = account_app.state.registry
+        for route in registry.routes:
+            access = registry.access_to(route.code)
+            if route.methods == ["SOCKET"] or access is Access.PUBLIC or route.code in WHILE_ACTING:
                 continue
-            if route.access.value == "permission" and not requires_login(route.code):
+            if access is Access.PERMISSION and not requires_login(route.code):
                 continue
             path = re.sub(r"\{[^}]+\}", str(uuid4()), route.path)
             response = await client.request(route.methods[0], path, headers=headers, json={})

@@ -1,0 +1,16 @@
+from uuid import UUID
+
+from src.deps.account import AccountDeletionServiceDep
+from src.queues.app import app
+
+
+@app.task(name="accounts.delete_due", ignore_result=True)
+async def delete_due(accounts: AccountDeletionServiceDep) -> int:
+    """Delete the accounts whose users have asked for it long enough ago; returns how many."""
+    return await accounts.delete_due()
+
+
+@app.task(name="accounts.forget_name", ignore_result=True)
+async def forget_name(user_id: str, secret_username: str, accounts: AccountDeletionServiceDep) -> int:
+    """Remove the name of a deleted account from the audit log; returns from how many entries."""
+    return await accounts.forget_name(UUID(user_id), secret_username)
