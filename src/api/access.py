@@ -63,6 +63,8 @@ SESSION_ROUTES_WITH_DEVICES = {"GET:/api/v1/auth/devices", "DELETE:/api/v1/auth/
 
 SESSION_ROUTES_WITH_DELETION = {"POST:/api/v1/auth/account/deletion", "POST:/api/v1/auth/account/deletion/cancel"}
 
+SESSION_ROUTES_WITH_EXPORT = {"GET:/api/v1/auth/account/export", "POST:/api/v1/auth/account/export"}
+
 # Paths outside the API: health checks and metrics, the console's files, and the documentation of debug environments.
 OUTSIDE = {
     "/livez",
@@ -112,6 +114,8 @@ def session_routes(settings: Settings) -> set[str]:
         routes |= SESSION_ROUTES_WITH_FACTORS
     if settings.has_passkeys:
         routes |= SESSION_ROUTES_WITH_PASSKEYS
+    if settings.auth.export_days is not None:
+        routes |= SESSION_ROUTES_WITH_EXPORT
     if settings.auth.deletion_days is not None:
         routes |= SESSION_ROUTES_WITH_DELETION
     return routes

@@ -58,8 +58,11 @@ class FileCRUD(BaseSQLModelCRUD[File]):
         return file
 
     async def mark_expired_deleted(self, now: datetime, limit: int) -> None:
-        """Mark up to `limit` expired uploads as deleted, except those that are being completed."""
+        """Mark up to `limit` expired uploads as deleted, except those that are being completed; also outdated files."""
         expired = {"status": FileStatus.PENDING, "expires_at__lte": now, "leased_until__lte": now}
         rows = await self.list(expired, order=("expires_at",), limit=limit)
         # The condition again, since one of them may have been leased in the meantime.
         await self.update_many({**expired, "id__in": [row.id for row in rows]}, {"status": FileStatus.DELETED})
+        outdated = await self.list({"delete_at__lte": now}, order=("delete_at",), limit=limit)
+        changes = {"status": FileStatus.DELETED, "delete_at": None}
+        await self.update_many({"id__in": [row.id for row in outdated]}, changes)

@@ -40,6 +40,7 @@ class AuditLog(Document):
             IndexModel([("api_key_id", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("acted_by", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("action", ASCENDING), ("_id", DESCENDING)]),
+            IndexModel([("target.userId", ASCENDING), ("_id", DESCENDING)], sparse=True),
             IndexModel([("result", ASCENDING), ("_id", DESCENDING)]),
             IndexModel([("request_id", ASCENDING), ("_id", DESCENDING)]),
         ]

@@ -40,6 +40,7 @@ class File(BaseModel, table=True):
         Index("ix_files_ready_create_time_id", "create_time", "id", postgresql_where=text("status = 'ready'")),
         Index("ix_files_ready_filename_id", "filename", "id", postgresql_where=text("status = 'ready'")),
         Index("ix_files_ready_size_bytes_id", "size_bytes", "id", postgresql_where=text("status = 'ready'")),
+        Index("ix_files_delete_at", "delete_at", postgresql_where=text("delete_at IS NOT NULL")),
         search_index("files", "filename"),
     )
 
@@ -54,6 +55,8 @@ class File(BaseModel, table=True):
     # Of every part but the last; unknown of files before it was stored.
     part_bytes: int | None = Field(default=None, sa_type=BigInteger)
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    # A file that is ready is deleted then, such as an export; None: never.
+    delete_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     # Until then the file is being completed (see `UploadLease`), and must not be changed otherwise.
     leased_until: datetime = Field(default_factory=utc_now, sa_type=DateTime(timezone=True))
 

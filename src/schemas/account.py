@@ -1,5 +1,6 @@
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 from src.schemas.auth import Ciphertext, KeyId
 from src.schemas.base import BaseRequest, BaseSchema
@@ -19,3 +20,66 @@ class DeletionResponse(BaseSchema):
 
     due_at: datetime
     """Until then, the user can log in and cancel it."""
+
+
+class ExportRequested(BaseSchema):
+    """An export that a task writes."""
+
+    task_id: UUID
+    """The run's id, as in the events `task.progress` and `task.finished`."""
+
+
+class ExportResponse(BaseSchema):
+    """The current user's newest export, a ZIP archive of JSON files."""
+
+    filename: str
+    """The name without a path."""
+    size_bytes: int
+    """The size."""
+    checksum_sha256: str
+    """SHA-256 of the content in hexadecimal."""
+    create_time: datetime
+    """When it was written."""
+    delete_at: datetime
+    """When it is deleted."""
+    download_url: str
+    """A signed URL that works for some minutes, without a login."""
+
+    EXAMPLE: ClassVar = {
+        "filename": "account-2026-01-01.zip",
+        "sizeBytes": 20000,
+        "checksumSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "downloadUrl": "https://storage.example.com/files/019b7700?X-Amz-Signature=…",
+    }
+
+
+class ExportedMessage(BaseSchema):
+    """A chat message of the user, in an export."""
+
+    id: UUID
+    """The message's id."""
+    create_time: datetime
+    """When it was stored."""
+    room: str
+    """The room that it was sent to."""
+    text: str
+    """Plain text."""
+
+    EXAMPLE: ClassVar = {"room": "general", "text": "Hello"}
+
+
+class ExportedAuditEntry(BaseSchema):
+    """What somebody did to the user's account, in an export: without what is personal to that somebody."""
+
+    id: UUID
+    """The entry's id."""
+    time: datetime
+    """When it was done."""
+    action: str
+    """Permission code of the route."""
+    actor_id: UUID | None
+    """Who did it."""
+    result: str
+    """Whether it succeeded."""
+
+    EXAMPLE: ClassVar = {"action": "PUT:/api/v1/users/{userId}/status", "result": "success"}

@@ -2,7 +2,6 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from fastapi import Query
 from pydantic import Field
 
 from src.schemas.base import BaseSchema, SafeStr
@@ -25,9 +24,6 @@ class AuditQuery(CursorQuery):
     """Only successful or only failed requests."""
     request_id: Annotated[SafeStr, Field(max_length=128, examples=["019b7700"])] | None = None
     """Only entries of the request with this id."""
-
-
-AuditQueryDep = Annotated[AuditQuery, Query()]
 
 
 class AuditLogResponse(BaseSchema):

@@ -19,6 +19,7 @@ SecurityNotice = Literal[
     "wrong_codes",
     "acted_as",
     "deletion_requested",
+    "export_ready",
 ]
 
 

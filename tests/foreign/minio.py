@@ -21,6 +21,13 @@ INTERNALS = [
         "(self, bucket_name, object_name, upload_id, max_parts=None, part_number_marker=None, extra_headers=None, "
         "extra_query_params=None)",
     ),
+    Internal(
+        CLIENT,
+        "_upload_part",
+        "Uploads what is being written, such as an export: its size is not known before.",
+        STORAGE,
+        "(self, bucket_name, object_name, data, headers, upload_id, part_number)",
+    ),
     Internal(CLIENT, "_abort_multipart_upload", STEPS, STORAGE, "(self, bucket_name, object_name, upload_id)"),
     Internal(
         CLIENT,

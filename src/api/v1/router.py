@@ -67,6 +67,7 @@ def optional_modules(settings: Settings) -> list[str]:
     modules = {
         "api_keys": settings.auth.api_keys_enabled,
         "service_accounts": settings.auth.api_keys_enabled,
+        "account_export": settings.auth.export_days is not None,
         "account_deletion": settings.auth.deletion_days is not None,
         "act_as": settings.auth.act_as_enabled,
         "devices": settings.auth.devices_enabled,

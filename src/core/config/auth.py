@@ -54,6 +54,7 @@ class AuthSettings(SettingsGroup):
     login_window_seconds: int = Field(15 * 60, ge=1, alias="LOGIN_WINDOW_SECONDS")
     code_failures_per_day: int = Field(30, ge=1, alias="FACTOR_FAILURES_PER_DAY")
     sessions_per_user: int = Field(5000, ge=1, alias="SESSIONS_PER_USER")
+    export_days: int | None = Field(None, ge=1, le=365, alias="ACCOUNT_EXPORT_DAYS")
     deletion_days: int | None = Field(None, ge=0, le=365, alias="ACCOUNT_DELETION_DAYS")
     act_as_enabled: bool = Field(False, alias="ACT_AS_ENABLED")
     devices_enabled: bool = Field(False, alias="DEVICES_ENABLED")

@@ -96,6 +96,11 @@ class MinioStorage(FileStorage):
         return [Part(part.part_number, part.etag) for part in listed.parts]
 
     @override
+    async def put_part(self, key: str, upload_id: str, number: int, data: bytes) -> Part:
+        etag = await self._run(lambda client: client.s3._upload_part(self._bucket, key, data, None, upload_id, number))
+        return Part(number, etag)
+
+    @override
     async def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         def complete(client: "MinioClient") -> None:
             from minio.datatypes import Part as MinioPart

@@ -64,6 +64,13 @@ class FileStorage(Protocol):
             NotFoundError: The upload does not exist, or no longer.
         """
 
+    async def put_part(self, key: str, upload_id: str, number: int, data: bytes) -> Part:
+        """Upload a part from here; all but the last must have 5 MiB at least.
+
+        Raises:
+            NotFoundError: The upload does not exist, or no longer.
+        """
+
     async def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         """Combine the parts into one object; the upload's URLs stop working.
 

@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from src.deps.account import AccountDeletionServiceDep
+from src.deps.account import AccountDeletionServiceDep, AccountExportServiceDep
 from src.queues.app import app
 
 
@@ -14,3 +14,9 @@ async def delete_due(accounts: AccountDeletionServiceDep) -> int:
 async def forget_name(user_id: str, secret_username: str, accounts: AccountDeletionServiceDep) -> int:
     """Remove the name of a deleted account from the audit log; returns from how many entries."""
     return await accounts.forget_name(UUID(user_id), secret_username)
+
+
+@app.task(name="accounts.export", ignore_result=True)
+async def export(user_id: str, exports: AccountExportServiceDep) -> None:
+    """Write the data of an account into a file of its user."""
+    await exports.write(UUID(user_id))

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from src.core.email.rendering import TEMPLATES, render
@@ -5,10 +7,10 @@ from src.core.email.rendering import TEMPLATES, render
 pytestmark = pytest.mark.unit
 
 MAILS = sorted(folder.name for folder in TEMPLATES.iterdir() if folder.is_dir())
-VALUES = {
-    name: f"<b>&{name}\r\nBcc: all@example.com\u202e"
-    for name in ("app", "username", "inviter", "time", "client_address", "user_agent", "provider")
-} | {"link": "https://shop.example/page#token=abc"}
+NAMES = {name for file in TEMPLATES.rglob("*.txt") for name in re.findall(r"{{ (\w+)", file.read_text())} | {"app"}
+VALUES = {name: f"<b>&{name}\r\nBcc: all@example.com\u202e" for name in NAMES} | {
+    "link": "https://shop.example/page#token=abc"
+}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

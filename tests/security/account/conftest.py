@@ -17,7 +17,7 @@ from src.main import create_app, server
 from tests.support.documented import documented_by
 from tests.support.people import USER_AGENT
 
-AUTH = {"devices_enabled": True, "act_as_enabled": True, "deletion_days": 14}
+AUTH = {"devices_enabled": True, "act_as_enabled": True, "deletion_days": 14, "export_days": 7}
 EMAIL = {
     "smtp_url": SecretStr("smtp://127.0.0.1:1"),  # nothing is sent: the tasks are looked at
     "sender": "Shop <noreply@example.com>",

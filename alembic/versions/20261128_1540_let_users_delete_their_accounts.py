@@ -1,7 +1,7 @@
 """let users delete their accounts
 
 Revision: 8e3b71d05c94
-Follows: c4a81f6e2d97
+Follows: e3b7f05c9d14
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "8e3b71d05c94"
-down_revision: str | None = "c4a81f6e2d97"
+down_revision: str | None = "e3b7f05c9d14"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
