@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import func
 from sqlalchemy.exc import StatementError
+from sqlalchemy.orm.attributes import set_attribute
 from sqlmodel import col, delete, or_, select
 
 from src.core.effects import TaskCall
@@ -95,7 +96,8 @@ class TaskRunCRUD(BaseSQLModelCRUD[TaskRun]):
                 self.session.add(run)
             if _is_stale(event, run):
                 continue
-            run.sqlmodel_update(event.model_dump(exclude_none=True, exclude={"id", "at"}))
+            for name, value in event.model_dump(exclude_none=True, exclude={"id", "at"}).items():
+                set_attribute(run, name, value)  # takes a quarter of the time of `setattr`
             if event.state == RunState.STARTED:
                 run.attempts += 1
                 run.attempt_starts = [*(run.attempt_starts or []), event.at.isoformat()][-MAXIMUM_STARTS:]
