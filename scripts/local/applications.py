@@ -71,6 +71,7 @@ The stores are ready, and every command of the project finds them. Ctrl-C stops 
 """
 ANNOUNCEMENT = """
 Ready.
+  Console      {url}/console
   Swagger UI   {url}/docs
   ReDoc        {url}/redoc
   Events       {url}/asyncapi

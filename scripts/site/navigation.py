@@ -35,7 +35,7 @@ NAVIGATION: dict[str, Any] = {
             *("README-CN.md", "tutorials/first-change-CN.md", "tutorials/first-hour-CN.md"),
             *("tutorials/live-dashboard-CN.md", "tutorials/nightly-report-CN.md", "moving-in-CN.md"),
         ],
-        "怎么做": "how-to/README-CN.md",
+        "操作指南": "how-to/README-CN.md",
         "开发": ["new-feature-CN.md", "frontend-CN.md", "auth-CN.md", "console-CN.md", "schedules-CN.md"],
         "理解": ["architecture-CN.md", "glossary-CN.md"],
     },
