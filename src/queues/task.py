@@ -1,6 +1,6 @@
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar, Unpack, cast
 
@@ -45,6 +45,10 @@ class AsyncTask(CeleryTask[P, R], Generic[P, R, Called]):
     __header__: ClassVar[Any]
 
     if TYPE_CHECKING:
+        # Options of the decorator that the stubs leave out.
+        queue: ClassVar[str | None]
+        autoretry_for: ClassVar[Sequence[type[Exception]]]
+        unique_by: ClassVar[str | Sequence[str] | None]
 
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Called:  # type: ignore[override]  # may be a coroutine
             """Call the function directly."""

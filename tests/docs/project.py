@@ -32,9 +32,9 @@ def copy_project(target: Path) -> Path:
 
 
 def apply(project: Path, page: Path) -> list[str]:
-    """Make the changes of a page, and return its tests."""
+    """Make the changes of a page, and return its new files."""
     changed = [apply_block(project, block, page.name) for block in blocks("python", page.read_text())]
-    return [file for file in changed if file and file.startswith("tests/") and not (ROOT / file).exists()]
+    return [file for file in changed if file and not (ROOT / file).exists()]
 
 
 def apply_block(project: Path, block: str, page: str) -> str | None:
