@@ -14,6 +14,7 @@ from src.models.user_factor import FactorKind, UserFactor
 from src.schemas.factor import FactorProof, PasskeyEnrolment, TotpEnrolment
 from src.services.email import EmailService, SecurityNotice
 from src.services.factor_proof import FactorProofService
+from src.services.login_ways import LoginWays
 from src.services.passkey import CHALLENGE_SECONDS
 from src.services.permission import PermissionService
 from src.services.recovery_code import hash_recovery_code, new_recovery_codes
@@ -113,13 +114,15 @@ class FactorService:
 
         Raises:
             NotFoundError: The user has no such factor.
-            ConflictError: It is the last one, and the user must have one.
+            ConflictError: It is the last one, and the user must have one; or it is their only way to log in.
         """
         await self.users.lock(user_id)
         factor = await self.factors.get(factor_id, {"user_id": user_id})
         is_last = await self.factors.count({"user_id": user_id}) == 1
         if is_last and await self._must_have_one(user_id):
             raise ConflictError("You must have a factor: add another one first.", error="factors.last_one")
+        if factor.kind == FactorKind.PASSKEY:
+            await LoginWays(self.uow, self.resources).require_other(user_id, factor.id)
         await self.factors.delete(factor)
         if is_last:
             await self.recovery_codes.replace(user_id, [])

@@ -1,7 +1,6 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from src.core.exceptions import ConflictError
 from src.core.resources import Resources
 from src.core.security.token import AccessClaims
 from src.core.unit_of_work import UnitOfWork
@@ -9,8 +8,8 @@ from src.crud.linked_identity import LinkedIdentityCRUD
 from src.crud.login_origin import LoginOriginCRUD
 from src.crud.user import UserCRUD
 from src.models.linked_identity import LinkedIdentity
-from src.models.user import User
 from src.services.email import EmailService
+from src.services.login_ways import LoginWays
 from src.services.session import SessionService
 
 
@@ -19,7 +18,7 @@ class IdentityService:
 
     def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
         self.uow = uow
-        self.settings = resources.settings.oidc
+        self.resources = resources
         self.identities = LinkedIdentityCRUD(uow.session)
         self.users = UserCRUD(uow.session)
         self.origins = LoginOriginCRUD(resources.redis)
@@ -39,13 +38,11 @@ class IdentityService:
         """
         await self.users.lock(claims.user_id)  # of the last two, only one is unlinked at a time
         identity = await self.identities.get(identity_id, {"user_id": claims.user_id})
-        user = await self.users.get(claims.user_id)
-        if not await self._has_other_way(user, identity):
-            raise ConflictError("It is your only way to log in: set a password first.", error="auth.last_login")
+        await LoginWays(self.uow, self.resources).require_other(claims.user_id, identity.id)
         await self.identities.delete(identity)
-        provider = self.settings.providers.get(identity.provider)
+        provider = self.resources.settings.oidc.providers.get(identity.provider)
         name = (provider and provider.display_name) or identity.provider
-        self.emails.send_notice(user.id, "identity_unlinked", provider=name)
+        self.emails.send_notice(claims.user_id, "identity_unlinked", provider=name)
         issuer, subject = identity.issuer, identity.subject
 
         async def end_sessions() -> None:
@@ -56,11 +53,3 @@ class IdentityService:
         self.uow.before_commit(end_sessions)
         self.uow.after_commit("end sessions", end_sessions)
         return identity
-
-    async def _has_other_way(self, user: User, identity: LinkedIdentity) -> bool:
-        """Whether the user has a password, or another identity whose provider is still there."""
-        if user.password_hash:
-            return True
-        issuers = {provider.issuer for provider in self.settings.providers.values()}
-        others = [each for each in await self.identities.of_user(user.id) if each.id != identity.id]
-        return any(each.issuer in issuers for each in others)

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Body, Depends, Path
 
 from src.api.audited_route import AuditedRoute
 from src.api.v1.auth import SENDS_DEVICE_TOKEN, THROTTLED, TOO_MANY_SESSIONS
-from src.api.v1.errors import BUSY, WRONG_FACTOR, WRONG_PROOF
+from src.api.v1.errors import BUSY, LAST_LOGIN, WRONG_FACTOR, WRONG_PROOF
 from src.core.exceptions import ConflictError, NotFoundError, raises
+from src.core.oidc.errors import OidcFailedError
 from src.deps.audit import AuditEntryDep
 from src.deps.auth import UserAccessJWTDep, require_session
 from src.deps.database import ResourcesDep
@@ -77,7 +78,7 @@ async def confirm_factor(
 
 
 @router.delete("/factors/{factorId}", dependencies=CHANGES_FACTORS)
-@raises(NOT_FOUND, LAST_ONE)
+@raises(NOT_FOUND, LAST_ONE, LAST_LOGIN)
 async def remove_factor(
     factor_id: FactorId, claims: UserAccessJWTDep, factors: FactorServiceDep, entry: AuditEntryDep
 ) -> Response[None]:
@@ -101,7 +102,7 @@ async def renew_recovery_codes(claims: UserAccessJWTDep, factors: FactorServiceD
 
 
 @router.post("/login/factor", responses=SENDS_DEVICE_TOKEN, dependencies=[ANONYMOUS])
-@raises(InvalidTicketError, WRONG_FACTOR, THROTTLED, TOO_MANY_SESSIONS)
+@raises(InvalidTicketError, WRONG_FACTOR, OidcFailedError, THROTTLED, TOO_MANY_SESSIONS)
 async def login_with_factor(
     body: FactorLogin, logins: FactorLoginServiceDep, entry: AuditEntryDep, delivery: TokenDeliveryDep
 ) -> Response[TokenResponse]:

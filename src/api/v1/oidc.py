@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 
 from src.api.audited_route import AuditedRoute
 from src.api.v1.auth import FACTOR_REQUIRED, SENDS_DEVICE_TOKEN, THROTTLED, TOO_MANY_SESSIONS
-from src.api.v1.errors import CONFLICT
+from src.api.v1.errors import CONFLICT, LAST_LOGIN
 from src.core.exceptions import AppError, ConflictError, NotFoundError, UnauthorizedError, raises
 from src.core.oidc.errors import (
     OidcDeniedError,
@@ -59,7 +59,6 @@ IdentityId = Annotated[UUID, Path(alias="identityId", description="Id of the ide
 LOGINS = rate_limit(600, per=address)
 LINKS = rate_limit(30, per=account, window_seconds=900)
 TAKEN = ConflictError("This identity is linked to another account.", error="auth.oidc_taken")
-LAST_LOGIN = ConflictError("It is your only way to log in: set a password first.", error="auth.last_login")
 REFUSED = OidcFailedError, OidcDeniedError, OidcNotLinkedError, OidcStateError, OidcUnavailableError
 
 LOCATION = {"Location": {"description": "Where the browser goes next.", "schema": {"type": "string"}}}
