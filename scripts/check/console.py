@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from scripts.bench.servers import serve
 from scripts.check.browser import browser
+from scripts.check.console_factors import use_factors
 from scripts.check.console_page import ConsolePage
 from scripts.check.instance import beat, prepared, worker
 
@@ -291,8 +292,10 @@ def main(name: str = "") -> str | None:
         url = f"http://127.0.0.1:{server.port}"
         admin, user = ConsolePage(chromium, url), ConsolePage(chromium, url)
         journey(admin, user)
+        local = ConsolePage(chromium, f"http://localhost:{server.port}")  # passkeys belong to a name
+        use_factors(local, *USER)
         wrong = [] if name == "--journey" else visit(admin, screenshots(name))
-        wrong += admin.problems() + user.problems()
+        wrong += admin.problems() + user.problems() + local.problems()
     return "\n".join(wrong) or None
 
 

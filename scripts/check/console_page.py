@@ -56,8 +56,8 @@ class ConsolePage:
         self.page.goto(f"{self.url}/console")
         self.page.get_by_label("Username").fill(username)
         self.page.get_by_label("Password").fill(password)
-        self.page.get_by_role("button", name="Sign in").click()
-        expect(self.page.locator(".frame, main .state").first).to_be_visible()
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(self.page.locator(".frame, main .state, #proof").first).to_be_visible()
 
     def button(self, name: str) -> Locator:
         """The button with this name."""

@@ -16,9 +16,7 @@ SOURCE = "\n".join(
 PAGES = "\n".join(path.read_text() for path in sorted((APP / "pages").glob("*.vue")))
 TRANSLATED = re.findall(r'"((?:[^"\\]|\\.)+)": "', (APP / "zh.ts").read_text())
 SCHEMAS = json.loads((ROOT / "tests/api/openapi.json").read_text())["components"]["schemas"]
-LABELS: dict[str, str] = dict(
-    re.findall(r'(\w+): "([^"]+)"', re.findall(r"LABELS: .*?= \{(.*?)\};", (APP / "list.ts").read_text(), re.DOTALL)[0])
-)
+LABELS: dict[str, str] = dict(re.findall(r'(\w+): "([^"]+)"', (APP / "en.ts").read_text()))
 USED = {
     *re.findall(r"""\bt\((["'])(.+?)\1[,)]""", SOURCE),
     *re.findall(r"""\b(?:label|title|hint|empty|group): (["'])(.+?)\1""", SOURCE),

@@ -1,6 +1,7 @@
 import createClient, { type Client, type Middleware } from "openapi-fetch";
 import { unwrap } from "./errors.ts";
 import type { components, paths } from "./generated/rest.ts";
+import { askPasskey } from "./passkeys.ts";
 import { type Data, type Route, type RouteRequest, toRequest } from "./routes.ts";
 
 export type Tokens = components["schemas"]["TokenResponse"];
@@ -13,7 +14,13 @@ export interface TokenStore {
   onChange?(listener: (tokens: Tokens | undefined) => void): void;
 }
 
-const PUBLIC = ["/api/v1/auth/keys/public", "/api/v1/auth/login", "/api/v1/auth/token/refresh"];
+const PUBLIC = ["/api/v1/auth/keys/public", "/api/v1/auth/token/refresh"];
+const LOGIN = "/api/v1/auth/login";
+const VERIFIER = "code verifier";
+
+/** What proves who somebody is: a code of their app, a recovery code, a passkey's response, or their encrypted password. */
+export type Proof = Partial<components["schemas"]["Reauthentication"]>;
+export type ProofOptions = components["schemas"]["ProofOptions"];
 
 /** A login. `api` calls any operation; it refreshes the tokens when the access token has expired. */
 export class Session {
@@ -22,6 +29,11 @@ export class Session {
   readonly #store: TokenStore;
   readonly #listeners = new Set<(tokens: Tokens | undefined) => void>();
   #refreshing: Promise<Tokens> | undefined;
+  /**
+   * Asks the user to prove again who they are, for requests that demand that they have done so recently; `problem` is what
+   * was wrong with what they gave last. Without an answer, the request fails with `auth.recent_login_required`.
+   */
+  prove?: (options: ProofOptions, problem: string | undefined) => Promise<Proof | undefined>;
 
   constructor(url: string, store: TokenStore = memoryStore()) {
     this.url = url;
@@ -49,6 +61,33 @@ export class Session {
   async login(username: string, password: string): Promise<void> {
     const body = { username, ...(await this.encrypt(password)) };
     this.#keep(unwrap(await this.api.POST("/api/v1/auth/login", { body })));
+  }
+
+  /** Finishes a login that was answered with `auth.factor_required`: `ticket` is in the data of that error. */
+  async loginWithFactor(ticket: string, proof: Proof): Promise<void> {
+    const body = { ticket, ...proof };
+    this.#keep(unwrap(await this.api.POST("/api/v1/auth/login/factor", { body })));
+  }
+
+  /** Logs in with a passkey, without a username or password. */
+  async loginWithPasskey(): Promise<void> {
+    const { options } = unwrap(await this.api.POST("/api/v1/auth/login/passkey/options"));
+    const body = { credential: await askPasskey(options) };
+    this.#keep(unwrap(await this.api.POST("/api/v1/auth/login/passkey", { body })));
+  }
+
+  /** Where the browser has to go to log in with a provider. It comes back to a page that calls `loginWithCode`. */
+  async providerUrl(provider: string): Promise<string> {
+    const verifier = encodeUrl(crypto.getRandomValues(new Uint8Array(32)));
+    sessionStorage.setItem(VERIFIER, verifier); // of this tab: a code that somebody else has got is worth nothing without it
+    const challenge = encodeUrl(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
+    return `${this.url}/api/v1/auth/oidc/${provider}/start?codeChallenge=${challenge}`;
+  }
+
+  /** Finishes a login with a provider, by the `code` that is in the fragment of the page's URL. */
+  async loginWithCode(code: string): Promise<void> {
+    const body = { code, codeVerifier: sessionStorage.getItem(VERIFIER) };
+    this.#keep(await this.call("POST:/api/v1/auth/login/oidc", { body }));
   }
 
   async logout(): Promise<void> {
@@ -81,6 +120,15 @@ export class Session {
     return () => this.#listeners.delete(listener);
   }
 
+  async #proveAgain(problem?: string): Promise<boolean> {
+    const body = await this.prove?.(unwrap(await this.api.GET("/api/v1/auth/reauthentication")), problem);
+    if (!body) return false;
+    const { data, error } = await this.api.POST("/api/v1/auth/reauthentication", { body });
+    if (!data) return this.#proveAgain(error.message);
+    this.#keep({ ...this.tokens!, ...data.data });
+    return true;
+  }
+
   async #exchange(used: string | undefined): Promise<Tokens> {
     const current = this.tokens;
     if (current && current.refreshToken !== used) return current; // another tab was first
@@ -109,7 +157,7 @@ export class Session {
     };
     return {
       onRequest: ({ id, request, schemaPath }) => {
-        if (PUBLIC.includes(schemaPath)) return undefined;
+        if (PUBLIC.includes(schemaPath) || schemaPath.startsWith(LOGIN)) return undefined;
         copies.set(id, request.clone());
         return authorize(request);
       },
@@ -117,8 +165,10 @@ export class Session {
         const copy = copies.get(id);
         copies.delete(id);
         if (response.status !== 401 || !copy || !this.tokens) return undefined;
+        const { error } = await response.clone().json().catch(() => ({}));
         try {
-          await this.refresh();
+          if (error !== "auth.recent_login_required") await this.refresh();
+          else if (!(await this.#proveAgain())) return response;
         } catch {
           return response;
         }
@@ -154,6 +204,10 @@ export function browserStore(key = "tokens"): TokenStore {
 async function exclusively<T>(call: () => Promise<T>): Promise<T> {
   const locks: LockManager | undefined = globalThis.navigator?.locks;
   return locks ? ((await locks.request("refresh tokens", call)) as T) : call();
+}
+
+function encodeUrl(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
 }
 
 function decode(base64: string): Uint8Array<ArrayBuffer> {

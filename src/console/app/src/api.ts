@@ -1,6 +1,6 @@
 // The session, who has signed in, what they may do, and whether the server can be reached.
-import { ApiError, browserStore, type components, type Data, type Route, Session } from "api-client";
-import { reactive } from "vue";
+import { ApiError, browserStore, type components, type Data, type Proof, type ProofOptions, type Route, Session } from "api-client";
+import { reactive, shallowRef } from "vue";
 import { t } from "./i18n";
 
 export { ApiError, type Data, type Route };
@@ -29,7 +29,8 @@ export const me = reactive({
 let leaving = false;
 
 session.onTokens((tokens) => {
-  if (!tokens && me.signedIn) me.ended = !leaving;
+  if (tokens) me.ended = false;
+  else if (me.signedIn) me.ended = !leaving;
   if (!tokens) Object.assign(me, { user: undefined, codes: undefined });
   leaving = false;
   me.signedIn = Boolean(tokens);
@@ -44,20 +45,30 @@ api.use({
 });
 
 /** What a message says about a failure. */
-export const told = (error: unknown) => (error instanceof ApiError ? error.message : t("The server cannot be reached."));
-
-/** Whether the route is there, and not switched off. */
-export const exists = (route: string) => !ABSENT.some((path) => route.includes(path));
-
-/** Whether the user may call a route, or send an event, with this permission code. */
-export function can(code: string | undefined): boolean {
-  if (!code) return true;
-  return exists(code) && (!me.codes || me.codes.has("*") || me.codes.has(code));
+export function told(error: unknown): string {
+  if (error instanceof DOMException) return t("No passkey was used.");
+  return error instanceof ApiError ? error.message : t("The server cannot be reached.");
 }
 
-/** Whether the user may use this console at all; until a first password is changed, nobody knows. */
+/** The question who the user is, which some routes ask again; App.vue shows it. */
+export const question = shallowRef<{ options: ProofOptions; problem: string; answer: (proof?: Proof) => void }>();
+session.prove = (options, problem = "") =>
+  new Promise((resolve) => {
+    const answer = (proof?: Proof) => ((question.value = undefined), resolve(proof));
+    question.value = { options, problem, answer };
+  });
+
+/** Whether the user may call a route, or send an event, with this permission code, and it is not switched off. */
+export function can(code: string | undefined): boolean {
+  if (!code) return true;
+  if (ABSENT.some((path) => code.includes(path))) return false;
+  const isOwn = code.includes(":/api/v1/auth/"); // about one's own account, which takes no permission
+  return isOwn || !me.codes || me.codes.has("*") || me.codes.has(code);
+}
+
+/** Whether the user may use this console at all; until a first password is changed or a factor added, nobody knows. */
 export function admitted(): boolean {
-  return !REQUIRED || Boolean(me.user?.mustChangePassword || (me.codes && can(REQUIRED)));
+  return !REQUIRED || Boolean(me.user?.mustChangePassword || me.user?.mustAddFactor || (me.codes && can(REQUIRED)));
 }
 
 let identifying: Promise<void> | undefined;
@@ -69,15 +80,10 @@ export function identify(): Promise<void> {
 }
 
 async function load(): Promise<void> {
-  me.user = await call("GET:/api/v1/auth/user/info");
+  const user = await call("GET:/api/v1/auth/user/info");
   const { data, response } = await api.GET("/api/v1/permissions/mine");
   if (!data && response.status !== 403) throw new ApiError(response.status, undefined);
-  me.codes = data && new Set(data.data);
-}
-
-export async function signIn(username: string, password: string): Promise<void> {
-  await session.login(username, password);
-  me.ended = false;
+  Object.assign(me, { user, codes: data && new Set(data.data) });
 }
 
 export async function signOut(): Promise<void> {

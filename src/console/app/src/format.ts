@@ -1,11 +1,16 @@
 // How values are written.
-import { ElMessage } from "element-plus";
+import { ElMessage, ElMessageBox } from "element-plus";
 import { t } from "./i18n";
 import { language } from "./preferences";
 
 export async function copy(text: string): Promise<void> {
   await navigator.clipboard.writeText(text);
   ElMessage.success(t("Copied."));
+}
+
+/** A secret, which no other response will have. */
+export function showOnce(title: string, text: string): void {
+  void ElMessageBox.alert(text, title, { customClass: "secret", confirmButtonText: t("Close") }).catch(() => undefined);
 }
 
 /** In the reader's time zone. */

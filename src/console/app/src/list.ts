@@ -1,6 +1,7 @@
-// Lists and records: their fields, their filters, and what answers with one page of a list.
+// Lists, records and forms: their fields, and what answers with one page of a list.
 import type { InjectionKey } from "vue";
 import type { Kind } from "./components/CellValue.vue";
+import { en } from "./en";
 
 /** A column of a list, or a field of a record. */
 export interface Column<T> {
@@ -14,16 +15,6 @@ export interface Column<T> {
 /** The name of a property is enough, if it is called and written as everywhere. */
 export type Columns<T> = readonly (Column<T> | (keyof T & string))[];
 
-/** What properties are called, where their name does not say it. */
-const LABELS: Record<string, string> = {
-  actorId: "Who", apiKeyId: "API key", args: "Arguments", buttonPermissions: "Buttons", checksumSha256: "SHA-256", clientErrors: "Refused", codes: "Permissions",
-  contentType: "Type", createTime: "Created", current: "This one", email: "E-mail", expiresAt: "Ends", filename: "Name", interfacePermissions: "Permissions", isAdmin: "Administrator",
-  isServiceAccount: "Service account", kwargs: "Named arguments", misfirePolicy: "If it was missed", mustChangePassword: "Must change the password",
-  overlapPolicy: "While it still runs", p50Ms: "Median", p95Ms: "95 %", p99Ms: "99 %", pauseReason: "Why it is paused", previousExpiresAt: "The key before it ends",
-  routerPermissions: "Pages", seenAt: "Last sign of life", stalePermissions: "The program no longer has", start: "Key", taskId: "Run", totalRunCount: "Runs so far",
-  updateTime: "Changed", userAgent: "Browser",
-};
-
 /** How properties are written, if not by their value: those whose name ends so. */
 const KINDS: [RegExp, Kind][] = [
   [/^id$|(Id|By|Of)$/, "id"], [/Bytes$/, "bytes"], [/Ms$/, "ms"], [/^traceback$/, "json"], [/^(action|checksumSha256|code|event|process|route|start|task)$/, "code"],
@@ -32,7 +23,7 @@ const KINDS: [RegExp, Kind][] = [
 /** `queuedAt` is called "Queued", `ownerId` "Owner", `retryOf` "Retry of". */
 export function labelOf({ key, label }: { key: string; label?: string }): string {
   const words = key.replace(/(?<=.)(At|Time|Id|Bytes|Ms)$/, "").replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-  return label ?? LABELS[key] ?? words.charAt(0).toUpperCase() + words.slice(1);
+  return label ?? en[key] ?? words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** The columns with their labels and kinds. */
@@ -49,6 +40,19 @@ export const fieldsOf = <T extends object>(record: T, without: readonly string[]
   Object.keys(record).filter((key) => key !== "etag" && !without.includes(key)) as (keyof T & string)[];
 
 export const read = <T>(record: T, column: Column<T>) => (column.value ? column.value(record) : (record as Record<string, unknown>)[column.key]);
+
+/** A field of a form. `when` shows it only beside certain values of others. */
+export interface Field {
+  key: string;
+  /** If it is not called as everywhere. */
+  label?: string;
+  type?: "text" | "password" | "email" | "number" | "textarea" | "switch" | "select" | "multi" | "json" | "datetime";
+  options?: readonly string[];
+  required?: boolean;
+  initial?: unknown;
+  hint?: string;
+  when?: (values: Record<string, any>) => boolean;
+}
 
 export type Query = Record<string, string>;
 
