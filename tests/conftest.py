@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 from collections.abc import Generator
 
 import pytest
@@ -11,6 +12,8 @@ from tests.support.process import forget_closed, measure_on_request, outputs
 from tests.support.stores import SessionStores
 
 LONG = {"worker", "process", "slow"}
+# Random UUIDs, and addresses of objects.
+RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab]|0x[0-9a-f]{6}")
 
 # At import, not in a hook: other conftest files import the application, which reads the settings.
 _stores = SessionStores()
@@ -46,7 +49,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Coverage doubles the time that a test computes, and other tests cover the code of slow ones. When tests run side by
     side, long files come first.
+
+    Raises:
+        pytest.UsageError: A test's id differs between processes, so that none of them would run.
     """
+    if named_by_chance := [item.nodeid for item in items if RANDOM.search(item.nodeid)]:
+        raise pytest.UsageError(f"Name the parameters of {named_by_chance[0]}: its id is another in each process.")
     if find_chromium() is None and "browser" not in config.getoption("markexpr"):
         items[:] = [item for item in items if not item.get_closest_marker("browser")]
     for item in items:
