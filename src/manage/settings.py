@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 from src.manage.table import print_table
 
 MASK = "***"
-GENERATED = ("ACCESS_TOKEN_KEY", "REFRESH_TOKEN_KEY", "RSA_PRIVATE_KEY")
+GENERATED = ("ACCESS_TOKEN_KEY", "REFRESH_TOKEN_KEY", "RSA_PRIVATE_KEY", "FACTOR_KEY")
 """Generated where they are not set."""
 
 

@@ -6,9 +6,13 @@ from uuid import uuid4
 import httpx
 import jwt
 import pytest
+from fastapi import FastAPI
 
 from src.core.resources import Resources
 from src.crud.session import session_key
+from src.deps.recent import require_recent
+from src.websockets.server import AsyncServer
+from src.websockets.testing import SocketClient
 from tests.security.conftest import Clock
 from tests.support.api_keys import bearer
 from tests.support.login import encrypted
@@ -81,3 +85,18 @@ class TestARecentLogin:
     async def test_is_nothing_that_an_api_key_has(self, client: httpx.AsyncClient, key: dict[str, Any]) -> None:
         response = await client.put(f"/api/v1/users/{uuid4()}/password", json={}, headers=bearer(key["key"]))
         assert response.status_code == 403  # no key holds the code
+
+
+class TestEvents:
+    async def test_take_the_same_dependency(self, people: People, clock: Clock, resources: Resources) -> None:
+        server = AsyncServer(async_mode="asgi")
+
+        @server.on("vault.open", dependencies=[require_recent()])
+        async def open_vault() -> str:
+            return "open"
+
+        person = await people.create()
+        async with SocketClient(server.asgi(FastAPI()), auth={"token": person.tokens.access_token}) as client:
+            assert await client.call("vault.open") == "open"
+            clock.advance(TEN_MINUTES + 5)
+            assert (await client.call("vault.open"))["error"] == "auth.recent_login_required"
