@@ -1,5 +1,7 @@
 """Codes of authenticator apps (RFC 6238). Imported by the first use, since it loads libraries."""
 
+from io import BytesIO
+
 import pyotp
 import segno
 from pyotp.exceptions import OTPVerificationError
@@ -19,9 +21,10 @@ def provisioning_uri(secret: str, account: str, issuer: str) -> str:
 
 
 def qr_svg(text: str) -> str:
-    """A QR code, as SVG for a page."""
-    svg: str = segno.make_qr(text).svg_inline(scale=4, dark="#000", light="#fff")
-    return svg
+    """A QR code, as SVG that pages can embed, or use as an image."""
+    svg = BytesIO()
+    segno.make_qr(text).save(svg, kind="svg", xmldecl=False, nl=False, scale=4, light="#fff")
+    return svg.getvalue().decode()
 
 
 def step_of(code: str, secret: str, now: int) -> int | None:
