@@ -35,6 +35,7 @@ class TestChangesOfFactors:
             ("POST", f"{FACTORS}/0192f0c1-0000-7000-8000-000000000000/confirm"),
             ("DELETE", f"{FACTORS}/0192f0c1-0000-7000-8000-000000000000"),
         ],
+        ids=["add an app", "add a passkey", "renew codes", "confirm", "remove"],
     )
     async def test_need_a_recent_proof(
         self, client: httpx.AsyncClient, person: Person, clock: Clock, method: str, path: str
