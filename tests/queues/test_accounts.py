@@ -1,0 +1,37 @@
+"""The tasks about accounts, as a worker runs them."""
+
+from datetime import timedelta
+
+import pytest
+
+from src.core.resources import Resources
+from src.core.unit_of_work import UnitOfWork
+from src.crud.file import FileCRUD
+from src.crud.user import UserCRUD
+from src.queues.app import app
+from src.utils.date import utc_now
+from tests.support.people import People, Person
+
+
+@pytest.fixture(autouse=True)
+def tasks() -> None:
+    app.loader.import_default_modules()
+
+
+async def test_an_account_is_exported(uow: UnitOfWork, resources: Resources, people: People) -> None:
+    user = await people.user()
+    await app.tasks["accounts.export"](user_id=str(user.id))
+    (file,) = await FileCRUD(uow.session).list({"owner_id": user.id})
+    assert await resources.storage.find(file.key) is not None
+
+
+async def test_accounts_that_are_due_are_deleted(uow: UnitOfWork, people: People, admin: Person) -> None:
+    due, later = [await people.user(deletion_due_at=utc_now() + timedelta(days=days)) for days in (-1, 1)]
+    assert await app.tasks["accounts.delete_due"]() == 1
+    users = UserCRUD(uow.session)
+    assert [await users.exists({"id": user.id}) for user in (due, later)] == [False, True]
+
+
+async def test_the_name_of_one_is_forgotten(uow: UnitOfWork, people: People) -> None:
+    user = await people.user()
+    assert await app.tasks["accounts.forget_name"](user_id=str(user.id), secret_username=user.username) == 0
