@@ -1,10 +1,13 @@
 import createClient, { type Client, type Middleware } from "openapi-fetch";
-import { unwrap } from "./errors.ts";
+import { ApiError, unwrap } from "./errors.ts";
 import type { components, paths } from "./generated/rest.ts";
 import { askPasskey } from "./passkeys.ts";
 import { type Data, type Route, type RouteRequest, toRequest } from "./routes.ts";
 
-export type Tokens = components["schemas"]["TokenResponse"];
+export interface Tokens extends Readonly<components["schemas"]["TokenResponse"]> {
+  /** One's own tokens, while one acts as somebody else. */
+  own?: Tokens;
+}
 
 /** Where a session keeps its tokens. */
 export interface TokenStore {
@@ -90,6 +93,18 @@ export class Session {
     this.#keep(await this.call("POST:/api/v1/auth/login/oidc", { body }));
   }
 
+  /** Acts as another user, for minutes; `stopActing` returns to one's own login, and so does a refusal. */
+  async actAs(userId: string): Promise<void> {
+    const { own = this.tokens! } = this.tokens!;
+    this.#keep({ ...own, ...(await this.call("POST:/api/v1/users/{userId}/act-as", { at: userId })), refreshToken: "", own });
+  }
+
+  async stopActing(): Promise<void> {
+    const own = this.tokens?.own;
+    await this.api.POST("/api/v1/auth/logout");
+    this.#keep(own);
+  }
+
   async logout(): Promise<void> {
     unwrap(await this.api.POST("/api/v1/auth/logout"));
     this.#keep(undefined);
@@ -131,6 +146,7 @@ export class Session {
 
   async #exchange(used: string | undefined): Promise<Tokens> {
     const current = this.tokens;
+    if (current?.own) throw new ApiError(401, undefined); // whoever acts as somebody cannot refresh
     if (current && current.refreshToken !== used) return current; // another tab was first
     const header = { "X-Refresh-Token": used ?? "" };
     const result = await this.api.POST("/api/v1/auth/token/refresh", { params: { header } });
@@ -166,6 +182,9 @@ export class Session {
         copies.delete(id);
         if (response.status !== 401 || !copy || !this.tokens) return undefined;
         const { error } = await response.clone().json().catch(() => ({}));
+        const { own } = this.tokens;
+        if (own && error !== "auth.recent_login_required") this.#keep(own); // not repeated: it was meant as somebody else
+        if (own) return response;
         try {
           if (error !== "auth.recent_login_required") await this.refresh();
           else if (!(await this.#proveAgain())) return response;

@@ -27,8 +27,10 @@ export const me = reactive({
 });
 
 let leaving = false;
+const isActing = Boolean(session.tokens?.own);
 
 session.onTokens((tokens) => {
+  if (Boolean(tokens?.own) !== isActing && tokens) location.assign("/console/"); // as somebody else, or as oneself again
   if (tokens) me.ended = false;
   else if (me.signedIn) me.ended = !leaving;
   if (!tokens) Object.assign(me, { user: undefined, codes: undefined });
