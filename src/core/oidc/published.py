@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,17 +28,6 @@ INVALID = (JoseError, ValueError, TypeError, KeyError, AttributeError, Recursion
 """What libraries raise for keys and tokens that are not what they should be."""
 
 
-class _StrictDecoder(json.JSONDecoder):
-    """JSON without NaN and Infinity, with which a comparison of times means nothing."""
-
-    def __init__(self) -> None:
-        super().__init__(parse_constant=_refuse_constant)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
 @dataclass(frozen=True, slots=True)
 class Published:
     """What a provider publishes, as of a time: the discovery document, and the keys that it signs with."""
@@ -51,7 +39,7 @@ class Published:
     def verify(self, token: str) -> jwt.Token:
         """The content of a signed token; its claims are not checked yet. Raises what `INVALID` lists."""
         registry = JWSRegistry(algorithms=_algorithms(self.metadata), strict_check_header=False)
-        return jwt.decode(token, self.keys, registry=registry, decoder_cls=_StrictDecoder)
+        return jwt.decode(token, self.keys, registry=registry)
 
 
 class PublishedCache:

@@ -72,6 +72,14 @@ class TestTheState:
         await client.get(START)
         assert error_of(await client.get(url.replace("/other/", "/test/"))) == STATE
 
+    async def test_of_another_provider_is_refused_whatever_the_cookies(
+        self, client: httpx.AsyncClient, other: OpenIDProvider
+    ) -> None:
+        url = await to_callback(client, "other")
+        (cookie,) = client.cookies.jar
+        client.cookies.set("__Host-oidc-test", cookie.value or "", domain=cookie.domain, path="/")
+        assert error_of(await client.get(url.replace("/other/", "/test/"))) == STATE
+
     async def test_ends_after_ten_minutes(self, client: httpx.AsyncClient, resources: Resources) -> None:
         url = await to_callback(client)
         keys = [key async for key in resources.redis.scan_iter("auth:oidc:state:*")]
@@ -143,6 +151,7 @@ CHANGES: dict[str, Callable[[Json], Any]] = {
     "no exp": lambda claims: claims.pop("exp"),
     "exp is NaN": lambda claims: claims.update(exp=float("nan")),
     "exp is text": lambda claims: claims.update(exp="2100-01-01"),
+    "iat is NaN": lambda claims: claims.update(iat=float("nan")),
     "from the future": lambda claims: claims.update(iat=claims["iat"] + 3600, exp=claims["exp"] + 7200),
     "not yet": lambda claims: claims.update(nbf=claims["iat"] + 3600),
     "issued long ago": lambda claims: claims.update(iat=claims["iat"] - 700),

@@ -161,6 +161,15 @@ class TestAnUnknownIdentity:
         user = (await uow.session.exec(select(User).where(User.email == found["email"]))).one()
         assert (user.email_pending, user.email_verified_at) == (True, None)
 
+    async def test_gets_no_address_of_the_id_token_that_the_user_info_has_not_confirmed(
+        self, client: httpx.AsyncClient, provider: OpenIDProvider, setup: Setup
+    ) -> None:
+        setup.change(allow_sign_up=True, role_claim="groups")  # which the user info is asked for
+        provider.claims["email"] = "somebody@example.com"
+        provider.user_info = {"email": "other@example.com", "email_verified": True}
+        found = await info(client, await log_in(client))
+        assert str(found["email"]).endswith("@no-email.invalid")
+
     @pytest.mark.parametrize(
         "wanted",
         ["ADA", "ada lovelace", "\u0430dmin", "a" * 65, "\u202eada", 7, ""],
