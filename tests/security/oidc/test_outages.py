@@ -11,7 +11,7 @@ import pytest
 from src.models.user import User
 from tests.security.oidc.conftest import START, Setup, error_of, log_in, to_callback
 from tests.support.login import log_in as log_in_with_password
-from tests.support.openid import Answer, Json, OpenIDProvider
+from tests.support.openid import Answer, Json, OpenIDProvider, key
 
 UNAVAILABLE = (503, "auth.oidc_unavailable")
 JSON = {"Content-Type": "application/json"}
@@ -73,6 +73,15 @@ class TestAProvider:
     ) -> None:
         provider.metadata = changes
         assert error_of(await client.get(START)) == UNAVAILABLE
+
+    async def test_that_leads_elsewhere_is_not_followed(
+        self, client: httpx.AsyncClient, provider: OpenIDProvider
+    ) -> None:
+        keys = json.dumps({"keys": [key(0).as_dict(private=False)]}).encode()
+        provider.answers["/jwks"] = lambda: (302, {"Location": "/elsewhere"}, b"")
+        provider.answers["/elsewhere"] = lambda: (200, JSON, keys)
+        assert error_of(await client.get(START)) == UNAVAILABLE
+        assert "/elsewhere" not in provider.requests
 
     async def test_that_is_slow_is_given_up(
         self, client: httpx.AsyncClient, provider: OpenIDProvider, setup: Setup
