@@ -8,13 +8,16 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.requests import HTTPConnection
 
 from src.core.config.app import CorsSettings, Environment
 from src.core.config.auth import AuthSettings
 from src.core.config.base import ConfigurationError
 from src.core.config.settings import Settings
+from src.core.exceptions import PermissionDeniedError
 from src.core.resources import Resources
 from src.core.security.token import TokenIssuer
+from src.deps.token_delivery import read_cookie
 from src.main import app
 from tests.security.conftest import Clock
 from tests.support.login import log_in
@@ -156,6 +159,13 @@ class TestRefresh:
     ) -> None:
         response = await browser.post(REFRESH, headers={"Origin": origin})
         assert (response.status_code, response.json()["error"]) == (403, "auth.foreign_origin")
+
+    @pytest.mark.usefixtures("cookies")
+    def test_a_foreign_page_cannot_use_it_on_a_route_of_ones_own(self, resources: Resources) -> None:
+        """One that takes `UserRefreshDep`, and hands out no tokens."""
+        headers = [(b"host", b"test"), (b"origin", FOREIGN[0].encode()), (b"cookie", b"refresh_token=x")]
+        with pytest.raises(PermissionDeniedError):
+            read_cookie(HTTPConnection({"type": "http", "headers": headers}), resources.settings)
 
     async def test_without_the_header_the_cookie_is_not_read(
         self, browser: httpx.AsyncClient, login: httpx.Response
