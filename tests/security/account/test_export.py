@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from datetime import timedelta
+from secrets import token_hex
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -123,9 +124,8 @@ class TestContent:
         """Of incompressible notices, more than a part of an upload."""
         monkeypatch.setattr(export_parts, "BATCH", 50)
         monkeypatch.setattr(account_export, "PART_BYTES", 5 * 1024**2)
-        body = "".join(uuid4().hex for _ in range(3000))
         for number in range(130):
-            notice = Notice(title=str(number), body=body[number:] + "".join(uuid4().hex for _ in range(2000)))
+            notice = Notice(title=str(number), body=token_hex(42_000))
             notice.expires_at, notice.created_by = utc_now(), person.user.id
             uow.session.add(notice)
         await uow.session.commit()
