@@ -19,6 +19,11 @@ FIRST_LOAD_BYTES = 300_000
 SHARED_LINES = 1_500
 PAGE_LINES = 160
 ALL_LINES = 2_500
+# Those that the console comes with; a project's own add nothing to the sum.
+PAGES = {
+    *("Account", "ApiKeys", "AuditLog", "Clients", "DeadLetters", "Files", "Health", "Notices", "Overview", "Roles"),
+    *("Runs", "Schedules", "Tasks", "Users"),
+}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'{storage}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -67,10 +72,12 @@ class TestFiles:
 
     def test_the_source_is_small(self) -> None:
         lines = {path: len(path.read_text().splitlines()) for path in APP.rglob("*.*") if path not in TEXTS}
-        pages = [count for path, count in lines.items() if "pages" in path.relative_to(APP).parts]
-        assert max(pages) <= PAGE_LINES
-        assert sum(lines.values()) <= ALL_LINES
-        assert sum(lines.values()) - sum(pages) <= SHARED_LINES
+        pages = {path: lines.pop(path) for path in list(lines) if "pages" in path.relative_to(APP).parts}
+        assert max(pages.values()) <= PAGE_LINES
+        shared = sum(lines.values())
+        assert shared <= SHARED_LINES
+        own = [count for path, count in pages.items() if path.stem in PAGES or path.parent.name == "parts"]
+        assert shared + sum(own) <= ALL_LINES
 
 
 class TestPolicy:
