@@ -42,13 +42,15 @@ class FinishedLogin:
     """A login whose tokens the frontend has not fetched yet.
 
     Attributes:
-        has_factor: Whether the provider has asked for a sufficient second factor.
+        factor_satisfied: Whether the provider has asked for a sufficient second factor.
+        authenticated_at: When the person logged in at the provider, in Unix seconds; None if it does not say.
     """
 
     user_id: UUID
     origin: LoginOrigin
-    has_factor: bool
+    factor_satisfied: bool
     challenge: str
+    authenticated_at: int | None = None
 
 
 _PENDING = TypeAdapter(PendingLogin)

@@ -29,7 +29,7 @@ class RefreshToken:
     """A refresh token as Redis stores it; times in Unix seconds.
 
     Attributes:
-        authenticated_at: When the user of its session last proved who they are, in what `rotate` returns.
+        authenticated_at: When the user of its session last proved who they are, for `start` and from `rotate`.
     """
 
     jti: str
@@ -86,6 +86,7 @@ class SessionCRUD:
             token_hash=token.hash,
             issued_at=token.issued_at,
             expires_at=token.expires_at,
+            authenticated_at=token.authenticated_at,
             user_agent_hash=digest(user_agent),
             user_agent=user_agent[:256],
             address=address,

@@ -8,7 +8,7 @@ redis.call('ZREMRANGEBYSCORE', index, '-inf', issued_at)
 if redis.call('ZCARD', index) >= tonumber(maximum) then return 0 end
 redis.call('HSET', session, 'jti', jti, 'created_at', issued_at, 'issued_at', issued_at, 'expires_at', expires_at,
            'user_agent_hash', user_agent_hash, 'user_agent', user_agent, 'address', address,
-           'authenticated_at', issued_at, 'device', device, 'acted_by', acted_by)
+           'authenticated_at', authenticated_at, 'device', device, 'acted_by', acted_by)
 redis.call('HSET', token, 'created_at', issued_at, 'token_hash', token_hash, 'user_agent_hash', user_agent_hash,
            'family', session_id)
 for _, key in ipairs({session, token}) do redis.call('EXPIREAT', key, expires_at) end
@@ -18,7 +18,8 @@ redis.call('EXPIREAT', index, expires_at, redis.call('TTL', index) < 0 and 'NX' 
 return 1
 """,
     keys="session token index",
-    args="session_id jti token_hash issued_at expires_at user_agent_hash user_agent address device acted_by maximum",
+    args="session_id jti token_hash issued_at expires_at authenticated_at user_agent_hash user_agent address device "
+    "acted_by maximum",
 )
 
 # After the deadline, by the clock of Redis, nothing changes: the caller of a script that was delayed has given up.

@@ -29,6 +29,8 @@ class OidcStart(BaseSchema):
 
     code_challenge: Challenge | None = None
     """base64url of the SHA-256 of a random text: only whoever knows that gets the tokens for the code."""
+    fresh: bool = False
+    """Whether the provider has to ask who they are, though they are logged in there: for a recent proof."""
 
 
 class OidcAnswer(BaseSchema):

@@ -1,5 +1,6 @@
 from uuid import UUID
 
+from src.core.security.throttle import Attempt
 from src.models.email_link import LinkPurpose
 from src.models.user import User
 from src.schemas.email import PasswordReset
@@ -15,6 +16,8 @@ class AccountService(UserService):
     async def reset_password(self, data: PasswordReset, language: Language | None) -> User:
         """Set the password of the account that a link is about, end all its sessions, and let its owner log in.
 
+        Wrong codes of second factors still count: whoever reads the e-mail gets no further attempts to guess them.
+
         Raises:
             InvalidLinkError: The link is not valid.
             BadRequestError: The password cannot be decrypted.
@@ -23,7 +26,7 @@ class AccountService(UserService):
         user = await EmailLinkService(self.uow).redeem_for_user(LinkPurpose.RESET_PASSWORD, data.token)
         hashed = await self.passwords.hash_new("password", data.password, data.kid)
         await self.replace_password(user, hashed, must_change=False)
-        self.uow.after_commit("unlock", lambda: self.resources.throttle.unlock(user.username_key))
+        self.uow.after_commit("unlock", lambda: self.resources.throttle.unlock(user.username_key, [Attempt.LOGIN]))
         return await self._confirm(user, language)
 
     async def verify_email(self, user_id: UUID, token: str, language: Language | None) -> User:

@@ -103,6 +103,7 @@ class FactorService:
         Raises:
             ConflictError: The user has no factor that they could replace.
         """
+        await self.users.lock(user_id)  # of two at once, the second replaces the codes of the first
         if not await self.factors.owners([user_id]):
             raise ConflictError("Add a factor first.", error="factors.none")
         codes = new_recovery_codes()

@@ -13,13 +13,16 @@ from src.models.user import User
 from src.schemas.factor import FactorLogin, PasskeyLoginOptions, ProofKind, ProofOptions, Reauthentication
 from src.services.email import EmailService
 from src.services.factor_proof import FactorProofService
-from src.services.factor_ticket import ATTEMPTS, FactorTicketService, Ticket
+from src.services.factor_ticket import FactorTicketService
 from src.services.passkey import CHALLENGE_SECONDS
 from src.services.password import PasswordService
 from src.services.session import ClientInfo, SessionService, TokenPair
 from src.services.sign_in import SignInService
 
 log = structlog.get_logger(__name__)
+
+WRONG_CODES = 5
+"""After so many of a client, or of all strangers, the owner is warned, once a day."""
 
 
 class FactorLoginService:
@@ -49,15 +52,20 @@ class FactorLoginService:
         user = ticket.user
         entry.actor_id = user.id
         entry.details["username"] = user.username
+        is_guessable = ticket.origin is None
+        if is_guessable:
+            await self.sign_in.throttle.admit(ticket.account, self.client.login)
         kind = await self._verify(user, ticket.account, ticket.purpose, data.code, data.credential)
         if kind is None:
             log.info("factor_failed", user_id=str(user.id), address=self.client.address)
-            await self._warn_owner(ticket)
-            await self.sign_in.throttle.fail(ticket.account, self.client.login)
+            if is_guessable:
+                await self.sign_in.throttle.fail(ticket.account, self.client.login)
             raise UnauthorizedError("The code or passkey is wrong, or was used before.", error="auth.invalid_factor")
         entry.details["factor"] = kind
         await self.tickets.consume(ticket)
-        return await self.sign_in.start(user.id, ticket.account, needs_factor=False, origin=ticket.origin)
+        return await self.sign_in.start(
+            user.id, ticket.account, needs_factor=False, origin=ticket.origin, is_guessable=is_guessable
+        )
 
     async def passkey_options(self) -> PasskeyLoginOptions:
         """What a browser needs for a login without a password."""
@@ -69,7 +77,6 @@ class FactorLoginService:
 
         Raises:
             UnauthorizedError: Anything is wrong.
-            TooManyRequestsError: Too many failed logins of this account or from this address.
             ConflictError: The user has too many sessions.
         """
         entry.record_anonymous = True
@@ -80,7 +87,7 @@ class FactorLoginService:
             raise UnauthorizedError("The passkey is not accepted.", error="auth.invalid_credentials")
         entry.actor_id = user.id
         entry.details |= {"username": user.username, "factor": "passkey"}
-        return await self.sign_in.start(user.id, user.username_key, needs_factor=False)
+        return await self.sign_in.start(user.id, user.username_key, needs_factor=False, is_guessable=False)
 
     async def reauthentication_options(self, claims: AccessClaims) -> ProofOptions:
         """By what the user of a session can prove who they are: a second factor if they have one, else the password.
@@ -122,10 +129,12 @@ class FactorLoginService:
         """By what a second factor was proved; None if it was not. Codes are counted before they are checked."""
         if code is None:
             return await self.proofs.verify(user, purpose, None, credential)
-        await self.sign_in.throttle.admit_code(account, self.client.login)
+        number = await self.sign_in.throttle.admit_code(account, self.client.login)
         kind = await self.proofs.verify(user, purpose, code, None)
         if kind is not None:
             await self.sign_in.throttle.refund_code(account, self.client.login)
+        elif number >= WRONG_CODES and await self.sign_in.throttle.may_warn(account):
+            await self._warn_owner(user)
         return kind
 
     async def _verify_password(self, user: User, ciphertext: str, kid: str) -> ProofKind | None:
@@ -133,13 +142,11 @@ class FactorLoginService:
         is_right = await self.passwords.verify(ciphertext, kid, user.password_hash) is not None
         return "password" if is_right and not await self.proofs.factors.owners([user.id]) else None
 
-    async def _warn_owner(self, ticket: Ticket) -> None:
+    async def _warn_owner(self, user: User) -> None:
         """Tell the user, by a transaction of its own, that somebody knows their password but not their factor."""
-        if ticket.attempts < ATTEMPTS:
-            return
         async with self.resources.unit_of_work() as uow:
             details = {"client_address": self.client.address}
-            EmailService(uow, self.resources).send_notice(ticket.user.id, "wrong_codes", **details)
+            EmailService(uow, self.resources).send_notice(user.id, "wrong_codes", **details)
 
     @property
     def _purpose(self) -> str:

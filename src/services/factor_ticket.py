@@ -33,14 +33,12 @@ class Ticket:
     Attributes:
         name: What it is stored under, and what the challenges of passkeys are bound to.
         account: What failures are counted by.
-        attempts: How often it was presented.
         origin: The provider that the login began with, if it did.
     """
 
     name: str
     user: User
     account: str
-    attempts: int = 0
     origin: LoginOrigin | None = None
 
     @property
@@ -84,7 +82,7 @@ class FactorTicketService:
         if user is None or not user.status or fields["state"] != _state(user):
             raise InvalidTicketError
         origin = LoginOrigin(**json.loads(fields["origin"])) if "origin" in fields else None
-        return Ticket(name, user, fields["account"], int(fields["attempts"]), origin)
+        return Ticket(name, user, fields["account"], origin)
 
     async def consume(self, ticket: Ticket) -> None:
         """Use a ticket up; of parallel requests, one succeeds.

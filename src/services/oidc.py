@@ -39,8 +39,10 @@ class OidcService:
         """What people call the provider."""
         return self.provider.settings.display_name or self.provider.name
 
-    async def start(self, challenge: str | None = None, claims: AccessClaims | None = None) -> tuple[str, str]:
-        """Start a login, or linking to the account of `claims`.
+    async def start(
+        self, challenge: str | None = None, claims: AccessClaims | None = None, *, fresh: bool = False
+    ) -> tuple[str, str]:
+        """Start a login, or linking to the account of `claims`; with `fresh`, the person has to log in there again.
 
         Returns:
             The URL where the browser goes, and the secret for its cookie: no other browser can finish it.
@@ -49,7 +51,7 @@ class OidcService:
             OidcUnavailableError: The provider is down.
         """
         state, nonce, verifier, browser = (secrets.token_urlsafe(48) for _ in range(4))
-        url = await self.provider.authorization_url(state, nonce=nonce, verifier=verifier)
+        url = await self.provider.authorization_url(state, nonce=nonce, verifier=verifier, fresh=fresh)
         login = PendingLogin(
             provider=self.provider.name,
             nonce=nonce,
@@ -91,8 +93,8 @@ class OidcService:
             accounts = OidcAccountService(uow, self.resources)
             if login.user_id is None:
                 user = await accounts.log_in(identity, self.provider.settings, language, entry)
-                has_factor = identity.has_sufficient_factor(self.provider.settings)
-                return FinishedLogin(user.id, _origin(identity), has_factor, login.challenge)
+                satisfied = identity.has_sufficient_factor(self.provider.settings)
+                return FinishedLogin(user.id, _origin(identity), satisfied, login.challenge, identity.authenticated_at)
             if not await self.sessions.sessions.alive(login.user_id, login.session_id):
                 raise UnauthorizedError
             return await accounts.link(login.user_id, identity, self.display_name)
@@ -130,8 +132,14 @@ class OidcSignInService:
         user = await self.users.find(login.user_id)
         if user is None or not user.status:
             raise UnauthorizedError
-        needs_factor = False if login.has_factor else None
-        return await self.sign_in.start(user.id, user.username_key, needs_factor=needs_factor, origin=login.origin)
+        return await self.sign_in.start(
+            user.id,
+            user.username_key,
+            needs_factor=False if login.factor_satisfied else None,
+            origin=login.origin,
+            authenticated_at=login.authenticated_at,
+            is_guessable=False,
+        )
 
 
 def _origin(identity: ProviderIdentity) -> LoginOrigin:

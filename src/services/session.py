@@ -1,5 +1,5 @@
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -61,16 +61,18 @@ class SessionService:
         self.sessions = SessionCRUD(resources.redis)
         self.events = resources.events
 
-    async def start(self, user_id: UUID, client: ClientInfo) -> TokenPair:
-        """Start a session for an authenticated user.
+    async def start(self, user_id: UUID, client: ClientInfo, authenticated_at: int | None = None) -> TokenPair:
+        """Start a session for a user who proved who they are at `authenticated_at`, or just now.
 
         Raises:
             ConflictError: The user has too many sessions.
         """
         now = self.tokens.now()
         claims = RefreshClaims(user_id, new_id(), new_id(), now, now, self._expiry(now, now))
-        pair = self._pair(claims, now, now)
-        await self._store(claims, _stored(claims, pair.refresh_token), client)
+        proved_at = now if authenticated_at is None else min(now, authenticated_at)
+        pair = self._pair(claims, now, proved_at)
+        token = replace(_stored(claims, pair.refresh_token), authenticated_at=proved_at)
+        await self._store(claims, token, client)
         return pair
 
     async def start_acting(
@@ -92,7 +94,7 @@ class SessionService:
         claims = RefreshClaims(user_id, acting_session_id(impersonator), new_id(), now, now, expires_at)
         acted_by = json.dumps({"id": str(impersonator.user_id), "username": username})
         # Nobody has a refresh token with this id.
-        await self._store(claims, RefreshToken(claims.jti, "", now, expires_at), client, acted_by)
+        await self._store(claims, RefreshToken(claims.jti, "", now, expires_at, now), client, acted_by)
         token = self.tokens.access(user_id, claims.session_id, now, acted_by=impersonator.user_id)
         return TokenPair(user_id, claims.session_id, token, "", self.settings.access_seconds, 0)
 

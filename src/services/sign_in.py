@@ -44,7 +44,14 @@ class SignInService:
         self.origins = LoginOriginCRUD(resources.redis)
 
     async def start(
-        self, user_id: UUID, account: str, *, needs_factor: bool | None = None, origin: LoginOrigin | None = None
+        self,
+        user_id: UUID,
+        account: str,
+        *,
+        needs_factor: bool | None = None,
+        origin: LoginOrigin | None = None,
+        authenticated_at: int | None = None,
+        is_guessable: bool = True,
     ) -> TokenPair:
         """Start a session, and tell the user of a new device.
 
@@ -53,6 +60,8 @@ class SignInService:
             account: What failed logins are counted by.
             needs_factor: Whether the user has a second factor and has not proved it; None if the caller does not know.
             origin: The provider whose logout ends the session.
+            authenticated_at: When the user proved who they are, if that was before now.
+            is_guessable: Whether the login began with a password: others are not refused for wrong passwords.
 
         Raises:
             FactorRequiredError: The user has a second factor and has not proved it.
@@ -61,10 +70,12 @@ class SignInService:
             TooManyRequestsError: The client became throttled in the meantime.
         """
         if self.resources.settings.has_factors and needs_factor is not False:
-            await self._require_factor(user_id, account, origin, is_known=bool(needs_factor))
+            is_known = bool(needs_factor)
+            await self._require_factor(user_id, account, origin, is_known=is_known, is_guessable=is_guessable)
         is_new = self.emails.enabled and await self.throttle.is_new_client(account, self.client.login)
-        device = await self.throttle.succeed(account, self.client.login, self._description())
-        pair = await self.sessions.start(user_id, replace(self.client, device=device))
+        client, description = self.client.login, self._description()
+        device = await self.throttle.succeed(account, client, description, is_guessable=is_guessable)
+        pair = await self.sessions.start(user_id, replace(self.client, device=device), authenticated_at)
         if origin is not None:
             await self._note(origin, user_id, pair.session_id)
         if is_new:
@@ -73,8 +84,12 @@ class SignInService:
         self.uow.after_commit("log", partial(self._log, user_id))
         return replace(pair, device_token=device)
 
-    async def _require_factor(self, user_id: UUID, account: str, origin: LoginOrigin | None, *, is_known: bool) -> None:
+    async def _require_factor(
+        self, user_id: UUID, account: str, origin: LoginOrigin | None, *, is_known: bool, is_guessable: bool
+    ) -> None:
         if is_known or await UserFactorCRUD(self.uow.session).owners([user_id]):
+            if is_guessable:  # again: the budget may have been used up while the password was checked
+                await self.throttle.admit(account, self.client.login)
             tickets = FactorTicketService(self.uow, self.resources, self.client)
             raise FactorRequiredError(await tickets.issue(user_id, account, origin))
 

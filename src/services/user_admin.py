@@ -126,6 +126,8 @@ class UserAdminService(UserService):
         await self.keep_an_admin(user)
         self.sessions.end_on_commit(self.uow, user.id)
         self.permissions.invalidate_user(self.uow, user.id)
+        account = user.username_key
+        self.uow.after_commit("forget devices", lambda: self.resources.throttle.forget(account))
         await self.users.delete(user)
 
     async def names(self, user_ids: Collection[UUID]) -> dict[UUID, str]:

@@ -34,6 +34,7 @@ class Authenticator:
     flags: int = PRESENT | VERIFIED
     sign_count: int = 0
     counts: bool = True
+    cross_origin: bool = False
     rp_id: str | None = None
     user_handle: bytes | None = None
     credential_id: bytes = field(default_factory=lambda: secrets.token_bytes(32))
@@ -75,7 +76,8 @@ class Authenticator:
         }
 
     def _client_data(self, type_: str, challenge: str) -> bytes:
-        return json.dumps({"type": type_, "challenge": challenge, "origin": self.origin, "crossOrigin": False}).encode()
+        data = {"type": type_, "challenge": challenge, "origin": self.origin, "crossOrigin": self.cross_origin}
+        return json.dumps(data).encode()
 
     def _data(self, rp_id: str, flags: int) -> bytes:
         digest = hashlib.sha256((self.rp_id or rp_id).encode()).digest()

@@ -88,7 +88,7 @@ async def start_login(
     query: Annotated[OidcStart, Query()], provider: ProviderName, oidc: OidcServiceDep, resources: ResourcesDep
 ) -> HTTPResponse:
     """Send the browser to a provider, to log in there."""
-    url, browser = await oidc.start(query.code_challenge)
+    url, browser = await oidc.start(query.code_challenge, fresh=query.fresh)
     response = RedirectResponse(url, 302)
     set_cookie(response, provider, browser, resources)
     return response

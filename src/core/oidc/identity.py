@@ -15,6 +15,7 @@ class ProviderIdentity:
         subject: Who it is; unique, and never given to another person, together with the issuer.
         session_id: `sid`, the session at the provider; empty if it names none.
         issued_at: When the provider said so, in Unix seconds.
+        authenticated_at: `auth_time`, when they proved there who they are; None if it does not say.
         claims: All claims; of the user info, those that the ID token lacks.
     """
 
@@ -23,6 +24,7 @@ class ProviderIdentity:
     subject: str
     session_id: str
     issued_at: int
+    authenticated_at: int | None
     claims: Mapping[str, Any]
 
     @classmethod
@@ -35,7 +37,9 @@ class ProviderIdentity:
         subject, session_id = _identifier(claims["sub"]), _identifier(claims.get("sid", ""))
         if not subject:
             raise ValueError("sub is empty")
-        return cls(provider, claims["iss"], subject, session_id, int(claims["iat"]), dict(claims))
+        auth_time = claims.get("auth_time")
+        authenticated_at = None if auth_time is None else max(0, int(auth_time))
+        return cls(provider, claims["iss"], subject, session_id, int(claims["iat"]), authenticated_at, dict(claims))
 
     @property
     def verified_email(self) -> str | None:

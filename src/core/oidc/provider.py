@@ -43,8 +43,8 @@ class OidcProvider:
         self._published = PublishedCache(name, self.issuer, self._contact, allows_http=allows_http, clock=clock)
         self._clock = clock
 
-    async def authorization_url(self, state: str, *, nonce: str, verifier: str) -> str:
-        """Where the browser goes to log in."""
+    async def authorization_url(self, state: str, *, nonce: str, verifier: str, fresh: bool = False) -> str:
+        """Where the browser goes to log in; with `fresh`, also if the person is logged in there."""
         metadata = (await self._published.get()).metadata
         client = OAuth2Client(
             None,
@@ -54,6 +54,7 @@ class OidcProvider:
             code_challenge_method="S256",
         )
         wanted = {"acr_values": " ".join(self.settings.sufficient_acr)} if self.settings.sufficient_acr else {}
+        wanted |= {"prompt": "login", "max_age": "0"} if fresh else {}
         url, _ = client.create_authorization_url(
             metadata["authorization_endpoint"], state=state, code_verifier=verifier, nonce=nonce, **wanted
         )

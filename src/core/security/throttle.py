@@ -1,6 +1,7 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,7 +57,7 @@ for _, key in ipairs({{counter, of_all}}) do
   if redis.call('INCR', key) == 1 then redis.call('EXPIRE', key, window_seconds) end
 end
 remember(seen, now + window_seconds, device, address)
-return false
+return -redis.call('GET', counter)
 """,
     keys=_KEYS,
     args=_ARGS,
@@ -72,8 +73,7 @@ return false
     args=_ARGS,
 )
 # A description is kept as long as its device is known.
-_SUCCEEDED = RedisScript(
-    f"""{_WAIT}
+_REMEMBER = """
 local used_device = is_known_device and device or new_device
 remember(known, now + known_seconds, used_device, address)
 if description ~= '' then
@@ -85,9 +85,10 @@ if description ~= '' then
 end
 redis.call('DEL', of_device, of_address)
 return is_known_device and -1 or false
-""",
-    keys=f"{_KEYS} devices",
-    args=f"{_ARGS} new_device known_seconds description",
+"""
+_SUCCEEDED, _SUCCEEDED_UNGUESSED = (
+    RedisScript(before + _REMEMBER, keys=f"{_KEYS} devices", args=f"{_ARGS} new_device known_seconds description")
+    for before in (_WAIT, _COUNTER)
 )
 
 
@@ -143,32 +144,38 @@ class LoginThrottle:
         """
         await self._run(_FAILED, account, client)
 
-    async def admit_code(self, account: str, client: LoginClient) -> None:
-        """Count a code of a second factor before it is checked; `refund_code` if it is right.
+    async def admit_code(self, account: str, client: LoginClient) -> int:
+        """Count a code of a second factor before it is checked, and return how many; `refund_code` if it is right.
 
         Codes are short, so that they have a budget for a day besides that of logins.
 
         Raises:
-            TooManyRequestsError: Too many codes, or other attempts, of this client failed.
+            TooManyRequestsError: Too many codes of this client were wrong.
         """
-        await self.admit(account, client)
-        await self._run(_FAILED, account, client, Attempt.CODE)
+        return -(await self._run(_FAILED, account, client, Attempt.CODE) or 0)
 
     async def refund_code(self, account: str, client: LoginClient) -> None:
         """Do not count a code that was right."""
         await self._run(_REFUND, account, client, Attempt.CODE)
 
-    async def succeed(self, account: str, client: LoginClient, description: str = "") -> str:
+    async def may_warn(self, account: str) -> bool:
+        """Whether the owner was not warned of wrong codes within a day; True once, of parallel calls too."""
+        return bool(await self._redis.set(f"auth:warned:{{login}}:{account}", "1", nx=True, ex=DAY_SECONDS))
+
+    async def succeed(
+        self, account: str, client: LoginClient, description: str = "", *, is_guessable: bool = True
+    ) -> str:
         """Remember the client of a successful attempt; returns its device token, a new one if it had none.
 
-        A `description` of the device is kept for `devices`.
+        A `description` of the device is kept for `devices`. Attempts that are not `is_guessable`, such as with a
+        passkey, are not refused for the failures of others.
 
         Raises:
             TooManyRequestsError: The budget was used up meanwhile.
         """
         new = secrets.token_urlsafe(24)
         result = await self._run(
-            _SUCCEEDED,
+            _SUCCEEDED if is_guessable else _SUCCEEDED_UNGUESSED,
             account,
             client,
             Attempt.LOGIN,
@@ -203,10 +210,10 @@ class LoginThrottle:
         """Forget all devices and addresses of an account."""
         await self._redis.delete(_KNOWN + account, _DEVICES + account)
 
-    async def unlock(self, account: str) -> bool:
+    async def unlock(self, account: str, kinds: Iterable[Attempt] = Attempt) -> bool:
         """Reset the account's failures, and those of the clients that failed or were refused; returns whether any."""
         keys: list[str] = []
-        for kind in Attempt:
+        for kind in kinds:
             seen = kind.key("seen", account)
             clients = [str(client) for client in await self._redis.zrange(seen, 0, -1)]
             keys += [kind.key("account", account), seen, *(kind.key("client", f"{each}:{account}") for each in clients)]

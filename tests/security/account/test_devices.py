@@ -7,6 +7,8 @@ import pytest
 from fastapi import FastAPI
 
 from src.core.effects import TaskCall
+from src.core.resources import Resources
+from src.core.security.throttle import LoginClient
 from src.main import app, rest
 from src.models.user import User
 from tests.support.login import encrypted
@@ -45,6 +47,16 @@ async def listed(client: httpx.AsyncClient, login: Login, path: str = DEVICES) -
 @pytest.fixture
 async def user(client: httpx.AsyncClient, people: People) -> User:
     return await people.user()
+
+
+async def test_of_a_deleted_user_are_nobodys(
+    client: httpx.AsyncClient, people: People, admin: Person, resources: Resources
+) -> None:
+    user = await people.user()
+    await resources.throttle.succeed(user.username_key, LoginClient("an address"), "a device")
+    assert (await client.delete(f"/api/v1/users/{user.id}", headers=admin.headers)).status_code == 200
+    assert await resources.throttle.devices(user.username_key) == {}
+    assert not await resources.throttle.is_new_client(user.username_key, LoginClient("another"))  # nobody is known
 
 
 @pytest.fixture

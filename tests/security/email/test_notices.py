@@ -124,3 +124,18 @@ class TestSecondFactors:
         data(await confirm(client, person, app.id, code=app.code()))
         assert (await client.delete(f"{FACTORS}/{app.id}", headers=person.headers)).status_code == 200
         assert [mail.message["Subject"] for mail in await deliver()] == ["已添加第二因素", "已移除第二因素"]
+
+    async def test_wrong_codes_are_told_once_a_day(
+        self, client: httpx.AsyncClient, deliver: Deliver, people: People, clock: Clock
+    ) -> None:
+        person = await people.create()
+        enrolment = await begin(client, person)
+        app = App(enrolment["id"], enrolment["secret"], clock, [])
+        data(await confirm(client, person, app.id, code=app.code()))
+        await deliver()
+        told = []
+        for _ in range(7):  # each with a ticket of its own
+            response = await second_step(client, await first_step(client, person), code=app.code(9))
+            assert response.status_code == 401
+            told.append([mail.message["Subject"] for mail in await deliver()])
+        assert told == [*[[]] * 4, ["Your password is known to somebody"], [], []]

@@ -1,6 +1,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from sqlmodel import col, select
 from scripts.local.smtp import MailCatcher
 from src.core.effects import TaskCall
 from src.core.email.smtp import EmailOutcomeUnknownError, EmailRejectedError
-from src.core.exceptions import ServiceUnavailableError
+from src.core.exceptions import ServiceUnavailableError, TooManyRequestsError
 from src.core.resources import Resources
 from src.core.security.throttle import LoginClient
 from src.core.unit_of_work import UnitOfWork
@@ -85,6 +86,16 @@ class TestTheLink:
         assert (await log_in(client, user.username)).status_code == 429
         await reset(client, (await forget(client, deliver, user.email))[0])
         assert (await log_in(client, user.username, NEW)).status_code == 200
+
+    async def test_gives_nobody_further_codes_to_guess(
+        self, client: httpx.AsyncClient, deliver: Deliver, people: People, resources: Resources
+    ) -> None:
+        user, throttle = await people.user(), resources.throttle
+        for _ in range(resources.settings.auth.code_failures_per_day):
+            await throttle.admit_code(user.username_key, LoginClient(f"a stranger {uuid4().hex}"))
+        await reset(client, (await forget(client, deliver, user.email))[0])
+        with pytest.raises(TooManyRequestsError):
+            await throttle.admit_code(user.username_key, LoginClient(f"a stranger {uuid4().hex}"))
 
     async def test_survives_a_weak_password(self, client: httpx.AsyncClient, deliver: Deliver, people: People) -> None:
         (token,) = await forget(client, deliver, (await people.user()).email)

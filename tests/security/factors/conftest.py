@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pyotp
 import pytest
 
+from src.core.security.throttle import LoginClient, LoginThrottle
 from tests.security.conftest import Clock
 from tests.support.authenticator import Authenticator
 from tests.support.login import log_in
@@ -93,6 +95,12 @@ async def passkey_options(client: httpx.AsyncClient) -> dict[str, Any]:
 async def passkey_login(client: httpx.AsyncClient, credential: Any) -> httpx.Response:
     """Log in without a password."""
     return await client.post(PASSKEY_LOGIN, json={"credential": credential}, headers=AGENT)
+
+
+async def fail_as_strangers(throttle: LoginThrottle, account: str) -> None:
+    """Use up the wrong passwords that strangers have."""
+    for _ in range(10):
+        await throttle.fail(account, LoginClient(uuid4().hex))
 
 
 AddApp = Callable[[Person], Awaitable[App]]

@@ -26,6 +26,7 @@ from tests.support.people import People, Person
 REFUSED = {400, 401, 404, 422, 429}
 FAULTS: list[dict[str, Any]] = [
     {"origin": "https://evil.example"},
+    {"cross_origin": True},
     {"origin": "http://localhost:16000.evil.example"},
     {"origin": "https://localhost"},
     {"origin": "null"},

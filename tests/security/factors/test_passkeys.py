@@ -19,6 +19,7 @@ from tests.security.factors.conftest import (
     begin,
     confirm,
     data,
+    fail_as_strangers,
     first_step,
     outcome,
     passkey_login,
@@ -26,6 +27,7 @@ from tests.security.factors.conftest import (
     second_step,
 )
 from tests.support.authenticator import PRESENT, VERIFIED, Authenticator
+from tests.support.login import log_in
 from tests.support.people import People, Person
 
 WRONG_FACTOR = 401, "auth.invalid_factor"
@@ -56,6 +58,7 @@ class TestAPasskeyThatIsAdded:
             {"origin": "https://evil.example"},
             {"origin": "http://localhost.evil.example"},
             {"rp_id": "evil.example"},
+            {"cross_origin": True},
             {"flags": PRESENT},
             {"flags": VERIFIED},
         ],
@@ -82,6 +85,14 @@ class TestAPasskeyThatIsAdded:
 
 
 class TestALoginWithoutAPassword:
+    async def test_is_not_refused_for_the_passwords_of_strangers(
+        self, client: httpx.AsyncClient, person: Person, passkey: Authenticator, resources: Resources
+    ) -> None:
+        await fail_as_strangers(resources.throttle, person.user.username_key)
+        assert (await log_in(client, person.user.username)).status_code == 429
+        credential = passkey.get(await passkey_options(client))
+        assert (await passkey_login(client, credential)).status_code == 200
+
     async def test_needs_the_passkey_alone(
         self, client: httpx.AsyncClient, person: Person, passkey: Authenticator
     ) -> None:

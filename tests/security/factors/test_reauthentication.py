@@ -6,8 +6,9 @@ import httpx
 import jwt
 import pytest
 
+from src.core.resources import Resources
 from tests.security.conftest import Clock
-from tests.security.factors.conftest import AGENT, CODES, FACTORS, PROOF, App, data, outcome
+from tests.security.factors.conftest import AGENT, CODES, FACTORS, PROOF, App, data, fail_as_strangers, outcome
 from tests.support.authenticator import Authenticator
 from tests.support.login import encrypted
 from tests.support.people import USER_AGENT, People, Person
@@ -91,6 +92,12 @@ class TestTheProof:
 
     async def test_is_the_right_password(self, client: httpx.AsyncClient, person: Person) -> None:
         assert outcome(await prove(client, person, **await encrypted(client, "wrong"))) == WRONG
+
+    async def test_is_not_refused_for_the_passwords_of_strangers(
+        self, client: httpx.AsyncClient, person: Person, app: App, resources: Resources
+    ) -> None:
+        await fail_as_strangers(resources.throttle, person.user.username_key)
+        assert (await prove(client, person, code=app.next_code())).status_code == 200
 
     async def test_is_not_guessed(self, client: httpx.AsyncClient, person: Person, app: App) -> None:
         answers = [outcome(await prove(client, person, code=app.code(9))) for _ in range(12)]

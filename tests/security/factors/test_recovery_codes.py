@@ -11,7 +11,8 @@ from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.user_factor import RecoveryCodeCRUD
 from src.models.user import User
-from src.models.user_factor import RecoveryCode
+from src.models.user_factor import FactorKind, RecoveryCode, UserFactor
+from src.services.factor import FactorService
 from src.services.user_operator import UserOperatorService
 from tests.security.factors.conftest import (
     CODES,
@@ -84,6 +85,26 @@ class TestRecoveryCodes:
 
         try:
             assert sorted(await asyncio.gather(*(use() for _ in range(10)))) == [*[False] * 9, True]
+        finally:
+            async with resources.unit_of_work() as uow:
+                await uow.session.delete(await uow.session.get_one(User, user.id))
+
+    async def test_are_ten_however_often_they_are_renewed_at_once(self, resources: Resources) -> None:
+        name = uuid4().hex
+        user = User(name="x", username=name, email=f"{name}@example.com", password_hash="")
+        async with resources.unit_of_work() as uow:
+            uow.session.add(user)
+            await uow.session.flush()
+            uow.session.add(UserFactor(user_id=user.id, kind=FactorKind.TOTP, name="x", secret=b"", last_step=1))
+
+        async def renew() -> None:
+            async with resources.unit_of_work() as uow:
+                await FactorService(uow, resources).renew_recovery_codes(user.id)
+
+        try:
+            await asyncio.gather(*(renew() for _ in range(5)))
+            async with resources.unit_of_work() as uow:
+                assert await FactorService(uow, resources).count_recovery_codes(user.id) == 10
         finally:
             async with resources.unit_of_work() as uow:
                 await uow.session.delete(await uow.session.get_one(User, user.id))

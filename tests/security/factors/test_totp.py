@@ -13,7 +13,7 @@ from sqlmodel import select
 
 from src.core.resources import Resources
 from src.core.security.secret_box import SecretBox
-from src.core.security.throttle import LoginClient
+from src.core.security.throttle import LoginClient, LoginThrottle
 from src.core.unit_of_work import UnitOfWork
 from src.crud.session import digest
 from src.crud.user_factor import UserFactorCRUD
@@ -30,6 +30,7 @@ from tests.security.factors.conftest import (
     begin,
     confirm,
     data,
+    fail_as_strangers,
     first_step,
     outcome,
     second_step,
@@ -232,10 +233,26 @@ class TestGuessing:
         results: Sequence[Any] = await asyncio.gather(
             *(resources.throttle.admit_code(account, client) for client in clients), return_exceptions=True
         )
-        admitted = sum(result is None for result in results)
+        admitted = sum(isinstance(result, int) for result in results)
         assert admitted == resources.settings.auth.code_failures_per_day
         ttl = await resources.redis.ttl(f"auth:codes:{{login}}:account:{account}")
         assert 86_000 < ttl <= 86_400
+
+    async def test_of_the_password_is_bounded_at_once(
+        self, client: httpx.AsyncClient, person: Person, app: App, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Others use the budget up while the right password is checked: nobody learns that it is right."""
+        admit, calls = LoginThrottle.admit, 0
+
+        async def admit_before_others(throttle: LoginThrottle, account: str, login: LoginClient) -> None:
+            nonlocal calls
+            await admit(throttle, account, login)
+            calls += 1
+            if calls == 1:
+                await fail_as_strangers(throttle, account)
+
+        monkeypatch.setattr(LoginThrottle, "admit", admit_before_others)
+        assert outcome(await log_in(client, person.user.username)) == THROTTLED
 
     async def test_right_codes_do_not_count(
         self, client: httpx.AsyncClient, person: Person, app: App, resources: Resources

@@ -6,10 +6,11 @@ import httpx
 import pyotp
 import pytest
 
+from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.models.role import Role
 from tests.security.conftest import Clock
-from tests.security.factors.conftest import FACTORS, begin, confirm
+from tests.security.factors.conftest import FACTORS, begin, confirm, fail_as_strangers
 from tests.security.factors.conftest import LOGIN as SECOND_STEP
 from tests.security.oidc.conftest import EXCHANGE, IDENTITIES, INFO, LOGOUT, PAGE, Setup, error_of, fragment, link_to
 from tests.security.oidc.conftest import log_in as log_in_there
@@ -43,6 +44,20 @@ async def prove(client: httpx.AsyncClient, response: httpx.Response, secret: str
     clock.advance(30)
     body = {"ticket": response.json()["data"]["ticket"], "code": pyotp.TOTP(secret).at(int(clock()))}
     return await client.post(SECOND_STEP, json=body)
+
+
+class TestStrangersWhoGuessThePassword:
+    async def test_keep_nobody_from_logging_in(
+        self, client: httpx.AsyncClient, person: Person, resources: Resources
+    ) -> None:
+        await fail_as_strangers(resources.throttle, person.user.username_key)
+        assert (await log_in_there(client)).status_code == 200
+
+    async def test_not_with_a_second_factor_either(
+        self, client: httpx.AsyncClient, person: Person, secret: str, clock: Clock, resources: Resources
+    ) -> None:
+        await fail_as_strangers(resources.throttle, person.user.username_key)
+        assert (await prove(client, await log_in_there(client), secret, clock)).status_code == 200
 
 
 class TestASecondFactor:

@@ -1,4 +1,8 @@
+import time
+from urllib.parse import parse_qs, urlsplit
+
 import httpx
+import jwt
 import pytest
 from sqlmodel import select
 
@@ -226,6 +230,27 @@ class TestTheMappingOfRoles:
         await roles(uow, "editor")
         provider.user_info = {"groups": ["staff"]}
         assert (await info(client, await log_in(client)))["roles"] == ["editor"]
+
+
+class TestALoginAtTheProvider:
+    @pytest.mark.parametrize("ahead", [-3600, 3600])
+    async def test_is_as_recent_as_the_provider_says(
+        self, client: httpx.AsyncClient, provider: OpenIDProvider, linked: User, ahead: int
+    ) -> None:
+        before = int(time.time())
+        provider.claims["auth_time"] = before + ahead
+        tokens = (await log_in(client)).json()["data"]
+        headers = {"X-Refresh-Token": tokens["refreshToken"], "User-Agent": USER_AGENT}
+        again = (await client.post("/api/v1/auth/token/refresh", headers=headers)).json()["data"]
+        earliest, latest = (before + ahead,) * 2 if ahead < 0 else (before, int(time.time()))
+        for each in (tokens, again):
+            claims = jwt.decode(each["accessToken"], options={"verify_signature": False})
+            assert earliest <= claims["auth_time"] <= latest
+
+    async def test_is_done_again_if_the_frontend_wants_it(self, client: httpx.AsyncClient) -> None:
+        for query, expected in (("", []), ("?fresh=true", ["login"])):
+            url = (await client.get(f"{START}{query}")).headers["Location"]
+            assert parse_qs(urlsplit(url).query).get("prompt", []) == expected
 
 
 class TestTwoTabs:
