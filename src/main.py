@@ -30,6 +30,7 @@ from src.core.shutdown.draining import draining
 from src.core.shutdown.listeners import running_server, stop_accepting
 from src.core.stores.errors import as_unavailable, lacks_schema, summary
 from src.core.telemetry import start_telemetry
+from src.crud.user_factor import UserFactorCRUD
 from src.deps.audit import audit_request
 from src.deps.auth import require_session
 from src.deps.permission import require_permission
@@ -166,11 +167,13 @@ async def try_to_register(resources: Resources, registry: RouteRegistry) -> None
 
 
 async def register_routes(resources: Resources, registry: RouteRegistry) -> None:
-    """Write the permission codes of the code to their table."""
+    """Write the permission codes of the code to their table, and tell if second factors are off by mistake."""
     async with resources.unit_of_work() as uow:
         await PermissionCodeService(resources).register(
             uow, [PermissionCode(**asdict(route)) for route in registry.grantable]
         )
+        if resources.settings.lacks_factor_key and await UserFactorCRUD(uow.session).are_in_use():
+            log.error("factors_are_off", reason="Second factors are in use, and FACTOR_KEY is missing.")
 
 
 configure_logging(settings)

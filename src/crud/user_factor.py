@@ -2,9 +2,10 @@ from collections.abc import Collection, Sequence
 from typing import ClassVar
 from uuid import UUID
 
-from sqlmodel import and_, col, or_, select, update
+from sqlmodel import and_, col, exists, or_, select, update
 
 from src.crud.crud_sqlmodel import BaseSQLModelCRUD
+from src.models.role import Role
 from src.models.user_factor import FactorKind, RecoveryCode, UserFactor
 from src.utils.date import utc_now
 
@@ -22,6 +23,12 @@ class UserFactorCRUD(BaseSQLModelCRUD[UserFactor]):
         """Those of the users who have a factor."""
         owners = select(UserFactor.user_id).where(col(UserFactor.user_id).in_(user_ids)).distinct()
         return set((await self.session.exec(owners)).all())
+
+    async def are_in_use(self) -> bool:
+        """Whether somebody has a factor, or a role requires one."""
+        has_rows = exists().where(col(UserFactor.id).is_not(None))
+        is_required = exists().where(col(Role.requires_factor).is_(True))
+        return bool((await self.session.exec(select(or_(has_rows, is_required)))).one())
 
     async def find_passkey(self, credential_id: bytes) -> UserFactor | None:
         """The passkey with this id."""

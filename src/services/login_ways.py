@@ -18,8 +18,8 @@ class LoginWays:
         self.factors = UserFactorCRUD(uow.session)
         self.identities = LinkedIdentityCRUD(uow.session)
 
-    async def require_other(self, user_id: UUID, than: UUID) -> None:
-        """Check that the user can log in without this passkey or identity; lock the user before.
+    async def require_other(self, user_id: UUID, *than: UUID) -> None:
+        """Check that the user can log in without these passkeys and identities; lock the user before.
 
         Raises:
             ConflictError: They cannot.
@@ -29,5 +29,5 @@ class LoginWays:
         if self.settings.has_passkeys:
             ways += [each.id for each in await self.factors.of_user(user_id, FactorKind.PASSKEY)]
         user = await self.users.get(user_id)
-        if not user.password_hash and not set(ways) - {than}:
-            raise ConflictError("It is your only way to log in: set a password first.", error="auth.last_login")
+        if not user.password_hash and not set(ways) - set(than):
+            raise ConflictError("It is the only way to log in: set a password first.", error="auth.last_login")

@@ -9,6 +9,7 @@ from src.api.v1.users import LAST_ADMIN
 from src.core.exceptions import BadRequestError, ConflictError, raises
 from src.deps.account import AccountDeletionServiceDep
 from src.deps.auth import AuthServiceDep, UserAccessJWTDep, UserDBDep
+from src.deps.factor import NO_MISSING_FACTOR
 from src.deps.recent import require_recent
 from src.deps.token_delivery import CLEARS_COOKIE
 from src.schemas.account import DeletionRequest, DeletionResponse
@@ -19,7 +20,7 @@ router = APIRouter(prefix="/auth/account/deletion", tags=["Auth"], route_class=A
 WRONG_PASSWORD = BadRequestError("The old password is wrong.", error="auth.wrong_password")
 
 
-@router.post("", dependencies=[require_recent(), CLEARS_COOKIE])
+@router.post("", dependencies=[require_recent(), NO_MISSING_FACTOR, CLEARS_COOKIE])
 @raises(WRONG_PASSWORD, BAD_CIPHERTEXT, THROTTLED, BUSY, LAST_ADMIN)
 async def request_deletion(
     body: DeletionRequest,

@@ -6,6 +6,7 @@ from src.api.audited_route import AuditedRoute
 from src.core.exceptions import NotFoundError, raises
 from src.deps.account import AccountExportServiceDep
 from src.deps.auth import UserAccessJWTDep, require_session
+from src.deps.factor import NO_MISSING_FACTOR
 from src.deps.file import FileServiceDep
 from src.deps.rate_limit import account, rate_limit
 from src.deps.recent import require_recent
@@ -13,7 +14,10 @@ from src.schemas.account import ExportRequested, ExportResponse
 from src.schemas.response import Response, ok
 
 router = APIRouter(
-    prefix="/auth/account/export", tags=["Auth"], route_class=AuditedRoute, dependencies=[require_recent()]
+    prefix="/auth/account/export",
+    tags=["Auth"],
+    route_class=AuditedRoute,
+    dependencies=[require_recent(), NO_MISSING_FACTOR],
 )
 
 ONCE_A_DAY = rate_limit(1, per=account, window_seconds=86_400)

@@ -17,7 +17,7 @@ WRONG_FACTOR = UnauthorizedError("The code or passkey is wrong, or was used befo
 WRONG_PROOF = BadRequestError("The proof is wrong, or was used before.", error="auth.invalid_proof")
 BUSY = ServiceUnavailableError("Too many logins at once.", error="auth.busy")
 TAKEN = ConflictError("The username or the email address is taken.", error="user.taken")
-LAST_LOGIN = ConflictError("It is your only way to log in: set a password first.", error="auth.last_login")
+LAST_LOGIN = ConflictError("It is the only way to log in: set a password first.", error="auth.last_login")
 NOT_YOURS_TO_GRANT = PermissionDeniedError(
     "You cannot grant or withdraw permissions that you do not hold.",
     error="auth.not_yours_to_grant",

@@ -25,6 +25,7 @@ from src.deps.audit import AuditEntryDep
 from src.deps.auth import UserAccessJWTDep, require_session
 from src.deps.database import ResourcesDep
 from src.deps.email import LanguageDep
+from src.deps.factor import NO_MISSING_FACTOR
 from src.deps.oidc import (
     BrowserDep,
     IdentityServiceDep,
@@ -58,6 +59,7 @@ IdentityId = Annotated[UUID, Path(alias="identityId", description="Id of the ide
 # Of one address, for routes that contact a provider: an office may share one.
 LOGINS = rate_limit(600, per=address)
 LINKS = rate_limit(30, per=account, window_seconds=900)
+CHANGES_IDENTITIES = [Depends(require_session), require_recent(), NO_MISSING_FACTOR, LINKS]
 TAKEN = ConflictError("This identity is linked to another account.", error="auth.oidc_taken")
 REFUSED = OidcFailedError, OidcDeniedError, OidcNotLinkedError, OidcStateError, OidcUnavailableError
 
@@ -142,7 +144,7 @@ async def login_with_code(
     return ok(delivery.hand_out(await sign_in.exchange(body.code, body.code_verifier, entry)))
 
 
-@router.post("/oidc/{provider}/link", dependencies=[Depends(require_session), require_recent(), LINKS])
+@router.post("/oidc/{provider}/link", dependencies=CHANGES_IDENTITIES)
 @raises(OidcUnavailableError)
 async def link_identity(
     provider: ProviderName,
@@ -175,7 +177,7 @@ async def list_identities(
     return ok([LinkedIdentityResponse.model_validate(each) for each in await identities.list(claims.user_id)])
 
 
-@router.delete("/identities/{identityId}", dependencies=[Depends(require_session), require_recent(), LINKS])
+@router.delete("/identities/{identityId}", dependencies=CHANGES_IDENTITIES)
 @raises(NotFoundError("LinkedIdentity not found."), LAST_LOGIN)
 async def unlink_identity(
     identity_id: IdentityId,

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Depends
 
 from src.api.audited_route import AuditedRoute
-from src.api.v1.errors import NOT_YOURS_TO_GRANT
+from src.api.v1.errors import LAST_LOGIN, NOT_YOURS_TO_GRANT
 from src.api.v1.users import NOT_FOUND, NOT_YOURS_TO_RULE, UserId
-from src.core.exceptions import raises
+from src.core.exceptions import ConflictError, raises
 from src.deps.audit import AuditEntryDep
 from src.deps.permission import ActorDep, require_permission
 from src.deps.recent import require_recent
@@ -20,6 +20,8 @@ router = APIRouter(
     dependencies=[Depends(require_permission)],
 )
 
+OWN = ConflictError("Remove your own factors at /auth/factors.", error="factors.own")
+
 
 @router.get("")
 @raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE)
@@ -31,7 +33,7 @@ async def list_user_factors(
 
 
 @router.delete("", dependencies=[require_recent()])
-@raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE)
+@raises(OWN, LAST_LOGIN, NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE)
 async def remove_user_factors(
     user_id: UserId, users: UserAdminServiceDep, actor: ActorDep, entry: AuditEntryDep
 ) -> Response[None]:

@@ -8,7 +8,6 @@ from src.api.audited_route import AuditedRoute
 from src.api.v1.errors import BAD_CIPHERTEXT, BUSY, CHANGED, CONFLICT, NOT_YOURS_TO_GRANT, TAKEN
 from src.core.exceptions import ConflictError, NotFoundError, PermissionDeniedError, raises
 from src.deps.permission import ActorDep, require_permission
-from src.deps.recent import require_recent
 from src.deps.user import UserAdminServiceDep, UserServiceDep
 from src.models.user import User
 from src.schemas.response import Page, Response, created, ok, paged
@@ -111,7 +110,7 @@ async def unlock_user(user_id: UserId, users: UserAdminServiceDep, actor: ActorD
     return ok(await render_one(await users.unlock(user_id, actor), users))
 
 
-@router.put("/{userId}/password", dependencies=[require_recent()])
+@router.put("/{userId}/password")
 @raises(NOT_FOUND, NOT_YOURS_TO_GRANT, NOT_YOURS_TO_RULE, SERVICE_ACCOUNT, BAD_CIPHERTEXT, CHANGED, BUSY)
 async def set_user_password(
     user_id: UserId, body: UserPasswordUpdate, users: UserAdminServiceDep, actor: ActorDep

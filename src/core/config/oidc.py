@@ -122,6 +122,11 @@ class OidcSettings(SettingsGroup):
                 check_no_placeholder(f"The clientSecret of {name}", provider.client_secret.get_secret_value())
 
 
+def is_local(url: object) -> bool:
+    """Whether the URL leads to this machine."""
+    return isinstance(url, str) and urlsplit(url).hostname in LOOPBACK
+
+
 def is_allowed_url(url: object, *, allows_http: bool) -> bool:
     """Whether requests may be sent to this URL: by HTTPS, or to this machine, and without a username."""
     try:

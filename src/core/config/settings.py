@@ -120,6 +120,11 @@ class Settings:
         return enabled if enabled is not None else self.factors.has_key or not self.ENVIRONMENT.is_deployed
 
     @property
+    def lacks_factor_key(self) -> bool:
+        """Whether there are no second factors, and only because a deployed environment has no key."""
+        return self.factors.enabled_setting is None and not self.has_factors
+
+    @property
     def has_passkeys(self) -> bool:
         """Whether there are passkeys: in deployed environments they need the site that they belong to."""
         return self.has_factors and (bool(self.factors.rp_id_setting) or not self.ENVIRONMENT.is_deployed)

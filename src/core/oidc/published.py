@@ -9,7 +9,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import Key, KeySet, import_key
 from joserfc.jws import JWSRegistry
 
-from src.core.config.oidc import is_allowed_url
+from src.core.config.oidc import is_allowed_url, is_local
 from src.core.oidc.contact import Contact
 from src.core.oidc.errors import OidcUnavailableError
 from src.utils.single_flight import SingleFlight
@@ -86,7 +86,11 @@ class PublishedCache:
         metadata = await self._contact.get_json("discovery", get_well_known_url(self._issuer, external=True))
         urls = [metadata.get(name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
         urls += [metadata["userinfo_endpoint"]] if "userinfo_endpoint" in metadata else []
-        is_safe = all(is_allowed_url(url, allows_http=self._allows_http) for url in urls)
+        # Only a provider on this machine, or of a developer, may send requests to this machine.
+        may_be_local = self._allows_http or is_local(self._issuer)
+        is_safe = all(
+            is_allowed_url(url, allows_http=self._allows_http) and (may_be_local or not is_local(url)) for url in urls
+        )
         if metadata.get("issuer") != self._issuer or not is_safe:
             log.error("oidc_misconfigured", provider=self._provider, issuer=str(metadata.get("issuer"))[:256])
             raise OidcUnavailableError

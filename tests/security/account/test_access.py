@@ -1,12 +1,14 @@
 """The routes that these settings add: closed to strangers, to API keys, and to users without permissions."""
 
 import re
+from copy import copy
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from src.core.resources import Resources
 from src.core.routing.registry import RouteInfo
 from src.core.security.access import Access
 from src.main import rest
@@ -45,6 +47,22 @@ async def test_api_keys_are_refused(
     headers = bearer((await make_key(client, admin, NOTICES))["key"])
     refused = {Access.SESSION: (401, "auth.login_required"), Access.PERMISSION: (403, "auth.permission_denied")}
     assert [route.code for route, access in added if await call(client, route, headers) != refused[access]] == []
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "export"), ("GET", "export"), ("POST", "deletion")])
+async def test_those_who_must_add_a_factor_do_that_first(
+    client: httpx.AsyncClient,
+    person: Person,
+    resources: Resources,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+) -> None:
+    changed = copy(resources.settings)
+    changed.factors = changed.factors.model_copy(update={"is_required": True})
+    monkeypatch.setattr(resources, "settings", changed)
+    response = await client.request(method, f"/api/v1/auth/account/{path}", json={}, headers=person.headers)
+    assert (response.status_code, response.json()["error"]) == (403, "auth.permission_denied")
 
 
 async def test_users_need_the_permissions(

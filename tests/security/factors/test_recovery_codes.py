@@ -18,6 +18,7 @@ from tests.security.factors.conftest import (
     CODES,
     FACTORS,
     AddApp,
+    AddPasskey,
     App,
     data,
     first_step,
@@ -151,6 +152,21 @@ class TestAdministrators:
         await add_app(admin)
         path = f"/api/v1/users/{admin.user.id}/factors"
         assert (await client.delete(path, headers=(await people.create(REMOVE)).headers)).status_code == 403
+
+    async def test_remove_their_own_elsewhere(self, client: httpx.AsyncClient, admin: Person, add_app: AddApp) -> None:
+        await add_app(admin)
+        response = await client.delete(f"/api/v1/users/{admin.user.id}/factors", headers=admin.headers)
+        assert outcome(response) == (409, "factors.own")
+
+    async def test_leave_a_way_to_log_in(
+        self, client: httpx.AsyncClient, people: People, admin: Person, add_app: AddApp, add_passkey: AddPasskey
+    ) -> None:
+        person = await people.create(password_hash="")
+        await add_app(person)
+        await add_passkey(person)
+        path = f"/api/v1/users/{person.user.id}/factors"
+        assert outcome(await client.delete(path, headers=admin.headers)) == (409, "auth.last_login")
+        assert len(data(await client.get(path, headers=admin.headers))) == 2
 
     async def test_prove_who_they_are_before(
         self, client: httpx.AsyncClient, person: Person, app: App, admin: Person

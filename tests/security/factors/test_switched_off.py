@@ -7,6 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from src.core.config import settings
 from src.core.config.app import Environment
@@ -15,7 +16,7 @@ from src.core.config.factors import FactorSettings
 from src.core.config.settings import Settings
 from src.core.resources import Resources
 from src.core.security.secret_box import SecretBox
-from src.main import create_app, rest, server
+from src.main import create_app, register_routes, rest, server
 from tests.security.factors.conftest import App, first_step, second_step
 from tests.support.login import log_in
 from tests.support.people import Person
@@ -98,6 +99,24 @@ class TestInDeployedEnvironments:
     def test_they_refuse_to_start(self, fields: dict[str, Any]) -> None:
         with pytest.raises(ConfigurationError):
             check(with_factors(Environment.PRODUCTION, **fields))
+
+
+class TestALostKey:
+    @pytest.mark.parametrize(("fields", "is_told"), [({}, True), ({"FACTORS_ENABLED": False}, False)])
+    async def test_is_told_at_the_start_where_there_are_factors(
+        self,
+        client: httpx.AsyncClient,
+        app: App,
+        resources: Resources,
+        monkeypatch: pytest.MonkeyPatch,
+        fields: dict[str, Any],
+        is_told: bool,
+    ) -> None:
+        monkeypatch.delenv("FACTOR_KEY", raising=False)
+        monkeypatch.setattr(resources, "settings", with_factors(Environment.PRODUCTION, **fields))
+        with capture_logs() as entries:
+            await register_routes(resources, rest.state.registry)
+        assert [entry["log_level"] for entry in entries if entry["event"] == "factors_are_off"] == ["error"] * is_told
 
 
 class TestTheKey:

@@ -12,7 +12,18 @@ from src.models.role import Role
 from tests.security.conftest import Clock
 from tests.security.factors.conftest import FACTORS, begin, confirm, fail_as_strangers
 from tests.security.factors.conftest import LOGIN as SECOND_STEP
-from tests.security.oidc.conftest import EXCHANGE, IDENTITIES, INFO, LOGOUT, PAGE, Setup, error_of, fragment, link_to
+from tests.security.oidc.conftest import (
+    EXCHANGE,
+    IDENTITIES,
+    INFO,
+    LINK,
+    LOGOUT,
+    PAGE,
+    Setup,
+    error_of,
+    fragment,
+    link_to,
+)
 from tests.security.oidc.conftest import log_in as log_in_there
 from tests.support.authenticator import Authenticator
 from tests.support.openid import OpenIDProvider, key, signed
@@ -130,6 +141,15 @@ class TestASecondFactor:
         provider.claims["groups"] = []
         assert error_of(await log_in_there(client)) == REQUIRED
         assert (await client.get("/api/v1/notices", headers=person.headers)).status_code == 403
+
+
+class TestThoseWhoMustAddOne:
+    async def test_change_no_identity_before(self, client: httpx.AsyncClient, person: Person, setup: Setup) -> None:
+        setup.settings.factors = setup.settings.factors.model_copy(update={"is_required": True})
+        (identity,) = (await client.get(IDENTITIES, headers=person.headers)).json()["data"]
+        denied = 403, "auth.permission_denied"
+        assert error_of(await client.post(LINK, headers=person.headers)) == denied
+        assert error_of(await client.delete(f"{IDENTITIES}/{identity['id']}", headers=person.headers)) == denied
 
 
 class TestALogoutAtTheProvider:

@@ -3,11 +3,16 @@
 import asyncio
 import gzip
 import json
+import time
 from collections.abc import Callable
+from unittest.mock import AsyncMock
 
 import httpx
 import pytest
 
+from src.core.oidc.contact import Contact
+from src.core.oidc.errors import OidcUnavailableError
+from src.core.oidc.published import PublishedCache
 from src.models.user import User
 from tests.security.oidc.conftest import START, Setup, error_of, log_in, to_callback
 from tests.support.login import log_in as log_in_with_password
@@ -28,6 +33,17 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "compressed": lambda: (200, {**JSON, "Content-Encoding": "gzip"}, gzip.compress(b'{"a": "%s"}' % (b"x" * 300_000))),
     "elsewhere": lambda: (302, {"Location": "http://169.254.169.254/latest/meta-data"}, b""),
 }
+
+
+@pytest.mark.parametrize("endpoint", ["token_endpoint", "jwks_uri", "userinfo_endpoint"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:6379/", "http://localhost/", "https://[::1]/"])
+async def test_a_provider_elsewhere_sends_no_requests_to_this_machine(endpoint: str, url: str) -> None:
+    issuer, names = "https://idp.example", ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
+    contact = AsyncMock(Contact)
+    contact.get_json.return_value = {**dict.fromkeys(names, f"{issuer}/x"), "issuer": issuer, endpoint: url}
+    with pytest.raises(OidcUnavailableError):
+        await PublishedCache("test", issuer, contact, allows_http=False, clock=time.time).get()
+    contact.get_json.assert_awaited_once()
 
 
 class TestAProvider:
