@@ -1,4 +1,3 @@
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -28,13 +27,15 @@ class AuditCRUD(BaseBeanieCRUD[AuditLog]):
             if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
                 raise
 
-    async def forget_name(self, user_id: UUID, username: str) -> int:
-        """Remove a username from the entries of its user and of failed logins; returns how many had it."""
+    async def forget_name(self, user_id: UUID) -> int:
+        """Remove the username from the entries by and about a user; returns how many had it."""
         await self.documents.bind(AuditLog)
-        typed = {"$regex": f"^{re.escape(username)}$", "$options": "i"}
-        named = {"$or": [{"actor_id": user_id, "details.username": {"$exists": True}}, {"details.username": typed}]}
+        theirs = {
+            "$or": [{"actor_id": user_id}, {"target.userId": str(user_id)}],
+            "details.username": {"$exists": True},
+        }
         collection = AuditLog.get_pymongo_collection()
-        return int((await collection.update_many(named, {"$unset": {"details.username": ""}})).modified_count)
+        return int((await collection.update_many({"$or": theirs}, {"$unset": {"details.username": ""}})).modified_count)
 
     async def set_retention(self, age: timedelta) -> None:
         """Have MongoDB delete entries of this age, with a TTL index; one with another age is replaced. For `initdb`."""

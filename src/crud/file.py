@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -19,16 +19,16 @@ class FileCRUD(BaseSQLModelCRUD[File]):
     model: ClassVar[type[File]] = File
 
     async def get_visible(self, file_id: UUID, where: Where) -> File:
-        """A file that is pending or ready, if it matches `where`.
+        """An uploaded file that is pending or ready, if it matches `where`; no export.
 
         Raises:
             NotFoundError: There is no such file.
         """
-        return await self.get(file_id, {"status__in": VISIBLE, **where})
+        return await self.get(file_id, {"status__in": VISIBLE, "delete_at": None, **where})
 
     async def count_open(self, owner_id: UUID) -> int:
         """The number of the owner's pending uploads."""
-        return await self.count({"owner_id": owner_id, "status": FileStatus.PENDING})
+        return await self.count({"owner_id": owner_id, "status": FileStatus.PENDING, "delete_at": None})
 
     async def stored_bytes(self, owner_id: UUID) -> int:
         """The declared size of the owner's files and pending uploads together."""
@@ -38,6 +38,11 @@ class FileCRUD(BaseSQLModelCRUD[File]):
     async def mark_owned_deleted(self, owner_id: UUID) -> int:
         """Mark all files and uploads of an owner as deleted, and return their number; the sweep removes them."""
         return await self.update_many({"owner_id": owner_id}, {"status": FileStatus.DELETED})
+
+    async def mark_exports_deleted(self, owner_id: UUID) -> int:
+        """Mark the exports of an account as deleted, also one that is being written; the sweep removes them."""
+        exports = {"owner_id": owner_id, "delete_at__gt": datetime.min.replace(tzinfo=UTC)}
+        return await self.update_many(exports, {"status": FileStatus.DELETED})
 
     async def extend_lease(self, file_id: UUID, current: datetime, until: datetime) -> bool:
         """Set the end of a pending file's lease; False if the lease no longer ends at `current`."""
@@ -61,8 +66,10 @@ class FileCRUD(BaseSQLModelCRUD[File]):
         """Mark up to `limit` expired uploads as deleted, except those that are being completed; also outdated files."""
         expired = {"status": FileStatus.PENDING, "expires_at__lte": now, "leased_until__lte": now}
         rows = await self.list(expired, order=("expires_at",), limit=limit)
-        # The condition again, since one of them may have been leased in the meantime.
-        await self.update_many({**expired, "id__in": [row.id for row in rows]}, {"status": FileStatus.DELETED})
+        if rows:
+            # The condition again, since one of them may have been leased in the meantime.
+            await self.update_many({**expired, "id__in": [row.id for row in rows]}, {"status": FileStatus.DELETED})
         outdated = await self.list({"delete_at__lte": now}, order=("delete_at",), limit=limit)
         changes = {"status": FileStatus.DELETED, "delete_at": None}
-        await self.update_many({"id__in": [row.id for row in outdated]}, changes)
+        if outdated:
+            await self.update_many({"id__in": [row.id for row in outdated]}, changes)

@@ -74,14 +74,15 @@ class UserCRUD(BaseSQLModelCRUD[User]):
         """Lock a user's row until the transaction ends, so that what the user creates at once is counted one by one."""
         await self.session.exec(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
 
-    async def due_for_deletion(self, now: datetime, limit: int) -> Sequence[UUID]:
-        """The ids of up to `limit` users whose accounts are to be deleted by now, the longest due first."""
-        due = select(User.id).where(col(User.deletion_due_at) <= now).order_by(col(User.deletion_due_at)).limit(limit)
+    async def due_for_deletion(self, now: datetime, limit: int, skip: Collection[UUID]) -> Sequence[UUID]:
+        """The ids of up to `limit` enabled users whose accounts are to be deleted by now, the longest due first."""
+        due = select(User.id).where(col(User.deletion_due_at) <= now, col(User.status).is_(True))
+        due = due.where(col(User.id).not_in(skip)).order_by(col(User.deletion_due_at)).limit(limit)
         return (await self.session.exec(due)).all()
 
     async def lock_due_for_deletion(self, user_id: UUID, now: datetime) -> User | None:
         """The user, locked, if the account is still to be deleted and nobody else is doing it."""
-        due = select(User).where(User.id == user_id, col(User.deletion_due_at) <= now)
+        due = select(User).where(User.id == user_id, col(User.deletion_due_at) <= now, col(User.status).is_(True))
         return (await self.session.exec(due.with_for_update(skip_locked=True))).one_or_none()
 
     async def lock_admins(self) -> Sequence[User]:

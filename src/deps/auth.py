@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Response
 from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
@@ -17,7 +17,7 @@ from src.core.security.api_key import PREFIX
 from src.core.security.token import AccessClaims, RefreshClaims
 from src.crud.user import UserCRUD
 from src.deps.database import ResourcesDep, UnitOfWorkDep
-from src.deps.token_delivery import DEVICE_HEADER, IN_COOKIE, RefreshHeader, read_cookie
+from src.deps.token_delivery import DEVICE_HEADER, IN_COOKIE, RefreshHeader, delete_cookie, read_cookie
 from src.models.user import User
 from src.services.auth import AuthService
 from src.services.login_only import WHILE_ACTING, login_required, own_login_required
@@ -188,6 +188,17 @@ async def require_refresh(claims: RefreshClaimsDep, sessions: SessionServiceDep,
 
 UserAccessJWTDep = Annotated[AccessClaims, Depends(require_session)]
 UserRefreshJWTDep = Annotated[RefreshClaims, Depends(require_refresh)]
+
+
+async def clear_cookie(
+    connection: HTTPConnection, response: Response, resources: ResourcesDep, claims: UserAccessJWTDep
+) -> None:
+    """Delete the cookie of the refresh token; while an administrator acts as the user, it is the administrator's."""
+    if impersonator_of(claims.session_id) is None:
+        delete_cookie(connection, response, resources.settings)
+
+
+CLEARS_COOKIE = Depends(clear_cookie)
 
 
 async def get_current_user(claims: UserAccessJWTDep, users: AuthCrudDep) -> User:

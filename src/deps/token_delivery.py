@@ -75,16 +75,14 @@ async def get_token_delivery(
     return TokenDelivery(response, cookie_name(settings))
 
 
-async def clear_cookie(connection: HTTPConnection, response: Response, resources: ResourcesDep) -> None:
+def delete_cookie(connection: HTTPConnection, response: Response, settings: Settings) -> None:
     """Delete the cookie, if the request has it."""
-    settings = resources.settings
     name = cookie_name(settings)
     if settings.auth.refresh_cookie_enabled and name in connection.cookies:
         response.delete_cookie(name, secure=True, httponly=True, samesite="strict")
 
 
 TokenDeliveryDep = Annotated[TokenDelivery, Depends(get_token_delivery)]
-CLEARS_COOKIE = Depends(clear_cookie)
 
 
 def read_cookie(connection: HTTPConnection, settings: Settings) -> str | None:

@@ -55,7 +55,7 @@ class File(BaseModel, table=True):
     # Of every part but the last; unknown of files before it was stored.
     part_bytes: int | None = Field(default=None, sa_type=BigInteger)
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
-    # A file that is ready is deleted then, such as an export; None: never.
+    # When an export of an account is deleted; None: an uploaded file, which never is by itself.
     delete_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     # Until then the file is being completed (see `UploadLease`), and must not be changed otherwise.
     leased_until: datetime = Field(default_factory=utc_now, sa_type=DateTime(timezone=True))

@@ -1,9 +1,14 @@
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 from uuid import UUID
 
+from pydantic import JsonValue, model_validator
+
+from src.models.task_run import RunState
+from src.schemas.audit import AuditLogResponse
 from src.schemas.auth import Ciphertext, KeyId
 from src.schemas.base import BaseRequest, BaseSchema
+from src.schemas.task import TaskId
 
 
 class DeletionRequest(BaseRequest):
@@ -83,3 +88,42 @@ class ExportedAuditEntry(BaseSchema):
     """Whether it succeeded."""
 
     EXAMPLE: ClassVar = {"action": "PUT:/api/v1/users/{userId}/status", "result": "success"}
+
+
+class ExportedOwnEntry(AuditLogResponse):
+    """What the user did, in an export; while an administrator acted as the user, the client was the administrator's."""
+
+    EXAMPLE: ClassVar = AuditLogResponse.EXAMPLE
+
+    @model_validator(mode="after")
+    def _hide_client_of_administrator(self) -> Self:
+        if self.acted_by is not None:
+            self.address = self.user_agent = ""
+        return self
+
+
+class ExportedRun(BaseSchema):
+    """A task run of the user, in an export: without what errors and workers tell of the servers."""
+
+    task_id: TaskId
+    """The run's id."""
+    name: str
+    """The task's name."""
+    state: RunState
+    """The state, named as in Celery."""
+    args: list[JsonValue]
+    """Positional arguments; secrets are masked."""
+    kwargs: dict[str, JsonValue]
+    """Named arguments; secrets are masked."""
+    queued_at: datetime | None
+    """When it was sent."""
+    started_at: datetime | None
+    """When a worker last started it."""
+    finished_at: datetime | None
+    """When it ended."""
+    result: JsonValue
+    """What the task returned: any JSON value."""
+    schedule_id: UUID | None
+    """The schedule that sent it."""
+
+    EXAMPLE: ClassVar = {"name": "notices.announce", "state": "SUCCESS"}

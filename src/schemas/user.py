@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, EmailStr, Field, StrictBool
@@ -145,11 +146,14 @@ class UserResponse(BaseResponse):
     """Whether it is a machine's account, which has no password and is used by its API keys alone."""
     roles: list[str]
     """Codes of the user's roles, enabled or not."""
+    deletion_due_at: datetime | None
+    """When the account is deleted, as its user has asked; null if they have not. Not while it is disabled."""
 
     EXAMPLE: ClassVar = {
         **UserIdentity.EXAMPLE,
         "isAdmin": False,
         "mustChangePassword": False,
         "isServiceAccount": False,
+        "deletionDueAt": None,
         "roles": ["editor"],
     }

@@ -6,6 +6,7 @@ import structlog
 from src.core.exceptions import ConflictError
 from src.core.resources import Resources
 from src.core.security.audit import AuditEntry
+from src.core.stores.errors import as_unavailable
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
 from src.crud.user import UserCRUD
@@ -13,11 +14,12 @@ from src.models.user import User
 from src.services.audit import AuditService
 from src.services.user_admin import UserAdminService
 from src.utils.date import utc_now
-from src.utils.username import canonical_username
 
 log = structlog.get_logger(__name__)
 
 BATCH = 100
+# Whose account is due for longer was not deleted while `ACCOUNT_DELETION_DAYS` was unset, and is told again first.
+LATE = timedelta(days=3)
 ACTION = "accounts.delete_due"
 
 
@@ -40,8 +42,11 @@ class AccountDeletionService:
             ConflictError: The user is the last administrator.
         """
         await self.users.keep_an_admin(user)
-        due = utc_now() + timedelta(days=self.resources.settings.auth.deletion_days or 0)
         self.users.sessions.end_on_commit(self.uow, user.id)
+        return await self._announce(user)
+
+    async def _announce(self, user: User) -> datetime:
+        due = utc_now() + timedelta(days=self.resources.settings.auth.deletion_days or 0)
         self.users.emails.send_notice(user.id, "deletion_requested", due=f"{due:%Y-%m-%d %H:%M} UTC")
         await self.users.users.update(user, {"deletion_due_at": due})
         return due
@@ -57,16 +62,35 @@ class AccountDeletionService:
         await self.users.users.update(user, {"deletion_due_at": None})
 
     async def delete_due(self) -> int:
-        """Delete the accounts that are due, each in a transaction of its own; returns how many."""
+        """Delete the accounts that are due, each in a transaction of its own; returns how many.
+
+        One that cannot be deleted is logged, and keeps no other from being deleted.
+        """
         now, deleted = utc_now(), 0
-        for user_id in await self.users.users.due_for_deletion(now, BATCH):
-            async with self.resources.unit_of_work() as uow:
-                deleted += await AccountDeletionService(uow, self.resources)._delete(user_id, now)
+        tried: set[UUID] = set()
+        while batch := await self.users.users.due_for_deletion(now, BATCH, tried):
+            tried.update(batch)
+            for user_id in batch:
+                deleted += await self._try_to_delete(user_id, now)
         return deleted
 
+    async def _try_to_delete(self, user_id: UUID, now: datetime) -> bool:
+        try:
+            async with self.resources.unit_of_work() as uow:
+                return await AccountDeletionService(uow, self.resources)._delete(user_id, now)
+        except Exception as error:
+            if as_unavailable(error) is not None:
+                raise
+            log.exception("account_not_deleted", user_id=str(user_id))
+            return False
+
     async def _delete(self, user_id: UUID, now: datetime) -> bool:
+        await self.users.users.lock_admins()  # before the user, as all who remove administrators do
         user = await UserCRUD(self.uow.session).lock_due_for_deletion(user_id, now)
         if user is None:  # cancelled, or being deleted by another worker
+            return False
+        if user.deletion_due_at is None or user.deletion_due_at < now - LATE:
+            await self._announce(user)
             return False
         try:
             await self.users.keep_an_admin(user)
@@ -76,21 +100,16 @@ class AccountDeletionService:
             return False
         self._record(user)
         await FileCRUD(self.uow.session).mark_owned_deleted(user.id)
-        self.users.sessions.end_on_commit(self.uow, user.id)
-        self.users.permissions.invalidate_user(self.uow, user.id)
-        account = canonical_username(user.username)
-        self.uow.after_commit("forget devices", lambda: self.resources.throttle.forget(account))
-        self.uow.enqueue("accounts.forget_name", user_id=str(user.id), secret_username=user.username)
         self.users.emails.send_account_deleted(user)
-        await self.users.users.delete(user)
+        await self.users.erase(user)
         return True
 
     def _record(self, user: User) -> None:
         entry = AuditEntry(ACTION, target={"userId": str(user.id)}, actor_id=user.id)
         AuditService(self.resources).record_on_commit(self.uow, entry, 200)
 
-    async def forget_name(self, user_id: UUID, username: str) -> int:
+    async def forget_name(self, user_id: UUID) -> int:
         """Remove the name of a deleted account from the audit log; returns from how many entries."""
         audit = AuditService(self.resources)
         await audit.relay(self.uow)  # the entries that are still in the outbox
-        return await audit.entries.forget_name(user_id, username)
+        return await audit.entries.forget_name(user_id)

@@ -3,14 +3,14 @@ import hashlib
 import zipfile
 from collections.abc import Sequence
 from contextlib import aclosing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import BinaryIO, cast
 from uuid import UUID
 
 import structlog
 from pydantic import BaseModel
 
-from src.core.exceptions import NotFoundError, UnauthorizedError
+from src.core.exceptions import InvalidInputError, NotFoundError, UnauthorizedError
 from src.core.resources import Resources
 from src.core.storage.port import Part
 from src.core.unit_of_work import UnitOfWork
@@ -18,6 +18,7 @@ from src.crud.file import FileCRUD
 from src.models.file import PREFIX, File, FileStatus
 from src.services.email import EmailService
 from src.services.export_parts import Records, export_parts
+from src.services.file_sweep import FileSweep
 from src.utils.date import utc_now
 from src.utils.uuid7 import uuid7
 
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 # Of an upload; S3 wants 5 MiB at least.
 PART_BYTES = 8 * 1024**2
+# An export that is not complete by then was interrupted: the sweep removes it.
+WRITING = timedelta(days=1)
 
 
 class AccountExportService:
@@ -56,39 +59,57 @@ class AccountExportService:
     async def write(self, user_id: UUID) -> UUID | None:
         """Write the export, and tell the user; returns the id of the file, None if the user is gone.
 
-        The file goes to the storage while it is written, and is the user's once it is complete.
+        Its row comes first: whatever ends the writing, the sweep finds and removes what is in the storage.
         """
         now, file_id = utc_now(), uuid7()
         upload = _Upload(self.resources, f"{PREFIX}{file_id}")
+        delete_at = now + timedelta(days=self.resources.settings.auth.export_days or 1)
         try:
-            await upload.begin()
+            file = await self._add(file_id, user_id, upload, now, delete_at)
+        except InvalidInputError:  # no such user
+            return None
+        try:
             await _write_zip(upload, self.resources, user_id)
             await upload.complete()
+            await self._mark_ready(file, upload)
         except BaseException as error:
-            await upload.abort()
-            if isinstance(error, UnauthorizedError):
+            await FileSweep(self.uow, self.resources).discard(file)
+            if isinstance(error, UnauthorizedError | NotFoundError):  # the user was disabled or deleted
                 log.info("account_not_exported", user_id=str(user_id))
                 return None
             raise
-        delete_at = now + timedelta(days=self.resources.settings.auth.export_days or 1)
-        await self.files.create(
-            {
-                "id": file_id,
-                "owner_id": user_id,
-                "filename": f"account-{now:%Y-%m-%d}.zip",
-                "content_type": "application/zip",
-                "size_bytes": upload.size,
-                "checksum_sha256": upload.checksum,
-                "status": FileStatus.READY,
-                "upload_id": upload.id,
-                "part_count": len(upload.parts),
-                "part_bytes": PART_BYTES,
-                "expires_at": now,
-                "delete_at": delete_at,
-            }
-        )
         self.emails.send_notice(user_id, "export_ready", until=f"{delete_at:%Y-%m-%d %H:%M} UTC")
         return file_id
+
+    async def _add(self, file_id: UUID, user_id: UUID, upload: "_Upload", now: datetime, delete_at: datetime) -> File:
+        fields = {
+            "id": file_id,
+            "owner_id": user_id,
+            "filename": f"account-{now:%Y-%m-%d}.zip",
+            "content_type": "application/zip",
+            "size_bytes": 0,
+            "upload_id": await upload.begin(),
+            "part_count": 0,
+            "part_bytes": PART_BYTES,
+            "expires_at": now + WRITING,
+            "delete_at": delete_at,
+        }
+        try:
+            async with self.resources.unit_of_work() as uow:
+                return await FileCRUD(uow.session).create(fields)
+        except BaseException:
+            await upload.abort()
+            raise
+
+    async def _mark_ready(self, file: File, upload: "_Upload") -> None:
+        written = {
+            "status": FileStatus.READY,
+            "size_bytes": upload.size,
+            "checksum_sha256": upload.checksum,
+            "part_count": len(upload.parts),
+        }
+        if not await self.files.update_many({"id": file.id, "status": FileStatus.PENDING}, written):
+            raise self.files.not_found()
 
 
 class _Upload:
@@ -116,8 +137,9 @@ class _Upload:
     def flush(self) -> None:
         """Nothing to do: `send` sends whole parts."""
 
-    async def begin(self) -> None:
+    async def begin(self) -> str:
         self.id = await self.storage.begin_upload(self.key)
+        return self.id
 
     async def send(self, *, everything: bool = False) -> None:
         """Upload the parts that are full, or all that is left."""
@@ -131,8 +153,7 @@ class _Upload:
         await self.storage.complete_upload(self.key, self.id, self.parts)
 
     async def abort(self) -> None:
-        if self.id:
-            await self.storage.abort_upload(self.key, self.id)
+        await self.storage.abort_upload(self.key, self.id)
 
 
 async def _write_zip(upload: _Upload, resources: Resources, user_id: UUID) -> None:

@@ -86,6 +86,7 @@ class AuthService:
             async with self.resources.read_connection() as connection:
                 user = await LoginCRUD(connection).find(username)
         if user is not None:
+            entry.target["userId"] = str(user.id)
             entry.details["username"] = username  # an unknown name may be a password typed into the wrong field
         # Hash without a user too, so that it takes equally long.
         new_hash = await verify(dummy_hash() if user is None else user.password_hash)

@@ -17,16 +17,14 @@ from src.crud.query.list_queries import ListQueries
 from src.crud.schedule import ScheduleCRUD
 from src.crud.task_run import TaskRunCRUD
 from src.crud.user_factor import UserFactorCRUD
-from src.schemas.account import ExportedAuditEntry, ExportedMessage
+from src.schemas.account import ExportedAuditEntry, ExportedMessage, ExportedOwnEntry, ExportedRun
 from src.schemas.api_key import ApiKeyResponse
-from src.schemas.audit import AuditLogResponse
 from src.schemas.factor import FactorResponse
 from src.schemas.file import FileSummary
 from src.schemas.notice import NoticeResponse
 from src.schemas.oidc import LinkedIdentityResponse
 from src.schemas.schedule import ScheduleResponse
 from src.schemas.session import SessionResponse
-from src.schemas.task import RunResponse
 from src.services.profile import ProfileService
 from src.services.session import SessionService
 
@@ -40,13 +38,16 @@ TABLES: dict[str, tuple[type[Any], str, type[BaseModel]]] = {
     "linked-identities": (LinkedIdentityCRUD, "user_id", LinkedIdentityResponse),
     "notices": (NoticeCRUD, "created_by", NoticeResponse),
     "schedules": (ScheduleCRUD, "created_by", ScheduleResponse),
-    "runs": (TaskRunCRUD, "requested_by", RunResponse),
+    "runs": (TaskRunCRUD, "requested_by", ExportedRun),
 }
 COLLECTIONS: dict[str, tuple[type[Any], str, type[BaseModel]]] = {
     "chat-messages": (ChatCRUD, "user_id", ExportedMessage),
-    "audit-log": (AuditCRUD, "actor_id", AuditLogResponse),
+    "audit-log": (AuditCRUD, "actor_id", ExportedOwnEntry),
     "audit-log-about-you": (AuditCRUD, "target.userId", ExportedAuditEntry),
 }
+
+# Exports are files of the user, too: the one that is being written, and earlier ones.
+NO_EXPORTS = {"files": {"delete_at": None}}
 
 Records = AsyncGenerator[list[BaseModel]]
 
@@ -64,7 +65,7 @@ async def export_parts(resources: Resources, user_id: UUID) -> AsyncGenerator[tu
     yield "sessions", _batch(*(SessionResponse.model_validate({**row, "current": False}) for row in sessions))
     for name, (crud, owner, schema) in TABLES.items():
         async with resources.read_sessions() as session:
-            yield name, _rows(crud(session), {owner: user_id}, schema)
+            yield name, _rows(crud(session), {owner: user_id, **NO_EXPORTS.get(name, {})}, schema)
     for name, (crud, owner, schema) in COLLECTIONS.items():
         whose = user_id if owner in crud.model.model_fields else str(user_id)
         yield name, _rows(crud(resources.documents), {owner: whose}, schema)

@@ -17,7 +17,10 @@ from src.utils.filename import attachment
 
 
 class FileService:
-    """Uploaded files; users see their own, holders of `files.manage` see all."""
+    """Uploaded files; users see their own, holders of `files.manage` see all.
+
+    Exports of accounts are no uploads: only `AccountExportService` finds them.
+    """
 
     def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
         self.uow = uow
@@ -28,7 +31,7 @@ class FileService:
 
     async def page(self, query: PageRequest, scope: OwnerScope) -> tuple[Sequence[FileSummary], int | None]:
         """One page of the files in the scope."""
-        where = {"status": FileStatus.READY, **scope.where("owner_id")}
+        where = {"status": FileStatus.READY, "delete_at": None, **scope.where("owner_id")}
         return await self.files.project(FileSummary).page(query, where)
 
     async def get_visible(self, file_id: UUID, scope: OwnerScope) -> File:

@@ -8,7 +8,7 @@ import structlog
 from src.core.exceptions import ConflictError, ServiceUnavailableError, UnauthorizedError
 from src.core.realtime.rooms import session_room, user_room
 from src.core.resources import Resources
-from src.core.security.acting import acting_session_id, impersonator_of
+from src.core.security.acting import acting_session_id, impersonator_of, is_shown_id, shown_id
 from src.core.security.throttle import LoginClient, device_id
 from src.core.security.token import AccessClaims, RefreshClaims, new_id
 from src.core.unit_of_work import UnitOfWork
@@ -188,11 +188,16 @@ class SessionService:
             raise UnauthorizedError
 
     async def list(self, user_id: UUID) -> list[dict[str, Any]]:
-        """The user's sessions that are alive, newest first, with the fields of `SessionResponse`."""
+        """The user's sessions that are alive, newest first, with the fields of `SessionResponse`.
+
+        Of those in which somebody acts as the user, the client is not the user's: it is not shown.
+        """
         return [
             {
                 **row,
-                "device_name": device_name(row["user_agent"]),
+                **({"user_agent": "", "address": ""} if row.get("acted_by") else {}),
+                "id": shown_id(row["id"]),
+                "device_name": "" if row.get("acted_by") else device_name(row["user_agent"]),
                 "device_id": row.get("device", "").removeprefix("device:") or None,
                 "last_used_at": row["issued_at"],
                 "acted_by": json.loads(row.get("acted_by") or "null"),
@@ -202,6 +207,9 @@ class SessionService:
 
     async def end_one(self, user_id: UUID, session_id: str) -> bool:
         """End one session, which invalidates its access and refresh tokens; False if it did not exist."""
+        if is_shown_id(session_id):
+            rows = await self.sessions.list(user_id, self.tokens.now())
+            session_id = next((row["id"] for row in rows if shown_id(row["id"]) == session_id), session_id)
         ended = await self.sessions.end_one(user_id, session_id)
         if ended:
             await self.events.disconnect(session_room(session_id))

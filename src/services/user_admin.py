@@ -3,6 +3,7 @@ from typing import Any
 from uuid import UUID
 
 from src.core.exceptions import ConflictError, NotFoundError, PermissionDeniedError
+from src.crud.file import FileCRUD
 from src.models.role import Role
 from src.models.user import User
 from src.models.user_factor import FactorKind, UserFactor
@@ -53,13 +54,17 @@ class UserAdminService(UserService):
         return await self.users.update(user, changes)
 
     async def set_status(self, user_id: UUID, status: bool, actor: Actor) -> User:
-        """Enable or disable a user; disabling ends all of their sessions."""
+        """Enable or disable a user; disabling ends all of their sessions.
+
+        A disabled account is not deleted, although its user has asked for it; enabling it cancels that.
+        """
         user = await self.get_manageable(user_id, actor)
         if not status:
             await self.keep_an_admin(user)
             self.sessions.end_on_commit(self.uow, user.id)
         self.permissions.invalidate_user(self.uow, user.id)
-        return await self.users.update(user, {"status": status})
+        cancelled = {"deletion_due_at": None} if status and not user.status else {}
+        return await self.users.update(user, {"status": status, **cancelled})
 
     async def set_roles(self, user_id: UUID, codes: Sequence[str], actor: Actor) -> User:
         """Give the user exactly these roles.
@@ -136,10 +141,16 @@ class UserAdminService(UserService):
         """Delete a user, and end all of their sessions."""
         user = await self.get_manageable(user_id, actor)
         await self.keep_an_admin(user)
+        await self.erase(user)
+
+    async def erase(self, user: User) -> None:
+        """Delete a user with what only concerns them: sessions, devices, exports, their name in the audit log."""
         self.sessions.end_on_commit(self.uow, user.id)
         self.permissions.invalidate_user(self.uow, user.id)
         account = user.username_key
         self.uow.after_commit("forget devices", lambda: self.resources.throttle.forget(account))
+        self.uow.enqueue("accounts.forget_name", user_id=str(user.id))
+        await FileCRUD(self.uow.session).mark_exports_deleted(user.id)
         await self.users.delete(user)
 
     async def names(self, user_ids: Collection[UUID]) -> dict[UUID, str]:

@@ -37,7 +37,7 @@ async def test_accounts_that_are_due_are_deleted(uow: UnitOfWork, people: People
 
 async def test_the_name_of_one_is_forgotten(uow: UnitOfWork, people: People) -> None:
     user = await people.user()
-    assert await app.tasks["accounts.forget_name"](user_id=str(user.id), secret_username=user.username) == 0
+    assert await app.tasks["accounts.forget_name"](user_id=str(user.id)) == 0
 
 
 def test_deletions_are_scheduled_where_users_can_ask_for_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,11 @@ from src.core.exceptions import (
     UnauthorizedError,
     raises,
 )
+from src.core.security.acting import shown_id
 from src.crud.user import UserCRUD
 from src.deps.audit import AuditEntryDep
 from src.deps.auth import (
+    CLEARS_COOKIE,
     AuthServiceDep,
     ClientDep,
     HeaderRefreshTokenDep,
@@ -27,7 +29,7 @@ from src.deps.auth import (
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.deps.email import LanguageDep
 from src.deps.rate_limit import ANONYMOUS
-from src.deps.token_delivery import CLEARS_COOKIE, DEVICE_HEADER, TokenDeliveryDep
+from src.deps.token_delivery import DEVICE_HEADER, TokenDeliveryDep
 from src.deps.user import ProfileServiceDep, UserServiceDep
 from src.schemas.auth import (
     LoginRequest,
@@ -134,8 +136,9 @@ async def logout_everywhere(claims: UserAccessJWTDep, sessions: SessionServiceDe
 @router.get("/sessions")
 async def list_sessions(claims: UserAccessJWTDep, sessions: SessionServiceDep) -> Response[list[SessionResponse]]:
     """List the current user's sessions, newest first."""
+    current = shown_id(claims.session_id)
     rows = await sessions.list(claims.user_id)
-    return ok([SessionResponse.model_validate({**row, "current": row["id"] == claims.session_id}) for row in rows])
+    return ok([SessionResponse.model_validate({**row, "current": row["id"] == current}) for row in rows])
 
 
 @router.delete("/sessions/{sessionId}")

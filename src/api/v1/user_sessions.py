@@ -7,6 +7,7 @@ from src.api.v1.auth import SessionId
 from src.api.v1.errors import NOT_YOURS_TO_GRANT
 from src.api.v1.users import NOT_FOUND, NOT_YOURS_TO_RULE, UserId
 from src.core.exceptions import NotFoundError, raises
+from src.core.security.acting import shown_id
 from src.deps.permission import ActorDep, VerifyPermissionDep, require_permission
 from src.deps.user import UserAdminServiceDep
 from src.schemas.response import Response, ok
@@ -26,8 +27,9 @@ async def list_user_sessions(
     user_id: UserId, users: UserAdminServiceDep, actor: ActorDep, claims: VerifyPermissionDep
 ) -> Response[list[SessionResponse]]:
     """List a user's sessions, newest first."""
+    current = shown_id(claims.session_id)
     rows = await users.list_sessions(user_id, actor)
-    return ok([SessionResponse.model_validate({**row, "current": row["id"] == claims.session_id}) for row in rows])
+    return ok([SessionResponse.model_validate({**row, "current": row["id"] == current}) for row in rows])
 
 
 @router.delete("")

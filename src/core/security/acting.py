@@ -3,6 +3,7 @@
 So whatever takes the id of a session, such as `PermissionService`, knows of whom else to ask.
 """
 
+import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from src.core.security.token import AccessClaims, new_id
 
 # In front of the id: those of other sessions have no colon.
 _PREFIX = "act:"
+_SHOWN_PREFIX = "act-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +33,15 @@ def impersonator_of(session_id: str) -> Impersonator | None:
         return None
     _, user_id, own_session_id, _ = session_id.split(":")
     return Impersonator(UUID(user_id), own_session_id)
+
+
+def shown_id(session_id: str) -> str:
+    """What lists of sessions show as the id: not that of the administrator's own session, which acting ones name."""
+    if not session_id.startswith(_PREFIX):
+        return session_id
+    return _SHOWN_PREFIX + hashlib.sha256(session_id.encode()).hexdigest()
+
+
+def is_shown_id(session_id: str) -> bool:
+    """Whether it stands for a session in which somebody acts as the user."""
+    return session_id.startswith(_SHOWN_PREFIX)

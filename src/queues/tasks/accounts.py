@@ -11,9 +11,9 @@ async def delete_due(accounts: AccountDeletionServiceDep) -> int:
 
 
 @app.task(name="accounts.forget_name", ignore_result=True)
-async def forget_name(user_id: str, secret_username: str, accounts: AccountDeletionServiceDep) -> int:
+async def forget_name(user_id: str, accounts: AccountDeletionServiceDep) -> int:
     """Remove the name of a deleted account from the audit log; returns from how many entries."""
-    return await accounts.forget_name(UUID(user_id), secret_username)
+    return await accounts.forget_name(UUID(user_id))
 
 
 @app.task(name="accounts.export", ignore_result=True)

@@ -218,6 +218,23 @@ class TestEnd:
         await client.post(LOGOUT, headers=acting)
         assert await status(client, acting) == 401
 
+    async def test_the_cookie_of_the_administrator_stays(
+        self,
+        client: httpx.AsyncClient,
+        acting: dict[str, str],
+        support: Person,
+        resources: Resources,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        auth = resources.settings.auth.model_copy(update={"refresh_cookie_enabled": True})
+        monkeypatch.setattr(resources.settings, "auth", auth)
+        cookie = {"Cookie": f"refresh_token={support.tokens.refresh_token}"}
+        responses = [await client.post(LOGOUT, headers={**each, **cookie}) for each in (acting, support.headers)]
+        assert [("set-cookie" in response.headers, response.status_code) for response in responses] == [
+            (False, 200),
+            (True, 200),
+        ]
+
     async def test_when_the_user_ends_it(self, client: httpx.AsyncClient, acting: dict[str, str], user: Person) -> None:
         rows = (await client.get(SESSIONS, headers=user.headers)).json()["data"]
         (row,) = [row for row in rows if row["actedBy"]]
@@ -287,6 +304,8 @@ class TestTraces:
         rows = (await client.get(SESSIONS, headers=user.headers)).json()["data"]
         infos = [(await client.get(INFO, headers=each)).json()["data"]["actedBy"] for each in (acting, user.headers)]
         assert ([row["actedBy"] for row in rows if row["actedBy"]], infos) == ([expected], [expected, None])
+        assert support.tokens.session_id not in str(rows)
+        assert [(row["address"], row["userAgent"]) for row in rows if row["actedBy"]] == [("", "")]
 
     async def test_the_user_is_told_by_e_mail(
         self, client: httpx.AsyncClient, sent: list[TaskCall], support: Person, user: Person

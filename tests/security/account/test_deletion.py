@@ -17,7 +17,9 @@ from src.models.audit import AuditLog
 from src.models.file import File, FileStatus
 from src.models.notice import Notice
 from src.models.user import User
+from src.services import account_deletion
 from src.services.account_deletion import AccountDeletionService
+from src.services.account_export import AccountExportService
 from src.utils.date import utc_now
 from tests.support.api_keys import NOTICES, OWN, make_key, status
 from tests.support.login import encrypted, log_in
@@ -240,7 +242,7 @@ class TestDeletion:
         await pass_days(uow, person, 14.1)
         await accounts.delete_due()
         (call,) = [call for call in sent if call.name == "accounts.forget_name"]
-        await accounts.forget_name(UUID(call.kwargs["user_id"]), call.kwargs["secret_username"])
+        await accounts.forget_name(UUID(call.kwargs["user_id"]))
 
         names = (user.username, user.email, user.name)
         assert await self.tables_with(uow, *names) == set()
@@ -250,6 +252,78 @@ class TestDeletion:
         assert {"accounts.delete_due", "POST:/api/v1/auth/login"} <= {entry["action"] for entry in entries}
         await uow.session.refresh(notice)
         assert notice.created_by == user.id
+
+    async def test_by_an_administrator_it_is_as_thorough(
+        self,
+        client: httpx.AsyncClient,
+        people: People,
+        admin: Person,
+        uow: UnitOfWork,
+        sent: list[TaskCall],
+        accounts: AccountDeletionService,
+        resources: Resources,
+    ) -> None:
+        user = await people.user()
+        file_id = await AccountExportService(uow, resources).write(user.id)
+        await uow.session.commit()
+        await log_in(client, user.username, "a wrong password")
+        assert (await client.delete(f"/api/v1/users/{user.id}", headers=admin.headers)).status_code == 200
+        (call,) = [call for call in sent if call.name == "accounts.forget_name"]
+        again = await people.user(username=user.username)  # somebody else takes the name
+        await log_in(client, again.username, "a wrong password")
+        await accounts.forget_name(UUID(call.kwargs["user_id"]))
+        status = (await uow.session.exec(select(File.status).where(File.id == file_id))).one()
+        names = {
+            entry["target"]["userId"]: entry["details"].get("username")
+            for entry in await self.entries(user.id)
+            if entry["target"].get("userId") in {str(user.id), str(again.id)} and entry["result"] == "failure"
+        }
+        assert (status, names) == (FileStatus.DELETED, {str(user.id): None, str(again.id): again.username})
+
+    async def test_a_disabled_account_waits_and_enabling_it_cancels(
+        self,
+        client: httpx.AsyncClient,
+        people: People,
+        uow: UnitOfWork,
+        admin: Person,
+        accounts: AccountDeletionService,
+    ) -> None:
+        user = await people.user(deletion_due_at=utc_now() - timedelta(hours=1), status=False)
+        path = f"/api/v1/users/{user.id}"
+        deleted = await accounts.delete_due()
+        before = (await client.get(path, headers=admin.headers)).json()["data"]["deletionDueAt"]
+        await client.put(f"{path}/status", json={"status": True}, headers=admin.headers)
+        after = (await client.get(path, headers=admin.headers)).json()["data"]["deletionDueAt"]
+        assert (deleted, before is not None, after) == (0, True, None)
+
+    async def test_one_that_was_due_long_ago_is_announced_again(
+        self, people: People, uow: UnitOfWork, sent: list[TaskCall], accounts: AccountDeletionService
+    ) -> None:
+        """`ACCOUNT_DELETION_DAYS` was unset meanwhile."""
+        user = await people.user(deletion_due_at=utc_now() - timedelta(days=30))
+        assert (await accounts.delete_due(), await accounts.delete_due()) == (0, 0)
+        assert [call.kwargs["notice"] for call in sent] == ["deletion_requested"]
+        await uow.session.refresh(user)
+        assert user.deletion_due_at is not None
+        assert user.deletion_due_at > utc_now() + timedelta(days=13)
+
+    async def test_one_that_cannot_be_deleted_blocks_no_other(
+        self, people: People, uow: UnitOfWork, accounts: AccountDeletionService, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        users = [await people.user(deletion_due_at=utc_now() - timedelta(hours=4 - hour)) for hour in range(3)]
+        record, stuck = AccountDeletionService._record, users[0].id
+
+        def refuse(service: AccountDeletionService, user: User) -> None:
+            if user.id == stuck:
+                raise RuntimeError("a foreign key of some feature")
+            record(service, user)
+
+        monkeypatch.setattr(AccountDeletionService, "_record", refuse)
+        monkeypatch.setattr(account_deletion, "BATCH", 1)
+        ids = [user.id for user in users]
+        deleted = await accounts.delete_due()
+        left = (await uow.session.exec(select(User.id).where(col(User.id).in_(ids)))).all()
+        assert (deleted, left) == (2, [stuck])
 
     async def tables_with(self, uow: UnitOfWork, *names: str) -> set[str]:
         """The tables with a row that has one of the names anywhere; calls in the outbox leave it once they are sent."""

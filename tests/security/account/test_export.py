@@ -27,11 +27,17 @@ from src.services.account_export import AccountExportService
 from src.services.audit import AuditService
 from src.services.chat import ChatService
 from src.services.file_sweep import FileSweep
+from src.services.login_only import ACT_AS
 from src.utils.date import utc_now
-from tests.support.api_keys import NOTICES, OWN, make_key
+from tests.security.conftest import Clock
+from tests.support.api_keys import NOTICES, OWN, bearer, make_key
 from tests.support.people import People, Person
 
 EXPORT = "/api/v1/auth/account/export"
+FILES = [
+    f"{method}:/api/v1/files{path}"
+    for method, path in (("GET", ""), ("GET", "/{fileId}"), ("GET", "/{fileId}/content"), ("DELETE", "/{fileId}"))
+]
 
 # Columns that say whose a row is, and tables with one that an export does not list by itself.
 OWNERS = {"user_id", "owner_id", "created_by", "requested_by"}
@@ -112,6 +118,30 @@ class TestContent:
         secrets = (key, owner.tokens.refresh_token, owner.user.password_hash, "keyHash", "passwordHash")
         assert [secret for secret in secrets if secret in json.dumps(parts)] == []
 
+    async def test_it_tells_nothing_of_servers_and_administrators(
+        self,
+        client: httpx.AsyncClient,
+        people: People,
+        exports: AccountExportService,
+        uow: UnitOfWork,
+        resources: Resources,
+    ) -> None:
+        support = await people.create(ACT_AS, NOTICES, "POST:/api/v1/notices")
+        user = await people.create(NOTICES)
+        secrets = {"error": "OperationalError at db.internal", "traceback": "File secret.py", "worker": "celery@host1"}
+        uow.session.add(TaskRun(name="reports.make", requested_by=user.user.id, **secrets))
+        await uow.session.commit()
+        path = f"/api/v1/users/{user.user.id}/act-as"
+        browser = {"User-Agent": "AdminBrowser/1"}
+        token = (await client.post(path, headers={**support.headers, **browser})).json()["data"]["accessToken"]
+        await client.put("/api/v1/auth/password", json={}, headers={**bearer(token), **browser})  # refused
+        await AuditService(resources).relay(uow)
+        parts = await export(exports, user)
+        assert [entry["actedBy"] for entry in parts["audit-log"]] == [str(support.user.id)]
+        assert [row["actedBy"]["id"] for row in parts["sessions"] if row["actedBy"]] == [str(support.user.id)]
+        hidden = [*secrets.values(), "AdminBrowser", "test-", support.tokens.session_id]
+        assert [each for each in hidden if each in json.dumps(parts)] == []
+
     async def test_of_an_account_without_anything_it_is_valid(
         self, exports: AccountExportService, person: Person
     ) -> None:
@@ -191,6 +221,62 @@ class TestFile:
         await sweep.sweep()
         assert (before is not None, await exports.storage.find(f"{PREFIX}{file_id}")) == (True, None)
         assert (await client.get(EXPORT, headers=person.headers)).status_code == 404
+
+    async def test_only_its_owner_reaches_it_after_a_recent_login(
+        self, client: httpx.AsyncClient, exports: AccountExportService, people: People, clock: Clock
+    ) -> None:
+        """It is none of the files that are uploaded: whatever reads or deletes those does not find it."""
+        owner = await people.create(*FILES, *OWN)
+        support = await people.create(*FILES, *OWN, ACT_AS, NOTICES)
+        others = [await people.create(*FILES, "files.manage"), await people.create(is_admin=True)]
+        key = (await make_key(client, owner, *FILES))["key"]
+        acting = (await client.post(f"/api/v1/users/{owner.user.id}/act-as", headers=support.headers)).json()
+        file_id = await exports.write(owner.user.id)
+        await exports.uow.session.commit()
+        tokens = [acting["data"]["accessToken"], key]
+        callers = [bearer(token) for token in tokens] + [each.headers for each in (owner, *others)]
+        clock.advance(700)
+        for headers in callers:
+            listed = (await client.get("/api/v1/files", headers=headers)).json()["data"]["records"]
+            paths = [f"/api/v1/files/{file_id}{rest}" for rest in ("", "/content")]
+            found = [(await client.get(path, headers=headers)).status_code for path in paths]
+            found.append((await client.delete(paths[0], headers=headers)).status_code)
+            assert (str(file_id) in str(listed), found) == (False, [404, 404, 404])
+        assert (await client.get(EXPORT, headers=(await people.login(owner.user)).headers)).status_code == 200
+
+    async def test_a_user_who_is_deleted_meanwhile_leaves_nothing(
+        self,
+        client: httpx.AsyncClient,
+        exports: AccountExportService,
+        people: People,
+        admin: Person,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        user, keys = await people.user(), []
+        complete = account_export._Upload.complete
+
+        async def and_delete(upload: account_export._Upload) -> None:
+            await complete(upload)
+            keys.append(upload.key)
+            await client.delete(f"/api/v1/users/{user.id}", headers=admin.headers)
+
+        monkeypatch.setattr(account_export._Upload, "complete", and_delete)
+        assert await exports.write(user.id) is None
+        assert [await exports.storage.find(key) for key in keys] == [None]
+
+    async def test_one_that_fails_at_the_end_leaves_nothing(
+        self, exports: AccountExportService, person: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keys = []
+
+        async def fail(_self: object, _file: File, upload: account_export._Upload) -> None:
+            keys.append(upload.key)
+            raise ServiceUnavailableError(store="postgres")
+
+        monkeypatch.setattr(AccountExportService, "_mark_ready", fail)
+        with pytest.raises(ServiceUnavailableError):
+            await exports.write(person.user.id)
+        assert [await exports.storage.find(key) for key in keys] == [None]
 
     async def test_of_a_user_who_is_gone_there_is_none(
         self, exports: AccountExportService, people: People, uow: UnitOfWork
