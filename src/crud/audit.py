@@ -35,7 +35,7 @@ class AuditCRUD(BaseBeanieCRUD[AuditLog]):
             "details.username": {"$exists": True},
         }
         collection = AuditLog.get_pymongo_collection()
-        return int((await collection.update_many({"$or": theirs}, {"$unset": {"details.username": ""}})).modified_count)
+        return int((await collection.update_many(theirs, {"$unset": {"details.username": ""}})).modified_count)
 
     async def set_retention(self, age: timedelta) -> None:
         """Have MongoDB delete entries of this age, with a TTL index; one with another age is replaced. For `initdb`."""

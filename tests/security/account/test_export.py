@@ -129,7 +129,8 @@ class TestContent:
         support = await people.create(ACT_AS, NOTICES, "POST:/api/v1/notices")
         user = await people.create(NOTICES)
         secrets = {"error": "OperationalError at db.internal", "traceback": "File secret.py", "worker": "celery@host1"}
-        uow.session.add(TaskRun(name="reports.make", requested_by=user.user.id, **secrets))
+        run = {"name": "reports.make", "requested_by": user.user.id, **secrets}
+        uow.session.add(TaskRun.model_validate(run))
         await uow.session.commit()
         path = f"/api/v1/users/{user.user.id}/act-as"
         browser = {"User-Agent": "AdminBrowser/1"}
