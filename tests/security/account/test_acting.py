@@ -1,6 +1,5 @@
 """Administrators who act as a user: for less than they hold themselves, and for everybody to see."""
 
-import json
 import random
 import re
 from typing import Any
@@ -10,19 +9,18 @@ import httpx
 import jwt
 import pytest
 from fastapi import FastAPI
-from sqlmodel import col, select
 
 from src.core.effects import TaskCall
 from src.core.resources import Resources
 from src.core.security.access import Access
 from src.core.unit_of_work import UnitOfWork
 from src.main import app, rest
-from src.models.outbox import OutboxMessage
 from src.models.role import Role
 from src.models.user import UserRole
 from src.services.login_only import ACT_AS, WHILE_ACTING, requires_login
 from src.websockets.testing import SocketClient
 from tests.security.conftest import Clock
+from tests.support.outbox import audit_entries
 from tests.support.people import USER_AGENT, People, Person
 
 NOTICES, POST_NOTICES, USERS = "GET:/api/v1/notices", "POST:/api/v1/notices", "GET:/api/v1/users"
@@ -323,19 +321,13 @@ class TestTraces:
     ) -> None:
         await client.put("/api/v1/auth/password", json={}, headers=acting)  # refused
         await client.post(LOGOUT, headers=acting)
-        entries = await self.entries(uow)
+        entries = await audit_entries(uow)
         assert [(entry["action"], entry["actor_id"], entry["acted_by"], entry["result"]) for entry in entries] == [
             (ACT_AS, str(support.user.id), None, "success"),
             ("PUT:/api/v1/auth/password", str(user.user.id), str(support.user.id), "failure"),
             ("POST:/api/v1/auth/logout", str(user.user.id), str(support.user.id), "success"),
         ]
         assert entries[0]["target"] == {"userId": str(user.user.id)}
-
-    async def entries(self, uow: UnitOfWork) -> list[dict[str, Any]]:
-        rows = await uow.session.exec(
-            select(OutboxMessage).where(OutboxMessage.topic == "audit").order_by(col(OutboxMessage.id))
-        )
-        return [json.loads(json.dumps(row.payload)) for row in rows.all()]
 
 
 class TestCost:

@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlmodel import SQLModel, col, select, text, update
+from sqlmodel import col, select, text, update
 
 from src.core.effects import TaskCall
 from src.core.resources import Resources
@@ -24,6 +24,7 @@ from src.utils.date import utc_now
 from tests.support.api_keys import NOTICES, OWN, make_key, status
 from tests.support.login import encrypted, log_in
 from tests.support.people import People, Person
+from tests.support.tables import product_tables
 
 DELETION, CANCEL = "/api/v1/auth/account/deletion", "/api/v1/auth/account/deletion/cancel"
 INFO = "/api/v1/auth/user/info"
@@ -328,7 +329,7 @@ class TestDeletion:
     async def tables_with(self, uow: UnitOfWork, *names: str) -> set[str]:
         """The tables with a row that has one of the names anywhere; calls in the outbox leave it once they are sent."""
         found, connection = set(), await uow.session.connection()
-        for table in SQLModel.metadata.tables:
+        for table in product_tables():
             for name in names:
                 statement = text(f'SELECT 1 FROM "{table}" AS t WHERE t::text ILIKE :name LIMIT 1')  # noqa: S608
                 rows = await connection.execute(statement, {"name": f"%{name}%"})

@@ -1,16 +1,13 @@
-from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlmodel import col, select
 
 from src.core.effects import TaskCall
 from src.core.resources import Resources
 from src.core.security.token import TokenIssuer
 from src.core.unit_of_work import UnitOfWork
-from src.models.outbox import OutboxMessage
 from src.models.user import User
 from tests.security.conftest import Clock
 from tests.security.oidc.conftest import (
@@ -28,6 +25,7 @@ from tests.security.oidc.conftest import (
     visit,
 )
 from tests.support.openid import OpenIDProvider
+from tests.support.outbox import audit_entries
 from tests.support.people import People, Person
 
 
@@ -45,11 +43,6 @@ async def identities(client: httpx.AsyncClient, person: Person) -> list[dict[str
 
 async def unlink(client: httpx.AsyncClient, person: Person, identity_id: object) -> httpx.Response:
     return await client.delete(f"{IDENTITIES}/{identity_id}", headers=person.headers)
-
-
-async def audit_entries(uow: UnitOfWork, action: str) -> list[Mapping[str, Any]]:
-    query = select(OutboxMessage.payload).where(OutboxMessage.topic == "audit").order_by(col(OutboxMessage.id))
-    return [entry for entry in (await uow.session.exec(query)).all() if entry["action"] == action]
 
 
 @pytest.fixture
