@@ -1,5 +1,6 @@
 """What a test has left in the outbox."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlmodel import col, func, select
@@ -8,7 +9,7 @@ from src.core.unit_of_work import UnitOfWork
 from src.models.outbox import OutboxMessage
 
 
-async def audit_entries(uow: UnitOfWork, *actions: str) -> list[dict[str, Any]]:
+async def audit_entries(uow: UnitOfWork, *actions: str) -> list[Mapping[str, Any]]:
     """The audit entries of this test's transaction, oldest first; of all actions, or of these.
 
     Processes that tests share commit theirs, and no test takes them away.

@@ -275,7 +275,7 @@ class TestTheVerifier:
 
 
 async def test_failures_are_in_the_audit_log_once_the_browser_is_known(client: httpx.AsyncClient, uow: Any) -> None:
-    from tests.security.oidc.test_linking import audit_entries
+    from tests.support.outbox import audit_entries
 
     await client.get(CALLBACK)
     await client.get(with_query(await to_callback(client), code="x"))
