@@ -5,7 +5,7 @@ from uuid import UUID
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from src.core.config.oidc import OidcProviderSettings
+from src.core.config.identity.oidc import OidcProviderSettings
 from src.core.exceptions import ConflictError, UnauthorizedError
 from src.core.oidc.errors import OidcNotLinkedError
 from src.core.oidc.identity import ProviderIdentity

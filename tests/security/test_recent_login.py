@@ -14,7 +14,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from src.core.config import Settings, settings
-from src.core.config.oidc import OidcSettings
+from src.core.config.identity.oidc import OidcSettings
 from src.core.resources import Resources
 from src.crud.session import session_key
 from src.deps.recent import require_recent

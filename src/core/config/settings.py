@@ -17,10 +17,10 @@ from src.core.config.app import AppSettings, CorsSettings, Environment, Telemetr
 from src.core.config.auth import AuthSettings, check_no_placeholder, check_store_password
 from src.core.config.base import ConfigurationError
 from src.core.config.celery import CelerySettings, checked_broker_url
-from src.core.config.email import EmailSettings
-from src.core.config.factors import LOCAL_RP_ID, FactorSettings
 from src.core.config.files import FileSettings, S3Settings
-from src.core.config.oidc import OidcSettings
+from src.core.config.identity.email import EmailSettings
+from src.core.config.identity.factors import LOCAL_RP_ID, FactorSettings
+from src.core.config.identity.oidc import OidcSettings
 from src.core.config.renamed import check_renamed
 from src.core.config.sockets import SocketSettings
 from src.core.config.sql import SQLSettings

@@ -5,7 +5,7 @@ from email.utils import formatdate, make_msgid, parseaddr
 
 from email_validator import EmailNotValidError, validate_email
 
-from src.core.config.email import EmailSettings
+from src.core.config.identity.email import EmailSettings
 from src.core.email.rendering import Mail
 from src.core.exceptions import ServiceUnavailableError
 

@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from src.core.config.oidc import OidcProviderSettings
+from src.core.config.identity.oidc import OidcProviderSettings
 
 MAXIMUM_LENGTH = 255
 

@@ -8,7 +8,7 @@ from authlib.oauth2.client import OAuth2Client
 from authlib.oidc.core import CodeIDToken
 from joserfc.jwt import JWTClaimsRegistry, Token
 
-from src.core.config.oidc import OidcSettings
+from src.core.config.identity.oidc import OidcSettings
 from src.core.oidc.contact import Contact
 from src.core.oidc.errors import OidcFailedError
 from src.core.oidc.identity import ProviderIdentity, ProviderLogout

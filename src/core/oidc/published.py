@@ -9,7 +9,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import Key, KeySet, import_key
 from joserfc.jws import JWSRegistry
 
-from src.core.config.oidc import is_allowed_url, is_local
+from src.core.config.identity.oidc import is_allowed_url, is_local
 from src.core.oidc.contact import Contact
 from src.core.oidc.errors import OidcUnavailableError
 from src.utils.single_flight import SingleFlight

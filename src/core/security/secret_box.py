@@ -5,7 +5,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from src.core.config.factors import FactorSettings
+from src.core.config.identity.factors import FactorSettings
 
 _NONCE_BYTES = 12
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from src.core.config.base import ConfigurationError
-from src.core.config.oidc import OidcSettings, is_allowed_url
+from src.core.config.identity.oidc import OidcSettings, is_allowed_url
 
 pytestmark = pytest.mark.unit
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from scripts.local.smtp import MailCatcher
 from src.core.config import settings
-from src.core.config.email import EmailSettings
+from src.core.config.identity.email import EmailSettings
 from src.core.email.rendering import Mail
 from src.core.email.smtp import EmailDeferredError, EmailOutcomeUnknownError, EmailRejectedError, send
 from src.core.exceptions import ServiceUnavailableError

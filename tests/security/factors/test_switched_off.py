@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from src.core.config import settings
 from src.core.config.app import Environment
 from src.core.config.base import ConfigurationError
-from src.core.config.factors import FactorSettings
+from src.core.config.identity.factors import FactorSettings
 from src.core.config.settings import Settings
 from src.core.resources import Resources
 from src.core.security.secret_box import SecretBox

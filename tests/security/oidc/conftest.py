@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from src.core.config import Settings, settings
-from src.core.config.oidc import OidcSettings
+from src.core.config.identity.oidc import OidcSettings
 from src.core.effects import TaskCall
 from src.core.oidc.provider import OidcProvider
 from src.core.resources import Resources

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.websockets.recovery.machine import Machine
 
-RUNS = int(os.environ.get("RECOVERY_RUNS", "60"))
+RUNS = int(os.environ.get("RECOVERY_RUNS", "40"))
 NUMBERS = st.integers(0, 1)
 SENDERS = st.sampled_from(["0", "1", "worker"])
 TRANSPORTS = st.sampled_from(["websocket", "polling"])

@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from src.core.config.auth import check_no_placeholder
 from src.core.config.base import ConfigurationError, SettingsGroup
-from src.core.config.email import LOOPBACK
+from src.core.config.identity.email import LOOPBACK
 
 
 class OidcProviderSettings(BaseModel):
