@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
+from src.core.stores.documents import Documents
 from src.core.stores.redis_client import RedisClient
 from src.core.stores.redis_script import RedisScript
 from src.models.audit import AuditLog
@@ -64,8 +65,9 @@ class Refusals(NamedTuple):
 class RefusalCRUD:
     """Counts refused requests, and merges equal ones: one audit entry per minute instead of thousands."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: RedisClient, documents: Documents) -> None:
         self.redis = redis
+        self.documents = documents
 
     async def count(self, payload: dict[str, Any]) -> Refusals:
         """Count a refusal, given by the fields of its audit entry."""
@@ -93,6 +95,8 @@ class RefusalCRUD:
         """Entries of windows that have ended, by their keys, always with the same `_id`; None for an unreadable one."""
         ended = int(time.time() - 1) // WINDOW_SECONDS - 1
         rows: list[Any] = await self.redis.zrangebyscore(_MERGED, "-inf", ended, start=0, num=limit, withscores=True)
+        if rows:
+            await self.documents.bind(AuditLog)
         return {str(key): await self._entry(str(key), int(window)) for key, window in rows}
 
     async def _entry(self, key: str, window: int) -> dict[str, Any] | None:

@@ -41,7 +41,7 @@ class AuditService:
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
         self.entries = AuditCRUD(resources.documents)
-        self.refusals = RefusalCRUD(resources.redis)
+        self.refusals = RefusalCRUD(resources.redis, resources.documents)
 
     def record_on_commit(self, uow: UnitOfWork, entry: AuditEntry, status: int) -> None:
         """Write the entry as part of the transaction, just before it commits."""

@@ -11,6 +11,7 @@ from sqlmodel import col, delete, select
 
 from src.core.config.app import AppSettings
 from src.core.resources import Resources
+from src.core.stores.documents import Documents
 from src.core.unit_of_work import UnitOfWork
 from src.crud.refusal import INDIVIDUALLY, INDIVIDUALLY_IN_ALL, WINDOW_SECONDS
 from src.main import app
@@ -95,6 +96,23 @@ class TestRow53RefusalsAreMerged:
         clock.now += WINDOW_SECONDS + 1
         assert len(await relayed(resources, uow, person)) == INDIVIDUALLY + 1
         assert len(await relayed(resources, uow, person)) == INDIVIDUALLY + 1
+
+    async def test_a_worker_writes_merged_ones_first(
+        self,
+        stranger: httpx.AsyncClient,
+        people: People,
+        uow: UnitOfWork,
+        resources: Resources,
+        clock: Clock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """It has just started, and has used no document yet."""
+        person = await people.create()
+        await refuse(stranger, person, INDIVIDUALLY + 5)
+        clock.now += WINDOW_SECONDS + 1
+        monkeypatch.setattr(AuditLog, "_document_settings", None)
+        monkeypatch.setattr(resources, "documents", Documents(resources.mongo))
+        assert await AuditService(resources).relay_merged() >= 1
 
     async def test_spent_refresh_tokens_of_a_deleted_user(
         self, stranger: httpx.AsyncClient, people: People, uow: UnitOfWork
