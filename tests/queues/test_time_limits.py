@@ -32,8 +32,8 @@ def test_a_tasks_own_limit_replaces_both_global_ones(run: Run, pool: Pool, key: 
         assert not [message for message in broker.hvals("unacked") if endless.id in message]
     with Redis.from_url(settings.REDIS_DATABASE_URL, decode_responses=True) as redis:
         entries: Any = redis.xrange(STREAM)
-    events = [RunEvent.model_validate_json(fields["event"]) for _, fields in entries]
-    assert [event.state for event in events if str(event.id) == endless.id] == [states.STARTED, states.FAILURE]
+    events = [fields["event"] for _, fields in entries if endless.id in fields["event"]]  # others' may be malformed
+    assert [RunEvent.model_validate_json(event).state for event in events] == [states.STARTED, states.FAILURE]
 
 
 class TestOptions:
