@@ -229,7 +229,6 @@ class TestGuessing:
 
     async def test_is_bounded_for_a_day(self, resources: Resources) -> None:
         account, clients = uuid4().hex, [LoginClient(uuid4().hex) for _ in range(60)]
-        admitted = 0
         results: Sequence[Any] = await asyncio.gather(
             *(resources.throttle.admit_code(account, client) for client in clients), return_exceptions=True
         )
