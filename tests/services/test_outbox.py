@@ -17,6 +17,7 @@ from src.core.exceptions import ServiceUnavailableError
 from src.core.resources import Resources
 from src.crud.idempotency_key import IdempotencyKeyCRUD
 from src.crud.outbox import OutboxCRUD
+from src.crud.refusal import RefusalCRUD
 from src.models.idempotency_key import IdempotencyKey
 from src.models.outbox import OutboxMessage
 from src.models.task_run import RunState, TaskRun
@@ -195,7 +196,16 @@ class TestRelayTask:
             await relay_all()
         assert (broker.names, await waiting(resources)) == (["first"], [])
 
-    @pytest.mark.usefixtures("audit_fails")
+    @pytest.fixture
+    def no_merged_refusals(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Other tests are refused too, and their entries are written when their minute has ended."""
+
+        async def none(*_: object) -> dict[str, None]:
+            return {}
+
+        monkeypatch.setattr(RefusalCRUD, "merged", none)
+
+    @pytest.mark.usefixtures("audit_fails", "no_merged_refusals")
     async def test_an_empty_outbox_relays_nothing(self, resources: Resources) -> None:
         async with resources.engine.begin() as connection:
             await connection.execute(delete(OutboxMessage))
