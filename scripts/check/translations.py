@@ -1,7 +1,8 @@
 """Translated pages: `NAME-CN.md` is `NAME.md` in Chinese, and keeps the hash of the text that it was made from.
 
-`python -m scripts.check.translations` fails if an original has changed since, or if code or links differ. `--renew`
-writes the hashes: run it after you have translated what has changed.
+`python -m scripts.check.translations` fails if an original has changed since, if code or links differ, or if Chinese
+punctuation and spaces are not as they should be. `--renew` writes the hashes: run it after you have translated what has
+changed.
 """
 
 import hashlib
@@ -10,6 +11,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from autocorrect_py import lint_for
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = re.compile(r"\n<!-- translated from (\S+), sha256 (\w+) -->\n\Z")
@@ -66,8 +69,13 @@ def _problems_of(page: Path) -> Iterator[str]:
     there, back = f"English | [中文]({page.name})\n", f"[English]({original.name}) | 中文\n"
     if there not in english or back not in text:
         yield "and its original do not link to each other below their titles."
-    targets = links(text.replace(back, ""))
-    if sorted(target.replace("-CN.md", ".md") for target in targets) != sorted(links(english.replace(there, ""))):
+    yield from _problems_of_links(page, text.replace(back, ""), english.replace(there, ""))
+    yield from (f"has to say, in line {line.line}: {line.new}" for line in lint_for(text, "markdown").lines)
+
+
+def _problems_of_links(page: Path, text: str, english: str) -> Iterator[str]:
+    targets = links(text)
+    if sorted(target.replace("-CN.md", ".md") for target in targets) != sorted(links(english)):
         yield "has other links than its original."
     for target in targets:
         if target.endswith(".md") and (page.parent / target.replace(".md", "-CN.md")).exists():

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-# A folder stands for its pages, ordered by their titles. Pages that are named nowhere come last; the list of decisions
-# leads to them.
+# A folder stands for its English pages, ordered by their titles. Pages that are named nowhere come last; the list of
+# decisions leads to them.
 NAVIGATION: dict[str, Any] = {
     "Home": ["index.md"],
     "Tutorials": [
@@ -36,8 +36,22 @@ NAVIGATION: dict[str, Any] = {
             *("tutorials/live-dashboard-CN.md", "tutorials/nightly-report-CN.md", "moving-in-CN.md"),
         ],
         "操作指南": "how-to/README-CN.md",
-        "开发": ["new-feature-CN.md", "frontend-CN.md", "auth-CN.md", "console-CN.md", "schedules-CN.md"],
-        "理解": ["architecture-CN.md", "glossary-CN.md"],
+        "开发": [
+            *("new-feature-CN.md", "data-CN.md", "databases-CN.md", "mongodb-CN.md"),
+            *("redis-CN.md", "workflows-CN.md"),
+        ],
+        "对接": [
+            *("frontend-CN.md", "auth-CN.md", "identity-CN.md", "sockets-CN.md", "socket-handlers-CN.md"),
+            *("files-CN.md", "client/typescript/README-CN.md", "client/python/README-CN.md"),
+        ],
+        "运维": [
+            *("console-CN.md", "operations-CN.md", "upgrading-CN.md"),
+            *("deploy/server-CN.md", "deploy/compose-CN.md", "deploy/rabbitmq-CN.md"),
+        ],
+        "理解": [
+            *("architecture-CN.md", "pictures-CN.md", "reliability-CN.md"),
+            *("tasks-CN.md", "schedules-CN.md", "glossary-CN.md"),
+        ],
     },
 }
 
@@ -51,7 +65,7 @@ def title(page: Path) -> str:
 def _expand(source: Path, entry: str) -> list[Path]:
     if not entry.endswith("/"):
         return [source / entry] if (source / entry).exists() else []
-    pages = list((source / entry).glob("*.md"))
+    pages = [page for page in (source / entry).glob("*.md") if not page.stem.endswith("-CN")]
     return sorted(pages, key=lambda page: (page.name != "README.md", _order(page)))
 
 

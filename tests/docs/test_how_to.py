@@ -1,14 +1,10 @@
 """docs/how-to: each page is done in a copy of the project, and the tests that the pages show run there."""
 
-import os
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 
-from src.main import rest
-from src.manage.__main__ import app as manage
 from tests.docs.project import HEAD, apply, copy_project, run, run_tests
 from tests.docs.readme import ROOT, blocks
 from tests.docs.test_configuration import FIELDS, FOREIGN
@@ -16,9 +12,7 @@ from tests.support.scratch import scratch_database
 
 PAGES = sorted(page for page in (ROOT / "docs/how-to").glob("*.md") if not page.name.endswith(("README.md", "-CN.md")))
 KINDS = {"python", "bash", "dotenv", "http", "sql", "markdown"}
-COMMANDS = {command.name for command in manage.registered_commands} | {"user"}
 OF_UVICORN = {"FORWARDED_ALLOW_IPS"}
-PROGRAMS = {"python", "celery", "alembic", "docker", "source", "git", "cd"}
 
 
 @pytest.mark.process
@@ -47,21 +41,9 @@ class TestAPage:
         assert kinds
         assert kinds <= KINDS
 
-    def test_names_commands_that_exist(self, page: Path) -> None:
-        for line in "".join(blocks("bash", page.read_text())).splitlines():
-            program, *arguments = shlex.split(line, comments=True)
-            assert program in PROGRAMS or os.access(ROOT / program, os.X_OK), line
-            if program == "./scripts/manage.sh":
-                assert arguments[0] in COMMANDS, line
-
     def test_names_settings_that_exist(self, page: Path) -> None:
         names = re.findall(r"^([A-Z0-9_]+)=", "".join(blocks("dotenv", page.read_text())), re.MULTILINE)
         assert [name for name in names if name not in {*FIELDS, *FOREIGN, *OF_UVICORN}] == []
-
-    def test_names_routes_that_exist(self, page: Path) -> None:
-        codes = {route.code for route in rest.state.registry.routes}
-        for line in "".join(blocks("http", page.read_text())).splitlines():
-            assert line.replace(" ", ":", 1) in codes, line
 
     def test_python_is_code(self, page: Path) -> None:
         for block in blocks("python", page.read_text()):

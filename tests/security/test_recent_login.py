@@ -2,14 +2,13 @@
 
 import re
 from copy import copy
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import jwt
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
@@ -22,12 +21,14 @@ from src.main import create_app
 from src.main import server as rest_server
 from src.websockets.server import AsyncServer
 from src.websockets.testing import SocketClient
+from tests.docs.readme import ROOT, blocks
 from tests.security.conftest import Clock
 from tests.support.api_keys import bearer
 from tests.support.login import encrypted
 from tests.support.people import USER_AGENT, People, Person
 
 TEN_MINUTES = 600
+IDENTITY = (ROOT / "docs/identity.md").read_text()
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -54,6 +55,15 @@ def routes_with(app: FastAPI, dependency: Any) -> list[RouteContext]:
 
     routes = iter_route_contexts(app.routes)
     return [route for route in routes if isinstance(route.original_route, APIRoute) and depends(route.dependant)]
+
+
+def test_a_route_of_ones_own_demands_it_as_the_page_says() -> None:
+    router, (decorator,) = APIRouter(), blocks("python", IDENTITY)
+    names = {"router": router, "require_recent": require_recent}
+    exec(f"{decorator}async def delete_invoice(invoice_id: str) -> None: ...", names)  # noqa: S102 - of a document
+    (route,) = router.routes
+    assert isinstance(route, APIRoute)
+    assert [dependency.call for dependency in route.dependant.dependencies] == [require_recent(minutes=10).dependency]
 
 
 class TestARecentLogin:
@@ -136,8 +146,7 @@ class TestRoutes:
                     error = response.status_code, response.json()["error"]
                     assert error == (401, "auth.recent_login_required"), route.path_format
                     refused.add(f"{method} {str(route.path_format).removeprefix('/api/v1')}")
-        text = (Path(__file__).parents[2] / "docs/identity.md").read_text()
-        listed = text.partition("These routes have it:")[2].partition("Those that manage")[0]
+        listed = IDENTITY.partition("These routes have it:")[2].partition("Those that manage")[0]
         assert refused == set(re.findall("`([A-Z]+ /[^`]+)`", listed))
 
     async def test_of_users_take_an_older_login(self, client: httpx.AsyncClient, people: People, clock: Clock) -> None:

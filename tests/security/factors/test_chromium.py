@@ -9,6 +9,7 @@ from playwright.async_api import Page, async_playwright
 
 from scripts.check.browser import LOCALHOST_ALONE
 from scripts.check.chromium import find_chromium
+from tests.docs.readme import ROOT, blocks
 from tests.security.factors.conftest import (
     PROOF,
     begin,
@@ -35,10 +36,13 @@ CREATE = """async (json) => {
     const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(json);
     return (await navigator.credentials.create({ publicKey })).toJSON();
 }"""
-GET = """async (json) => {
-    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(json);
-    return (await navigator.credentials.get({ publicKey })).toJSON();
-}"""
+# As docs/identity.md has it, whose `post` is what the API answers, and takes what is sent.
+GET = f"""async (json) => {{
+    let sent;
+    const post = async (path, body) => (body ? (sent = body.credential) : {{ options: json }});
+    {blocks("js", (ROOT / "docs/identity.md").read_text())[0]}
+    return sent;
+}}"""
 
 
 @pytest.fixture
