@@ -23,6 +23,9 @@ from src.utils.date import utc_now
 
 log = structlog.get_logger(__name__)
 
+LAST_REPORT_SECONDS = 1
+"""How long a process that ends waits for its last report."""
+
 
 class ProcessReporter:
     """Reports an API process every few seconds, with what it has counted in the current minute."""
@@ -62,10 +65,9 @@ class ProcessReporter:
             overview = await OpsService(uow, self.resources).overview()
         await self.resources.events.emit("ops.overview", overview, room=OPS_ROOM)
 
-    async def run(self) -> None:
-        """Report and announce, for ever."""
-        while True:
-            await asyncio.sleep(self.interval)
+    async def run(self, ending: asyncio.Event) -> None:
+        """Report and announce, until `ending` is set."""
+        while not await _is_set_within(self.interval, ending):
             try:
                 await self.report()
                 await self.announce()
@@ -101,9 +103,20 @@ async def reporting(resources: Resources) -> AsyncIterator[None]:
     if not reporter.interval:
         yield
         return
-    task = asyncio.create_task(reporter.run())
+    ending = asyncio.Event()
+    task = asyncio.create_task(reporter.run(ending))
     try:
         yield
     finally:
+        ending.set()
+        # Cancelled only if it takes long: Redis may store a cancelled report after the process has been removed.
+        await asyncio.wait([task], timeout=LAST_REPORT_SECONDS)
         task.cancel()
         await reporter.end()
+
+
+async def _is_set_within(seconds: float, event: asyncio.Event) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()

@@ -1,5 +1,6 @@
 """The overview of all processes, and the last hour, from what each process has reported."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -128,6 +129,27 @@ class TestProcesses:
         report_often(resources, monkeypatch)
         async with reporting(resources):
             await eventually(lambda: resources.redis.hlen(PROCESSES))
+        assert await resources.redis.hlen(PROCESSES) == 0
+
+    async def test_end_with_their_last_report(
+        self, resources: Resources, reports: ProcessReportCRUD, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        report_often(resources, monkeypatch)
+        write, written = ProcessReportCRUD.write, asyncio.Event()
+
+        async def write_slowly(*args: Any) -> None:
+            written.set()
+            # As Redis, which stores what it has received although the sender no longer waits.
+            await asyncio.shield(asyncio.create_task(write_later(*args)))
+
+        async def write_later(*args: Any) -> None:
+            await asyncio.sleep(0.05)
+            await write(*args)
+
+        monkeypatch.setattr(ProcessReportCRUD, "write", write_slowly)
+        async with reporting(resources):
+            await written.wait()
+        await asyncio.sleep(0.1)
         assert await resources.redis.hlen(PROCESSES) == 0
 
     async def test_report_again_after_an_outage(

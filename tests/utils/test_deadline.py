@@ -7,6 +7,7 @@ from typing import TypeVar
 import pytest
 
 from src.utils.deadline import Deadline
+from tests.support.waiting import patience
 
 pytestmark = pytest.mark.unit
 
@@ -78,13 +79,14 @@ async def test_work_that_ends_by_itself_while_it_is_cancelled_leaves_its_task_un
 
 
 async def test_a_restarted_limit_has_the_whole_time_again_and_a_lifted_one_none() -> None:
-    deadline = Deadline(0.2)
+    unit = 0.1 * patience()
+    deadline = Deadline(4 * unit)
     with deadline.limit() as limit:
         for _ in range(3):
-            await asyncio.sleep(0.08)  # a slow machine has as long again
+            await asyncio.sleep(1.5 * unit)
             limit.restart()
         limit.lift()
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(4.5 * unit)
     with pytest.raises(TimeoutError):
         await limited(deadline, forever)
 
