@@ -10,10 +10,11 @@ if (($# == 0)); then
     scripts/check/lint.sh
     exec python -m pytest "${side_by_side[@]}"
 elif [[ "$1" == --fast ]]; then
-    echo "Fast: ruff and most tests. Left out: mypy, import contracts, tests of workers, of processes and slow ones."
+    echo "Fast: ruff and most tests. Left out: mypy, import contracts, tests of workers and processes, slow ones,"
+    echo "and the folders of tests/security: e-mail, second factors, providers, and what people do with their accounts."
     ruff check --quiet .
     ruff format --quiet --check .
-    exec python -m pytest "${side_by_side[@]}" -m "not worker and not process and not slow" "${@:2}"
+    exec python -m pytest "${side_by_side[@]}" -m "not worker and not process and not slow" --ignore-glob="tests/security/*/" "${@:2}"
 fi
 echo "Lint and types are skipped because arguments were given; run scripts/check/lint.sh for them."
 exec python -m pytest "$@"

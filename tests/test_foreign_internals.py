@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 INTERNALS = list(all_internals())
 
 
+@pytest.mark.slow
 def test_the_installed_versions_have_them() -> None:
     problems = [
         f"{problem}; {', '.join(internal.used_in)} need it: {internal.reason}"

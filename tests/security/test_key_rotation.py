@@ -58,6 +58,7 @@ class TestRow05Rotation:
         with pytest.raises(UnauthorizedError):
             last.read_access(first.access(uuid4(), "session", first.now()))
 
+    @pytest.mark.slow
     async def test_no_request_is_refused_under_load(
         self,
         client: httpx.AsyncClient,

@@ -242,6 +242,7 @@ class TestSettings:
         assert not AuthSettings().refresh_cookie_enabled
 
 
+@pytest.mark.slow
 class TestWrongCombinations:
     """Forged, foreign, replayed and misplaced cookies: none is accepted, and none ends the session of the owner."""
 

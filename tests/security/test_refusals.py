@@ -69,6 +69,7 @@ async def relayed(resources: Resources, uow: UnitOfWork, person: Person) -> list
 
 
 @pytest.mark.usefixtures("clock")
+@pytest.mark.slow
 class TestRow53RefusalsAreMerged:
     async def test_150_refusals_are_a_few_entries(
         self, stranger: httpx.AsyncClient, people: People, uow: UnitOfWork, resources: Resources, clock: Clock
@@ -132,7 +133,6 @@ class TestRow53RefusalsAreMerged:
             await stranger.put("/api/v1/auth/password", json={}, headers=person.headers)
         assert len(await recorded(uow)) == INDIVIDUALLY
 
-    @pytest.mark.slow
     async def test_failed_logins_without_an_account(self, stranger: httpx.AsyncClient, uow: UnitOfWork) -> None:
         for _ in range(50):
             form = {"username": uuid4().hex, "password": "wrong"}
@@ -207,6 +207,7 @@ class TestRow53RefusalsAreThrottled:
         assert await refuse(stranger, person, 1) == [403]
 
 
+@pytest.mark.slow
 class TestRow53OthersAreNotDelayed:
     async def test_one_run_of_the_relay_moves_a_flood_and_what_follows(
         self, people: People, admin: Person, uow: UnitOfWork, resources: Resources

@@ -135,6 +135,7 @@ class TestRow14Sessions:
         assert await is_alive(client, person)
 
 
+@pytest.mark.slow
 class TestRow17HashedAtRest:
     async def everything(self, redis: Redis) -> str:
         """All keys and values of the database as one string."""

@@ -348,6 +348,7 @@ class TestCost:
         assert len(batches) == 1
 
 
+@pytest.mark.slow
 class TestWrongTokens:
     async def test_none_of_500_is_accepted(
         self, client: httpx.AsyncClient, acting: dict[str, str], support: Person, user: Person, resources: Resources

@@ -150,6 +150,7 @@ class TestContent:
         parts = await export(exports, person)
         assert {name for name, rows in parts.items() if rows} == {"profile", "sessions"}
 
+    @pytest.mark.slow
     async def test_a_large_account_is_read_and_sent_piece_by_piece(
         self, exports: AccountExportService, person: Person, uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -110,6 +110,7 @@ async def test_a_change_of_password_or_address_ends_a_link(
     assert is_refused(await use(route, tokens[route]))
 
 
+@pytest.mark.slow
 async def test_none_of_500_changed_tokens_is_accepted(
     client: httpx.AsyncClient, tokens: dict[str, str], uow: UnitOfWork, person: Person
 ) -> None:

@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 import httpx
+import pytest
 
 from src.core.resources import Resources
 from tests.security.factors.conftest import (
@@ -22,6 +23,8 @@ from tests.security.factors.conftest import (
 )
 from tests.support.authenticator import PRESENT, Authenticator, decode, encode
 from tests.support.people import People, Person
+
+pytestmark = pytest.mark.slow
 
 REFUSED = {400, 401, 404, 422, 429}
 FAULTS: list[dict[str, Any]] = [

@@ -57,6 +57,7 @@ async def prove(client: httpx.AsyncClient, response: httpx.Response, secret: str
     return await client.post(SECOND_STEP, json=body)
 
 
+@pytest.mark.slow
 class TestStrangersWhoGuessThePassword:
     async def test_keep_nobody_from_logging_in(
         self, client: httpx.AsyncClient, person: Person, resources: Resources

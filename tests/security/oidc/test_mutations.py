@@ -17,6 +17,8 @@ from src.models.user import User
 from tests.security.oidc.conftest import EXCHANGE, PAGE, Setup, direct, fragment, log_in, to_callback, with_query
 from tests.support.openid import Json, OpenIDProvider, key, signed
 
+pytestmark = pytest.mark.slow
+
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 REPLACEMENTS: list[Any] = [None, "", "x", 0, -1, 7.5, True, [], {}, ["x", "y"], {"a": 1}, float("inf"), "\0"]
 CHECKED_CLAIMS = ["iss", "aud", "exp", "iat", "sub", "nonce"]
