@@ -33,6 +33,7 @@ from src.core.telemetry import start_telemetry
 from src.crud.user_factor import UserFactorCRUD
 from src.deps.audit import audit_request
 from src.deps.auth import require_session
+from src.deps.logout import require_own_session
 from src.deps.permission import require_permission
 from src.middlewares.access_log import PROBES
 from src.middlewares.body_limit import BodyLimitMiddleware
@@ -98,7 +99,8 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
     # The prefix is passed here: otherwise FastAPI would build every route twice.
     app.include_router(create_router(settings), prefix=PREFIX)
     if settings.app.has_console:
-        install_console(app, storage=settings.s3.public_origin, restricted=not debug)
+        cookie = settings.auth.refresh_cookie_enabled
+        install_console(app, storage=settings.s3.public_origin, restricted=not debug, cookie=cookie)
     if debug:
         openapi.install_openapi(app)
         docs.install_docs(app)
@@ -124,7 +126,7 @@ def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> Ro
         registry.add_permission(code, description)
     registry.check_guards(
         permission=require_permission,
-        session=require_session,
+        sessions=(require_session, require_own_session),
         audit=audit_request,
         public=access.public_routes(settings),
         session_routes=access.session_routes(settings),

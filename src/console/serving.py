@@ -20,30 +20,35 @@ USE_CONSOLE = declare_permission("console.use", "Use the console where it is res
 _NOT_RESTRICTED = '<meta name="console-permission" content="">'
 _RESTRICTED = f'<meta name="console-permission" content="{USE_CONSOLE}">'
 _NOTHING_ABSENT = '<meta name="console-absent" content="">'
+_NO_COOKIE = '<meta name="console-cookie" content="">'
+_COOKIE = '<meta name="console-cookie" content="on">'
 _IMMUTABLE = "public, max-age=31536000, immutable"  # the names of the files change with their content
 
 
 # What settings switch off: the page leaves out what needs these routes.
 OPTIONAL = (
     *("/api/v1/api-keys", "/api/v1/service-accounts", "/api/v1/auth/factors", "/api/v1/auth/login/passkey"),
-    *("/api/v1/auth/oidc", "/api/v1/auth/devices", "/api/v1/users/{userId}/factors", "/api/v1/users/{userId}/act-as"),
-    *("/api/v1/auth/account/export", "/api/v1/auth/account/deletion"),
+    *("/api/v1/auth/oidc", "/api/v1/auth/identities", "/api/v1/auth/devices", "/api/v1/users/{userId}/factors"),
+    *("/api/v1/users/{userId}/act-as", "/api/v1/auth/account/export", "/api/v1/auth/account/deletion"),
 )
 
 
-def install_console(app: FastAPI, *, storage: str | None, restricted: bool) -> None:
+def install_console(app: FastAPI, *, storage: str | None, restricted: bool, cookie: bool) -> None:
     """Serve the console. The page itself is public: it holds no data, and the API decides what its user may do.
 
     Args:
         app: The application.
         storage: The origin of presigned URLs, which the page may send files to.
         restricted: Whether the page refuses users who do not hold `console.use`.
+        cookie: Whether the page asks for its refresh token in a cookie.
     """
     policy = {"Content-Security-Policy": _content_security_policy(storage), "Cache-Control": "no-cache"}
     html = (BUILT / "index.html").read_text()
     assets = {path.name.removesuffix(".gz"): path.read_bytes() for path in (BUILT / "assets").glob("*.gz")}
     if restricted:
         html = html.replace(_NOT_RESTRICTED, _RESTRICTED)
+    if cookie:
+        html = html.replace(_NO_COOKIE, _COOKIE)
     html = html.replace(_NOTHING_ABSENT, f'<meta name="console-absent" content="{" ".join(_absent(app))}">')
 
     async def serve_page() -> Response:

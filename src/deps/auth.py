@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Response
+from fastapi import Depends, Header
 from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
@@ -17,7 +17,7 @@ from src.core.security.api_key import PREFIX
 from src.core.security.token import AccessClaims, RefreshClaims
 from src.crud.user import UserCRUD
 from src.deps.database import ResourcesDep, UnitOfWorkDep
-from src.deps.token_delivery import DEVICE_HEADER, IN_COOKIE, RefreshHeader, delete_cookie, read_cookie
+from src.deps.token_delivery import DEVICE_HEADER, FoundRefreshTokenDep
 from src.models.user import User
 from src.services.auth import AuthService
 from src.services.login_only import WHILE_ACTING, login_required, own_login_required
@@ -43,19 +43,18 @@ class AccessToken(OAuth2PasswordBearer):
         return token
 
 
-get_access_token = raises(UnauthorizedError)(AccessToken(tokenUrl="/api/v1/auth/login/swagger", auto_error=False))
+LOGIN = "/api/v1/auth/login/swagger"
+get_access_token = raises(UnauthorizedError)(AccessToken(tokenUrl=LOGIN, auto_error=False))
+find_access_token = OAuth2PasswordBearer(tokenUrl=LOGIN, scheme_name=AccessToken.__name__, auto_error=False)
 
 
 @raises(UnauthorizedError)
-async def get_refresh_token(connection: HTTPConnection, resources: ResourcesDep, token: RefreshHeader = None) -> str:
+async def get_refresh_token(token: FoundRefreshTokenDep) -> str:
     """The refresh token of the `X-Refresh-Token` header, or of the cookie if that says so; not yet verified.
 
     Raises:
         UnauthorizedError: The header or the cookie is missing.
-        PermissionDeniedError: A page of a foreign origin wants to use the cookie.
     """
-    if token == IN_COOKIE and resources.settings.auth.refresh_cookie_enabled:
-        token = read_cookie(connection, resources.settings)
     if not token:
         raise UnauthorizedError
     return token
@@ -188,17 +187,6 @@ async def require_refresh(claims: RefreshClaimsDep, sessions: SessionServiceDep,
 
 UserAccessJWTDep = Annotated[AccessClaims, Depends(require_session)]
 UserRefreshJWTDep = Annotated[RefreshClaims, Depends(require_refresh)]
-
-
-async def clear_cookie(
-    connection: HTTPConnection, response: Response, resources: ResourcesDep, claims: UserAccessJWTDep
-) -> None:
-    """Delete the cookie of the refresh token; while an administrator acts as the user, it is the administrator's."""
-    if impersonator_of(claims.session_id) is None:
-        delete_cookie(connection, response, resources.settings)
-
-
-CLEARS_COOKIE = Depends(clear_cookie)
 
 
 async def get_current_user(claims: UserAccessJWTDep, users: AuthCrudDep) -> User:

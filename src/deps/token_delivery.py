@@ -1,5 +1,6 @@
 """How a client gets its refresh token: in the body of the response, or in a cookie that scripts cannot read."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -8,7 +9,7 @@ from fastapi import Depends, Header, Response
 from starlette.requests import HTTPConnection
 
 from src.core.config import Settings
-from src.core.exceptions import PermissionDeniedError, raises
+from src.core.exceptions import PermissionDeniedError, UnauthorizedError, raises
 from src.deps.database import ResourcesDep
 from src.schemas.auth import TokenResponse
 from src.services.session import TokenPair
@@ -75,24 +76,48 @@ async def get_token_delivery(
     return TokenDelivery(response, cookie_name(settings))
 
 
-def delete_cookie(connection: HTTPConnection, response: Response, settings: Settings) -> None:
-    """Delete the cookie, if the request has it."""
-    name = cookie_name(settings)
-    if settings.auth.refresh_cookie_enabled and name in connection.cookies:
-        response.delete_cookie(name, secure=True, httponly=True, samesite="strict")
-
-
 TokenDeliveryDep = Annotated[TokenDelivery, Depends(get_token_delivery)]
 
 
-def read_cookie(connection: HTTPConnection, settings: Settings) -> str | None:
-    """The refresh token of the cookie, not yet verified; None if there is no cookie.
+@raises(FOREIGN_ORIGIN)
+async def find_refresh_token(
+    connection: HTTPConnection, resources: ResourcesDep, token: RefreshHeader = None
+) -> AsyncIterator[str | None]:
+    """The refresh token of the `X-Refresh-Token` header, or of the cookie if that says so; not yet verified.
+
+    A 401 deletes the cookie: its session has ended, and the browser would go on sending it.
 
     Raises:
-        PermissionDeniedError: A page of a foreign origin has sent the request.
+        PermissionDeniedError: A page of a foreign origin wants to use the cookie.
     """
+    settings = resources.settings
+    if token != IN_COOKIE or not settings.auth.refresh_cookie_enabled:
+        yield token
+        return
     check_origin(connection, settings)
-    return connection.cookies.get(cookie_name(settings))
+    name = cookie_name(settings)
+    try:
+        yield connection.cookies.get(name)
+    except UnauthorizedError as error:
+        if name in connection.cookies and error.error == UnauthorizedError.error:
+            error.headers["Set-Cookie"] = deleted_cookie(settings)
+        raise
+
+
+FoundRefreshTokenDep = Annotated[str | None, Depends(find_refresh_token)]
+
+
+def delete_cookie(connection: HTTPConnection, response: Response, settings: Settings) -> None:
+    """Delete the cookie, if the request has it."""
+    if settings.auth.refresh_cookie_enabled and cookie_name(settings) in connection.cookies:
+        response.headers.append("Set-Cookie", deleted_cookie(settings))
+
+
+def deleted_cookie(settings: Settings) -> str:
+    """The header `Set-Cookie` that deletes the cookie."""
+    response = Response()
+    response.delete_cookie(cookie_name(settings), secure=True, httponly=True, samesite="strict")
+    return response.headers["Set-Cookie"]
 
 
 def cookie_name(settings: Settings) -> str:

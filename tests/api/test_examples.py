@@ -20,6 +20,7 @@ OPERATIONS = {
 # Examples that are meant to fail: their ids and tokens belong to nobody, and the old password is not the right one.
 FAILING = {
     "refresh": "auth.unauthorized",
+    "logout": "auth.unauthorized",
     "change_password": "auth.wrong_password",
     "delete_roles": "resource.not_found",
     "explain_permission": "resource.not_found",

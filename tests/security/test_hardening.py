@@ -123,7 +123,9 @@ async def socket(websocket: WebSocket) -> None: ...
 
 
 def check(app: FastAPI) -> None:
-    RouteRegistry(app).check_guards(permission=permission, session=session, audit=audit, public=(), session_routes=())
+    RouteRegistry(app).check_guards(
+        permission=permission, sessions=(session,), audit=audit, public=(), session_routes=()
+    )
 
 
 class TestRow33Registry:

@@ -14,16 +14,21 @@ from src.core.config.app import CorsSettings, Environment
 from src.core.config.auth import AuthSettings
 from src.core.config.base import ConfigurationError
 from src.core.config.settings import Settings
-from src.core.exceptions import PermissionDeniedError
+from src.core.exceptions import PermissionDeniedError, ServiceUnavailableError
 from src.core.resources import Resources
 from src.core.security.token import TokenIssuer
-from src.deps.token_delivery import read_cookie
+from src.core.unit_of_work import UnitOfWork
+from src.crud.session import SessionCRUD
+from src.deps.token_delivery import find_refresh_token
 from src.main import app
+from src.services.session import SessionService
 from tests.security.conftest import Clock
 from tests.support.login import log_in
+from tests.support.outbox import audit_entries
 from tests.support.people import USER_AGENT, People, Person
 
 REFRESH = "/api/v1/auth/token/refresh"
+LOGOUT = "/api/v1/auth/logout"
 INFO = "/api/v1/auth/user/info"
 COOKIE = "refresh_token"
 IN_COOKIE = {"X-Refresh-Token": "cookie"}
@@ -67,9 +72,17 @@ def cookie_of(response: httpx.Response) -> Any:
     return SimpleCookie(response.headers["set-cookie"])[COOKIE]
 
 
+def is_deleted(response: httpx.Response) -> bool:
+    cookie = cookie_of(response)
+    return (cookie.value, cookie["max-age"], cookie["path"], cookie["secure"]) == ("", "0", "/", True)
+
+
+def access(login: httpx.Response) -> dict[str, str]:
+    return {"Authorization": f"Bearer {login.json()['data']['accessToken']}"}
+
+
 async def is_alive(client: httpx.AsyncClient, response: httpx.Response) -> bool:
-    token = response.json()["data"]["accessToken"]
-    return (await client.get(INFO, headers={"Authorization": f"Bearer {token}"})).status_code == 200
+    return (await client.get(INFO, headers=access(response))).status_code == 200
 
 
 class TestLogin:
@@ -161,11 +174,12 @@ class TestRefresh:
         assert (response.status_code, response.json()["error"]) == (403, "auth.foreign_origin")
 
     @pytest.mark.usefixtures("cookies")
-    def test_a_foreign_page_cannot_use_it_on_a_route_of_ones_own(self, resources: Resources) -> None:
+    async def test_a_foreign_page_cannot_use_it_on_a_route_of_ones_own(self, resources: Resources) -> None:
         """One that takes `UserRefreshDep`, and hands out no tokens."""
         headers = [(b"host", b"test"), (b"origin", FOREIGN[0].encode()), (b"cookie", b"refresh_token=x")]
+        connection = HTTPConnection({"type": "http", "headers": headers})
         with pytest.raises(PermissionDeniedError):
-            read_cookie(HTTPConnection({"type": "http", "headers": headers}), resources.settings)
+            await anext(find_refresh_token(connection, resources, "cookie"))
 
     async def test_without_the_header_the_cookie_is_not_read(
         self, browser: httpx.AsyncClient, login: httpx.Response
@@ -189,24 +203,110 @@ class TestRefresh:
         assert (await browser.post(REFRESH)).status_code == 401
 
 
+class TestADeadCookie:
+    """Browsers send a cookie until it expires: a 401 deletes it."""
+
+    @pytest.mark.parametrize("path", [REFRESH, LOGOUT])
+    async def test_of_a_session_that_has_ended_is_deleted(
+        self, browser: httpx.AsyncClient, login: httpx.Response, resources: Resources, path: str
+    ) -> None:
+        claims = resources.tokens.read_refresh(cookie_of(login).value)
+        await SessionService(resources).end_all(claims.user_id)
+        response = await browser.post(path)
+        assert (response.status_code, is_deleted(response)) == (401, True)
+        assert COOKIE not in browser.cookies
+
+    async def test_that_was_made_up_is_deleted(self, browser: httpx.AsyncClient, cookies: None) -> None:
+        response = await browser.post(REFRESH, headers={"Cookie": f"{COOKIE}=x"})
+        assert (response.status_code, is_deleted(response)) == (401, True)
+
+    async def test_of_a_disabled_user_is_deleted(
+        self, browser: httpx.AsyncClient, people: People, cookies: None, uow: UnitOfWork
+    ) -> None:
+        user = await people.user()
+        await log_in(browser, user.username)
+        user.status = False
+        uow.session.add(user)
+        await uow.session.commit()
+        response = await browser.post(REFRESH)
+        assert (response.status_code, is_deleted(response)) == (401, True)
+
+    async def test_that_a_foreign_page_has_sent_stays(self, browser: httpx.AsyncClient, login: httpx.Response) -> None:
+        for path in (REFRESH, LOGOUT):
+            response = await browser.post(path, headers={"Origin": FOREIGN[0]})
+            assert (response.status_code, "set-cookie" in response.headers) == (403, False)
+        assert (await browser.post(REFRESH)).status_code == 200
+
+    async def test_stays_while_redis_is_down(
+        self, browser: httpx.AsyncClient, login: httpx.Response, resources: Resources, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def fail(*_: object, **__: object) -> None:
+            raise ServiceUnavailableError(store="redis")
+
+        with monkeypatch.context() as outage:
+            outage.setattr(SessionCRUD, "rotate", fail)
+            response = await browser.post(REFRESH)
+        assert (response.status_code, "set-cookie" in response.headers) == (503, False)
+        assert (await browser.post(REFRESH)).status_code == 200
+
+
 class TestLogout:
-    @pytest.mark.parametrize("path", ["/api/v1/auth/logout", "/api/v1/auth/logout/all"])
+    @pytest.mark.parametrize("path", [LOGOUT, f"{LOGOUT}/all"])
     async def test_it_deletes_the_cookie(self, browser: httpx.AsyncClient, login: httpx.Response, path: str) -> None:
-        headers = {"Authorization": f"Bearer {login.json()['data']['accessToken']}"}
-        cookie = cookie_of(await browser.post(path, headers=headers))
-        assert (cookie.value, cookie["max-age"], cookie["path"], cookie["secure"]) == ("", "0", "/", True)
+        del browser.headers["X-Refresh-Token"]
+        assert is_deleted(await browser.post(path, headers=access(login)))
 
     async def test_a_cookie_that_was_kept_is_worthless(self, browser: httpx.AsyncClient, login: httpx.Response) -> None:
-        headers = {"Authorization": f"Bearer {login.json()['data']['accessToken']}"}
-        await browser.post("/api/v1/auth/logout", headers=headers)
+        await browser.post(LOGOUT, headers=access(login))
         kept = {"Cookie": f"{COOKIE}={cookie_of(login).value}"}
         assert (await browser.post(REFRESH, headers=kept)).status_code == 401
 
     async def test_without_a_cookie_it_sets_none(
         self, client: httpx.AsyncClient, person: Person, cookies: None
     ) -> None:
-        response = await client.post("/api/v1/auth/logout", headers=person.headers)
+        response = await client.post(LOGOUT, headers=person.headers)
         assert "set-cookie" not in response.headers
+
+    @pytest.mark.parametrize("token", [None, "Bearer expired"])
+    async def test_the_cookie_is_enough(
+        self, browser: httpx.AsyncClient, login: httpx.Response, token: str | None
+    ) -> None:
+        response = await browser.post(LOGOUT, headers={"Authorization": token} if token else {})
+        assert (response.status_code, is_deleted(response)) == (200, True)
+        assert not await is_alive(browser, login)
+
+    async def test_a_refresh_token_in_the_header_is_enough(self, client: httpx.AsyncClient, person: Person) -> None:
+        headers = {"X-Refresh-Token": person.tokens.refresh_token, "User-Agent": USER_AGENT}
+        assert (await client.post(LOGOUT, headers=headers)).status_code == 200
+        assert (await client.get(INFO, headers=person.headers)).status_code == 401
+
+    async def test_it_ends_the_session_of_the_cookie_alone(
+        self, browser: httpx.AsyncClient, people: People, cookies: None
+    ) -> None:
+        user = await people.user()
+        first, second = await log_in(browser, user.username), await log_in(browser, user.username)
+        await browser.post(LOGOUT)
+        assert [await is_alive(browser, each) for each in (first, second)] == [True, False]
+
+    async def test_without_the_header_the_cookie_is_not_read(
+        self, browser: httpx.AsyncClient, login: httpx.Response
+    ) -> None:
+        del browser.headers["X-Refresh-Token"]
+        assert (await browser.post(LOGOUT)).status_code == 401
+        assert await is_alive(browser, login)
+
+    async def test_by_another_program_it_is_refused(self, browser: httpx.AsyncClient, login: httpx.Response) -> None:
+        """A token that was stolen ends no session: it is worth nothing elsewhere."""
+        assert (await browser.post(LOGOUT, headers={"User-Agent": "thief"})).status_code == 401
+        assert await is_alive(browser, login)
+
+    async def test_is_in_the_audit_log(
+        self, browser: httpx.AsyncClient, login: httpx.Response, resources: Resources, uow: UnitOfWork
+    ) -> None:
+        await browser.post(LOGOUT)
+        (entry,) = await audit_entries(uow, f"POST:{LOGOUT}")
+        owner = resources.tokens.read_refresh(cookie_of(login).value).user_id
+        assert (entry["actor_id"], entry["result"]) == (str(owner), "success")
 
 
 class TestPreflight:
@@ -248,6 +348,7 @@ class TestWrongCombinations:
 
     NUMBER = 500
 
+    @pytest.mark.parametrize("path", [REFRESH, LOGOUT])
     async def test_none_is_accepted(
         self,
         browser: httpx.AsyncClient,
@@ -255,13 +356,16 @@ class TestWrongCombinations:
         people: People,
         clock: Clock,
         resources: Resources,
+        path: str,
     ) -> None:
         rng = random.Random(22)  # noqa: S311 - it is to be the same in every run
         mine = browser.cookies[COOKIE]
         used = await self.used_tokens(browser, people, clock)
         strange = TokenIssuer(resources.settings.auth.model_copy(update={"refresh_token_key": SecretStr("x" * 48)}))
         forged = strange.refresh(resources.tokens.read_refresh(mine))
-        wrong_tokens = [forged, login.json()["data"]["accessToken"], login.headers["x-device-token"], "cookie", *used]
+        wrong_tokens = [forged, login.json()["data"]["accessToken"], login.headers["x-device-token"], "cookie"]
+        if path == REFRESH:  # either ends the session of a token that was exchanged
+            wrong_tokens += used
         browser.cookies.clear()
         accepted = []
         for _ in range(self.NUMBER):
@@ -277,11 +381,12 @@ class TestWrongCombinations:
                 sent["X-Refresh-Token"] = rng.choice(["", "Cookie", "COOKIE", "cookies", "true", "1", "cookie,cookie"])
             else:
                 sent["User-Agent"] = f"{rng.getrandbits(64):x}"
-            response = await browser.post(REFRESH, headers=sent)
-            if response.status_code not in (401, 403) or "set-cookie" in response.headers:
+            response = await browser.post(path, headers=sent)
+            sets_cookie = "set-cookie" in response.headers and not is_deleted(response)
+            if response.status_code not in (401, 403) or sets_cookie:
                 accepted.append((kind, sent, response.status_code))
         assert accepted == []
-        assert (await browser.post(REFRESH, headers={"Cookie": f"{COOKIE}={mine}"})).status_code == 200
+        assert (await browser.post(path, headers={"Cookie": f"{COOKIE}={mine}"})).status_code == 200
 
     async def used_tokens(self, browser: httpx.AsyncClient, people: People, clock: Clock) -> list[str]:
         """Refresh tokens that were exchanged, longer ago than the grace period."""

@@ -8,8 +8,9 @@ from src.api.v1.errors import BAD_CIPHERTEXT, BUSY
 from src.api.v1.users import LAST_ADMIN
 from src.core.exceptions import BadRequestError, ConflictError, raises
 from src.deps.account import AccountDeletionServiceDep
-from src.deps.auth import CLEARS_COOKIE, AuthServiceDep, UserAccessJWTDep, UserDBDep
+from src.deps.auth import AuthServiceDep, UserAccessJWTDep, UserDBDep
 from src.deps.factor import NO_MISSING_FACTOR
+from src.deps.logout import CLEARS_COOKIE
 from src.deps.recent import require_recent
 from src.schemas.account import DeletionRequest, DeletionResponse
 from src.schemas.response import Response, ok

@@ -17,7 +17,6 @@ from src.core.security.acting import shown_id
 from src.crud.user import UserCRUD
 from src.deps.audit import AuditEntryDep
 from src.deps.auth import (
-    CLEARS_COOKIE,
     AuthServiceDep,
     ClientDep,
     HeaderRefreshTokenDep,
@@ -28,6 +27,7 @@ from src.deps.auth import (
 )
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.deps.email import LanguageDep
+from src.deps.logout import CLEARS_COOKIE, OwnSessionDep
 from src.deps.rate_limit import ANONYMOUS
 from src.deps.token_delivery import DEVICE_HEADER, TokenDeliveryDep
 from src.deps.user import ProfileServiceDep, UserServiceDep
@@ -119,9 +119,9 @@ async def refresh(
     return ok(delivery.hand_out(await sessions.refresh(uow, claims, token, client)))
 
 
-@router.post("/logout", dependencies=[CLEARS_COOKIE])
-async def logout(claims: UserAccessJWTDep, sessions: SessionServiceDep) -> Response[None]:
-    """Log out: end the current session."""
+@router.post("/logout")
+async def logout(claims: OwnSessionDep, sessions: SessionServiceDep) -> Response[None]:
+    """Log out: end the session of the refresh token if one is sent, else that of the access token."""
     await sessions.end_one(claims.user_id, claims.session_id)
     return ok(None)
 

@@ -117,7 +117,7 @@ class RouteRegistry:
         self,
         *,
         permission: Callable[..., Any],
-        session: Callable[..., Any],
+        sessions: Collection[Callable[..., Any]],
         audit: Callable[..., Any],
         public: Collection[str],
         session_routes: Collection[str],
@@ -127,7 +127,7 @@ class RouteRegistry:
 
         Args:
             permission: The dependency that requires the route's own code.
-            session: The dependency that requires a live session, which is all that session routes need.
+            sessions: The dependencies that require a live session; one of them is all that session routes need.
             audit: The dependency that records a request, which every route that changes something needs.
             public: Codes of public routes.
             session_routes: Codes of routes about the caller's own account.
@@ -138,7 +138,8 @@ class RouteRegistry:
                 route does not exist.
         """
         for code, calls in self._calls.items():
-            actual = Access.PERMISSION if permission in calls else Access.SESSION if session in calls else Access.PUBLIC
+            weaker = Access.PUBLIC if calls.isdisjoint(sessions) else Access.SESSION
+            actual = Access.PERMISSION if permission in calls else weaker
             listed = [Access.PUBLIC] * (code in public) + [Access.SESSION] * (code in session_routes)
             if not listed and actual is not Access.PERMISSION:
                 raise RuntimeError(f"{code} is neither guarded nor listed as public.")

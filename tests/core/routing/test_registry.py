@@ -45,7 +45,7 @@ def app_with(path: str = "/api/v1/things", *dependencies: Callable[..., Any], **
 
 def check(app: FastAPI, public: tuple[str, ...] = (), session_routes: tuple[str, ...] = ()) -> None:
     RouteRegistry(app).check_guards(
-        permission=permission, session=session, audit=audit, public=public, session_routes=session_routes
+        permission=permission, sessions=(session,), audit=audit, public=public, session_routes=session_routes
     )
 
 
@@ -161,7 +161,7 @@ class TestAccess:
         registry = RouteRegistry(app)
         registry.check_guards(
             permission=permission,
-            session=session,
+            sessions=(session,),
             audit=audit,
             public=("GET:/api/v1/a",),
             session_routes=("GET:/api/v1/b",),
@@ -197,7 +197,7 @@ class TestEvents:
 
     def check(self, *guards: Callable[..., Any]) -> None:
         self.registry(*guards).check_guards(
-            permission=permission, session=session, audit=audit, public=(), session_routes=()
+            permission=permission, sessions=(session,), audit=audit, public=(), session_routes=()
         )
 
     def test_an_event_has_a_code(self) -> None:
