@@ -26,7 +26,7 @@ class EmailLink(BaseModel, table=True):
         account_state: SHA-256 of what the link depends on: it ends when the account's password or address changes.
         expires_at: When it stops working, and when it no longer counts against the mails of one address.
         roles: The roles of an invited user.
-        invited_by: The user who grants these roles.
+        invited_by: The user who grants these roles; None once the invitation is withdrawn.
     """
 
     __tablename__ = "email_links"

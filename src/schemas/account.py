@@ -6,7 +6,7 @@ from pydantic import JsonValue, model_validator
 
 from src.models.task_run import RunState
 from src.schemas.audit import AuditLogResponse
-from src.schemas.auth import Ciphertext, KeyId
+from src.schemas.auth import OptionalCiphertext, OptionalKeyId
 from src.schemas.base import BaseRequest, BaseSchema
 from src.schemas.task import TaskId
 
@@ -14,8 +14,8 @@ from src.schemas.task import TaskId
 class DeletionRequest(BaseRequest):
     """The password of the current user, encrypted as for the login; empty if the account has none."""
 
-    password: Ciphertext | None = None
-    kid: KeyId | None = None
+    password: OptionalCiphertext = None
+    kid: OptionalKeyId = None
 
     EXAMPLE: ClassVar = {"password": "correct horse battery staple", "kid": "current"}
 

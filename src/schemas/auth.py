@@ -27,6 +27,13 @@ KeyId = Annotated[
         examples=["current"],
     ),
 ]
+# Where other proofs take their place.
+OptionalCiphertext = Annotated[
+    Ciphertext | None, Field(description="Encrypted as for the login.", examples=["correct horse battery staple"])
+]
+OptionalKeyId = Annotated[
+    KeyId | None, Field(description="`kid` of the key that encrypted the password.", examples=["current"])
+]
 
 
 class PublicKeyResponse(BaseSchema):

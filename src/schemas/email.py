@@ -78,6 +78,8 @@ class InvitationResponse(BaseSchema):
     """Where it is sent to."""
     roles: list[str]
     """Codes of the roles that the account gets."""
+    invited_by: UUID
+    """Who has invited."""
     expires_at: datetime
     """About when its link expires: 30 minutes after the e-mail was sent."""
 

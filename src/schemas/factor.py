@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from src.models.user_factor import FactorKind
-from src.schemas.auth import Ciphertext, KeyId
+from src.schemas.auth import OptionalCiphertext, OptionalKeyId
 from src.schemas.base import BaseRequest, BaseSchema, SafeStr
 from src.schemas.response import BaseResponse
 
@@ -183,12 +183,8 @@ class PasskeyLogin(BaseRequest):
 class Reauthentication(BaseRequest):
     """Proves again who the user is: `password` with `kid`, `code` or `credential`."""
 
-    password: Annotated[
-        Ciphertext | None, Field(description="Encrypted as for the login.", examples=["correct horse battery staple"])
-    ] = None
-    kid: Annotated[
-        KeyId | None, Field(description="`kid` of the key that encrypted the password.", examples=["current"])
-    ] = None
+    password: OptionalCiphertext = None
+    kid: OptionalKeyId = None
     code: Code = None
     credential: Credential = None
 

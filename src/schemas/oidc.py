@@ -27,7 +27,7 @@ class OidcProviderResponse(BaseSchema):
 class OidcStart(BaseSchema):
     """What a frontend may send along with the browser that goes to log in."""
 
-    code_challenge: Challenge | None = None
+    code_challenge: Challenge | None = Field(None, examples=["E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"])
     """base64url of the SHA-256 of a random text: only whoever knows that gets the tokens for the code."""
     fresh: bool = False
     """Whether the provider has to ask who they are, though they are logged in there: for a recent proof."""
@@ -40,7 +40,7 @@ class OidcAnswer(BaseSchema):
     """Names the login that was started."""
     code: Annotated[SafeStr, Field(max_length=8192)] = ""
     """What the provider exchanges for an ID token."""
-    iss: Annotated[SafeStr, Field(max_length=512)] | None = None
+    iss: SafeStr | None = Field(None, max_length=512, examples=["https://accounts.example.com"])
     """Which provider it is."""
     error: Annotated[SafeStr, Field(max_length=128)] = ""
     """Why there is no code."""

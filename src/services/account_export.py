@@ -15,6 +15,7 @@ from src.core.resources import Resources
 from src.core.storage.port import Part
 from src.core.unit_of_work import UnitOfWork
 from src.crud.file import FileCRUD
+from src.crud.user import UserCRUD
 from src.models.file import PREFIX, File, FileStatus
 from src.services.email import EmailService
 from src.services.export_parts import Records, export_parts
@@ -42,7 +43,7 @@ class AccountExportService:
 
     def request(self, user_id: UUID) -> UUID:
         """Have the export written by a task; returns the id of the run."""
-        return self.uow.enqueue("accounts.export", user_id=str(user_id))
+        return self.uow.enqueue("accounts.export", user_id=str(user_id), requested_at=utc_now().isoformat())
 
     async def latest(self, user_id: UUID) -> File:
         """The user's newest export.
@@ -56,22 +57,34 @@ class AccountExportService:
             raise NotFoundError("There is no export.", error="account.no_export")
         return exports[0]
 
-    async def write(self, user_id: UUID) -> UUID | None:
-        """Write the export, and tell the user; returns the id of the file, None if the user is gone.
+    async def write(self, user_id: UUID, requested_at: datetime | None = None) -> UUID | None:
+        """Write the export, and tell the user; returns the id of the file.
 
         Its row comes first: whatever ends the writing, the sweep finds and removes what is in the storage.
+
+        Args:
+            user_id: The user.
+            requested_at: When they asked for it: what was written since then is not written again.
+
+        Returns:
+            None if the user is gone, or the export was written already.
         """
         now, file_id = utc_now(), uuid7()
+        requested_at = requested_at or now
+        kept = timedelta(days=self.resources.settings.auth.export_days or 1)
+        async with self.resources.unit_of_work() as uow:  # it holds no connection while it writes
+            if requested_at + kept < now or await _was_written(FileCRUD(uow.session), user_id, requested_at):
+                return None
         upload = _Upload(self.resources, f"{PREFIX}{file_id}")
-        delete_at = now + timedelta(days=self.resources.settings.auth.export_days or 1)
+        delete_at = now + kept
         try:
-            file = await self._add(file_id, user_id, upload, now, delete_at)
+            file = await self._add(file_id, user_id, upload, max(now, requested_at), delete_at)  # clocks may differ
         except InvalidInputError:  # no such user
             return None
         try:
             await _write_zip(upload, self.resources, user_id)
             await upload.complete()
-            await self._mark_ready(file, upload)
+            await self._mark_ready(file, user_id, upload, requested_at)
         except BaseException as error:
             await FileSweep(self.uow, self.resources).discard(file)
             if isinstance(error, UnauthorizedError | NotFoundError):  # the user was disabled or deleted
@@ -91,6 +104,7 @@ class AccountExportService:
             "upload_id": await upload.begin(),
             "part_count": 0,
             "part_bytes": PART_BYTES,
+            "create_time": now,
             "expires_at": now + WRITING,
             "delete_at": delete_at,
         }
@@ -101,7 +115,10 @@ class AccountExportService:
             await upload.abort()
             raise
 
-    async def _mark_ready(self, file: File, upload: "_Upload") -> None:
+    async def _mark_ready(self, file: File, user_id: UUID, upload: "_Upload", requested_at: datetime) -> None:
+        await UserCRUD(self.uow.session).lock(user_id)  # of two runs that wrote at once, one gets here first
+        if await _was_written(self.files, user_id, requested_at):
+            raise self.files.not_found()
         written = {
             "status": FileStatus.READY,
             "size_bytes": upload.size,
@@ -110,6 +127,12 @@ class AccountExportService:
         }
         if not await self.files.update_many({"id": file.id, "status": FileStatus.PENDING}, written):
             raise self.files.not_found()
+
+
+async def _was_written(files: FileCRUD, user_id: UUID, requested_at: datetime) -> bool:
+    """Whether the export of this request is there, or that of a later one."""
+    exports = {"owner_id": user_id, "status": FileStatus.READY, "delete_at__null": False}
+    return await files.exists({**exports, "create_time__gte": requested_at})
 
 
 class _Upload:

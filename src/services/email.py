@@ -27,8 +27,8 @@ class EmailService:
     """Asks for e-mails, which tasks write and send after the commit. Does nothing where e-mail is not configured.
 
     What is asked for does not depend on whether an address is known: the tasks find out, and neither the response nor
-    its time tells. Arguments whose names begin with `secret` are masked in the run history. How many mails an address
-    gets is decided by `EmailLinkService`, how often a mail is tried again by the tasks.
+    its time tells. Arguments and details whose names begin with `secret_` are masked in the run history. How many mails
+    an address gets is decided by `EmailLinkService`, how often a mail is tried again by the tasks.
     """
 
     def __init__(self, uow: UnitOfWork, resources: Resources) -> None:
@@ -53,7 +53,14 @@ class EmailService:
         self._enqueue("emails.send_invitation", invitation_id=str(invitation_id), language=language)
 
     def send_notice(self, user_id: UUID, notice: SecurityNotice, *, to: str | None = None, **details: str) -> None:
-        """Tell a user what has happened to their account, at their address or at another one that was theirs."""
+        """Tell a user what has happened to their account, at their address or at another one that was theirs.
+
+        Args:
+            user_id: The user.
+            notice: What has happened.
+            to: The other address.
+            details: Values of the mail; who somebody is, and where, by a name that begins with `secret_`.
+        """
         arguments = {"user_id": str(user_id), "notice": notice, "details": {"time": _now(), **details}}
         self._enqueue("emails.send_notice", **arguments, **({"secret_email": to} if to else {}))
 

@@ -89,7 +89,8 @@ class EmailSender:
         if user is None or (email is None and user.email_pending):
             log.info("email_not_sent", purpose=notice, user_id=str(user_id))
             return
-        await self._send(email or user.email, notice, user.language, username=user.username, **details)
+        values = {name.removeprefix("secret_"): value for name, value in details.items()}
+        await self._send(email or user.email, notice, user.language, username=user.username, **values)
 
     async def send_account_deleted(self, email: str, language: str | None) -> None:
         """Tell somebody that their account was deleted."""

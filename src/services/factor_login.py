@@ -145,8 +145,8 @@ class FactorLoginService:
     async def _warn_owner(self, user: User) -> None:
         """Tell the user, by a transaction of its own, that somebody knows their password but not their factor."""
         async with self.resources.unit_of_work() as uow:
-            details = {"client_address": self.client.address}
-            EmailService(uow, self.resources).send_notice(user.id, "wrong_codes", **details)
+            emails = EmailService(uow, self.resources)
+            emails.send_notice(user.id, "wrong_codes", secret_client_address=self.client.address)
 
     @property
     def _purpose(self) -> str:

@@ -34,5 +34,5 @@ class ImpersonationService:
             raise ConflictError("The user is disabled.", error="user.disabled")
         caller = await self.users.get(actor.user_id)
         pair = await self.users.sessions.start_acting(user.id, claims, caller.username, client)
-        self.users.emails.send_notice(user.id, "acted_as", administrator=caller.username)
+        self.users.emails.send_notice(user.id, "acted_as", secret_administrator=caller.username)
         return pair

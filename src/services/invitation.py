@@ -1,10 +1,14 @@
-from src.core.exceptions import InvalidInputError, PermissionDeniedError, TooManyRequestsError
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from src.core.exceptions import InvalidInputError, NotFoundError, PermissionDeniedError, TooManyRequestsError
 from src.models.email_link import EmailLink, LinkPurpose
 from src.models.user import User
 from src.schemas.email import InvitationAccept, InvitationCreate
 from src.services.actor import Actor
 from src.services.email_link import LIFETIME, EmailLinkService, InvalidLinkError
-from src.services.user_admin import UserAdminService
+from src.services.user_admin import UserAdminService, grants_of
 from src.utils.date import utc_now
 from src.utils.language import Language
 
@@ -30,6 +34,27 @@ class InvitationService(UserAdminService):
         invitation = await links.links.create({"purpose": purpose, **fields})
         self.emails.send_invitation(invitation.id, language)
         return invitation
+
+    async def list_pending(self) -> Sequence[EmailLink]:
+        """The invitations that can still be accepted, newest first."""
+        return await EmailLinkService(self.uow).links.list(_pending(), order=("-create_time",))
+
+    async def withdraw(self, invitation_id: UUID, actor: Actor) -> None:
+        """Void all invitations of this inviter to this address, also those whose e-mail is still to be sent.
+
+        They stay until they expire, since they count against the e-mails that the address may get.
+
+        Raises:
+            NotFoundError: There is none, or it was accepted or withdrawn, or has expired.
+            PermissionDeniedError: Its roles grant permissions that the actor does not hold.
+        """
+        links = EmailLinkService(self.uow).links
+        found = await links.list({"id": invitation_id, **_pending()}, limit=1)
+        if not found:
+            raise NotFoundError("Invitation not found.")
+        actor.require_all(grants_of(await self.roles.list({"code__in": found[0].roles})))
+        same = {**_pending(), "email": found[0].email, "invited_by": found[0].invited_by}
+        await links.update_many(same, {"token_hash": None, "invited_by": None})
 
     async def accept(self, data: InvitationAccept, language: Language | None) -> User:
         """Create the account of an invited person, with what the inviter may still grant.
@@ -60,3 +85,7 @@ class InvitationService(UserAdminService):
         if actor is None or not actor.holds(INVITE):
             raise InvalidLinkError
         return actor
+
+
+def _pending() -> dict[str, Any]:
+    return {"purpose": LinkPurpose.ACCEPT_INVITATION, "invited_by__null": False, "expires_at__gt": utc_now()}

@@ -27,7 +27,7 @@ LOGIN_ONLY = frozenset(
     }
 )
 """Codes of routes that make, change or end passwords, keys, sessions, accounts and roles; no key holds them."""
-LOGIN_ONLY_WITH_EMAIL = frozenset({"POST:/api/v1/users/invitations"})
+LOGIN_ONLY_WITH_EMAIL = frozenset({"POST:/api/v1/users/invitations", "DELETE:/api/v1/users/invitations/{invitationId}"})
 """The same, of routes that exist where e-mail is configured."""
 
 

@@ -79,7 +79,8 @@ class SignInService:
         if origin is not None:
             await self._note(origin, user_id, pair.session_id)
         if is_new:
-            details = {"client_address": self.client.address, "user_agent": self.client.user_agent[:256] or "?"}
+            address, user_agent = self.client.address, self.client.user_agent[:256] or "?"
+            details = {"secret_client_address": address, "secret_user_agent": user_agent}
             self.emails.send_notice(user_id, "new_device", **details)
         self.uow.after_commit("log", partial(self._log, user_id))
         return replace(pair, device_token=device)

@@ -170,7 +170,7 @@ class UserAdminService(UserService):
 
     async def grants(self, user_id: UUID) -> set[str]:
         """Every permission that any of the user's roles grants, disabled ones included."""
-        return _grants(await self.users.roles(user_id))
+        return grants_of(await self.users.roles(user_id))
 
     async def get_grantable(self, codes: Sequence[str], actor: Actor) -> Sequence[Role]:
         """The roles with these codes, if the actor holds every permission that they grant.
@@ -180,7 +180,7 @@ class UserAdminService(UserService):
             InvalidInputError: A role does not exist.
         """
         roles = await self.roles.require_codes(codes)
-        actor.require_all(_grants(roles))
+        actor.require_all(grants_of(roles))
         return roles
 
     async def keep_an_admin(self, leaving: User) -> None:
@@ -199,5 +199,6 @@ class UserAdminService(UserService):
             )
 
 
-def _grants(roles: Sequence[Role]) -> set[str]:
+def grants_of(roles: Sequence[Role]) -> set[str]:
+    """The permission codes that these roles grant together."""
     return {permission for role in roles for permission in role.grants}

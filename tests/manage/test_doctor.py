@@ -21,7 +21,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from scripts.local.ports import LOOPBACK
+from scripts.local.smtp import MailCatcher
 from src.core.config import settings
+from src.core.config.identity.oidc import OidcProviderSettings
 from src.core.resources import Resources
 from src.core.storage.minio_storage import MinioStorage
 from src.core.stores.cache import Cache
@@ -48,6 +50,7 @@ from src.utils.date import utc_now
 from tests.core.conftest import pem
 from tests.manage.conftest import Manage
 from tests.queues.broker.test_urls import create_certificate
+from tests.support.openid import openid_provider
 from tests.support.proxy import proxied
 from tests.support.scratch import scratch_database
 from tests.support.stores import ROOT
@@ -415,6 +418,42 @@ async def no_certificate(resources: Resources) -> AsyncIterator[Resources]:
 
 
 @asynccontextmanager
+async def no_mail_server(resources: Resources) -> AsyncIterator[Resources]:
+    yield elsewhere(resources, "email", smtp_url=SecretStr(f"smtp://{LOOPBACK}:1"))
+
+
+@asynccontextmanager
+async def wrong_mail_login(resources: Resources) -> AsyncIterator[Resources]:
+    """A mail server without a login, where the settings have one."""
+    async with await MailCatcher().start() as server:
+        port = server.sockets[0].getsockname()[1]
+        yield elsewhere(resources, "email", smtp_url=SecretStr(f"smtp://shop:secret@{LOOPBACK}:{port}"))
+
+
+def openid(resources: Resources, issuer: str, **changes: Any) -> Resources:
+    providers = {"test": OidcProviderSettings(issuer=issuer, client_id="shop")}
+    return elsewhere(resources, "oidc", providers=providers, public_url="https://api.example.com", **changes)
+
+
+@asynccontextmanager
+async def no_openid_provider(resources: Resources) -> AsyncIterator[Resources]:
+    yield openid(resources, f"http://{LOOPBACK}:1")
+
+
+@asynccontextmanager
+async def hanging_openid_provider(resources: Resources) -> AsyncIterator[Resources]:
+    async with hanging_port() as port:
+        yield openid(resources, f"http://{LOOPBACK}:{port}", timeout_seconds=0.2)
+
+
+@asynccontextmanager
+async def another_openid_provider(resources: Resources) -> AsyncIterator[Resources]:
+    with openid_provider() as provider:
+        provider.metadata = {"issuer": "https://other.example.com"}
+        yield openid(resources, provider.issuer)
+
+
+@asynccontextmanager
 async def untrusted_broker(resources: Resources) -> AsyncIterator[Resources]:
     async with encrypted() as port:
         broker = parse_broker(f"rediss://{LOOPBACK}:{port}/0")
@@ -451,6 +490,11 @@ FAULTS: list[tuple[Fault, str, str]] = [
     (closed_to_browsers, "cors", "Pages of https://app.example.com may not upload"),
     (expiring_certificate, "certificates", "The certificate of S3 for browsers expires in 0 days"),
     (no_certificate, "certificates", "S3 for browsers at 127.0.0.1:1 shows no certificate"),
+    (no_mail_server, "email", "The mail server at 127.0.0.1:1 cannot be used: connection refused. Start it"),
+    (wrong_mail_login, "email", "cannot be used: "),
+    (no_openid_provider, "openid", "cannot be used: All connection attempts failed. Compare"),
+    (hanging_openid_provider, "openid", "cannot be used: no response in time. Compare"),
+    (another_openid_provider, "openid", "cannot be used: it is another provider, or not encrypted. Compare"),
     (untrusted_broker, "broker", "certificate verify failed: self"),
     (no_api, "api", "uvicorn src.main:app"),
     (no_worker, "workers", "celery -A src.queues.app worker"),
@@ -485,6 +529,16 @@ class TestAFault:
 async def test_pages_that_may_upload_are_named(healthy: Resources) -> None:
     changed = elsewhere(healthy, "cors", origins=["https://app.example.com"])
     assert await check_cors(Examination(changed)) == "Pages of https://app.example.com may upload."
+
+
+async def test_what_logins_need_is_named(healthy: Resources) -> None:
+    with openid_provider() as provider:
+        async with await MailCatcher().start() as server:
+            address = f"{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+            changed = elsewhere(openid(healthy, provider.issuer), "email", smtp_url=SecretStr(f"smtp://{address}"))
+            findings = await examine(changed)
+    said = [findings[name].text for name in ("email", "openid")]
+    assert said == [f"{address}, not encrypted.", "test can be reached."]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """What people do by links in e-mails; these routes exist where e-mail is configured."""
 
-from fastapi import APIRouter, Depends
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path
 
 from src.api.audited_route import AuditedRoute
 from src.api.v1.errors import BAD_CIPHERTEXT, BUSY, NOT_YOURS_TO_GRANT, TAKEN
-from src.core.exceptions import TooManyRequestsError, raises
+from src.core.exceptions import NotFoundError, TooManyRequestsError, raises
 from src.deps.audit import AuditEntryDep
 from src.deps.auth import UserAccessJWTDep, UserDBDep, require_session
 from src.deps.email import AccountServiceDep, InvitationServiceDep, LanguageDep
@@ -27,6 +30,8 @@ router = APIRouter(prefix="/auth", tags=["Auth"], route_class=AuditedRoute)
 invitation_router = APIRouter(
     prefix="/users", tags=["User"], route_class=AuditedRoute, dependencies=[Depends(require_permission)]
 )
+
+InvitationId = Annotated[UUID, Path(alias="invitationId", description="Id of the invitation.")]
 
 MAILS_PER_USER = rate_limit(10, per=account, window_seconds=900)
 INVITATIONS_PER_USER = rate_limit(100, per=account, window_seconds=900)
@@ -86,6 +91,22 @@ async def invite_user(
 ) -> Response[InvitationResponse]:
     """Invite a person by e-mail to create an account; an address that has one already is not told."""
     return created(InvitationResponse.model_validate(await invitations.invite(body, actor, language)))
+
+
+@invitation_router.get("/invitations")
+async def list_invitations(invitations: InvitationServiceDep) -> Response[list[InvitationResponse]]:
+    """List the invitations that can still be accepted, newest first."""
+    return ok([InvitationResponse.model_validate(each) for each in await invitations.list_pending()])
+
+
+@invitation_router.delete("/invitations/{invitationId}")
+@raises(NotFoundError("Invitation not found."), NOT_YOURS_TO_GRANT)
+async def withdraw_invitation(
+    invitation_id: InvitationId, invitations: InvitationServiceDep, actor: ActorDep
+) -> Response[None]:
+    """Withdraw an invitation, and all others of the same inviter to its address: their links no longer work."""
+    await invitations.withdraw(invitation_id, actor)
+    return ok(None)
 
 
 @router.post("/invitations/accept", status_code=201, dependencies=[ANONYMOUS])

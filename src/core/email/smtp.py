@@ -2,12 +2,16 @@ import socket
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid, parseaddr
+from typing import TYPE_CHECKING
 
 from email_validator import EmailNotValidError, validate_email
 
 from src.core.config.identity.email import EmailSettings
 from src.core.email.rendering import Mail
 from src.core.exceptions import ServiceUnavailableError
+
+if TYPE_CHECKING:
+    from src.core.email.client import MailClient
 
 PERMANENT = 500
 CLOSING = 421
@@ -36,20 +40,8 @@ async def send(settings: EmailSettings, recipient: str, mail: Mail) -> None:
     """
     from aiosmtplib import SMTPDataError, SMTPException, SMTPNotSupported, SMTPRecipientsRefused
 
-    from src.core.email.client import MailClient
-
-    server = settings.server
     message = _build(settings.sender, recipient, mail)
-    client = MailClient(
-        hostname=server.host,
-        port=server.port,
-        username=server.username,
-        password=server.password,
-        use_tls=server.tls == "implicit",
-        start_tls=server.tls == "starttls",
-        timeout=settings.timeout_seconds,
-        local_hostname=socket.gethostname(),  # by default it is looked up, which may block
-    )
+    client = _client(settings)
     try:
         async with client:
             try:
@@ -65,6 +57,28 @@ async def send(settings: EmailSettings, recipient: str, mail: Mail) -> None:
             raise EmailOutcomeUnknownError(f"The mail server may have the mail ({type(error).__name__}).") from None
         reason = f"The mail server is unavailable ({type(error).__name__})."
         raise ServiceUnavailableError(reason, store="smtp") from None
+
+
+async def check(settings: EmailSettings) -> None:
+    """Connect to the mail server, and log in. Raises what the library does."""
+    async with _client(settings) as client:
+        await client.noop()
+
+
+def _client(settings: EmailSettings) -> "MailClient":
+    from src.core.email.client import MailClient
+
+    server = settings.server
+    return MailClient(
+        hostname=server.host,
+        port=server.port,
+        username=server.username,
+        password=server.password,
+        use_tls=server.tls == "implicit",
+        start_tls=server.tls == "starttls",
+        timeout=settings.timeout_seconds,
+        local_hostname=socket.gethostname(),  # by default it is looked up, which may block
+    )
 
 
 def _build(sender: str, recipient: str, mail: Mail) -> EmailMessage:

@@ -43,6 +43,10 @@ class OidcProvider:
         self._published = PublishedCache(name, self.issuer, self._contact, allows_http=allows_http, clock=clock)
         self._clock = clock
 
+    async def check(self) -> None:
+        """Ask what it publishes: its endpoints and its keys."""
+        await self._published.get()
+
     async def authorization_url(self, state: str, *, nonce: str, verifier: str, fresh: bool = False) -> str:
         """Where the browser goes to log in; with `fresh`, also if the person is logged in there."""
         metadata = (await self._published.get()).metadata

@@ -6,6 +6,7 @@
     stores.py       servers, connections, clocks and disk
     contents.py     what a deployment creates: schema, indexes, bucket
     reachable.py    what browsers and TLS need: CORS, certificates
+    logins.py       what logins need besides: the mail server, OpenID providers
     processes.py    API, workers, beat, and what they do
 
 To add a check, write a function that returns what is fine or raises `CheckError`, and list it in `all_checks`.

@@ -47,7 +47,7 @@ async def examine_stores() -> "list[Finding]":
 
 def all_checks() -> "list[Check]":
     """All checks that need stores, in the order of their lines."""
-    from src.manage.doctor import contents, processes, reachable, stores
+    from src.manage.doctor import contents, logins, processes, reachable, stores
     from src.manage.doctor.check import Check
 
     return [
@@ -65,6 +65,8 @@ def all_checks() -> "list[Check]":
         Check("bucket", contents.check_bucket, needs=("s3",)),
         Check("cors", reachable.check_cors, needs=("bucket",)),
         Check("certificates", reachable.check_certificates),
+        Check("email", logins.check_email),
+        Check("openid", logins.check_openid),
         Check("api", processes.check_api, needs=("redis",)),
         Check("workers", processes.check_workers, needs=("broker",)),
         Check("queues", processes.check_queues, needs=("workers", "schema")),

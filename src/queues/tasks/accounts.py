@@ -1,3 +1,4 @@
+from datetime import datetime
 from uuid import UUID
 
 from src.deps.account import AccountDeletionServiceDep, AccountExportServiceDep
@@ -17,6 +18,6 @@ async def forget_name(user_id: str, accounts: AccountDeletionServiceDep) -> int:
 
 
 @app.task(name="accounts.export", ignore_result=True)
-async def export(user_id: str, exports: AccountExportServiceDep) -> None:
-    """Write the data of an account into a file of its user."""
-    await exports.write(UUID(user_id))
+async def export(user_id: str, exports: AccountExportServiceDep, requested_at: str | None = None) -> None:
+    """Write the data of an account into a file of its user; a run that is repeated writes no second one."""
+    await exports.write(UUID(user_id), datetime.fromisoformat(requested_at) if requested_at else None)

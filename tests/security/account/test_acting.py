@@ -310,7 +310,7 @@ class TestTraces:
     ) -> None:
         await begin(client, support, user)
         (call,) = [call for call in sent if call.name == "emails.send_notice"]
-        assert (call.kwargs["user_id"], call.kwargs["notice"], call.kwargs["details"]["administrator"]) == (
+        assert (call.kwargs["user_id"], call.kwargs["notice"], call.kwargs["details"]["secret_administrator"]) == (
             str(user.user.id),
             "acted_as",
             support.user.username,

@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from datetime import timedelta
+from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,6 +21,7 @@ from src.main import app, rest
 from src.models.file import PREFIX, File, FileStatus
 from src.models.notice import Notice
 from src.models.task_run import TaskRun
+from src.queues.app import app as celery
 from src.schemas.chat import ChatMessage
 from src.services import account_export, export_parts
 from src.services.account_export import AccountExportService
@@ -73,7 +74,8 @@ class TestRequest:
     async def test_a_task_writes_it(self, client: httpx.AsyncClient, person: Person, sent: list[TaskCall]) -> None:
         response = await client.post(EXPORT, headers=person.headers)
         (call,) = sent
-        assert (call.name, call.kwargs) == ("accounts.export", {"user_id": str(person.user.id)})
+        assert (call.name, call.kwargs["user_id"]) == ("accounts.export", str(person.user.id))
+        assert abs(datetime.fromisoformat(call.kwargs["requested_at"]) - utc_now()) < timedelta(minutes=1)
         assert response.json()["data"] == {"taskId": str(call.id)}
 
     async def test_it_is_once_a_day(self, client: httpx.AsyncClient, person: Person, people: People) -> None:
@@ -272,7 +274,7 @@ class TestFile:
     ) -> None:
         keys = []
 
-        async def fail(_self: object, _file: File, upload: account_export._Upload) -> None:
+        async def fail(_self: object, _file: File, _user_id: UUID, upload: account_export._Upload, _at: object) -> None:
             keys.append(upload.key)
             raise ServiceUnavailableError(store="postgres")
 
@@ -300,6 +302,63 @@ class TestFile:
             await exports.write(person.user.id)
         assert {upload.id for upload in await exports.storage.uploads(PREFIX)} == before
         assert await exports.files.count({"owner_id": person.user.id, "status": FileStatus.READY}) == 0
+
+
+class TestARepeatedRun:
+    """The queue delivers at least once, and who may retry runs can repeat one."""
+
+    async def test_of_a_message_writes_no_second_one(
+        self, client: httpx.AsyncClient, exports: AccountExportService, person: Person, sent: list[TaskCall]
+    ) -> None:
+        await client.post(EXPORT, headers=person.headers)
+        (call,) = sent
+        celery.loader.import_default_modules()
+        for _ in range(2):
+            await celery.tasks[call.name](**json.loads(json.dumps(call.kwargs)))
+        assert await exports.files.count({"owner_id": person.user.id}) == 1
+
+    async def test_writes_no_second_one(
+        self, exports: AccountExportService, person: Person, uow: UnitOfWork, sent: list[TaskCall]
+    ) -> None:
+        requested_at = utc_now()
+        first, second = [await exports.write(person.user.id, requested_at) for _ in range(2)]
+        await uow.commit()
+        assert (first is None, second) == (False, None)
+        assert await exports.files.count({"owner_id": person.user.id}) == 1
+        assert [call.kwargs["notice"] for call in sent] == ["export_ready"]
+
+    async def test_that_wrote_at_the_same_time_leaves_none(
+        self, exports: AccountExportService, person: Person, resources: Resources, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The other run is ready first."""
+        requested_at, others, keys = utc_now(), [], []
+        complete = account_export._Upload.complete
+
+        async def let_the_other_write(upload: account_export._Upload) -> None:
+            await complete(upload)
+            keys.append(upload.key)
+            if len(keys) == 1:
+                async with resources.unit_of_work() as uow:
+                    others.append(await AccountExportService(uow, resources).write(person.user.id, requested_at))
+
+        monkeypatch.setattr(account_export._Upload, "complete", let_the_other_write)
+        assert await exports.write(person.user.id, requested_at) is None
+        assert [await exports.storage.find(key) is None for key in keys] == [True, False]
+        assert [row.id for row in await exports.files.list({"owner_id": person.user.id})] == others
+
+    async def test_after_the_days_writes_none(self, exports: AccountExportService, person: Person) -> None:
+        days = exports.resources.settings.auth.export_days or 0
+        assert await exports.write(person.user.id, utc_now() - timedelta(days=days, seconds=1)) is None
+
+    async def test_of_a_later_request_is_written(self, exports: AccountExportService, person: Person) -> None:
+        written = [await exports.write(person.user.id, utc_now()) for _ in range(2)]
+        assert None not in written
+
+    async def test_is_known_though_the_workers_clock_is_behind(
+        self, exports: AccountExportService, person: Person
+    ) -> None:
+        requested_at = utc_now() + timedelta(seconds=30)
+        assert [await exports.write(person.user.id, requested_at) is None for _ in range(2)] == [False, True]
 
 
 class TestAbsence:

@@ -101,6 +101,83 @@ class TestInviting:
         assert [(await invite(client, inviter, email)).status_code for _ in range(6)] == [201] * 5 + [429]
 
 
+async def withdraw(client: httpx.AsyncClient, person: Person, invitation_id: str) -> httpx.Response:
+    return await client.delete(f"{INVITE}/{invitation_id}", headers=person.headers)
+
+
+class TestWithdrawing:
+    @pytest.fixture
+    async def manager(self, people: People) -> Person:
+        return await people.create(f"GET:{INVITE}", f"DELETE:{INVITE}/{{invitationId}}", NOTICES)
+
+    async def test_ends_the_links(
+        self, client: httpx.AsyncClient, deliver: Deliver, inviter: Person, manager: Person, role: Role, email: str
+    ) -> None:
+        """All of them: the invited person has the other e-mail as well."""
+        ids = [(await invite(client, inviter, email, role.code)).json()["data"]["id"] for _ in range(2)]
+        mails = await deliver()
+        assert (await withdraw(client, manager, ids[0])).status_code == 200
+        for mail in mails:
+            response = await accept(client, token_of(mail))
+            assert (response.status_code, response.json()["error"]) == (400, "auth.invalid_link")
+        assert [(await withdraw(client, manager, each)).status_code for each in ids] == [404, 404]
+
+    async def test_leaves_those_of_others(
+        self, client: httpx.AsyncClient, deliver: Deliver, inviter: Person, manager: Person, people: People, email: str
+    ) -> None:
+        other = await people.create(CODE)
+        withdrawn = (await invite(client, inviter, email)).json()["data"]["id"]
+        await deliver()
+        await invite(client, other, email)
+        (mail,) = await deliver()
+        await withdraw(client, manager, withdrawn)
+        assert (await accept(client, token_of(mail))).status_code == 201
+
+    async def test_before_the_e_mail_is_sent_sends_none(
+        self, client: httpx.AsyncClient, deliver: Deliver, inviter: Person, manager: Person, email: str
+    ) -> None:
+        await withdraw(client, manager, (await invite(client, inviter, email)).json()["data"]["id"])
+        assert await deliver() == []
+
+    async def test_lets_nobody_send_more_e_mails(
+        self, client: httpx.AsyncClient, inviter: Person, manager: Person, email: str
+    ) -> None:
+        statuses = []
+        for _ in range(6):
+            response = await invite(client, inviter, email)
+            statuses.append(response.status_code)
+            if response.status_code == 201:
+                await withdraw(client, manager, response.json()["data"]["id"])
+        assert statuses == [201] * 5 + [429]
+
+    async def test_of_one_that_grants_more_than_one_holds_is_refused(
+        self, client: httpx.AsyncClient, inviter: Person, role: Role, people: People, email: str
+    ) -> None:
+        weaker = await people.create(f"DELETE:{INVITE}/{{invitationId}}")
+        invitation = (await invite(client, inviter, email, role.code)).json()["data"]
+        response = await withdraw(client, weaker, invitation["id"])
+        assert (response.status_code, response.json()["error"]) == (403, "auth.not_yours_to_grant")
+
+    async def test_lists_what_can_be_accepted(
+        self, client: httpx.AsyncClient, deliver: Deliver, inviter: Person, manager: Person, role: Role
+    ) -> None:
+        addresses = [f"{uuid4().hex}@example.com" for _ in range(3)]
+        made = [(await invite(client, inviter, each, role.code)).json()["data"] for each in addresses]
+        mails = await deliver()
+        await withdraw(client, manager, made[0]["id"])
+        await accept(client, token_of(mails[1]))
+        listed = (await client.get(INVITE, headers=manager.headers)).json()["data"]
+        mine = [each for each in listed if each["email"] in addresses]
+        assert [(each["id"], each["roles"], each["invitedBy"]) for each in mine] == [
+            (made[2]["id"], [role.code], str(inviter.user.id))
+        ]
+
+    async def test_each_needs_its_own_permission(self, client: httpx.AsyncClient, inviter: Person, email: str) -> None:
+        invitation = (await invite(client, inviter, email)).json()["data"]
+        refused = [await client.get(INVITE, headers=inviter.headers), await withdraw(client, inviter, invitation["id"])]
+        assert [response.status_code for response in refused] == [403, 403]
+
+
 class TestAccepting:
     @pytest.mark.parametrize("loses", ["the role's permission", "the permission to invite"])
     async def test_grants_nothing_that_the_inviter_has_lost(

@@ -1,3 +1,4 @@
+import json
 from uuid import uuid4
 
 import httpx
@@ -6,6 +7,7 @@ from src.core.effects import TaskCall
 from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.services.user_operator import UserOperatorService
+from src.utils.masking import masked
 from tests.security.conftest import Clock
 from tests.security.email.conftest import Deliver
 from tests.security.factors.conftest import FACTORS, App, begin, confirm, data, first_step, second_step
@@ -54,6 +56,22 @@ class TestANewDevice:
         await log_in(client, user.username)
         await log_in_from(email_app, client, user.username)
         assert await deliver() == []
+
+
+class TestTheRunHistory:
+    async def test_does_not_tell_where_somebody_logged_in(
+        self, client: httpx.AsyncClient, email_app: object, deliver: Deliver, people: People, sent: list[TaskCall]
+    ) -> None:
+        user = await people.user()
+        await log_in(client, user.username)
+        await deliver()
+        await log_in_from(email_app, client, user.username, **{"User-Agent": "Evil browser"})
+        (call,) = sent
+        shown = json.dumps(masked(call.kwargs))
+        assert (call.kwargs["notice"], "Evil" in shown, "test-" in shown) == ("new_device", False, False)
+        (mail,) = await deliver()
+        assert "Evil browser" in mail.text
+        assert "test-" in mail.text
 
 
 class TestAChangedPassword:
