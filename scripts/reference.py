@@ -50,9 +50,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def routes() -> str:
     """Every route, by its group."""
-    from src.main import rest
-
-    registry = rest.state.registry
+    registry = documents.application().state.registry
     groups: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for method, path, operation in operations():
         access = registry.access_to(f"{method}:{path}") or "public"
@@ -63,7 +61,8 @@ def routes() -> str:
         [
             "# Routes",
             "`permission`: the caller holds the code of the route, such as `GET:/api/v1/users`. `any login`: a live "
-            "session suffices. Bodies, parameters and responses are at `/docs`.",
+            "session suffices. Bodies, parameters and responses are at `/docs`. Routes that exist only where settings "
+            "switch them on are among them: [identity](../identity.md) says by which.",
             *parts,
         ]
     )
@@ -71,15 +70,13 @@ def routes() -> str:
 
 def events() -> str:
     """Every Socket.IO event."""
-    from src.main import rest
-
-    spec = document("asyncapi")
+    spec, registry = document("asyncapi"), documents.application().state.registry
     rows = []
     for operation in spec["operations"].values():
         name, from_client = operation["title"], operation["action"] == "receive"
         messages = spec["channels"][name]["messages"]
         payload, ack = (_shape(messages.get(key, {}), spec) for key in ("request" if from_client else "event", "ack"))
-        access = rest.state.registry.access_to(f"SOCKET:{name}") if from_client else ""
+        access = registry.access_to(f"SOCKET:{name}") if from_client else ""
         sender = "client" if from_client else "server"
         rows.append((f"`{name}`", sender, payload, ack, str(access), operation.get("summary", "")))
     head = ("event", "from", "payload", "ack", "callers", "what it does")
@@ -133,9 +130,8 @@ def errors() -> str:
 
 def permissions() -> str:
     """Every code that a role can grant."""
-    from src.main import rest
-
-    rows = [(f"`{route.code}`", route.description) for route in rest.state.registry.grantable]
+    registry = documents.application().state.registry
+    rows = [(f"`{route.code}`", route.description) for route in registry.grantable]
     text = "Roles grant these codes; administrators hold all. `GET /api/v1/router/backend` lists them at run time."
     return f"# Permissions\n\n{text}\n\n{table(('code', 'allows'), sorted(rows))}"
 

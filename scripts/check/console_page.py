@@ -19,7 +19,8 @@ AUDIT = """() => axe.run({ resultTypes: ["violations"] }).then(({ violations }) 
 STILL = """() => Promise.all(document.getAnimations()
     .filter((it) => it.effect.getComputedTiming().endTime < Infinity).map((it) => it.finished.catch(() => {})))"""
 CALL = """async ([method, path, body]) => {
-    const { accessToken } = JSON.parse(Object.entries(localStorage).find(([, it]) => it.includes("accessToken"))[1]);
+    const { accessToken } = JSON.parse(Object.entries({ ...localStorage, ...sessionStorage })
+        .find(([, it]) => it.includes("accessToken"))[1]);
     const headers = { Authorization: `Bearer ${accessToken}`, "Content-Type": "application/json" };
     const response = await fetch(`/api/v1/${path}`, { method, headers, body: body ? JSON.stringify(body) : undefined });
     return (await response.json()).data;

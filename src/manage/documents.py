@@ -3,14 +3,22 @@
 import json
 import os
 import sys
+from copy import copy
 from difflib import unified_diff
+from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 from src.manage.placeholders import use_placeholders
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from src.core.config import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 OPENAPI = ROOT / "tests/api/openapi.json"
@@ -32,11 +40,38 @@ def write_asyncapi(check: Check = False, output: Output = "") -> None:
 
 
 def openapi() -> dict[str, Any]:
-    """The OpenAPI document, as a debug environment serves it."""
-    compose()
-    from src.main import rest
+    """The OpenAPI document, as a debug environment serves it in which everything is switched on."""
+    return application().openapi()
 
-    return rest.openapi()
+
+@cache
+def application() -> "FastAPI":
+    """The application with all routes that settings switch on: clients are generated for any of its environments."""
+    compose()
+    from src.core.config import settings
+    from src.main import create_app, server
+
+    return create_app(with_everything(settings), server)
+
+
+def with_everything(settings: "Settings") -> "Settings":
+    """A copy of the settings in which everything is switched on that has routes."""
+    from src.core.config.identity.oidc import OidcProviderSettings
+
+    example = "https://shop.example"
+    changes: dict[str, dict[str, Any]] = {
+        "auth": {
+            **dict.fromkeys(("registration_enabled", "api_keys_enabled", "devices_enabled", "act_as_enabled"), True),
+            **dict.fromkeys(("export_days", "deletion_days"), 7),
+        },
+        "factors": {"enabled_setting": True},
+        "email": {"smtp_url": SecretStr("smtp://localhost"), "sender": "a@shop.example", "link_url": example},
+        "oidc": {"providers": {"test": OidcProviderSettings(issuer=example, client_id="shop")}, "public_url": example},
+    }
+    changed = copy(settings)
+    for group, values in changes.items():
+        setattr(changed, group, getattr(settings, group).model_copy(update=values))
+    return changed
 
 
 def asyncapi() -> dict[str, Any]:

@@ -8,13 +8,14 @@ import pytest
 from pydantic import BaseModel
 
 from src.core.exceptions import AppError
-from src.main import rest
+from src.manage import documents
 from src.schemas.base import BaseSchema
 from tests.support.documented import documented_response, error_names
 
 pytestmark = pytest.mark.unit
 
-DOCUMENT = rest.openapi()
+APP = documents.application()
+DOCUMENT = APP.openapi()
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = {
     f"{method.upper()} {path}": operation
@@ -34,7 +35,7 @@ def responses() -> Iterator[tuple[str, int, dict[str, Any]]]:
     """The responses of all operations: name of the operation, status, response."""
     for name, operation in OPERATIONS.items():
         for status in operation["responses"]:
-            yield name, int(status), documented_response(operation, status)
+            yield name, int(status), documented_response(operation, status, APP)
 
 
 class TestNames:
@@ -109,7 +110,7 @@ class TestErrors:
         for name, status, response in responses():
             if "/api/" in name and status >= 400:
                 examples = response["content"]["application/json"]["examples"]
-                assert examples.keys() == error_names(OPERATIONS[name], status), name
+                assert examples.keys() == error_names(OPERATIONS[name], status, APP), name
                 for error, example in examples.items():
                     body = example["value"]
                     assert (body["code"], body["error"]) == (status, error), name
@@ -119,10 +120,10 @@ class TestErrors:
         operation = OPERATIONS["PUT /api/v1/roles/{roleId}"]
         statuses = {"400", "401", "403", "404", "409", "412", "413", "422", "503"}
         assert statuses <= operation["responses"].keys()
-        assert error_names(operation, 403) == {"auth.permission_denied", "auth.not_yours_to_grant"}
+        assert error_names(operation, 403, APP) == {"auth.permission_denied", "auth.not_yours_to_grant"}
 
     def test_have_the_same_names_in_each_version_of_python(self) -> None:
-        assert error_names(OPERATIONS["POST /api/v1/users"], 413) == {"http.content_too_large"}
+        assert error_names(OPERATIONS["POST /api/v1/users"], 413, APP) == {"http.content_too_large"}
 
     def test_are_few_where_little_can_go_wrong(self) -> None:
         assert OPERATIONS["GET /livez"]["responses"].keys() == {"200"}
@@ -146,7 +147,7 @@ class TestHeaders:
         ],
     )
     def test_are_those_of_the_status(self, name: str, status: str, header: str) -> None:
-        assert header in documented_response(OPERATIONS[name], status)["headers"]
+        assert header in documented_response(OPERATIONS[name], status, APP)["headers"]
 
 
 def properties(name: str) -> dict[str, dict[str, Any]]:

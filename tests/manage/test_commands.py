@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from fastapi.routing import iter_route_contexts
 
 from src import NAME
 from src.api import access
@@ -130,6 +131,13 @@ class TestDeployed:
 
 
 class TestDocuments:
+    def test_have_the_routes_of_every_module(self) -> None:
+        """Also of those that settings switch on: `documents.with_everything` has to switch a new one on."""
+        routes = iter_route_contexts(documents.application().routes)
+        served = {route.endpoint.__module__ for route in routes if route.endpoint is not None}
+        written = [file for file in (ROOT / "src/api/v1").glob("*.py") if "APIRouter(" in file.read_text()]
+        assert {f"src.api.v1.{file.stem}" for file in written} - served == {"src.api.v1.router"}
+
     def test_have_snapshots_that_are_up_to_date(self, capsys: pytest.CaptureFixture[str]) -> None:
         documents.write_openapi(check=True)
         documents.write_asyncapi(check=True)

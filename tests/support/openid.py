@@ -48,6 +48,8 @@ class OpenIDProvider:
         metadata: What the discovery document has besides.
         change: Changes the claims of the next ID tokens.
         sign: Makes tokens of claims.
+        logged_in_at: When the person logged in at the provider, in Unix seconds; ID tokens say so unless it is None.
+            `prompt=login` has them log in again.
         answers: Instead of the right response, by path.
         requests: The paths that were asked for.
     """
@@ -60,6 +62,7 @@ class OpenIDProvider:
         """Behave, as somebody new."""
         self.claims: Json = {"sub": secrets.token_hex(8), "sid": secrets.token_hex(8)}
         self.user_info: Json = {}
+        self.logged_in_at: int | None = None
         self.keys = [key(0)]
         self.metadata: Json = {}
         self.change: Callable[[Json], None] = lambda _claims: None
@@ -74,7 +77,8 @@ class OpenIDProvider:
         now = int(time.time())
         half = hashlib.sha256(ACCESS_TOKEN.encode()).digest()[:16]
         standard = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": nonce}
-        return {**standard, "at_hash": base64.urlsafe_b64encode(half).rstrip(b"=").decode(), **self.claims}
+        asked = {} if self.logged_in_at is None else {"auth_time": self.logged_in_at}
+        return {**standard, "at_hash": base64.urlsafe_b64encode(half).rstrip(b"=").decode(), **asked, **self.claims}
 
     def logout_token(self, **changes: Any) -> Json:
         """The claims of a logout token for the person's session; a change to None takes a claim away."""
@@ -122,6 +126,8 @@ class OpenIDProvider:
             or query["code_challenge_method"] != "S256"
         ):
             return _json(400, {"error": "invalid_request"})
+        if query.get("prompt") == "login" and self.logged_in_at is not None:
+            self.logged_in_at = int(time.time())
         code = secrets.token_urlsafe(16)
         self._codes[code] = query
         values = {"code": code, "state": query["state"], **({"iss": self.issuer} if self.answers_with_iss else {})}
@@ -181,6 +187,8 @@ def openid_provider() -> Iterator[OpenIDProvider]:
         provider = OpenIDProvider(listener.server_port)
         thread = Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
-        yield provider
-        listener.shutdown()
-        thread.join()
+        try:
+            yield provider
+        finally:
+            listener.shutdown()
+            thread.join()

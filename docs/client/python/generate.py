@@ -117,10 +117,16 @@ def snake(name: str) -> str:
 
 def result(operation: Schema, schemas: Schema) -> str | None:
     """The type of `data` of the response; None if it has no envelope."""
-    success = next(response for status, response in operation["responses"].items() if status.startswith("2"))
+    success = next((response for status, response in operation["responses"].items() if status[0] == "2"), {})
     schema = success.get("content", {}).get("application/json", {}).get("schema", {})
     name = schema.get("$ref", "").rpartition("/")[2]
     return annotation(schemas[name]["properties"]["data"]) if name.endswith("Envelope") else None
+
+
+def is_for_programs(operation: Schema) -> bool:
+    """Whether the body is JSON, and no response sends a browser elsewhere."""
+    bodies = operation.get("requestBody", {}).get("content", {}).keys()
+    return bodies <= {"application/json"} and not any(status[0] == "3" for status in operation["responses"])
 
 
 def argument(parameter: Schema) -> str:
@@ -161,7 +167,7 @@ def api(document: Schema) -> Iterator[str]:
     for path, item in document["paths"].items():
         for verb, operation in item.items():
             returned = result(operation, document["components"]["schemas"])
-            if returned and operation["operationId"] not in OF_SESSIONS:
+            if returned and operation["operationId"] not in OF_SESSIONS and is_for_programs(operation):
                 yield method(verb, path, operation, returned)
 
 

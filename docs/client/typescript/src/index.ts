@@ -1,7 +1,9 @@
 export { ApiError, unwrap } from "./errors.ts";
 export { askPasskey, makePasskey } from "./passkeys.ts";
+export { leaveForProvider, returnFromProvider } from "./providers.ts";
 export type { Data, Route, RouteRequest } from "./routes.ts";
-export { browserStore, memoryStore, type Proof, type ProofOptions, Session, type Tokens, type TokenStore } from "./session.ts";
+export { type Proof, type ProofOptions, Session } from "./session.ts";
+export { browserStore, cookieStore, memoryStore, type Tokens, type TokenStore } from "./stores.ts";
 export { connect, type ApiSocket } from "./socket.ts";
 export { cancelUpload, reopenUpload, upload, UploadInterrupted, type UploadOptions, type UploadState } from "./upload.ts";
 export type { ClientToServerEvents, ErrorBody, ServerToClientEvents } from "./generated/events.ts";

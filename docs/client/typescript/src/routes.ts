@@ -3,20 +3,15 @@ import type { paths } from "./generated/rest.ts";
 type Get<T, Key> = Key extends keyof T ? T[Key] : never;
 type Methods<Item> = keyof { [M in keyof Item & string as Item[M] extends { responses: unknown } ? Uppercase<M> : never]: M };
 
-type Known = { [Path in keyof paths & string]: `${Methods<paths[Path]> & string}:${Path}` }[keyof paths & string];
-type Rest = "auth/account" | "auth/devices" | "auth/identities" | "auth/login/oidc" | "auth/oidc" | "users/{userId}/act-as";
-/** Routes that settings switch on, which the document that the types are from does not have: their data has no type. */
-type Optional = `${"GET" | "POST" | "DELETE"}:/api/v1/${Rest}${string}`;
-
-/** A route, named as its permission code: `PUT:/api/v1/roles/{roleId}`. */
-export type Route = Known | Optional;
+/** A route, named as its permission code: `PUT:/api/v1/roles/{roleId}`. Some exist only where settings switch them on. */
+export type Route = { [Path in keyof paths & string]: `${Methods<paths[Path]> & string}:${Path}` }[keyof paths & string];
 
 type Operation<R> = R extends `${infer Method}:${infer Path}` ? Get<Get<paths, Path>, Lowercase<Method>> : never;
 type DataOf<Answer> = Answer extends { content: { "application/json": { data: infer Data } } } ? Data : never;
 type Success<Responses> = DataOf<Get<Responses, 200>> | DataOf<Get<Responses, 201>> | DataOf<Get<Responses, 202>>;
 
 /** The data that a route responds with. */
-export type Data<R extends Route> = R extends Known ? Success<Get<Operation<R>, "responses">> : any;
+export type Data<R extends Route> = Success<Get<Operation<R>, "responses">>;
 
 export interface RouteRequest {
   /** The parameters of the path, in their order. */

@@ -3,22 +3,12 @@ import { ApiError, unwrap } from "./errors.ts";
 import type { components, paths } from "./generated/rest.ts";
 import { askPasskey } from "./passkeys.ts";
 import { type Data, type Route, type RouteRequest, toRequest } from "./routes.ts";
-
-export interface Tokens extends Readonly<components["schemas"]["TokenResponse"]> {
-  /** One's own tokens, while one acts as somebody else. */
-  own?: Tokens;
-}
-
-/** Where a session keeps its tokens. */
-export interface TokenStore {
-  read(): Tokens | undefined;
-  write(tokens: Tokens | undefined): void;
-  /** Calls `listener` whenever another tab or process has written. */
-  onChange?(listener: (tokens: Tokens | undefined) => void): void;
-}
+import { memoryStore, type Tokens, type TokenStore } from "./stores.ts";
 
 const PUBLIC = ["/api/v1/auth/keys/public", "/api/v1/auth/token/refresh"];
 const LOGIN = "/api/v1/auth/login";
+const LOGOUT = "/api/v1/auth/logout";
+const IN_COOKIE = { "X-Refresh-Token": "cookie" };
 const VERIFIER = "code verifier";
 
 /** What proves who somebody is: a code of their app, a recovery code, a passkey's response, or their encrypted password. */
@@ -34,20 +24,37 @@ export class Session {
   #refreshing: Promise<Tokens> | undefined;
   /**
    * Asks the user to prove again who they are, for requests that demand that they have done so recently; `problem` is what
-   * was wrong with what they gave last. Without an answer, the request fails with `auth.recent_login_required`.
+   * was wrong with what they gave last. If `kinds` is empty, they have to log in again, with a provider by
+   * `providerUrl(name, { fresh: true })`. Without an answer, the request fails with `auth.recent_login_required`.
    */
   prove?: (options: ProofOptions, problem: string | undefined) => Promise<Proof | undefined>;
 
   constructor(url: string, store: TokenStore = memoryStore()) {
     this.url = url;
     this.#store = store;
-    this.api = createClient<paths>({ baseUrl: url });
+    this.api = createClient<paths>({ baseUrl: url, credentials: store.cookie ? "include" : "same-origin" });
     this.api.use(this.#authorization());
     store.onChange?.((tokens) => this.#tell(tokens));
   }
 
   get tokens(): Tokens | undefined {
     return this.#store.read();
+  }
+
+  /** Whose the tokens are. */
+  get userId(): string | undefined {
+    const [, claims] = this.tokens?.accessToken.split(".") ?? [];
+    return claims && JSON.parse(atob(claims.replace(/-/g, "+").replace(/_/g, "/"))).sub;
+  }
+
+  /** Whether the user is logged in. With a cookie, a page that was opened anew gets its tokens by it. */
+  async restore(): Promise<boolean> {
+    if (!this.tokens && this.#store.cookie?.()) {
+      await this.refresh().catch((error: unknown) => {
+        if (!(error instanceof ApiError && error.status === 401)) throw error;
+      });
+    }
+    return Boolean(this.tokens);
   }
 
   /** The data of a route, such as `call("GET:/api/v1/users/{userId}", { at: id })`. */
@@ -79,15 +86,18 @@ export class Session {
     this.#keep(unwrap(await this.api.POST("/api/v1/auth/login/passkey", { body })));
   }
 
-  /** Where the browser has to go to log in with a provider. It comes back to a page that calls `loginWithCode`. */
-  async providerUrl(provider: string): Promise<string> {
+  /**
+   * Where the browser has to go to log in with a provider, by `leaveForProvider`. It comes back to `returnFromProvider`. With
+   * `fresh`, the provider asks who the user is, though they are logged in there: for requests that demand a recent proof.
+   */
+  async providerUrl(provider: string, { fresh = false } = {}): Promise<string> {
     const verifier = encodeUrl(crypto.getRandomValues(new Uint8Array(32)));
     sessionStorage.setItem(VERIFIER, verifier); // of this tab: a code that somebody else has got is worth nothing without it
     const challenge = encodeUrl(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
-    return `${this.url}/api/v1/auth/oidc/${provider}/start?codeChallenge=${challenge}`;
+    return `${this.url}/api/v1/auth/oidc/${provider}/start?codeChallenge=${challenge}${fresh ? "&fresh=true" : ""}`;
   }
 
-  /** Finishes a login with a provider, by the `code` that is in the fragment of the page's URL. */
+  /** Finishes a login with a provider, by the `code` that `returnFromProvider` has found. */
   async loginWithCode(code: string): Promise<void> {
     const body = { code, codeVerifier: sessionStorage.getItem(VERIFIER) };
     this.#keep(await this.call("POST:/api/v1/auth/login/oidc", { body }));
@@ -136,7 +146,10 @@ export class Session {
   }
 
   async #proveAgain(problem?: string): Promise<boolean> {
-    const body = await this.prove?.(unwrap(await this.api.GET("/api/v1/auth/reauthentication")), problem);
+    const { data: found, response } = await this.api.GET("/api/v1/auth/reauthentication");
+    if (!found && response.status !== 404) return false;
+    // Without second factors there is no such route.
+    const body = await this.prove?.(found?.data ?? { kinds: [], passkeyOptions: null }, problem);
     if (!body) return false;
     const { data, error } = await this.api.POST("/api/v1/auth/reauthentication", { body });
     if (!data) return this.#proveAgain(error.message);
@@ -148,8 +161,9 @@ export class Session {
     const current = this.tokens;
     if (current?.own) throw new ApiError(401, undefined); // whoever acts as somebody cannot refresh
     if (current && current.refreshToken !== used) return current; // another tab was first
-    const header = { "X-Refresh-Token": used ?? "" };
-    const result = await this.api.POST("/api/v1/auth/token/refresh", { params: { header } });
+    const header = used || !this.#store.cookie ? { "X-Refresh-Token": used ?? "" } : IN_COOKIE;
+    // A page that is left while it refreshes would otherwise leave a cookie that is used up.
+    const result = await this.api.POST("/api/v1/auth/token/refresh", { params: { header }, keepalive: Boolean(this.#store.cookie) });
     if (result.response.status === 401) this.#keep(undefined); // the session has ended
     const tokens = unwrap(result);
     this.#keep(tokens);
@@ -173,6 +187,8 @@ export class Session {
     };
     return {
       onRequest: ({ id, request, schemaPath }) => {
+        const isOwn = schemaPath === LOGOUT && !this.tokens?.own && !this.tokens?.refreshToken; // not of whom one acts as
+        if (this.#store.cookie && (isOwn || schemaPath.startsWith(LOGIN))) request.headers.set("X-Refresh-Token", "cookie");
         if (PUBLIC.includes(schemaPath) || schemaPath.startsWith(LOGIN)) return undefined;
         copies.set(id, request.clone());
         return authorize(request);
@@ -198,22 +214,6 @@ export class Session {
       },
     };
   }
-}
-
-/** Forgets the tokens with the page. */
-export function memoryStore(): TokenStore {
-  let kept: Tokens | undefined;
-  return { read: () => kept, write: (tokens) => void (kept = tokens) };
-}
-
-/** Shares the tokens with the other tabs, and keeps them when all are closed. Scripts of the page can read them. */
-export function browserStore(key = "tokens"): TokenStore {
-  const read = () => JSON.parse(localStorage.getItem(key) ?? "null") ?? undefined;
-  return {
-    read,
-    write: (tokens) => (tokens ? localStorage.setItem(key, JSON.stringify(tokens)) : localStorage.removeItem(key)),
-    onChange: (listener) => addEventListener("storage", (event) => event.key === key && listener(read())),
-  };
 }
 
 /**

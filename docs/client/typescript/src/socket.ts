@@ -1,7 +1,8 @@
 import { io, type Socket } from "socket.io-client";
 import { ApiError } from "./errors.ts";
 import type { ClientToServerEvents, ServerToClientEvents } from "./generated/events.ts";
-import type { Session, Tokens } from "./session.ts";
+import type { Session } from "./session.ts";
+import type { Tokens } from "./stores.ts";
 
 export type ApiSocket = Socket<ServerToClientEvents, ClientToServerEvents>;
 

@@ -1,16 +1,19 @@
 // The session, who has signed in, what they may do, and whether the server can be reached.
-import { ApiError, browserStore, type components, type Data, type Proof, type ProofOptions, type Route, Session } from "api-client";
+import { ApiError, browserStore, type components, cookieStore, type Data, leaveForProvider, type Proof, type ProofOptions, returnFromProvider, type Route, Session } from "api-client";
 import { reactive, shallowRef } from "vue";
 import { t } from "./i18n";
 
-export { ApiError, type Data, type Route };
+export { ApiError, leaveForProvider, type Data, type Route };
 export type Schemas = components["schemas"];
 
-export const session = new Session(location.origin, browserStore());
+const metaOf = (name: string) => document.querySelector<HTMLMetaElement>(`meta[name=console-${name}]`)?.content ?? "";
+const store = metaOf("cookie") ? cookieStore() : browserStore();
+export const session = new Session(location.origin, store);
 export const api = session.api;
 export const call = session.call.bind(session);
 
-const metaOf = (name: string) => document.querySelector<HTMLMetaElement>(`meta[name=console-${name}]`)?.content ?? "";
+/** What a provider has sent the browser back with. */
+export const returned = returnFromProvider();
 /** The permission that this console demands, where it is restricted to its holders; else empty. */
 export const REQUIRED = metaOf("permission");
 /** The beginnings of the paths that are switched off. */
@@ -20,17 +23,18 @@ export const me = reactive({
   user: undefined as Schemas["UserInfoResponse"] | undefined,
   /** Permission codes; undefined if the user may not list them: then everything is shown, and the API decides. */
   codes: undefined as Set<string> | undefined,
-  signedIn: Boolean(session.tokens),
+  signedIn: Boolean(session.tokens ?? store.cookie?.()),
   /** The session ended, and not by signing out in this tab. */
   ended: false,
   offline: false,
 });
 
 let leaving = false;
-const isActing = Boolean(session.tokens?.own);
+let userId = session.userId;
 
 session.onTokens((tokens) => {
-  if (Boolean(tokens?.own) !== isActing && tokens) location.assign("/console/"); // as somebody else, or as oneself again
+  if (userId && tokens && session.userId !== userId) location.assign("/console/"); // acting, or another login in another tab
+  userId = session.userId;
   if (tokens) me.ended = false;
   else if (me.signedIn) me.ended = !leaving;
   if (!tokens) Object.assign(me, { user: undefined, codes: undefined });
@@ -82,6 +86,7 @@ export function identify(): Promise<void> {
 }
 
 async function load(): Promise<void> {
+  if (!(await session.restore())) return;
   const user = await call("GET:/api/v1/auth/user/info");
   const { data, response } = await api.GET("/api/v1/permissions/mine");
   if (!data && response.status !== 403) throw new ApiError(response.status, undefined);

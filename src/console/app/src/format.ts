@@ -14,13 +14,9 @@ export function showOnce(title: string, text: string): void {
 }
 
 /** In the reader's time zone. */
-export function localTime(time: string): string {
-  return new Date(time).toLocaleString(language.value === "zh" ? "zh-CN" : "en-GB", { dateStyle: "short", timeStyle: "medium" });
-}
-
-export function utcTime(time: string): string {
-  return `${new Date(time).toISOString().replace("T", " ").slice(0, 19)} UTC`;
-}
+export const localTime = (time: string) =>
+  new Date(time).toLocaleString(language.value === "zh" ? "zh-CN" : "en-GB", { dateStyle: "short", timeStyle: "medium" });
+export const utcTime = (time: string) => `${new Date(time).toISOString().replace("T", " ").slice(0, 19)} UTC`;
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
@@ -43,10 +39,7 @@ export function toInput(time: string | null | undefined): string {
   return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
-export function fromInput(text: string): string | null {
-  return text ? new Date(text).toISOString() : null;
-}
+export const fromInput = (text: string) => (text ? new Date(text).toISOString() : null);
 
-export function isEmpty(value: unknown): boolean {
-  return value === null || value === undefined || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
-}
+export const isEmpty = (value: unknown) =>
+  value === null || value === undefined || value === "" || (typeof value === "object" && Object.keys(value).length === 0);

@@ -9,7 +9,7 @@ export { default as ListPage } from "./components/ListPage.vue";
 export { default as PageView } from "./components/PageView.vue";
 export { default as SimpleTable } from "./components/SimpleTable.vue";
 export { default as StateView } from "./components/StateView.vue";
-export { showOnce } from "./format";
+export { localTime, showOnce } from "./format";
 export { t } from "./i18n";
 export type { Columns, Field } from "./list";
 export { useLive } from "./live";

@@ -26,8 +26,8 @@ export function useLoad<T>(load: () => Promise<T>) {
   return { data, error, loading, reload };
 }
 
-/** A list that a page offers as choices; empty for users who may not load it. */
-export function useOptional<R extends Route>(route: R) {
-  const { data } = useLoad(async () => (can(route) ? await call(route) : undefined));
+/** A list that a page offers as choices; empty for users who may not load it, and without a route. */
+export function useOptional<R extends Route>(route: R | false) {
+  const { data } = useLoad(async () => (route && can(route) ? await call(route) : undefined));
   return computed(() => data.value ?? ([] as unknown as Data<R>));
 }
