@@ -218,6 +218,10 @@ class TestOtherBlocks:
                     path, *arguments = shlex.split(line)
                     assert fault([Path(path).name, *arguments], ROOT) is None, page
 
+    def test_diagrams_are_drawn(self) -> None:
+        """A semicolon ends a statement of Mermaid: what follows it is a syntax error."""
+        assert [page for page, block in on_all_pages("mermaid") if ";" in block] == []
+
     def test_the_form_of_a_commit_message_is_one_that_is_accepted(self) -> None:
         (form,) = blocks("text", PAGES["docs/GIT.md"])
         assert FIRST_LINE.fullmatch(form.partition("\n")[0].replace("type", "fix"))
