@@ -39,7 +39,6 @@ from src.middlewares.access_log import PROBES
 from src.middlewares.body_limit import BodyLimitMiddleware
 from src.middlewares.errors import install_error_handlers
 from src.middlewares.request import RequestMiddleware
-from src.models.permission_code import PermissionCode
 from src.queues import load_app
 from src.queues.publisher import create_outbox
 from src.services.permission_code import PermissionCodeService
@@ -171,9 +170,7 @@ async def try_to_register(resources: Resources, registry: RouteRegistry) -> None
 async def register_routes(resources: Resources, registry: RouteRegistry) -> None:
     """Write the permission codes of the code to their table, and tell if second factors are off by mistake."""
     async with resources.unit_of_work() as uow:
-        await PermissionCodeService(resources).register(
-            uow, [PermissionCode(**asdict(route)) for route in registry.grantable]
-        )
+        await PermissionCodeService(resources).register(uow, [asdict(route) for route in registry.grantable])
         if resources.settings.lacks_factor_key and await UserFactorCRUD(uow.session).are_in_use():
             log.error("factors_are_off", reason="Second factors are in use, and FACTOR_KEY is missing.")
 

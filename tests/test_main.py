@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from scripts.bench.production import NO_FEATURES
 from src.api import access
 from src.core.config import Settings
 from src.core.config.app import Environment
@@ -111,19 +112,50 @@ class TestRow33Start:
             app_in(Environment.TESTING)
 
 
-SEEN = """
+LOADED = """
 import gc, sys
 sys.modules["requests"] = None  # as in the image: engineio imports it where an extra has installed it
 import src.main
-late = {"celery", "amqp", "minio", "urllib3", "alembic", "rich", "sqlalchemy.dialects.mysql", "src.queues.app"}
-late |= {"authlib", "joserfc", "httpx2", "src.api.v1.oidc"}
-late |= {"webauthn", "OpenSSL", "cbor2", "pyotp", "segno"}
-print(*late & sys.modules.keys(), "" if gc.isenabled() else "no collector")
+assert gc.isenabled()
+print(*sys.modules)
 """
+LATE = {"celery", "amqp", "minio", "urllib3", "alembic", "rich", "sqlalchemy.dialects.mysql", "src.queues.app"}
+LATE |= {"authlib", "joserfc", "httpx2", "jinja2", "aiosmtplib", "src.api.v1.oidc"}
+LATE |= {"webauthn", "OpenSSL", "cbor2", "pyotp", "segno"}
+
+OF_FEATURES = re.compile(
+    r"src\.(api|core|crud|deps|schemas|services)\."
+    r".*(account|act_as|api_key|device|email|factor|impersonation|invitation|oidc|passkey|recovery_code|secret_box)"
+)
+NEEDED_WITHOUT = {
+    "src.core.config.identity.email",
+    "src.core.config.identity.factors",
+    "src.core.config.identity.oidc",
+    "src.core.oidc",
+    "src.core.oidc.errors",
+    "src.core.security.api_key",
+    "src.crud.api_key",
+    "src.crud.email_link",
+    "src.crud.user_factor",
+    "src.deps.api_key_claims",
+    "src.schemas.factor_challenge",
+    "src.services.email",
+    "src.services.email_link",
+}
+"""Modules of optional features that the rest imports; each is small."""
+
+
+def loaded(**settings: str) -> set[str]:
+    """Names of the modules that a web process with these settings has imported."""
+    command, environment = [sys.executable, "-c", LOADED], {**os.environ, **settings}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)  # noqa: S603 - our own
+    return set(ended.stdout.split())
 
 
 @pytest.mark.process
 class TestLightStart:
     def test_what_not_every_process_needs_waits_for_its_first_use(self) -> None:
-        ended = subprocess.run([sys.executable, "-c", SEEN], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603 - our own
-        assert ended.stdout.strip() == ""
+        assert loaded() & LATE == set()
+
+    def test_modules_of_features_that_are_off_are_not_imported(self) -> None:
+        assert {name for name in loaded(**NO_FEATURES) if OF_FEATURES.match(name)} == NEEDED_WITHOUT

@@ -14,6 +14,23 @@ from scripts.bench.servers import ROOT
 PYTHON = (sys.executable, "-S")
 """Looks for packages where `PYTHONPATH` says, and nowhere else."""
 
+NO_FEATURES = {
+    "ACCOUNT_DELETION_DAYS": "",
+    "ACCOUNT_EXPORT_DAYS": "",
+    "ACT_AS_ENABLED": "false",
+    "API_KEYS_ENABLED": "false",
+    "AUTH_REGISTRATION_ENABLED": "false",
+    "CONSOLE_ENABLED": "false",
+    "DEVICES_ENABLED": "false",
+    "FACTORS_ENABLED": "false",
+    "METRICS_TOKEN": "",
+    "OIDC_PROVIDERS": "",
+    "SENTRY_DSN": "",
+    "SMTP_URL": "",
+    "TRACING_ENABLED": "false",
+}
+"""Settings with which every optional feature is off."""
+
 
 @contextmanager
 def production() -> Iterator[dict[str, str]]:

@@ -1,6 +1,6 @@
 """Start-up, memory and many routes, against hand-written FastAPI in the same run.
 
-Ours runs in `TESTING`: it also reads the descriptions of its document, which a deployed process leaves out.
+Starts are those of deployed processes: `PRODUCTION`, with the packages and the bytecode of the image.
 
 python -m scripts.bench.startup [--rounds 3]
 """
@@ -15,11 +15,16 @@ from contextlib import ExitStack
 
 from scripts.bench.auth import measure
 from scripts.bench.load import get
-from scripts.bench.production import PYTHON, production
+from scripts.bench.production import NO_FEATURES, PYTHON, production
 from scripts.bench.servers import serve, stores
 
-OURS = ("src.main:app", "/livez")
-BARE = ("scripts.bench.baseline:app", "/public")
+DEPLOYED = {"ENVIRONMENT": "PRODUCTION"}
+ROWS = {
+    "no features": ("src.main:app", "/livez", DEPLOYED | NO_FEATURES),
+    "default": ("src.main:app", "/livez", DEPLOYED),
+    "bare": ("scripts.bench.baseline:app", "/public", DEPLOYED),
+}
+"""Application, path that answers when it is up, and settings; "default" has API keys and, with their key, factors."""
 
 
 def start_and_weigh(application: str, path: str, environment: dict[str, str]) -> tuple[float, float, float]:
@@ -30,18 +35,19 @@ def start_and_weigh(application: str, path: str, environment: dict[str, str]) ->
 
 
 def compare_starts(rounds: int) -> None:
-    """Print both as multiples of the bare application's, medians of interleaved rounds after one that warms up."""
-    ours: list[tuple[float, float, float]] = []
-    bare: list[tuple[float, float, float]] = []
+    """Print multiples of the hand-written application's figures: medians of interleaved rounds after a warm-up."""
+    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ROWS}
     with production() as environment:
         for number in range(rounds + 1):
-            for values, application in ((ours, OURS), (bare, BARE)):
-                found = start_and_weigh(*application, environment)
+            for name, (application, path, settings) in ROWS.items():
+                figures = start_and_weigh(application, path, environment | settings)
                 if number:
-                    values.append(found)
-    for place, name in enumerate(("cold start, s", "its CPU, s", "PSS, MiB")):
-        mine, other = (statistics.median(value[place] for value in values) for values in (ours, bare))
-        print(f"{name:16} {mine:7.2f} bare {other:7.2f}: {mine / other:.2f} times (target 1.30)")
+                    found[name].append(figures)
+    for place, unit in enumerate(("cold start, s", "its CPU, s", "PSS, MiB")):
+        medians = {name: statistics.median(figures[place] for figures in rows) for name, rows in found.items()}
+        bare = medians.pop("bare")
+        for name, ours in medians.items():
+            print(f"{unit:14} {name:12} {ours:7.2f} bare {bare:7.2f}: {ours / bare:.2f} times (target 1.30)")
 
 
 def compare_routes(rounds: int) -> None:

@@ -1,5 +1,5 @@
-from collections.abc import Collection, Sequence
-from typing import ClassVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar
 
 from sqlalchemy import or_
 from sqlalchemy.dialects.postgresql import insert
@@ -20,21 +20,23 @@ class PermissionCodeCRUD(BaseSQLModelCRUD[PermissionCode]):
         known = select(PermissionCode.code).where(col(PermissionCode.code).in_(codes))
         return set(codes).difference((await self.session.exec(known)).all()) if codes else set()
 
-    async def replace(self, codes: Sequence[PermissionCode]) -> None:
-        """Make the table contain exactly these codes; rows that stay keep their ids."""
-        await self.session.exec(
-            delete(PermissionCode).where(col(PermissionCode.code).not_in([row.code for row in codes]))
-        )
-        if not codes:
+    async def replace(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Make the table contain exactly these rows; those that stay keep their ids.
+
+        This runs at every start: making objects of the rows would take longer than the statements.
+        """
+        codes = [row["code"] for row in rows]
+        await self.session.exec(delete(PermissionCode).where(col(PermissionCode.code).not_in(codes)))
+        if not rows:
             return
         statement = insert(PermissionCode)
         columns = ("name", "description", "path", "methods", "tags")
         new = {name: statement.excluded[name] for name in columns}
         changed = [getattr(PermissionCode, name).is_distinct_from(new[name]) for name in columns]
-        # Compiled once and executed per row: this runs at every start.
+        # Compiled once and executed per row.
         await (await self.session.connection()).execute(
             statement.on_conflict_do_update(
                 index_elements=["code"], set_={**new, "update_time": utc_now()}, where=or_(*changed)
             ),
-            [row.model_dump() for row in codes],
+            rows,
         )

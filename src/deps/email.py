@@ -1,18 +1,11 @@
 from typing import Annotated
 
 from fastapi import Depends
-from starlette.requests import HTTPConnection
 
 from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.services.account import AccountService
 from src.services.email_sender import EmailSender
 from src.services.invitation import InvitationService
-from src.utils.language import Language, preferred_language
-
-
-async def get_language(connection: HTTPConnection) -> Language | None:
-    """The language that the client prefers, of those that e-mails are written in; None if it names none of them."""
-    return preferred_language(connection.headers.get("accept-language", ""))
 
 
 async def get_account_service(uow: UnitOfWorkDep, resources: ResourcesDep) -> AccountService:
@@ -30,7 +23,6 @@ async def get_email_sender(resources: ResourcesDep) -> EmailSender:
     return EmailSender(resources)
 
 
-LanguageDep = Annotated[Language | None, Depends(get_language)]
 AccountServiceDep = Annotated[AccountService, Depends(get_account_service)]
 InvitationServiceDep = Annotated[InvitationService, Depends(get_invitation_service)]
 EmailSenderDep = Annotated[EmailSender, Depends(get_email_sender)]

@@ -8,11 +8,17 @@ from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.services.factor import FactorService
 from src.services.factor_login import FactorLoginService
 from src.services.profile import ProfileService
+from src.services.user_factor import UserFactorService
 
 
 async def get_factor_service(uow: UnitOfWorkDep, resources: ResourcesDep) -> FactorService:
     """The service for the second factors of the current user."""
     return FactorService(uow, resources)
+
+
+async def get_user_factor_service(uow: UnitOfWorkDep, resources: ResourcesDep) -> UserFactorService:
+    """The service for the second factors of other users."""
+    return UserFactorService(uow, resources)
 
 
 async def get_factor_login_service(
@@ -34,5 +40,6 @@ async def require_no_missing_factor(claims: UserAccessJWTDep, resources: Resourc
 
 
 FactorServiceDep = Annotated[FactorService, Depends(get_factor_service)]
+UserFactorServiceDep = Annotated[UserFactorService, Depends(get_user_factor_service)]
 NO_MISSING_FACTOR = Depends(require_no_missing_factor)
 FactorLoginServiceDep = Annotated[FactorLoginService, Depends(get_factor_login_service)]

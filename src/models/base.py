@@ -2,6 +2,7 @@ from datetime import datetime
 from typing import Any, get_origin
 from uuid import UUID
 
+from pydantic import ConfigDict
 from sqlalchemy import JSON, DateTime, MetaData, event
 from sqlalchemy.orm import Mapper
 from sqlmodel import Field, SQLModel
@@ -41,6 +42,9 @@ class BaseTable(SQLModel, metaclass=_TableMeta):
     Relations are declared with SQLModel's `Relationship`. They are loaded by `include` only: an attribute that was not
     loaded raises an error. Rows that others refer to are deleted as their foreign keys say (`ondelete`).
     """
+
+    # What Pydantic needs to validate a row is built when the process first creates one: most create rows of few tables.
+    model_config = ConfigDict(defer_build=True)  # type: ignore[assignment]  # SQLModel adds keys of its own
 
 
 class BaseModel(BaseTable):

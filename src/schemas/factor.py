@@ -7,10 +7,9 @@ from pydantic import Field, model_validator
 from src.models.user_factor import FactorKind
 from src.schemas.auth import OptionalCiphertext, OptionalKeyId
 from src.schemas.base import BaseRequest, BaseSchema, SafeStr
+from src.schemas.factor_challenge import TICKET, PasskeyOptions
 from src.schemas.response import BaseResponse
 
-ProofKind = Literal["totp", "passkey", "recovery_code", "password"]
-TICKET = "kq3tq0yB6cXn1oUuK2dMhWfE9v5d41402abc4b2a76b"
 RECOVERY_CODE = "1f8a0-9c4d7-e26b5-3f08c"
 
 Ticket = Annotated[SafeStr, Field(min_length=1, max_length=128)]
@@ -22,9 +21,6 @@ CREDENTIAL = {"id": "kq3tq0yB", "rawId": "kq3tq0yB", "type": "public-key", "resp
 Credential = Annotated[
     dict[str, Any] | None,
     Field(description="What the browser's passkey returned: `PublicKeyCredential.toJSON()`.", examples=[CREDENTIAL]),
-]
-PasskeyOptions = Annotated[
-    dict[str, Any], Field(description="For `PublicKeyCredential.parse…OptionsFromJSON()` in the browser.")
 ]
 
 
@@ -127,28 +123,6 @@ class RecoveryCodesLeft(BaseSchema):
     """How many have not been used."""
 
     EXAMPLE: ClassVar = {"left": 10}
-
-
-class ProofOptions(BaseSchema):
-    """By what the user can prove who they are."""
-
-    kinds: list[ProofKind]
-    """What is possible."""
-    passkey_options: PasskeyOptions | None
-    """For `navigator.credentials.get()`, if a passkey is."""
-
-    EXAMPLE: ClassVar = {"kinds": ["totp", "recovery_code"], "passkeyOptions": None}
-
-
-class FactorChallenge(ProofOptions):
-    """The `data` of the error `auth.factor_required`: continue with `POST /auth/login/factor`."""
-
-    ticket: str
-    """Send it with the proof, from the same `User-Agent`."""
-    expires_in: int
-    """Seconds until the ticket expires."""
-
-    EXAMPLE: ClassVar = {**ProofOptions.EXAMPLE, "ticket": TICKET, "expiresIn": 300}
 
 
 class FactorLogin(FactorProof):

@@ -13,9 +13,7 @@ from src.crud.login import LoginCRUD, LoginUser
 from src.crud.user import UserCRUD
 from src.models.user import User
 from src.schemas.auth import PublicKeyResponse
-from src.schemas.factor import FactorLogin
 from src.services.challenge import ChallengeService
-from src.services.factor_login import FactorLoginService
 from src.services.session import ClientInfo, TokenPair
 from src.services.sign_in import FactorRequiredError, SignInService
 from src.services.user import UserService
@@ -73,6 +71,9 @@ class AuthService:
         except FactorRequiredError as error:
             if not code:
                 raise
+            from src.schemas.factor import FactorLogin  # where there are factors only
+            from src.services.factor_login import FactorLoginService
+
             factors = FactorLoginService(self.uow, self.resources, self.client)
             return await factors.log_in(FactorLogin(ticket=error.challenge.ticket, code=code), entry)
 

@@ -10,7 +10,8 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.session import digest
 from src.crud.user import UserCRUD
 from src.models.user import User
-from src.schemas.factor import FactorLogin, PasskeyLoginOptions, ProofKind, ProofOptions, Reauthentication
+from src.schemas.factor import FactorLogin, PasskeyLoginOptions, Reauthentication
+from src.schemas.factor_challenge import ProofKind, ProofOptions
 from src.services.email import EmailService
 from src.services.factor_proof import FactorProofService
 from src.services.factor_ticket import FactorTicketService

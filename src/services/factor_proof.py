@@ -8,7 +8,7 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.user_factor import RecoveryCodeCRUD, UserFactorCRUD
 from src.models.user import User
 from src.models.user_factor import FactorKind, UserFactor
-from src.schemas.factor import ProofKind, ProofOptions
+from src.schemas.factor_challenge import ProofKind, ProofOptions
 from src.services.email import EmailService
 from src.services.passkey import PasskeyService
 from src.services.recovery_code import hash_recovery_code

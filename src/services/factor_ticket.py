@@ -11,7 +11,7 @@ from src.crud.login_origin import LoginOrigin
 from src.crud.session import digest
 from src.crud.user import UserCRUD
 from src.models.user import User
-from src.schemas.factor import FactorChallenge
+from src.schemas.factor_challenge import FactorChallenge
 from src.services.factor_proof import FactorProofService
 from src.services.session import ClientInfo
 

@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -6,7 +7,6 @@ from src.core.resources import Resources
 from src.core.stores.cache import Cache, cached
 from src.core.unit_of_work import UnitOfWork
 from src.crud.permission_code import PermissionCodeCRUD
-from src.models.permission_code import PermissionCode
 from src.schemas.permission_code import PermissionCodeResponse
 
 CODES = TypeAdapter(list[PermissionCodeResponse])
@@ -31,7 +31,7 @@ class PermissionCodeService:
         async with self.resources.sessions() as session:
             return [PermissionCodeResponse.model_validate(row) for row in await PermissionCodeCRUD(session).list()]
 
-    async def register(self, uow: UnitOfWork, codes: Sequence[PermissionCode]) -> None:
-        """Store the codes of the running application, and delete all others."""
-        await PermissionCodeCRUD(uow.session).replace(codes)
+    async def register(self, uow: UnitOfWork, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store the codes of the running application, as rows of their table, and delete all others."""
+        await PermissionCodeCRUD(uow.session).replace(rows)
         uow.after_commit("invalidate routes", lambda: self.cache.invalidate(TAG))

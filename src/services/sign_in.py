@@ -10,9 +10,8 @@ from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.crud.login_origin import LoginOrigin, LoginOriginCRUD
 from src.crud.user_factor import UserFactorCRUD
-from src.schemas.factor import FactorChallenge
+from src.schemas.factor_challenge import FactorChallenge
 from src.services.email import EmailService
-from src.services.factor_ticket import FactorTicketService
 from src.services.session import ClientInfo, SessionService, TokenPair
 
 log = structlog.get_logger(__name__)
@@ -91,6 +90,8 @@ class SignInService:
         if is_known or await UserFactorCRUD(self.uow.session).owners([user_id]):
             if is_guessable:  # again: the budget may have been used up while the password was checked
                 await self.throttle.admit(account, self.client.login)
+            from src.services.factor_ticket import FactorTicketService  # where there are factors only
+
             tickets = FactorTicketService(self.uow, self.resources, self.client)
             raise FactorRequiredError(await tickets.issue(user_id, account, origin))
 

@@ -26,7 +26,7 @@ from src.deps.auth import (
     require_enabled,
 )
 from src.deps.database import ResourcesDep, UnitOfWorkDep
-from src.deps.email import LanguageDep
+from src.deps.language import LanguageDep
 from src.deps.logout import CLEARS_COOKIE, OwnSessionDep
 from src.deps.rate_limit import ANONYMOUS
 from src.deps.token_delivery import DEVICE_HEADER, TokenDeliveryDep
@@ -40,7 +40,7 @@ from src.schemas.auth import (
     UserInfoResponse,
 )
 from src.schemas.base import SafeStr
-from src.schemas.factor import FactorChallenge
+from src.schemas.factor_challenge import FactorChallenge
 from src.schemas.response import Response, created, ok
 from src.schemas.session import SessionResponse
 from src.schemas.user import PasswordChange, RegisterRequest, UserResponse

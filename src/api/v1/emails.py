@@ -10,7 +10,8 @@ from src.api.v1.errors import BAD_CIPHERTEXT, BUSY, NOT_YOURS_TO_GRANT, TAKEN
 from src.core.exceptions import NotFoundError, TooManyRequestsError, raises
 from src.deps.audit import AuditEntryDep
 from src.deps.auth import UserAccessJWTDep, UserDBDep, require_session
-from src.deps.email import AccountServiceDep, InvitationServiceDep, LanguageDep
+from src.deps.email import AccountServiceDep, InvitationServiceDep
+from src.deps.language import LanguageDep
 from src.deps.permission import ActorDep, require_permission
 from src.deps.rate_limit import ANONYMOUS, MAILS, account, rate_limit
 from src.schemas.email import (

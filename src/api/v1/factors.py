@@ -25,12 +25,12 @@ from src.schemas.factor import (
     FactorLogin,
     FactorProof,
     FactorResponse,
-    ProofOptions,
     Reauthentication,
     RecoveryCodes,
     RecoveryCodesLeft,
     TotpEnrolment,
 )
+from src.schemas.factor_challenge import ProofOptions
 from src.schemas.response import Response, created, ok
 from src.services.factor_ticket import InvalidTicketError
 

@@ -24,8 +24,8 @@ from src.crud.oidc_flow import STATE_SECONDS
 from src.deps.audit import AuditEntryDep
 from src.deps.auth import UserAccessJWTDep, require_session
 from src.deps.database import ResourcesDep
-from src.deps.email import LanguageDep
 from src.deps.factor import NO_MISSING_FACTOR
+from src.deps.language import LanguageDep
 from src.deps.oidc import (
     BrowserDep,
     IdentityServiceDep,
