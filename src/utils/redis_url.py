@@ -57,12 +57,12 @@ def parse_sentinel_url(url: str) -> SentinelURL:
         ValueError: A port is invalid, or it names no host.
     """
     parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
+    user, _, hosts = parts.netloc.rpartition("@")
     query = dict(parse_qsl(parts.query))
     master = query.pop("master_name")
     login = {name: query.pop(f"sentinel_{name}") for name in ("username", "password") if f"sentinel_{name}" in query}
     scheme = parts.scheme.removesuffix("+sentinel")
-    master_url = parts._replace(scheme=scheme, netloc=f"{user}{at}", query=urlencode(query)).geturl()
+    master_url = parts._replace(scheme=scheme, netloc=f"{user}@", query=urlencode(query)).geturl()
     return SentinelURL([_address(host) for host in hosts.replace(";", ",").split(",")], master, master_url, login)
 
 

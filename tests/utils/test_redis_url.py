@@ -43,6 +43,11 @@ class TestSentinel:
         assert parsed.login == {"username": "s", "password": "t"}
 
     @pytest.mark.parametrize("create", [connection_pool, lambda *args: blocking_client(*args).connection_pool])
+    def test_without_a_user(self, create: Any) -> None:
+        options = create("redis+sentinel://one:26380/3?master_name=m").connection_kwargs
+        assert (options["db"], "username" in options, "password" in options) == (3, False, False)
+
+    @pytest.mark.parametrize("create", [connection_pool, lambda *args: blocking_client(*args).connection_pool])
     def test_options(self, create: Any) -> None:
         pool = create(URL)
         options, manager = pool.connection_kwargs, pool.sentinel_manager
