@@ -36,7 +36,6 @@ from src.deps.auth import require_session
 from src.deps.logout import require_own_session
 from src.deps.permission import require_permission
 from src.middlewares.access_log import PROBES
-from src.middlewares.body_limit import BodyLimitMiddleware
 from src.middlewares.errors import install_error_handlers
 from src.middlewares.request import RequestMiddleware
 from src.queues import load_app
@@ -136,8 +135,7 @@ def create_registry(app: FastAPI, server: AsyncServer, settings: Settings) -> Ro
 
 def install_middlewares(app: FastAPI, settings: Settings) -> None:
     """Install the middlewares, innermost first. CORS is outside of errors, so that browsers can read those as well."""
-    app.add_middleware(BodyLimitMiddleware, maximum_bytes=settings.app.max_body_bytes)
-    install_error_handlers(app, settings.app.request_timeout_seconds)
+    install_error_handlers(app, settings.app.request_timeout_seconds, settings.app.max_body_bytes)
     if settings.cors.origins or settings.cors.origins_regex:
         app.add_middleware(
             CORSMiddleware,

@@ -15,6 +15,7 @@ from src.core.exceptions import AppError, ServiceUnavailableError, TooManyReques
 from src.core.http_errors import as_app_error
 from src.core.outages import report_outage
 from src.core.stores.errors import summary
+from src.middlewares.body_limit import check_size
 from src.schemas.response import ErrorResponse
 from src.utils.deadline import Deadline
 
@@ -26,29 +27,36 @@ RATE_LIMITED = Counter("rate_limited_requests", "Requests that were refused with
 class UnexpectedErrorMiddleware:
     """Renders errors without a handler: 503 if a store is unavailable, else 500. The reason is only logged.
 
+    It limits the time and the size of requests as well, since each layer costs every request three calls.
+
     Args:
         app: The application.
         timeout_seconds: A request whose response has not begun after this time, counted from the last part of its body,
             is cancelled, whatever it waits for, and answered with 503; with 408 if it waits for its body.
+        maximum_bytes: A larger body is refused with 413: by `Content-Length` at once, otherwise while it is read.
     """
 
-    def __init__(self, app: ASGIApp, *, timeout_seconds: float) -> None:
+    def __init__(self, app: ASGIApp, *, timeout_seconds: float, maximum_bytes: int) -> None:
         self.app = app
         self._deadline = Deadline(timeout_seconds)
+        self._maximum_bytes = maximum_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = is_reading = False
+        received = 0
 
-        async def receive_and_extend() -> Message:
-            nonlocal is_reading
+        async def receive_and_limit() -> Message:
+            nonlocal is_reading, received
             is_reading = True
             message = await receive()
             is_reading = False
-            if not started:
-                limit.restart()
+            received += len(message.get("body", b""))
+            if received > self._maximum_bytes:
+                raise HTTPException(413)
+            limit.restart()
             return message
 
         def send_and_track(message: Message) -> Awaitable[None]:
@@ -59,8 +67,9 @@ class UnexpectedErrorMiddleware:
             return send(message)
 
         try:
+            check_size(scope, self._maximum_bytes)
             with self._deadline.limit() as limit:
-                await self.app(scope, receive_and_extend, send_and_track)
+                await self.app(scope, receive_and_limit, send_and_track)
         except Exception as error:
             is_slow_client = is_reading and isinstance(error, TimeoutError)
             response = _render(scope, _logged(HTTPException(408) if is_slow_client else error))
@@ -86,11 +95,11 @@ async def on_error(request: Request, error: Exception) -> Response:
     return _render(request.scope, as_app_error(error) or AppError())
 
 
-def install_error_handlers(app: FastAPI, timeout_seconds: float = 10) -> None:
-    """Render all errors of the application as the envelope."""
+def install_error_handlers(app: FastAPI, timeout_seconds: float = 10, maximum_bytes: int = 1024 * 1024) -> None:
+    """Render all errors of the application as the envelope, and limit its requests."""
     for type_ in (AppError, HTTPException, RequestValidationError):
         app.add_exception_handler(type_, on_error)
-    app.add_middleware(UnexpectedErrorMiddleware, timeout_seconds=timeout_seconds)
+    app.add_middleware(UnexpectedErrorMiddleware, timeout_seconds=timeout_seconds, maximum_bytes=maximum_bytes)
 
 
 def _render(scope: Scope, error: AppError) -> Response:

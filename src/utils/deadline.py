@@ -31,11 +31,11 @@ class Deadline:
 class Limit:
     """Cancels its block after the time; the block then ends with `TimeoutError`."""
 
-    __slots__ = ("_cancelling", "_queue", "_task", "due", "is_late")
+    __slots__ = ("_cancelling", "_due", "_queue", "_task", "is_late")
 
     def __init__(self, queue: "_Queue") -> None:
         self._queue = queue
-        self.due = 0.0
+        self._due = queue.due
         self.is_late = False
 
     def __enter__(self) -> "Limit":
@@ -45,12 +45,13 @@ class Limit:
         return self
 
     def restart(self) -> None:
-        """Give the block the whole time again."""
-        self._queue.add(self)
+        """Give the block the whole time again, unless it runs endlessly."""
+        if self._due.pop(self, None) is not None:
+            self._queue.add(self)
 
     def lift(self) -> None:
         """Let the block run endlessly."""
-        self._queue.remove(self)
+        self._due.pop(self, None)
 
     def cancel(self) -> None:
         """Cancel the block, once."""
@@ -61,41 +62,40 @@ class Limit:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._queue.remove(self)
+        self._due.pop(self, None)
         if self.is_late and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
 
 class _Queue:
-    """The limits of one event loop, in the order in which they are due."""
+    """The limits of one event loop, in the order in which they are due.
+
+    Attributes:
+        due: The limits, with their times.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float | None, queues: dict[Any, Any]) -> None:
         self._loop = loop
         self._seconds = seconds
         self._queues = queues
-        self._limits: dict[Limit, None] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self.due: dict[Limit, float] = {}
 
     def add(self, limit: Limit) -> None:
-        """Put a limit at the end."""
+        """Put a limit that is not in the queue at its end."""
         if self._seconds is None:
             return
-        self._limits.pop(limit, None)
-        self._limits[limit] = None
-        limit.due = self._loop.time() + self._seconds
+        due = self.due[limit] = self._loop.time() + self._seconds
         if self._timer is None:
-            self._timer = self._loop.call_at(limit.due, self._cancel_late)
-
-    def remove(self, limit: Limit) -> None:
-        """Forget a limit."""
-        self._limits.pop(limit, None)
+            self._timer = self._loop.call_at(due, self._cancel_late)
 
     def _cancel_late(self) -> None:
-        while self._limits:
-            first = next(iter(self._limits))
-            if first.due > self._loop.time():
-                self._timer = self._loop.call_at(first.due, self._cancel_late)
+        while self.due:
+            limit, due = next(iter(self.due.items()))
+            if due > self._loop.time():
+                self._timer = self._loop.call_at(due, self._cancel_late)
                 return
-            self.remove(first)
-            first.cancel()
+            limit.lift()
+            limit.cancel()
+        self._timer = None
         self._queues.pop(self._loop, None)  # a program may run many loops, one after the other

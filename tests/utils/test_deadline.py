@@ -86,6 +86,7 @@ async def test_a_restarted_limit_has_the_whole_time_again_and_a_lifted_one_none(
             await asyncio.sleep(1.5 * unit)
             limit.restart()
         limit.lift()
+        limit.restart()
         await asyncio.sleep(4.5 * unit)
     with pytest.raises(TimeoutError):
         await limited(deadline, forever)
