@@ -7,9 +7,11 @@ logging. Loggers of libraries get the same format from a formatter.
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import StringIO
 from typing import Any, TextIO
 
@@ -113,13 +115,20 @@ def write_info(logger: str, event: str, entry: dict[str, Any]) -> None:
     if not _writes_json_info:
         structlog.get_logger(logger).info(event, **entry)
         return
-    entry |= {"event": event, "level": "info", "logger": logger, "timestamp": _now()}
+    entry["event"], entry["level"], entry["logger"], entry["timestamp"] = event, "info", logger, _now()
     log_stream.write(_serialize(add_request_id(None, "info", entry)) + "\n")
     log_stream.flush()
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    second, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+    return f"{_format_second(second)}.{microseconds:06}Z"
+
+
+# The date takes a third of the time that a line takes, and many lines have the same second.
+@lru_cache(maxsize=1)
+def _format_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")
 
 
 # Without local variables, which may hold passwords.
