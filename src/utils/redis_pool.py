@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import hiredis
 import redis
 from redis.asyncio import ConnectionPool
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.connection import parse_url
 from redis.sentinel import Sentinel as BlockingSentinel
@@ -14,6 +16,12 @@ from src.utils.redis_url import SentinelURL, is_sentinel_url, parse_sentinel_url
 
 def connection_pool(url: str, **options: Any) -> ConnectionPool:
     """Create a pool of connections to a Redis, or to the master behind Sentinels; `options` are redis-py's."""
+    pool = _pool(url, options)
+    pool.connection_class = type(pool.connection_class.__name__, (_Packing, pool.connection_class), {})
+    return pool
+
+
+def _pool(url: str, options: dict[str, Any]) -> ConnectionPool:
     if not is_sentinel_url(url):
         return ConnectionPool.from_url(url, **options)
     parsed = parse_sentinel_url(url)
@@ -44,6 +52,19 @@ class _MasterPool(SentinelConnectionPool):
     async def aclose(self) -> None:
         await super().aclose()
         await self.sentinel_manager.aclose()
+
+
+class _Packing(AbstractConnection):
+    """Commands are packed by hiredis, as redis-py's blocking connections do; in Python it takes ten times as long."""
+
+    @override
+    def pack_command(self, *args: Any) -> list[bytes]:
+        try:
+            if " " not in args[0]:
+                return [hiredis.pack_command(args)]
+        except (TypeError, UnicodeError):
+            pass  # redis-py encodes surrogates, or has an error of its own
+        return super().pack_command(*args)
 
 
 def _options(parsed: SentinelURL) -> dict[str, Any]:
