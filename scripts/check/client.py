@@ -1,8 +1,10 @@
 """Carries out client.sh: the journeys of the built clients, and the pages, against an instance of its own."""
 
 import json
+import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -36,6 +38,22 @@ def site(directory: Path) -> Iterator[str]:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://localhost:{server.server_port}"
         server.shutdown()
+
+
+def run_readme(python: Path, url: str) -> None:
+    """Run the example of the Python client's page, as the initial administrator."""
+    (block,) = re.findall(r"^```python\n(.+?)^```$", (python / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    for shown, meant in (
+        ("https://api.example.com", url),
+        ("correct horse battery staple", "123456"),
+        ('"ada"', '"admin"'),
+    ):
+        block = block.replace(shown, meant)
+    (python / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(1 << 20))
+    imports, _, rest = block.partition("\nasync with")
+    code = f"import asyncio\nfrom pathlib import Path\n{imports}\nasync def show(notice): ...\n\nasync def main():\n"
+    code += textwrap.indent(f"async with{rest}", "    ") + "\nasyncio.run(main())\n"
+    subprocess.run([sys.executable, "-c", code], cwd=python, env={"PYTHONPATH": str(python)}, check=True)  # noqa: S603 - ours
 
 
 def log_in(page: Page, url: str) -> None:
@@ -83,6 +101,7 @@ def main() -> None:
         python = frontend.SITE / "python"
         command = [sys.executable, "test/journey.py"]
         subprocess.run(command, cwd=python, env={"PYTHONPATH": str(python), "URL": url}, check=True)  # noqa: S603 - ours
+        run_readme(python, url)
         print("In Node:", flush=True)
         if node([str(PACKAGE / "test/journey.mjs")], env={"URL": url}):
             sys.exit("The journey failed in Node.")

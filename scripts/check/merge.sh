@@ -14,8 +14,9 @@ git switch --quiet -c product "$base"
 git add --all && git commit --quiet -m "feat: invoices"
 lists=(CHANGELOG.md src/api/v1/router.py src/models/__init__.py src/queues/beat_schedule.py src/schemas/events.py src/websockets/app.py)
 printf '%s merge=union\n' "${lists[@]}" >>.git/info/attributes
-if ! git merge --quiet --no-edit origin/HEAD; then # conflicts elsewhere than in docs/ end the trial
-    git checkout --quiet --theirs docs && git add docs && git commit --quiet --no-edit
+pages=(docs tests/api/openapi.json tests/websockets/asyncapi/asyncapi.json)
+if ! git merge --quiet --no-edit origin/HEAD; then # a conflict in another file ends the trial
+    git checkout --quiet --theirs "${pages[@]}" && git add "${pages[@]}" && git commit --quiet --no-edit
 fi
 python -m scripts.local run -- bash -c '
     if (($(alembic heads | wc -l) > 1)); then alembic merge -m "merge upstream" heads; fi
