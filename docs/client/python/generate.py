@@ -117,7 +117,7 @@ def snake(name: str) -> str:
 
 def result(operation: Schema, schemas: Schema) -> str | None:
     """The type of `data` of the response; None if it has no envelope."""
-    success = next((response for status, response in operation["responses"].items() if status[0] == "2"), {})
+    success: Schema = next((response for status, response in operation["responses"].items() if status[0] == "2"), {})
     schema = success.get("content", {}).get("application/json", {}).get("schema", {})
     name = schema.get("$ref", "").rpartition("/")[2]
     return annotation(schemas[name]["properties"]["data"]) if name.endswith("Envelope") else None

@@ -27,6 +27,12 @@ const run = unwrap(await api.GET("/api/v1/tasks/runs/{taskId}", { params: { path
 const state: components["schemas"]["RunState"] = run.state;
 const result: string | number | boolean | unknown[] | { [key: string]: unknown } | null = run.result;
 
+const other = new Session("http://localhost:16000");
+const [provider] = await other.call("GET:/api/v1/auth/oidc"); // a route that settings switch on
+console.log(provider?.displayName.length);
+// @ts-expect-error a route that does not exist
+await other.call("GET:/api/v1/auth/unheard-of");
+
 const socket = connect(new Session("http://localhost:16000"));
 socket.on("chat.receive", ({ text, createTime }) => console.log(text.length, createTime.length));
 const reply = await socket.emitWithAck("chat.send", { room: "a", text: "b" });
