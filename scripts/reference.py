@@ -207,7 +207,8 @@ def dependencies() -> str:
         for name, alias in names.items():
             marks = [mark for mark in get_args(alias) if hasattr(mark, "dependency")] if get_origin(alias) else []
             if marks and re.search(rf"^{name}\b", source, re.MULTILINE):
-                given = getattr(get_args(alias)[0], "__name__", str(get_args(alias)[0]))
+                type_ = get_args(alias)[0]
+                given = getattr(type_, "__name__", None) or re.sub(r"(\w+\.)+(?=\w)", "", str(type_))
                 rows.append(
                     (f"`{name}`", f"`src/deps/{module.name}.py`", f"`{given}`", first_line(marks[0].dependency))
                 )

@@ -113,6 +113,13 @@ class TestWhereItIs:
             assert 'name="console-permission" content="console.use"' in (await production.get("/console")).text
         assert 'name="console-permission" content=""' in (await client.get("/console")).text
 
+    async def test_asks_for_the_cookie_where_it_is_switched_on(self, client: httpx.AsyncClient) -> None:
+        settings = Settings.load()
+        settings.auth = settings.auth.model_copy(update={"refresh_cookie_enabled": True})
+        async with of(create_app(settings, server)) as other:
+            assert 'name="console-cookie" content="on"' in (await other.get("/console")).text
+        assert 'name="console-cookie" content=""' in (await client.get("/console")).text
+
     async def test_names_what_is_switched_off(self, client: httpx.AsyncClient) -> None:
         settings = Settings.load()
         settings.auth = settings.auth.model_copy(update={"api_keys_enabled": False})
