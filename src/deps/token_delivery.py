@@ -92,7 +92,7 @@ async def find_refresh_token(
     """
     settings = resources.settings
     if token != IN_COOKIE or not settings.auth.refresh_cookie_enabled:
-        yield token
+        yield None if token == IN_COOKIE else token
         return
     check_origin(connection, settings)
     name = cookie_name(settings)

@@ -295,6 +295,13 @@ class TestLogout:
         assert (await browser.post(LOGOUT)).status_code == 401
         assert await is_alive(browser, login)
 
+    async def test_without_the_setting_it_ends_the_session_of_the_access_token(
+        self, client: httpx.AsyncClient, person: Person
+    ) -> None:
+        response = await client.post(LOGOUT, headers=person.headers | IN_COOKIE)
+        assert response.status_code == 200
+        assert (await client.get(INFO, headers=person.headers)).status_code == 401
+
     async def test_by_another_program_it_is_refused(self, browser: httpx.AsyncClient, login: httpx.Response) -> None:
         """A token that was stolen ends no session: it is worth nothing elsewhere."""
         assert (await browser.post(LOGOUT, headers={"User-Agent": "thief"})).status_code == 401
