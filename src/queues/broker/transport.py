@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from json import JSONDecoder
 from queue import Empty
 from typing import Any
 
 from celery.exceptions import ImproperlyConfigured
 from kombu.log import get_logger
 from kombu.transport import redis as stock
-from kombu.utils.json import dumps, loads
+from kombu.utils.json import dumps, object_hook
 
 from src.queues.broker.delayed import AHEAD_SECONDS, DELAYED_KEY, due_at, move_due_messages
 from src.queues.broker.malformed import MALFORMED_KEY, UNREADABLE
@@ -22,6 +23,8 @@ logger = get_logger(__name__)
 
 WAKEUP_KEY = "_kombu.wakeup.%s"
 MAXIMUM_BATCH = 1000
+# As kombu decodes a message; its `loads` would make a decoder for each.
+ENVELOPE = JSONDecoder(object_hook=object_hook)
 UNLIMITED_BATCH = 100  # without a prefetch limit
 
 
@@ -108,7 +111,7 @@ class Channel(stock.Channel):
             for index, item in fetched:
                 queue = self._fetched_queues[index % len(self._fetched_queues)]
                 try:
-                    message = loads(item)
+                    message = ENVELOPE.decode(item.decode())
                 except UNREADABLE:
                     self._set_aside(item)
                     continue

@@ -104,10 +104,12 @@ class AsyncIOPool(BasePool):
         **_options: Any,
     ) -> Handle:
         """Run a task, or queue it; never blocks."""
-        name, task_id = args[:2]
+        name, task_id, headers, body, content_type, encoding = args
         request = accept_callback.__self__
+        if content_type:  # the request has decoded the body; without a type the tracer takes it as it is
+            body, content_type, encoding = request.message.payload, None, None
         execution = TaskExecution(
-            partial(target, *args, **(kwargs or {})),
+            partial(target, name, task_id, headers, body, content_type, encoding, **(kwargs or {})),
             f"{name}[{task_id}]",
             Callbacks(
                 accept_callback,

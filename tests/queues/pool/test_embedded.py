@@ -11,6 +11,7 @@ import pytest
 from celery import current_app
 from celery.app import trace
 from celery.contrib.testing.worker import start_worker
+from kombu.serialization import registry  # type: ignore[attr-defined]  # missing from the stubs
 
 from src.queues.app import app as default
 from src.queues.celery import Celery
@@ -71,6 +72,19 @@ def test_it_finds_its_tasks_and_no_stores(embedded: Any) -> None:
     for task in embedded.tasks:
         assert task.apply_async().get(timeout=PATIENCE_SECONDS, disable_sync_subtasks=False) == "embedded"
     assert process_loop.lifespan is nullcontext  # the stores are those of workers of `default`
+
+
+def test_a_body_is_decoded_once(embedded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Celery's request, and not by the task's tracer again."""
+    decode, decoded = registry._decoders["application/json"], list[str]()
+
+    def decode_and_count(body: Any) -> Any:
+        decoded.append(str(body))
+        return decode(body)
+
+    monkeypatch.setitem(registry._decoders, "application/json", decode_and_count)
+    assert embedded.tasks[1].delay().get(timeout=PATIENCE_SECONDS, disable_sync_subtasks=False) == "embedded"
+    assert len([body for body in decoded if "callbacks" in body]) == 1
 
 
 def test_an_error_that_several_runs_get_ends_none_of_those_that_go_on(embedded: Any) -> None:
