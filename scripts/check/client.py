@@ -87,11 +87,29 @@ def refresh_in_two_tabs(first: Page, second: Page) -> None:
     print("Two tabs refreshed at once, and have the same new tokens.")
 
 
+def use_cookie(first: Page, second: Page, url: str) -> None:
+    """The refresh token in a cookie: another tab has the session, scripts do not have the token, a logout ends both."""
+    opened = """async ([url, logIn]) => {
+        const { cookieStore, Session } = await import("#client");
+        window.session = new Session(url, cookieStore("with cookie"));
+        if (logIn) await session.login("admin", "123456");
+        return [await session.restore(), session.tokens?.refreshToken];
+    }"""
+    found = [page.evaluate(opened, [url, page is first]) for page in (first, second)]
+    second.evaluate("session.refresh()")
+    first.evaluate("session.logout()")
+    second.wait_for_function("session.tokens === undefined")
+    found.append(second.evaluate(opened, [url, False]))
+    if found != [[True, ""], [True, ""], [False, None]]:
+        sys.exit(f"With a cookie, two tabs and one after the logout have {found}.")
+    print("Two tabs shared a cookie, and no refresh token; the logout of one ended both.")
+
+
 def main() -> None:
     """Start an instance and a worker, run the journeys, use the pages, stop."""
     with (
         site(frontend.SITE) as origin,
-        prepared(CORS_ORIGINS=json.dumps([origin])) as environment,
+        prepared(CORS_ORIGINS=json.dumps([origin]), REFRESH_COOKIE_ENABLED="true") as environment,
         serve("src.main:app", "/livez", environment) as server,
         worker(environment),
         browser() as chromium,
@@ -115,6 +133,7 @@ def main() -> None:
             log_in(page, url)
         refresh_in_two_tabs(first, second)
         first.evaluate("session.logout()")
+        use_cookie(first, second, f"http://localhost:{server.port}")  # of the same site as the pages
         frontend.build(url)
         for path in frontend.PAGES:
             frontend.use(chromium, f"{origin}/{path}")
