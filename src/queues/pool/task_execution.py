@@ -113,6 +113,8 @@ class TaskExecution:
         finally:
             for timer in timers:
                 timer.cancel()
+            # The execution refers to the context of its task; a reference back would leave both to the collector.
+            current_run.set(None)
         if not self.is_abandoned:
             self._send(report)
 
