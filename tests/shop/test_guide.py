@@ -2,12 +2,14 @@
 
 import ast
 import sys
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from src.core.exceptions import ConflictError
 from src.core.unit_of_work import UnitOfWork
@@ -48,6 +50,13 @@ class TestTheExamples:
         await self.sum_up(guide, uow)
         await self.delete(guide, uow, filled)
         await self.import_prices(guide, uow)
+
+    def test_declare_money_that_json_has_with_two_decimals(self, guide: Any) -> None:
+        money = TypeAdapter[Decimal](guide.Money)
+        assert {money.dump_json(money.validate_python(sent)) for sent in ("9.9", 9.9)} == {b'"9.90"'}
+        for refused in ("9.999", "-1", "12345678901"):
+            with pytest.raises(ValidationError):
+                money.validate_python(refused)
 
     async def pay(self, guide: Any, uow: UnitOfWork, filled: Filled) -> None:
         order = await OrderCRUD(uow.session).get(filled.orders[1])
