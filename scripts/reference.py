@@ -268,6 +268,7 @@ def main() -> str | None:
     if FOLDER.exists():
         for page, text in pages().items():
             page.write_text(text)
+        print(f"Wrote {len(PAGES)} pages to {FOLDER}.")
     return None
 
 

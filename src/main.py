@@ -28,7 +28,7 @@ from src.core.routing.registry import RouteRegistry
 from src.core.security.access import DECLARED
 from src.core.shutdown.draining import draining
 from src.core.shutdown.listeners import running_server, stop_accepting
-from src.core.stores.errors import as_unavailable, lacks_schema, summary
+from src.core.stores.errors import as_unavailable, missing_schema, summary
 from src.core.telemetry import start_telemetry
 from src.crud.user_factor import UserFactorCRUD
 from src.deps.audit import audit_request
@@ -154,10 +154,8 @@ async def try_to_register(resources: Resources, registry: RouteRegistry) -> None
     try:
         await register_routes(resources, registry)
     except Exception as error:
-        if lacks_schema(error):
-            log.critical(
-                "cannot_start", reason="The database lacks the schema of this code. Run scripts/alembic/migrate.sh."
-            )
+        if reason := missing_schema(error):
+            log.critical("cannot_start", reason=reason)
             os._exit(3)  # as uvicorn does, which would print the traceback first
         unavailable = as_unavailable(error)
         if unavailable is None:

@@ -20,6 +20,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from src.core.config import Settings
 from src.core.config.app import Environment
+from src.core.stores.errors import missing_schema
 from src.utils.masking import MASK, is_secret
 from src.utils.text import escape_controls
 
@@ -138,8 +139,19 @@ _tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.Except
 def _rendering(environment: Environment) -> list[structlog.types.Processor]:
     if environment is Environment.LOCAL:
         render = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=_write_traceback)
-        return [_escape_values, render]
-    return [_tracebacks, structlog.processors.JSONRenderer(serializer=_serialize)]
+        return [_explain_missing_schema, _escape_values, render]
+    return [_explain_missing_schema, _tracebacks, structlog.processors.JSONRenderer(serializer=_serialize)]
+
+
+def _explain_missing_schema(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Say what to do about a missing table or column, in place of a traceback that ends with its name."""
+    error = entry.get("exc_info")
+    if error is True:
+        error = sys.exc_info()
+    if reason := missing_schema(error[1] if isinstance(error, tuple) else error):
+        del entry["exc_info"]
+        entry["reason"] = reason
+    return entry
 
 
 def _escape_values(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

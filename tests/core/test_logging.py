@@ -40,6 +40,23 @@ except ValueError:
     log.exception("failed")
     logging.getLogger("theirs").exception("failed")
 """
+UNMIGRATED = """
+import asyncio, logging, structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from src.core.config import settings
+from src.core.logging import configure_logging
+configure_logging(settings)
+async def select(what):
+    async with create_async_engine(settings.sql.url).connect() as connection:
+        await connection.execute(text(f"SELECT {what}"))
+for what in ("1 FROM no_such_table", "amount FROM users"):
+    try:
+        asyncio.run(select(what))
+    except Exception as error:
+        structlog.get_logger("ours").error("unexpected_error", exc_info=error)
+        logging.getLogger("theirs").exception("The task failed")
+"""
 # Escape, NUL and the rest of C0, DEL, C1 with its one-byte CSI, directions of text, separators of lines.
 CONTROLS = [*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xD800]
 
@@ -72,6 +89,16 @@ class TestJson:
 
     def test_an_event_with_a_line_break_stays_one_line(self, entries: list[dict[str, Any]]) -> None:
         assert entries[-1]["event"] == "two\nlines"
+
+
+class TestAMissingSchema:
+    @pytest.mark.parametrize("environment", ["LOCAL", "TESTING"])
+    def test_is_one_line_that_says_what_to_run(self, environment: str) -> None:
+        output = run(environment, UNMIGRATED)
+        assert len(output) == 4
+        missing = ['relation "no_such_table" does not exist'] * 2 + ['column "amount" does not exist'] * 2
+        for line, text in zip(output, missing, strict=True):
+            assert f"{text}. Run ./scripts/alembic/migrate.sh." in line.replace("\\", "")
 
 
 class TestRow45Secrets:

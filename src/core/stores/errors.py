@@ -113,9 +113,13 @@ def is_serialization_failure(error: BaseException) -> bool:
     return getattr(cause, "sqlstate", None) in ("40001", "40P01") or _mysql_code(cause) == 1213
 
 
-def lacks_schema(error: BaseException) -> bool:
-    """Whether a table or a column does not exist, as before migrations have run."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) in ("42P01", "42703")
+def missing_schema(error: object) -> str | None:
+    """What to do about a table or column that does not exist, as before migrations have run; None for other errors."""
+    cause = getattr(error, "orig", None)
+    if getattr(cause, "sqlstate", None) not in ("42P01", "42703"):
+        return None
+    text = str(getattr(cause, "__cause__", None) or cause).partition("\n")[0]
+    return f"The database lacks the schema of this code: {text}. Run ./scripts/alembic/migrate.sh."
 
 
 def summary(error: BaseException) -> str:
