@@ -40,6 +40,7 @@ def journey(admin: ConsolePage, user: ConsolePage) -> None:
     use_permissions(user)
     use_keys(admin)
     watch_runs(admin)
+    send(admin)
     retry(admin)
     disconnect(admin, user)
     end_session(admin, user)
@@ -147,6 +148,19 @@ def watch_runs(admin: ConsolePage) -> None:
     pause.get_by_role("button", name="Pause").click()
     expect(admin.row("Count")).to_contain_text("paused")
     print("Runs that beat started appeared as they happened, with their progress.")
+
+
+def send(admin: ConsolePage) -> None:
+    """A task is sent with a decimal number."""
+    admin.open("tasks")
+    admin.row("check.count").get_by_role("button", name="Run").click()
+    run = admin.dialog("Run check.count")
+    admin.fill(run, {"kwargs.seconds": "0.25"})
+    run.get_by_role("button", name="Send").click()
+    shown = admin.page.locator(".el-drawer__body")
+    expect(shown).to_contain_text("0.25")
+    expect(shown).to_contain_text("SUCCESS")
+    print("A task was sent with a decimal number.")
 
 
 def retry(admin: ConsolePage) -> None:

@@ -11,8 +11,8 @@ STEPS = 8
 
 
 @app.task(name="check.count", requires="POST:/api/v1/schedules")
-async def count() -> None:
-    """Count for four seconds."""
+async def count(seconds: float = 4) -> None:
+    """Count for that many seconds."""
     for done in range(STEPS + 1):
         await progress(done, STEPS)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(seconds / STEPS)

@@ -14,7 +14,8 @@ from src.main import create_app, server
 from tests.support.stores import ROOT
 
 APP = ROOT / "src/console/app/src"
-TEXTS = APP / "en.ts", APP / "zh.ts"
+# Texts, and the line of each page, a project's own included.
+UNCOUNTED = APP / "en.ts", APP / "zh.ts", APP / "menu.ts"
 FIRST_LOAD_BYTES = 300_000
 SHARED_LINES = 1_500
 PAGE_LINES = 160
@@ -71,7 +72,7 @@ class TestFiles:
         assert '"resolved"' not in (APP.parent / "package-lock.json").read_text()
 
     def test_the_source_is_small(self) -> None:
-        lines = {path: len(path.read_text().splitlines()) for path in APP.rglob("*.*") if path not in TEXTS}
+        lines = {path: len(path.read_text().splitlines()) for path in APP.rglob("*.*") if path not in UNCOUNTED}
         pages = {path: lines.pop(path) for path in list(lines) if "pages" in path.relative_to(APP).parts}
         assert max(pages.values()) <= PAGE_LINES
         own = [count for path, count in pages.items() if path.stem in PAGES or path.parent.name == "parts"]

@@ -193,6 +193,7 @@ class TestReload:
         code.write_text("print('second', flush=True)")
         wait_until(lambda: "worker | second" in reloading.output.read_text())
         assert "Changed: src/code.py. Restarting." in reloading.output.read_text()
+        wait_until(lambda: "\nReady after " in reloading.output.read_text())
 
     def test_waits_for_a_correction_of_code_that_fails(self, reloading: Supervisor, code: Path) -> None:
         code.write_text("print('broken', flush=True); raise SystemExit(3)")

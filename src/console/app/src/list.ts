@@ -46,7 +46,7 @@ export interface Field {
   key: string;
   /** If it is not called as everywhere. */
   label?: string;
-  type?: "text" | "password" | "email" | "number" | "textarea" | "switch" | "select" | "multi" | "json" | "datetime";
+  type?: "text" | "password" | "email" | "number" | "textarea" | "switch" | "select" | "multi" | "json" | "date" | "datetime";
   options?: readonly string[];
   required?: boolean;
   initial?: unknown;
