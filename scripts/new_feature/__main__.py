@@ -8,11 +8,10 @@ from pathlib import Path
 from scripts.new_feature.console import add_page, page_of
 from scripts.new_feature.noun import Noun, RefusedError, parse
 from scripts.new_feature.registration import register
-from scripts.new_feature.rendering import render, tidy
+from scripts.new_feature.rendering import SNAPSHOTS, all_or_nothing, render, tidy
 from scripts.new_feature.revision import next_revision
 
 ROOT = Path(__file__).resolve().parents[2]
-SNAPSHOTS = ("tests/api/openapi.json", "tests/websockets/asyncapi/asyncapi.json", "docs/reference/")
 
 
 def write(noun: Noun, *, page: bool = False) -> tuple[list[str], list[str]]:
@@ -32,9 +31,10 @@ def write(noun: Noun, *, page: bool = False) -> tuple[list[str], list[str]]:
     if model := _model_of(noun):
         name = noun.spellings()["Noun"]
         raise RefusedError(f"{name} or its table exists already, in {model.relative_to(ROOT)}.")
-    for path, text in {**made, **changed}.items():
-        (ROOT / path).write_text(text)
-    tidy(ROOT, [*made, *changed])
+    with all_or_nothing(ROOT, [*made, *changed]):
+        for path, text in {**made, **changed}.items():
+            (ROOT / path).write_text(text)
+        tidy(ROOT, [*made, *changed])
     return list(made), list(changed)
 
 

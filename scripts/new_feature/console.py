@@ -1,5 +1,6 @@
 """The console's page of a feature: one file, its line in the menu, and its title in the translations."""
 
+import re
 from pathlib import Path
 from string import Template
 
@@ -34,11 +35,15 @@ def add_page(root: Path, noun: Noun) -> dict[str, str]:
 
 
 def without_page(root: Path, noun: Noun) -> dict[str, str]:
-    """The text of the files that name the page, without it, by path."""
-    texts = {path: (root / path).read_text() for path in (MENU, TRANSLATIONS)}
-    for path, (line, _) in ((MENU, ENTRY), (TRANSLATIONS, TITLE)):
-        texts[path] = texts[path].replace(_fill(line, noun), "")
-    return texts
+    """The text of the files that name the page, without it, by path: whatever its title or translation is by now."""
+    words = _spellings(noun)
+    line = rf'^  \{{.* page: "{words["Nouns"]}" \}},\n'
+    entry = rf'"{words["Titles"]}": "(?:[^"\\]|\\.)*",'
+    title = rf"^  {entry}\n| {entry}$|{entry} ?"
+    return {
+        path: re.sub(pattern, "", (root / path).read_text(), count=1, flags=re.MULTILINE)
+        for path, pattern in ((MENU, line), (TRANSLATIONS, title))
+    }
 
 
 def _fill(text: str, noun: Noun) -> str:

@@ -73,15 +73,43 @@ def unregister(root: Path, noun: Noun) -> dict[str, str]:
     return {entry.file: _without((root / entry.file).read_text(), entry, noun.spellings()) for entry in ENTRIES}
 
 
-def _without(text: str, entry: Entry, spellings: dict[str, str]) -> str:
+def registered(body: list[ast.stmt], file: str, noun: Noun) -> list[ast.AST]:
+    """What `register` wrote into a module, by its path: the elements of the collection, and the imported name."""
+    written: list[ast.AST] = []
+    for entry in ENTRIES:
+        if entry.file == file:
+            written += [node for element in _registered(body, entry, noun.spellings()) for node in element]
+            if entry.imports and (found := _registered_import(body, entry, noun.spellings())):
+                written.append(found[1])
+    return written
+
+
+def _registered(body: list[ast.stmt], entry: Entry, spellings: dict[str, str]) -> list[tuple[ast.expr, ast.expr]]:
     added = _elements(ast.parse(f"_ = {{{Template(entry.element).substitute(spellings)}}}").body[0])
     names = {ast.unparse(key) for key, _ in added}
-    body = ast.parse(text).body
     collection = next(node for node in body if _assigned_name(node) == entry.collection)
-    for key, value in reversed(_elements(collection)):
-        if ast.unparse(key) in names:
-            text = _cut(text, key, value)
-    return _without_import(text, Template(entry.imports).substitute(spellings)) if entry.imports else text
+    return [(key, value) for key, value in _elements(collection) if ast.unparse(key) in names]
+
+
+def _registered_import(
+    body: list[ast.stmt], entry: Entry, spellings: dict[str, str]
+) -> tuple[ast.ImportFrom, ast.alias] | None:
+    (wanted,) = ast.parse(Template(entry.imports).substitute(spellings)).body
+    assert isinstance(wanted, ast.ImportFrom)  # noqa: S101 - all entries import in this form
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.module == wanted.module:
+            for alias in node.names:
+                if alias.name == wanted.names[0].name:
+                    return node, alias
+    return None
+
+
+def _without(text: str, entry: Entry, spellings: dict[str, str]) -> str:
+    for key, value in reversed(_registered(ast.parse(text).body, entry, spellings)):
+        text = _cut(text, key, value)
+    if entry.imports and (found := _registered_import(ast.parse(text).body, entry, spellings)):
+        text = _without_import(text, *found)
+    return text
 
 
 def _assigned_name(node: ast.stmt) -> str | None:
@@ -117,15 +145,9 @@ def _cut(text: str, first: ast.expr, last: ast.expr) -> str:
     return re.sub(r",\s*$", "", before) + after
 
 
-def _without_import(text: str, statement: str) -> str:
+def _without_import(text: str, statement: ast.ImportFrom, removed: ast.alias) -> str:
     """The text without one imported name; the rest of its statement is written on one line."""
-    (removed,) = ast.parse(statement).body
-    assert isinstance(removed, ast.ImportFrom)  # noqa: S101 - all entries import in this form
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ImportFrom) and node.module == removed.module:
-            rest = [alias for alias in node.names if alias.name != removed.names[0].name]
-            if len(rest) < len(node.names):
-                lines = text.splitlines(keepends=True)
-                kept = [ast.unparse(ast.ImportFrom(node.module, rest, 0)) + "\n"] if rest else []
-                return "".join([*lines[: node.lineno - 1], *kept, *lines[node.end_lineno :]])
-    return text
+    rest = [alias for alias in statement.names if alias is not removed]
+    lines = text.splitlines(keepends=True)
+    kept = [ast.unparse(ast.ImportFrom(statement.module, rest, 0)) + "\n"] if rest else []
+    return "".join([*lines[: statement.lineno - 1], *kept, *lines[statement.end_lineno :]])

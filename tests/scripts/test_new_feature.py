@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.new_feature.console import MENU, add_page, page_of, without_page
+from scripts.new_feature.console import MENU, TRANSLATIONS, add_page, page_of, without_page
 from scripts.new_feature.noun import RefusedError, parse
 from scripts.new_feature.revision import next_revision
 from tests.support.scratch import Scratch, scratch_database
@@ -29,6 +29,7 @@ TESTS = [
     *("tests/models/test_migrations.py", "tests/security/test_access.py", "tests/api/test_permission_codes.py"),
     *("tests/websockets/asyncapi/test_asyncapi.py", "tests/docs/test_sockets.py"),
 ]
+TRANSLATED = '"Paper kites": "Paper kites",', '"Paper kites": "鸢",'
 SHOW = """
 from src.main import rest
 print(*(route.code for route in rest.state.registry.routes), *rest.openapi()["paths"])
@@ -163,6 +164,10 @@ class TestAPage:
         assert "/api/v1/paper-kites/{paperKiteId}" in (tmp_path / page_of(noun)).read_text()
         assert 'title: "Paper kites"' in (tmp_path / MENU).read_text()
         (tmp_path / page_of(noun)).unlink()
+        for path, old, new in ((MENU, 'title: "Paper kites"', 'title: "Kites"'), (TRANSLATIONS, *TRANSLATED)):
+            text = (tmp_path / path).read_text()
+            assert old in text
+            (tmp_path / path).write_text(text.replace(old, new))
         for path, text in without_page(tmp_path, noun).items():
             (tmp_path / path).write_text(text)
         assert {file: file.read_bytes() for file in app.rglob("*") if file.is_file()} == before
@@ -253,11 +258,59 @@ class TestARemoval:
         assert "docs/new-feature.md" in done.stderr
         assert (project / "src/models/notice.py").exists()
 
-    def test_of_what_others_import_is_refused(self, project: Path) -> None:
-        (project / "src/utils/importer.py").write_text("from src.models.dragonfly import Dragonfly\n")
+    @pytest.mark.parametrize(
+        ("path", "old", "new"),
+        [
+            ("src/utils/text.py", "import re\n", "import re\nimport src.models.dragonfly  # <- HERE\n"),
+            (
+                "src/schemas/events.py",
+                '    "notice.pub',
+                '    "dragonfly.seen": DragonflyRef,  # <- HERE\n    "notice.pub',
+            ),
+            (
+                "src/schemas/events.py",
+                "from src.schemas.dragonfly import DragonflyRef\n",
+                "from src.schemas.dragonfly import (\n    DragonflyRef,\n    DragonflyResponse,  # <- HERE\n)\n",
+            ),
+            (
+                "src/queues/beat_schedule.py",
+                '    "outbox',
+                '    "x": {"task": "dragonflies.count"},  # <- HERE\n    "outbox',
+            ),
+            (
+                "src/services/chat.py",
+                "class ChatService",
+                'def count(uow: Any) -> None:\n    uow.enqueue("dragonflies.purge")  # <- HERE\n\n\nclass ChatService',
+            ),
+            (
+                "src/console/app/src/components/GlobalSearch.vue",
+                "</script>",
+                'call("GET:/api/v1/dragonflies", {}); // <- HERE\n</script>',
+            ),
+        ],
+    )
+    def test_of_what_others_use_is_refused(self, project: Path, path: str, old: str, new: str) -> None:
+        file, text = project / path, (project / path).read_text()
+        assert old in text
+        file.write_text(text.replace(old, new, 1))
+        (line,) = [number for number, line in enumerate(file.read_text().splitlines(), 1) if "<- HERE" in line]
+        before = everything(project)
         done = run(project, "scripts/new-feature.sh", "--remove", "dragonfly")
-        (project / "src/utils/importer.py").unlink()
+        after = everything(project)
+        file.write_text(text)
+        assert done.stderr == f"'dragonfly' is used at {path}:{line}. Remove that first. Nothing was changed.\n"
+        assert after == before
+
+    def test_that_fails_half_way_puts_everything_back(self, project: Path) -> None:
+        router = project / "src/api/v1/router.py"
+        text = router.read_text()
+        router.write_text(text + 'import_module("src.crud." + "dragonfly")\n')  # which reading the code does not show
+        before = everything(project)
+        done = run(project, "scripts/new-feature.sh", "--remove", "dragonfly")
+        after = everything(project)
+        router.write_text(text)
         assert done.stderr == (
-            "'dragonfly' is imported by src/utils/importer.py: remove it there first. Nothing was changed.\n"
+            "The application does not start: ModuleNotFoundError: No module named 'src.crud.dragonfly'. "
+            "Nothing was changed.\n"
         )
-        assert (project / "src/models/dragonfly.py").exists()
+        assert after == before
