@@ -49,18 +49,6 @@ def report_of(worker: CeleryProcess) -> Any:
     return text and json.loads(text)
 
 
-class TestReports:
-    def test_show_queues_and_what_is_reserved(self, worker: CeleryProcess, pool: Pool) -> None:
-        queue = f"checks-{pool.name}"
-        report = wait_until(lambda: report_of(worker))
-        assert (report["kind"], report["pid"], report["queues"]) == ("worker", worker.psutil.pid, [queue])
-        sent = [sample.soft_limited.delay(25) for _ in range(2)]
-        wait_until(lambda: report_of(worker)["reserved"].get(queue, 0) >= 2)
-        app.control.revoke([result.id for result in sent], terminate=True)
-        wait_until(lambda: report_of(worker)["reserved"] == {})
-        assert report_of(worker)["seen_at"] > report["seen_at"]
-
-
 CAUSES: dict[str, tuple[Signature[Any], dict[str, int]]] = {
     "success": (sample.meet.s("success", 1), {"started": 1, "succeeded": 1}),  # no other test here runs this task
     "failure": (sample.fail.s(), {"started": 1, "failed": 1}),
@@ -111,6 +99,20 @@ class TestMetrics:
         for store in ("postgres", "redis", "mongo", "s3"):
             assert scraped.value("store_available", store=store) == 1
         wait_until(lambda: scraped.value("store_check_seconds_count", store="s3") >= processes)
+
+
+class TestReports:
+    """After the metrics: a child that is terminated may have started the next run, which is then started again."""
+
+    def test_show_queues_and_what_is_reserved(self, worker: CeleryProcess, pool: Pool) -> None:
+        queue = f"checks-{pool.name}"
+        report = wait_until(lambda: report_of(worker))
+        assert (report["kind"], report["pid"], report["queues"]) == ("worker", worker.psutil.pid, [queue])
+        sent = [sample.soft_limited.delay(25) for _ in range(2)]
+        wait_until(lambda: report_of(worker)["reserved"].get(queue, 0) >= 2)
+        app.control.revoke([result.id for result in sent], terminate=True)
+        wait_until(lambda: report_of(worker)["reserved"] == {})
+        assert report_of(worker)["seen_at"] > report["seen_at"]
 
 
 class TestResults:
