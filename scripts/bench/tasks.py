@@ -50,7 +50,7 @@ class System:
     module: str
     worker: tuple[str, ...]
     prefix: str = ""
-    sleeps: int = 1000
+    sleeps: int = 3000
     environment: dict[str, str] = field(default_factory=dict)
 
 
