@@ -73,4 +73,10 @@ app.conf.update(
     }
 )
 set_up_workers(app)
-app.autodiscover_tasks(["src.queues.tasks"])
+# Tasks of features that are off are not imported: their messages, if there are any, become dead letters.
+OPTIONAL = {
+    "account_deletion": settings.auth.deletion_days is not None,
+    "account_export": settings.auth.export_days is not None,
+    "emails": settings.email.enabled,
+}
+app.autodiscover_tasks(["src.queues.tasks"], without=[name for name, exists in OPTIONAL.items() if not exists])

@@ -1,7 +1,7 @@
 """Celery with types: `delay` takes the arguments of the task's function, and its result has the function's type."""
 
 import pkgutil
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
@@ -124,14 +124,19 @@ class Celery(celery.Celery):
         return off_loop(publisher_thread.executor, super().send_task, *args, **kwargs)
 
     def autodiscover_tasks(
-        self, packages: Packages = None, related_name: str | None = "tasks", force: bool = False
+        self,
+        packages: Packages = None,
+        related_name: str | None = "tasks",
+        force: bool = False,
+        without: Collection[str] = (),
     ) -> None:
-        """Import the module `related_name` of each package; for a package of that name, import all its modules."""
+        """Import the module `related_name` of each package; of a package of that name, all but those `without`."""
         super().autodiscover_tasks(packages, related_name, force)  # type: ignore[arg-type]  # it accepts a callable
 
         def import_all(**_signal: object) -> None:
             for name in _task_modules(packages, related_name):
-                import_module(name)
+                if name.rpartition(".")[2] not in without:
+                    import_module(name)
 
         if force:
             import_all()

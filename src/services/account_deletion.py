@@ -107,9 +107,3 @@ class AccountDeletionService:
     def _record(self, user: User) -> None:
         entry = AuditEntry(ACTION, target={"userId": str(user.id)}, actor_id=user.id)
         AuditService(self.resources).record_on_commit(self.uow, entry, 200)
-
-    async def forget_name(self, user_id: UUID) -> int:
-        """Remove the name of a deleted account from the audit log; returns from how many entries."""
-        audit = AuditService(self.resources)
-        await audit.relay(self.uow)  # the entries that are still in the outbox
-        return await audit.entries.forget_name(user_id)

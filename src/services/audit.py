@@ -2,6 +2,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -124,6 +125,11 @@ class AuditService:
             await self.entries.insert(entries)
         await self.refusals.delete(list(merged))
         return len(entries)
+
+    async def forget_name(self, uow: UnitOfWork, user_id: UUID) -> int:
+        """Remove the name of a deleted account from the log; returns from how many entries."""
+        await self.relay(uow)  # the entries that are still in the outbox
+        return await self.entries.forget_name(user_id)
 
     async def cursor(self, query: CursorRequest) -> tuple[Sequence[AuditLog], str | None]:
         """The entries after the query's cursor, and the next cursor."""

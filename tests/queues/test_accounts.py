@@ -18,7 +18,7 @@ from tests.support.people import People, Person
 
 @pytest.fixture(autouse=True)
 def tasks() -> None:
-    app.loader.import_default_modules()
+    app.autodiscover_tasks(["src.queues.tasks"], force=True)  # also of features that are off here
 
 
 async def test_an_account_is_exported(uow: UnitOfWork, resources: Resources, people: People) -> None:

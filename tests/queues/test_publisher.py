@@ -1,10 +1,53 @@
 """The catalog lists each task, and validates arguments before they are sent."""
 
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
 import pytest
 
+from src.queues import tasks
 from src.queues.app import app
 from src.queues.publisher import read_catalog
 from tests.queues import sample
+from tests.support.stores import ROOT
+
+# The module with the tasks of a feature, the settings that switch it on, and a service that only it imports.
+FEATURES = {
+    "account_deletion": ({"ACCOUNT_DELETION_DAYS": "7"}, "src.services.account_deletion"),
+    "account_export": ({"ACCOUNT_EXPORT_DAYS": "7"}, "src.services.account_export"),
+    "emails": (
+        {"SMTP_URL": "smtp://localhost", "EMAIL_FROM": "a@shop.example", "EMAIL_LINK_URL": "https://shop.example"},
+        "src.services.email_sender",
+    ),
+}
+IMPORTED = """
+import sys
+from src.queues.app import app
+app.loader.import_default_modules()
+print(*sys.modules)
+"""
+
+
+@cache
+def imported(feature: str = "") -> set[str]:
+    """The modules that a worker imports with no such feature but this one."""
+    environment = os.environ | (FEATURES[feature][0] if feature else {})
+    command = [sys.executable, "-c", IMPORTED]
+    return set(subprocess.check_output(command, cwd=ROOT, env=environment, text=True).split())  # noqa: S603 - ours
+
+
+class TestTasksOfFeatures:
+    @pytest.mark.parametrize("feature", FEATURES)
+    def test_are_imported_where_it_is_on(self, feature: str) -> None:
+        only = {f"{tasks.__name__}.{feature}", FEATURES[feature][1]}
+        assert (only & imported(), only - imported(feature)) == (set(), set())
+
+    def test_are_all_that_is_left_out(self) -> None:
+        modules = {file.stem for file in Path(tasks.__path__[0]).glob("[a-z]*.py")}
+        assert {name for name in modules if f"{tasks.__name__}.{name}" not in imported()} == set(FEATURES)
 
 
 class TestTasks:
@@ -44,6 +87,7 @@ class TestCalls:
 
 
 def test_only_results_that_somebody_waits_for_are_kept() -> None:
+    app.autodiscover_tasks([tasks.__name__], force=True)  # also of features that are off here
     kept = {name for name, task in app.tasks.items() if name in read_catalog(app) and not task.ignore_result}
     assert {name for name in kept if not name.startswith(("sample.", "tests."))} == {"system.ping"}
     assert app.conf.result_expires <= 3600

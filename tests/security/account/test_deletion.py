@@ -20,6 +20,7 @@ from src.models.user import User
 from src.services import account_deletion
 from src.services.account_deletion import AccountDeletionService
 from src.services.account_export import AccountExportService
+from src.services.audit import AuditService
 from src.utils.date import utc_now
 from tests.support.api_keys import NOTICES, OWN, make_key, status
 from tests.support.login import encrypted, log_in
@@ -243,7 +244,7 @@ class TestDeletion:
         await pass_days(uow, person, 14.1)
         await accounts.delete_due()
         (call,) = [call for call in sent if call.name == "accounts.forget_name"]
-        await accounts.forget_name(UUID(call.kwargs["user_id"]))
+        await AuditService(resources).forget_name(uow, UUID(call.kwargs["user_id"]))
 
         names = (user.username, user.email, user.name)
         assert await self.tables_with(uow, *names) == set()
@@ -272,7 +273,7 @@ class TestDeletion:
         (call,) = [call for call in sent if call.name == "accounts.forget_name"]
         again = await people.user(username=user.username)  # somebody else takes the name
         await log_in(client, again.username, "a wrong password")
-        await accounts.forget_name(UUID(call.kwargs["user_id"]))
+        await AuditService(resources).forget_name(uow, UUID(call.kwargs["user_id"]))
         status = (await uow.session.exec(select(File.status).where(File.id == file_id))).one()
         names = {
             entry["target"]["userId"]: entry["details"].get("username")

@@ -84,7 +84,7 @@ def catcher(session_catcher: tuple[MailCatcher, int]) -> MailCatcher:
 @pytest.fixture
 def deliver(client: httpx.AsyncClient, catcher: MailCatcher, sent: list[TaskCall]) -> Deliver:
     """Runs the tasks that were sent, as a worker does, and returns the e-mails that arrived."""
-    celery.loader.import_default_modules()
+    celery.autodiscover_tasks(["src.queues.tasks"], force=True)  # also of features that are off here
 
     async def run() -> list[CaughtMail]:
         calls, sent[:] = list(sent), []
