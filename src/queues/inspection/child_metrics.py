@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import structlog
 from prometheus_client import Counter, Gauge
 
 from src.core.health import SECONDS as CHECK_DURATION
@@ -23,6 +24,8 @@ from src.core.outages import AVAILABLE, FAILURES
 from src.core.resources import Resources
 from src.core.stores.cache import READS
 from src.queues.inspection.task_metrics import TASKS
+
+log = structlog.get_logger(__name__)
 
 SEND_SECONDS = 1.0
 CHECK_SECONDS = 15.0
@@ -134,16 +137,22 @@ class _Sender:
 
 
 async def _measure(resources: Resources, sender: _Sender | None) -> None:
+    """Measure again and again, until it is cancelled; an unexpected error is logged, and delays the next time."""
     next_check = 0.0
     while True:
-        checked = {}
-        if time.monotonic() >= next_check:
-            health = await check_stores(resources)
-            checked = {name: store.milliseconds / 1000 for name, store in health.items()}
-            next_check = time.monotonic() + CHECK_SECONDS
-        if sender is not None:
-            sender.send(checked)
-        await asyncio.sleep(SEND_SECONDS if sender else CHECK_SECONDS)
+        seconds = SEND_SECONDS if sender else CHECK_SECONDS
+        checked: dict[str, float] = {}
+        try:
+            if time.monotonic() >= next_check:
+                health = await check_stores(resources)
+                checked = {name: store.milliseconds / 1000 for name, store in health.items()}
+                next_check = time.monotonic() + CHECK_SECONDS
+            if sender is not None:
+                sender.send(checked)
+        except Exception:
+            log.exception("report_failed")
+            seconds = CHECK_SECONDS
+        await asyncio.sleep(seconds)
 
 
 def _totals() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
