@@ -115,9 +115,17 @@ export class Session {
     this.#keep(own);
   }
 
-  async logout(): Promise<void> {
-    unwrap(await this.api.POST("/api/v1/auth/logout"));
-    this.#keep(undefined);
+  /** Ends the session, or all of the user's. Their connections end before the server responds: nobody refreshes meanwhile. */
+  async logout({ everywhere = false } = {}): Promise<void> {
+    const end = () => this.call(everywhere ? "POST:/api/v1/auth/logout/all" : "POST:/api/v1/auth/logout");
+    await exclusively(async () => {
+      await end().catch(async (error: unknown) => {
+        if (!(error instanceof ApiError && error.status === 401 && this.tokens)) throw error;
+        await this.#exchange(this.tokens.refreshToken);
+        await end();
+      });
+      this.#keep(undefined);
+    });
   }
 
   /** Exchanges the refresh token. Calls at the same time share one exchange, also those of other tabs with this store. */
@@ -159,7 +167,8 @@ export class Session {
 
   async #exchange(used: string | undefined): Promise<Tokens> {
     const current = this.tokens;
-    if (current?.own) throw new ApiError(401, undefined); // whoever acts as somebody cannot refresh
+    const isOver = used !== undefined && !current; // logged out meanwhile
+    if (isOver || current?.own) throw new ApiError(401, undefined); // whoever acts as somebody cannot refresh
     if (current && current.refreshToken !== used) return current; // another tab was first
     const header = used || !this.#store.cookie ? { "X-Refresh-Token": used ?? "" } : IN_COOKIE;
     // A page that is left while it refreshes would otherwise leave a cookie that is used up.
@@ -193,14 +202,14 @@ export class Session {
         copies.set(id, request.clone());
         return authorize(request);
       },
-      onResponse: async ({ id, response }) => {
+      onResponse: async ({ id, response, schemaPath }) => {
         const copy = copies.get(id);
         copies.delete(id);
         if (response.status !== 401 || !copy || !this.tokens) return undefined;
         const { error } = await response.clone().json().catch(() => ({}));
         const { own } = this.tokens;
         if (own && error !== "auth.recent_login_required") this.#keep(own); // not repeated: it was meant as somebody else
-        if (own) return response;
+        if (own || schemaPath.startsWith(LOGOUT)) return response;
         try {
           if (error !== "auth.recent_login_required") await this.refresh();
           else if (!(await this.#proveAgain())) return response;
@@ -216,13 +225,18 @@ export class Session {
   }
 }
 
+let last: Promise<unknown> = Promise.resolve();
+
 /**
  * Runs one such call at a time, in all tabs. Without locks, or if a browser shows what another tab wrote too late, two tabs
  * exchange the same token: the server gives both the same new tokens.
  */
 async function exclusively<T>(call: () => Promise<T>): Promise<T> {
   const locks: LockManager | undefined = globalThis.navigator?.locks;
-  return locks ? ((await locks.request("refresh tokens", call)) as T) : call();
+  if (locks) return (await locks.request("refresh tokens", call)) as T;
+  const result = last.then(call);
+  last = result.catch(() => undefined);
+  return result;
 }
 
 function encodeUrl(bytes: Uint8Array): string {

@@ -77,7 +77,8 @@ await session.refresh();
 equal((await socket.emitWithAck("notice.get", { id: noticeId })).id, noticeId);
 say("Sent and received events; the connection outlived a token.");
 
-const [ada, name] = [new Session(url), usernames[0]];
+const [adasStore, name] = [memoryStore(), usernames[0]];
+const ada = new Session(url, adasStore);
 await ada.login(name, "correct horse battery");
 const adasSocket = connect(ada);
 await new Promise((resolve) => adasSocket.once("connect", resolve));
@@ -86,6 +87,9 @@ unwrap(await session.api.POST("/api/v1/roles", { body: { name, code: name } }));
 unwrap(await session.api.PUT("/api/v1/users/{userId}/roles", { params: { path: { userId: ids[0] } }, body: { roles: [name] } }));
 await connected;
 adasSocket.disconnect();
+adasStore.write({ ...adasStore.read(), accessToken: "expired" });
+await ada.logout({ everywhere: true });
+equal(adasStore.read(), undefined);
 say("Connected again after the server ended the connection, since the user's roles changed.");
 
 const bytes = new Uint8Array(25 * 1024 * 1024); // four parts, of which three are sent at once
@@ -109,10 +113,14 @@ equal(await digest(await (await fetch(file.downloadUrl)).arrayBuffer()), await d
 say("Uploaded 25 MiB in parts, aborted once and resumed.");
 
 const ended = new Promise((resolve) => socket.once("disconnect", resolve));
-const last = store.read();
+const [last, asked] = [store.read(), []];
+session.api.use({
+  onRequest: ({ schemaPath }) => void asked.push(schemaPath),
+  onResponse: ({ schemaPath }) => (schemaPath === "/api/v1/auth/logout" ? ended.then(() => undefined) : undefined), // as late
+});
 await session.logout();
-await ended;
 equal((await session.api.GET("/api/v1/auth/user/info")).response.status, 401);
+equal(asked, ["/api/v1/auth/logout", "/api/v1/auth/user/info"]); // the ended connection did not refresh
 store.write(last);
 equal((await session.api.GET("/api/v1/auth/user/info")).response.status, 401);
 equal(store.read(), undefined);

@@ -38,7 +38,6 @@ session.onTokens((tokens) => {
   if (tokens) me.ended = false;
   else if (me.signedIn) me.ended = !leaving;
   if (!tokens) Object.assign(me, { user: undefined, codes: undefined });
-  leaving = false;
   me.signedIn = Boolean(tokens);
 });
 
@@ -93,10 +92,13 @@ async function load(): Promise<void> {
   Object.assign(me, { user, codes: data && new Set(data.data) });
 }
 
-export async function signOut(): Promise<void> {
+async function leave(everywhere: boolean): Promise<void> {
   leaving = true;
-  await session.logout();
+  await session.logout({ everywhere }).finally(() => (leaving = false));
 }
+
+export const signOut = () => leave(false);
+export const signOutEverywhere = () => leave(true);
 
 /** While the server cannot be reached, ask every few seconds: nothing tells a page that it is back. */
 async function wait(): Promise<void> {
