@@ -64,6 +64,7 @@ PAGES: dict[str, list[str]] = {
     "audit log": [
         *("audit-logs?limit=50", "audit-logs?limit=50&result=failure", "audit-logs?limit=50&action=POST:/api/v1/users"),
         *("audit-logs?limit=50&result=success", f"audit-logs?limit=50&actorId={RARE}"),
+        *("audit-logs?limit=50&requestId=7", "audit-logs?limit=50&action=POST:/api/v1/users&result=success"),
     ],
     "clients": ["ops/clients"],
     "account": ["auth/sessions", "auth/user/info", "permissions/mine"],
@@ -95,7 +96,7 @@ def _entry(number: int) -> dict[str, Any]:
         "_id": UUID(int=(int(at.timestamp() * 1000) << 80) | number),
         "time": at,
         "action": "POST:/api/v1/users" if rare else "POST:/api/v1/tasks/runs/retry",
-        "actor_id": RARE if rare else UUID(int=random.randrange(100)),  # noqa: S311 - no secret
+        "actor_id": RARE if rare else UUID(int=random.randrange(10, 110)),  # noqa: S311 - no secret
         "result": "failure" if rare else "success",
         "status": 403 if rare else 200,
         "error": None,
