@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from scripts.bench.servers import serve
 from scripts.check.browser import browser
+from scripts.check.console_emails import INVITED, invite, mail_catcher, use_emails
 from scripts.check.console_factors import use_factors
 from scripts.check.console_page import ConsolePage
 from scripts.check.instance import beat, prepared, worker
@@ -24,6 +25,7 @@ PAGES = (
     *("overview", "runs", "dead-letters", "schedules", "tasks", "clients", "health", "notices", "files"),
     *("users", "roles", "api-keys", "audit-log", "account"),
 )
+EMAIL_PAGES = "invitations", "caught-emails"  # where e-mail is configured, and where it is caught
 DONE = (  # what the journey did, as the audit log has it
     *("POST:/api/v1/roles", "POST:/api/v1/users", "POST:/api/v1/schedules", "POST:/api/v1/tasks/{taskName}/runs"),
     *("POST:/api/v1/tasks/runs/{taskId}/retry", "DELETE:/api/v1/ops/clients/{clientId}"),
@@ -242,7 +244,7 @@ def visit(console: ConsolePage, directory: Path) -> list[str]:
     found = []
     for theme, width, language in product(("light", "dark"), (1280, 390), ("en", "zh")):
         console.look(theme, language, width)
-        for name in (*PAGES, *DETAILS):
+        for name in (*PAGES, *EMAIL_PAGES, *DETAILS):
             if name in DETAILS:
                 DETAILS[name](console)
             else:
@@ -278,11 +280,26 @@ def show_schedule_form(console: ConsolePage) -> None:
     expect(console.page.locator("[name=every]")).to_be_visible()
 
 
+def show_invitation_form(console: ConsolePage) -> None:
+    """The form of an invitation."""
+    console.open("invitations")
+    console.page.keyboard.press("n")
+    expect(console.page.locator("[name=email]")).to_be_visible()
+
+
+def show_email(console: ConsolePage) -> None:
+    """An e-mail that was caught, with its link."""
+    console.open("caught-emails")
+    console.record(INVITED)
+
+
 DETAILS: dict[str, Callable[[ConsolePage], None]] = {
     "user": show_user,
     "run": show_run,
     "role-form": show_role_form,
     "schedule-form": show_schedule_form,
+    "invitation-form": show_invitation_form,
+    "caught-email": show_email,
 }
 
 
@@ -297,7 +314,9 @@ def screenshots(name: str) -> Path:
 def main(name: str = "") -> str | None:
     """Start an instance, use the console; returns what was wrong, for `sys.exit`."""
     with (
-        prepared() as environment,
+        tempfile.TemporaryDirectory(prefix="mails-") as mails,
+        mail_catcher(Path(mails)) as emails,
+        prepared(**emails) as environment,
         serve("scripts.check.console_api:app", "/livez", environment) as server,
         worker(environment, TASKS),
         beat(environment, TASKS),
@@ -306,10 +325,14 @@ def main(name: str = "") -> str | None:
         url = f"http://127.0.0.1:{server.port}"
         admin, user = ConsolePage(chromium, url), ConsolePage(chromium, url)
         journey(admin, user)
+        reader = ConsolePage(chromium, url)
+        reader.sign_in(*ADMIN)
+        use_emails(admin, reader)
+        invite(admin)
         local = ConsolePage(chromium, f"http://localhost:{server.port}")  # passkeys belong to a name
         use_factors(local, *USER)
         wrong = [] if name == "--journey" else visit(admin, screenshots(name))
-        wrong += admin.problems() + user.problems() + local.problems()
+        wrong += [problem for page in (admin, user, reader, local) for problem in page.problems()]
     return "\n".join(wrong) or None
 
 

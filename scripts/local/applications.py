@@ -84,7 +84,7 @@ Ctrl-C stops everything and keeps the data.
 
 
 EMAIL = {"EMAIL_FROM": "noreply@example.com", "EMAIL_LINK_URL": "http://localhost:5173"}
-CAUGHT, YOURS = "shown here, kept for ./scripts/dev.sh --mails", "sent as your settings say"
+CAUGHT, YOURS = "shown here and in the console, kept for ./scripts/dev.sh --mails", "sent as your settings say"
 
 
 def default_plan(logs: Path, host: str, port: int) -> Plan:
@@ -111,9 +111,10 @@ def default_plan(logs: Path, host: str, port: int) -> Plan:
     configured, environment = configured_environment(PROJECT_ROOT), {}
     if configured["ENVIRONMENT"] == "LOCAL" and not configured.get("SMTP_URL"):
         smtp = mail_port(port)
-        catcher = process("smtp", [*MODULE, "scripts.local.smtp", str(logs.parent / "mails"), str(smtp)])
+        mails = str(logs.parent / "mails")
+        catcher = process("smtp", [*MODULE, "scripts.local.smtp", mails, str(smtp)])
         applications.append(Application(catcher, starts_last=True, serves_others=True))
-        settings = {"SMTP_URL": f"smtp://{LOOPBACK}:{smtp}", **EMAIL}
+        settings = {"SMTP_URL": f"smtp://{LOOPBACK}:{smtp}", "EMAIL_CAUGHT_DIRECTORY": mails, **EMAIL}
         environment = {name: value for name, value in settings.items() if not configured.get(name)}
     return Plan(
         host,

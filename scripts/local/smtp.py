@@ -16,6 +16,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from scripts.local.ports import LOOPBACK
+from src.core.email.caught import read_content
 
 MAXIMUM_BYTES = 10 * 1024 * 1024
 KEPT = 1000
@@ -165,8 +166,9 @@ def _unknown(_argument: bytes) -> str:
 
 def describe(mail: CaughtMail) -> str:
     """A mail for a terminal: whom it is for, subject and text."""
-    text = "\n".join(f"  {line}" for line in mail.text.strip().splitlines() if line)
-    return f"To {', '.join(mail.recipients)}: {mail.message['Subject']}\n{text}"
+    content = read_content(mail.content)
+    text = "\n".join(f"  {line}" for line in content.text.splitlines() if line)
+    return f"To {', '.join(mail.recipients)}: {content.subject}\n{text}"
 
 
 def read_mails(directory: Path) -> list[CaughtMail]:
@@ -184,7 +186,9 @@ def keep_in(directory: Path) -> Callable[[CaughtMail], None]:
     def keep(mail: CaughtMail) -> None:
         nonlocal last
         last += 1
-        (directory / f"{last:06}.eml").write_bytes(mail.content)
+        part = directory / "part"
+        part.write_bytes(mail.content)
+        part.rename(directory / f"{last:06}.eml")  # at once: nobody reads half of it
         (directory / f"{last - KEPT:06}.eml").unlink(missing_ok=True)
         print(describe(mail), flush=True)
 

@@ -13,7 +13,8 @@ TEMPLATE = Path(__file__).parent / "page.vue"
 
 # Each line of a feature, and the line that it is inserted before.
 ENTRY = (
-    '  { path: "$path", title: "$Titles", group: "Content", needs: "GET:/api/v1/$path", page: "$Nouns" },\n',
+    '  { path: "$path", title: "$Titles", group: "Content", needs: "GET:/api/v1/$path",'
+    ' one: "GET:/api/v1/$path/{${camel}Id}", page: "$Nouns" },\n',
     '  { path: "users",',
 )
 TITLE = '  "$Titles": "$Titles",\n', "};\n"

@@ -30,6 +30,7 @@ OPTIONAL = (
     *("/api/v1/api-keys", "/api/v1/service-accounts", "/api/v1/auth/factors", "/api/v1/auth/login/passkey"),
     *("/api/v1/auth/oidc", "/api/v1/auth/identities", "/api/v1/auth/devices", "/api/v1/users/{userId}/factors"),
     *("/api/v1/users/{userId}/act-as", "/api/v1/auth/account/export", "/api/v1/auth/account/deletion"),
+    *("/api/v1/users/invitations", "/api/v1/ops/caught-emails"),
 )
 
 

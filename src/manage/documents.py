@@ -65,7 +65,12 @@ def with_everything(settings: "Settings") -> "Settings":
             **dict.fromkeys(("export_days", "deletion_days"), 7),
         },
         "factors": {"enabled_setting": True},
-        "email": {"smtp_url": SecretStr("smtp://localhost"), "sender": "a@shop.example", "link_url": example},
+        "email": {
+            "smtp_url": SecretStr("smtp://localhost"),
+            "sender": "a@shop.example",
+            "link_url": example,
+            "caught_directory": Path("mails"),
+        },
         "oidc": {"providers": {"test": OidcProviderSettings(issuer=example, client_id="shop")}, "public_url": example},
     }
     changed = copy(settings)

@@ -3,6 +3,7 @@
 from src.core.exceptions import PermissionDeniedError, UnauthorizedError
 
 ACT_AS = "POST:/api/v1/users/{userId}/act-as"
+CAUGHT_EMAILS = "GET:/api/v1/ops/caught-emails"  # they have the links that set passwords
 
 LOGIN_ONLY = frozenset(
     {
@@ -49,4 +50,5 @@ def login_required() -> UnauthorizedError:
 
 def requires_login(code: str) -> bool:
     """Whether neither API keys nor those who act as a user can hold this code; Socket.IO is closed to both."""
-    return code in LOGIN_ONLY or code in LOGIN_ONLY_WITH_EMAIL or code == ACT_AS or code.startswith("SOCKET:")
+    is_listed = code in LOGIN_ONLY or code in LOGIN_ONLY_WITH_EMAIL or code in (ACT_AS, CAUGHT_EMAILS)
+    return is_listed or code.startswith("SOCKET:")

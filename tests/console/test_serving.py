@@ -2,10 +2,12 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from src.console.serving import BUILT
 from src.core.config import Settings
@@ -21,8 +23,8 @@ PAGE_LINES = 160
 ALL_LINES = 2_500
 # Those that the console comes with; a project's own add nothing to the sum.
 PAGES = {
-    *("Account", "ApiKeys", "AuditLog", "Clients", "DeadLetters", "Files", "Health", "Notices", "Overview", "Roles"),
-    *("Runs", "Schedules", "Tasks", "Users"),
+    *("Account", "ApiKeys", "AuditLog", "CaughtEmails", "Clients", "DeadLetters", "Files", "Health", "Invitations"),
+    *("Notices", "Overview", "Roles", "Runs", "Schedules", "Tasks", "Users"),
 }
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'{storage}; "
@@ -121,11 +123,15 @@ class TestWhereItIs:
             assert 'name="console-cookie" content="on"' in (await other.get("/console")).text
         assert 'name="console-cookie" content=""' in (await client.get("/console")).text
 
-    async def test_names_what_is_switched_off(self, client: httpx.AsyncClient) -> None:
+    async def test_names_what_is_switched_off(self, client: httpx.AsyncClient, tmp_path: Path) -> None:
         settings = Settings.load()
         settings.auth = settings.auth.model_copy(update={"api_keys_enabled": False})
+        update = {"smtp_url": SecretStr("smtp://localhost"), "caught_directory": tmp_path}
+        settings.email = settings.email.model_copy(update=update)
         async with of(create_app(settings, server)) as other:
-            without = re.findall(r'name="console-absent" content="([^"]*)"', (await other.get("/console")).text)
-        every = re.findall(r'name="console-absent" content="([^"]*)"', (await client.get("/console")).text)
-        assert "/api/v1/api-keys" in without[0].split()
-        assert "/api/v1/api-keys" not in every[0].split()
+            pages = [(await each.get("/console")).text for each in (other, client)]
+        changed, default = [
+            set(page.partition('console-absent" content="')[2].partition('"')[0].split()) for page in pages
+        ]
+        assert changed - default == {"/api/v1/api-keys", "/api/v1/service-accounts"}
+        assert default - changed == {"/api/v1/users/invitations", "/api/v1/ops/caught-emails"}

@@ -75,6 +75,7 @@ def optional_modules(settings: Settings) -> list[str]:
         "user_factors": settings.has_factors,
         "passkeys": settings.has_passkeys,
         "emails": settings.email.enabled,
+        "caught_emails": settings.email.caught_directory is not None,
         "oidc": settings.oidc.enabled,
     }
     return [name for name, exists in modules.items() if exists]

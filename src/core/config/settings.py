@@ -67,7 +67,7 @@ class Settings:
         except SettingsError as error:
             raise ConfigurationError(f"Settings: {error}") from error
         settings.auth.check()
-        settings.email.check()
+        settings.email.check(is_local=settings.ENVIRONMENT is Environment.LOCAL)
         if settings.ENVIRONMENT.is_deployed or settings.auth.refresh_cookie_enabled:
             settings.cors.check_origins()
         settings.oidc.check(allows_http=settings.ENVIRONMENT is Environment.LOCAL)

@@ -90,3 +90,23 @@ class TestDeployed:
         for name, value in {**variables, **SHOP}.items():
             monkeypatch.setenv(name, value)
         assert Settings.load(deployed).email.enabled
+
+
+class TestCaughtEmails:
+    def test_are_shown_in_local(self, load, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]  # as above
+        assert load(EMAIL_CAUGHT_DIRECTORY=str(tmp_path)).email.caught_directory == tmp_path
+        assert load(EMAIL_CAUGHT_DIRECTORY="").email.caught_directory is None
+
+    def test_stop_the_start_of_a_test_environment(self, load, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]  # as above
+        with pytest.raises(SystemExit, match=r"EMAIL_CAUGHT_DIRECTORY is for ENVIRONMENT=LOCAL only.*$") as raised:
+            load(ENVIRONMENT="TESTING", EMAIL_CAUGHT_DIRECTORY=str(tmp_path))
+        assert "\n" not in str(raised.value)
+
+    @pytest.mark.parametrize("environment", ["STAGING", "PRODUCTION"])
+    def test_stop_the_start_where_it_is_deployed(
+        self, deployed: Path, monkeypatch: pytest.MonkeyPatch, environment: str
+    ) -> None:
+        monkeypatch.setenv("ENVIRONMENT", environment)
+        monkeypatch.setenv("EMAIL_CAUGHT_DIRECTORY", "mails")
+        with pytest.raises(SystemExit, match="EMAIL_CAUGHT_DIRECTORY"):
+            Settings.load(deployed)

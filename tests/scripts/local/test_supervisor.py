@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from dotenv import dotenv_values
 from pymongo import MongoClient
@@ -274,6 +275,11 @@ class TestWholeApplication:
 
     def test_prints_the_login(self, application: Supervisor) -> None:
         assert "admin / 123456" in application.output.read_text()
+
+    def test_tells_the_api_where_emails_are_kept(self, application: Supervisor) -> None:
+        assert environment(application)["EMAIL_CAUGHT_DIRECTORY"] == str(application.directory / "mails")
+        url = f"http://{LOOPBACK}:{application.port}/api/v1/ops/caught-emails"
+        assert httpx.get(url).status_code == 401  # not 404: there is such a route
 
     def test_leaves_no_process(self, application: Supervisor) -> None:
         assert application.signal(signal.SIGINT) == 0

@@ -45,7 +45,7 @@ def email_settings(session_catcher: tuple[MailCatcher, int]) -> Settings:
     }
     with_email.email = settings.email.model_copy(update=update)
     with_email.auth = settings.auth.model_copy(update={"registration_enabled": True})
-    with_email.email.check()
+    with_email.email.check(is_local=False)
     return with_email
 
 

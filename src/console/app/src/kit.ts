@@ -12,5 +12,5 @@ export { default as StateView } from "./components/StateView.vue";
 export { localTime, showOnce } from "./format";
 export { t } from "./i18n";
 export type { Columns, Field } from "./list";
-export { useLive } from "./live";
-export { useLoad, useOptional } from "./load";
+export { type Handlers, useLive } from "./live";
+export { useLoad, useOptional, useRoles } from "./load";

@@ -17,7 +17,7 @@ export type Columns<T> = readonly (Column<T> | (keyof T & string))[];
 
 /** How properties are written, if not by their value: those whose name ends so. */
 const KINDS: [RegExp, Kind][] = [
-  [/^id$|(Id|By|Of)$/, "id"], [/Bytes$/, "bytes"], [/Ms$/, "ms"], [/^traceback$/, "json"], [/^(action|checksumSha256|code|event|process|route|start|task)$/, "code"],
+  [/^id$|(Id|By|Of)$/, "id"], [/Bytes$/, "bytes"], [/Ms$/, "ms"], [/^traceback$/, "json"], [/^(body|text)$/, "text"], [/^(action|checksumSha256|code|event|process|route|start|task)$/, "code"],
 ];
 
 /** `queuedAt` is called "Queued", `ownerId` "Owner", `retryOf` "Retry of". */

@@ -3,7 +3,7 @@ import { connect, type ApiSocket, type ServerToClientEvents } from "api-client";
 import { onMounted, onUnmounted, reactive, watch } from "vue";
 import { can, me, session } from "./api";
 
-type Handlers = Partial<ServerToClientEvents>;
+export type Handlers = Partial<ServerToClientEvents>;
 
 /** `on`: events arrive. `since`: changes with each new connection, which may have missed events. */
 export const live = reactive({ on: false, since: 0 });

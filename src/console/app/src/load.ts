@@ -1,6 +1,7 @@
 // Loading, with its states: loading, failed, loaded; it tries again when the server can be reached again.
 import { computed, onMounted, ref, shallowRef, watch } from "vue";
 import { call, can, type Data, me, type Route } from "./api";
+import type { Field } from "./list";
 
 export function useLoad<T>(load: () => Promise<T>) {
   const data = shallowRef<T>();
@@ -30,4 +31,10 @@ export function useLoad<T>(load: () => Promise<T>) {
 export function useOptional<R extends Route>(route: R | false) {
   const { data } = useLoad(async () => (route && can(route) ? await call(route) : undefined));
   return computed(() => data.value ?? ([] as unknown as Data<R>));
+}
+
+/** The field of a form that chooses roles. */
+export function useRoles() {
+  const roles = useOptional("GET:/api/v1/roles/all");
+  return computed((): Field => ({ key: "roles", type: "multi", options: roles.value.map(({ code }) => code), initial: [] }));
 }

@@ -3,6 +3,7 @@
 import re
 from email.utils import parseaddr
 from functools import cached_property
+from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -34,6 +35,7 @@ class EmailSettings(SettingsGroup):
     sender: str = Field("", alias="EMAIL_FROM")
     link_url: str = Field("", alias="EMAIL_LINK_URL")
     language: Language = Field("en", alias="EMAIL_LANGUAGE")
+    caught_directory: Path | None = Field(None, alias="EMAIL_CAUGHT_DIRECTORY")
 
     @property
     def enabled(self) -> bool:
@@ -60,12 +62,16 @@ class EmailSettings(SettingsGroup):
         plain = host in LOOPBACK or options.get("starttls") == ["false"]
         return SMTPServer(host, port or 587, username, password, "none" if plain else "starttls")
 
-    def check(self) -> None:
-        """Refuse a mail server without a sender or without pages for the links; runs in every environment.
+    def check(self, *, is_local: bool) -> None:
+        """Refuse a mail server without a sender or without pages for the links; and to show e-mails, unless `is_local`.
 
         Raises:
             ConfigurationError: With the first reason, in one line.
         """
+        if self.caught_directory is not None and not is_local:
+            raise ConfigurationError(
+                "EMAIL_CAUGHT_DIRECTORY is for ENVIRONMENT=LOCAL only: who reads others' e-mails can log in as them."
+            )
         if not self.enabled:
             return
         _ = self.server
