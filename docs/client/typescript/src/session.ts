@@ -118,12 +118,14 @@ export class Session {
   /** Ends the session, or all of the user's. Their connections end before the server responds: nobody refreshes meanwhile. */
   async logout({ everywhere = false } = {}): Promise<void> {
     const end = () => this.call(everywhere ? "POST:/api/v1/auth/logout/all" : "POST:/api/v1/auth/logout");
+    const refusal = end().then(() => undefined, (error: unknown) => error as Error); // sent at once: the page may be left
     await exclusively(async () => {
-      await end().catch(async (error: unknown) => {
+      const error = await refusal;
+      if (error) {
         if (!(error instanceof ApiError && error.status === 401 && this.tokens)) throw error;
         await this.#exchange(this.tokens.refreshToken);
         await end();
-      });
+      }
       this.#keep(undefined);
     });
   }
