@@ -1,15 +1,20 @@
 """The time limits of a task replace the global ones as a pair, in each pool."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from billiard.einfo import ExceptionInfo
 from celery import states
 from celery.exceptions import TimeLimitExceeded
+from celery.worker import state
+from kombu.message import Message
 from redis import Redis
 
 from src.core.config import settings
 from src.core.tasks.run_event import STREAM, RunEvent
 from src.queues.celery import Celery
+from src.queues.inspection.measured_request import MeasuredRequest
 from tests.queues import sample
 from tests.queues.conftest import Run
 from tests.support.pools import POOLS, Pool
@@ -34,6 +39,29 @@ def test_a_tasks_own_limit_replaces_both_global_ones(run: Run, pool: Pool, key: 
         entries: Any = redis.xrange(STREAM)
     events = [fields["event"] for _, fields in entries if endless.id in fields["event"]]  # others' may be malformed
     assert [RunEvent.model_validate_json(event).state for event in events] == [states.STARTED, states.FAILURE]
+
+
+class TestDuringAColdShutdown:
+    """Celery does not record that a run exceeded its hard limit then, so the run has to be repeated."""
+
+    @pytest.fixture
+    def request_(self, monkeypatch: pytest.MonkeyPatch) -> MeasuredRequest:
+        monkeypatch.setattr(state, "should_terminate", True)
+        headers = {"id": str(uuid4()), "task": "sample.hard_limited"}
+        message = Message("[[], {}, {}]", headers=headers, content_type="application/json", content_encoding="utf-8")
+        return MeasuredRequest(message, app=sample.app, task=sample.hard_limited)
+
+    def test_the_asyncio_pool_leaves_the_message(self, request_: MeasuredRequest) -> None:
+        request_.on_timeout(soft=False, timeout=2)
+        assert not request_.acknowledged
+
+    def test_the_prefork_pool_leaves_the_message(self, request_: MeasuredRequest) -> None:
+        request_.on_timeout(soft=False, timeout=2)
+        try:
+            raise TimeLimitExceeded(2)
+        except TimeLimitExceeded:
+            request_.on_failure(ExceptionInfo())
+        assert not request_.acknowledged
 
 
 class TestOptions:

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]  # missing from the stubs
-from celery.exceptions import Ignore, Reject, Retry, Terminated, WorkerLostError
+from celery.exceptions import Ignore, Reject, Retry, Terminated, TimeLimitExceeded, WorkerLostError
+from celery.worker import state
 from celery.worker.request import Request
 
 from src.queues.inspection.task_metrics import RUN, WAIT, task_histogram, tasks
@@ -16,6 +17,9 @@ class MeasuredRequest(Request):
 
     In the prefork pool the signals of a run are sent in a child, whose metrics nobody could scrape; these methods are
     called in the main process.
+
+    A run that exceeds its hard limit during a cold shutdown is lost in Celery, which records no outcome then, but
+    acknowledges the message. Here the message returns to its queue.
     """
 
     _has_outcome = False
@@ -42,22 +46,31 @@ class MeasuredRequest(Request):
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """Count a run that exceeded its hard limit."""
+        if not soft and state.should_terminate:
+            state.task_ready(self)
+            return
         super().on_timeout(soft, timeout)
         if not soft:
             self.count_outcome("failed")
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """Count a run that ended with an exception, which may be Celery's own."""
-        if state := _state_of(exc_info.exception):
-            self.count_outcome(state)
+        error = exc_info.exception
+        if isinstance(error, ExceptionWithTraceback):
+            error = error.exc
+        if isinstance(error, TimeLimitExceeded) and state.should_terminate:
+            state.task_ready(self)
+            return None
+        if outcome := _outcome_of(error):
+            self.count_outcome(outcome)
         return super().on_failure(exc_info, send_failed_event, return_ok)
 
-    def count_outcome(self, state: str) -> None:
+    def count_outcome(self, outcome: str) -> None:
         """Count an outcome once: the prefork pool reports a hard limit twice."""
         if self._has_outcome:
             return
         self._has_outcome = True
-        tasks(self.task.name, state).inc()
+        tasks(self.task.name, outcome).inc()
         if self.time_start:
             task_histogram(RUN, self.task.name).observe(time.time() - self.time_start)
 
@@ -70,10 +83,8 @@ class MeasuredRequest(Request):
             return None
 
 
-def _state_of(error: Any) -> str | None:
-    """The state that an exception means; None for a revoked run, for which Celery sends a signal."""
-    if isinstance(error, ExceptionWithTraceback):
-        error = error.exc
+def _outcome_of(error: Any) -> str | None:
+    """The outcome that an exception means; None for a revoked run, for which Celery sends a signal."""
     if isinstance(error, Terminated):
         return None
     if isinstance(error, Retry) or (isinstance(error, Reject) and getattr(error, "requeue", False)):
