@@ -44,6 +44,7 @@ def journey(admin: ConsolePage, user: ConsolePage) -> None:
     watch_runs(admin)
     send(admin)
     retry(admin)
+    edit_meanwhile(admin)
     disconnect(admin, user)
     end_session(admin, user)
     take_permission(admin, user)
@@ -188,6 +189,23 @@ def retry(admin: ConsolePage) -> None:
         with admin.page.expect_request(f"**/{title[:36]}/retry"):
             row.get_by_role("button", name="Retry").click()
     print("A failed run was retried; all that were chosen as well, and those of single rows.")
+
+
+def edit_meanwhile(admin: ConsolePage) -> None:
+    """Somebody else changes a notice whose form is open, and the page loads it again: the change is not overwritten."""
+    text = {"title": "Before", "body": "Text", "expiresAt": "2099-01-01T00:00:00Z"}
+    notice = admin.call("POST", "notices", text)
+    admin.open(f"notices?open={notice['id']}")
+    admin.button("Edit").click()
+    admin.call("PATCH", f"notices/{notice['id']}", {"title": "Theirs"})
+    admin.button("Reload").dispatch_event("click")  # the dialog lies above it
+    form = admin.dialog("Edit Theirs")
+    admin.fill(form, {"title": "Mine"})
+    form.get_by_role("button", name="Save").click()
+    expect(form.locator("[data-state=conflict]")).to_be_visible()
+    form.get_by_role("button", name="Drop my changes and load theirs").click()
+    expect(admin.row("Theirs")).to_be_visible()
+    print("A change that somebody else made meanwhile was not overwritten.")
 
 
 def disconnect(admin: ConsolePage, user: ConsolePage) -> None:
