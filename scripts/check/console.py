@@ -154,16 +154,17 @@ def watch_runs(admin: ConsolePage) -> None:
 
 
 def send(admin: ConsolePage) -> None:
-    """A task is sent with a decimal number."""
+    """A task is sent with a decimal number and a day."""
     admin.open("tasks")
     admin.row("check.count").get_by_role("button", name="Run").click()
     run = admin.dialog("Run check.count")
-    admin.fill(run, {"kwargs.seconds": "0.25"})
+    admin.fill(run, {"kwargs.seconds": "0.25", "kwargs.day": "2030-01-31"})
     run.get_by_role("button", name="Send").click()
     shown = admin.page.locator(".el-drawer__body")
-    expect(shown).to_contain_text("0.25")
+    expect(shown).to_contain_text('"seconds": 0.25')
+    expect(shown).to_contain_text('"day": "2030-01-31"')
     expect(shown).to_contain_text("SUCCESS")
-    print("A task was sent with a decimal number.")
+    print("A task was sent with a decimal number and a day.")
 
 
 def retry(admin: ConsolePage) -> None:
