@@ -5,7 +5,7 @@ import ast
 import sys
 from pathlib import Path
 
-from scripts.new_feature.console import add_page, page_of
+from scripts.new_feature.console import TRANSLATIONS, add_page, page_of
 from scripts.new_feature.noun import Noun, RefusedError, parse
 from scripts.new_feature.registration import register
 from scripts.new_feature.rendering import SNAPSHOTS, all_or_nothing, render, tidy
@@ -14,15 +14,20 @@ from scripts.new_feature.revision import next_revision
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def write(noun: Noun, *, page: bool = False) -> tuple[list[str], list[str]]:
+def write(noun: Noun, *, page: bool = False, chinese: str = "") -> tuple[list[str], list[str]]:
     """Write the feature, with a page of the console if asked; returns the new files and the changed ones.
+
+    Args:
+        noun: Its name.
+        page: Whether it has a page.
+        chinese: The Chinese title of the page.
 
     Raises:
         RefusedError: Something of that name exists; nothing was written.
     """
     made, changed = render(noun, next_revision(ROOT)), register(ROOT, noun)
     if page:
-        changed |= add_page(ROOT, noun)
+        changed |= add_page(ROOT, noun, chinese)
         made[page_of(noun)] = changed.pop(page_of(noun))
     # The migration last: its name has the minute in it, and says less than any other file of the feature.
     for path in sorted(made, key=lambda path: path.startswith("alembic/")):
@@ -53,6 +58,7 @@ def main() -> str | None:
     parser.add_argument("name", help="its noun, in the singular: invoice, purchase_order")
     parser.add_argument("--plural", help="an irregular plural: --plural people")
     parser.add_argument("--page", action="store_true", help="with a page of the console, which takes Node to build")
+    parser.add_argument("--title-zh", default="", help="the Chinese title of that page: --title-zh 发票")
     parser.add_argument("--remove", action="store_true", help="remove the feature, with its table and its data")
     arguments = parser.parse_args()
     try:
@@ -60,18 +66,20 @@ def main() -> str | None:
         if arguments.remove:
             show_removal(noun)
         else:
-            show_feature(noun, page=arguments.page)
+            show_feature(noun, page=arguments.page, chinese=arguments.title_zh)
     except RefusedError as refusal:
         return f"{refusal} Nothing was changed." if arguments.remove else f"{refusal} Nothing was written."
     return None
 
 
-def show_feature(noun: Noun, *, page: bool) -> None:
+def show_feature(noun: Noun, *, page: bool, chinese: str) -> None:
     """Write the feature, and print what was done."""
-    made, changed = write(noun, page=page)
+    made, changed = write(noun, page=page, chinese=chinese)
     print("Written:", *made, sep="\n  ")
     print("Changed:", *changed, *SNAPSHOTS, sep="\n  ")
     print("Next: add its own fields, see docs/new-feature.md; then run ./scripts/alembic/migrate.sh")
+    if page and not chinese:
+        print(f"      translate the title of its page in {TRANSLATIONS}")
     if page:
         print("      build its page with ./scripts/console.sh")
 

@@ -1,5 +1,6 @@
 """The console's page of a feature: one file, its line in the menu, and its title in the translations."""
 
+import json
 import re
 from pathlib import Path
 from string import Template
@@ -17,7 +18,7 @@ ENTRY = (
     ' one: "GET:/api/v1/$path/{${camel}Id}", page: "$Nouns" },\n',
     '  { path: "users",',
 )
-TITLE = '  "$Titles": "$Titles",\n', "};\n"
+TITLE = '  "$Titles": $chinese,\n', "};\n"
 
 
 def page_of(noun: Noun) -> str:
@@ -25,13 +26,14 @@ def page_of(noun: Noun) -> str:
     return f"{APP}/pages/{_spellings(noun)['Nouns']}.vue"
 
 
-def add_page(root: Path, noun: Noun) -> dict[str, str]:
-    """The text of the page, and of the files that name it, by path."""
+def add_page(root: Path, noun: Noun, chinese: str = "") -> dict[str, str]:
+    """The text of the page, and of the files that name it, by path; without a Chinese title it has the English one."""
     menu, translations = (root / MENU).read_text(), (root / TRANSLATIONS).read_text()
     line, before = ENTRY
     menu = menu.replace(before, _fill(line, noun) + before, 1)
     line, before = TITLE
-    translations = translations.removesuffix(before) + _fill(line, noun) + before
+    title = json.dumps(chinese or _spellings(noun)["Titles"], ensure_ascii=False)
+    translations = translations.removesuffix(before) + _fill(line, noun, chinese=title) + before
     return {page_of(noun): _fill(TEMPLATE.read_text(), noun), MENU: menu, TRANSLATIONS: translations}
 
 
@@ -47,8 +49,8 @@ def without_page(root: Path, noun: Noun) -> dict[str, str]:
     }
 
 
-def _fill(text: str, noun: Noun) -> str:
-    return Template(text).substitute(_spellings(noun))
+def _fill(text: str, noun: Noun, **more: str) -> str:
+    return Template(text).substitute(_spellings(noun), **more)
 
 
 def _spellings(noun: Noun) -> dict[str, str]:

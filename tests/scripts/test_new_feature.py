@@ -29,7 +29,6 @@ TESTS = [
     *("tests/models/test_migrations.py", "tests/security/test_access.py", "tests/api/test_permission_codes.py"),
     *("tests/websockets/asyncapi/test_asyncapi.py", "tests/docs/test_sockets.py"),
 ]
-TRANSLATED = '"Paper kites": "Paper kites",', '"Paper kites": "鸢",'
 SHOW = """
 from src.main import rest
 print(*(route.code for route in rest.state.registry.routes), *rest.openapi()["paths"])
@@ -158,19 +157,22 @@ class TestAPage:
         shutil.copytree(ROOT / "src/console/app", app, ignore=LEFT_OUT)
         before = {file: file.read_bytes() for file in app.rglob("*") if file.is_file()}
         noun = parse("paper_kite")
-        for path, text in add_page(tmp_path, noun).items():
+        for path, text in add_page(tmp_path, noun, '纸"鸢').items():
             (tmp_path / path).write_text(text)
         assert page_of(noun) == "src/console/app/src/pages/PaperKites.vue"
-        assert "/api/v1/paper-kites/{paperKiteId}" in (tmp_path / page_of(noun)).read_text()
-        assert 'title: "Paper kites"' in (tmp_path / MENU).read_text()
+        page, menu = (tmp_path / page_of(noun)).read_text(), (tmp_path / MENU).read_text()
+        assert "/api/v1/paper-kites/{paperKiteId}" in page
+        assert all(f"'paper_kite.{change}'" in page for change in ("created", "updated", "deleted"))
+        assert '"Paper kites": "纸\\"鸢",\n' in (tmp_path / TRANSLATIONS).read_text()
+        assert 'title: "Paper kites"' in menu
         (tmp_path / page_of(noun)).unlink()
-        for path, old, new in ((MENU, 'title: "Paper kites"', 'title: "Kites"'), (TRANSLATIONS, *TRANSLATED)):
-            text = (tmp_path / path).read_text()
-            assert old in text
-            (tmp_path / path).write_text(text.replace(old, new))
+        (tmp_path / MENU).write_text(menu.replace('title: "Paper kites"', 'title: "Kites"'))
         for path, text in without_page(tmp_path, noun).items():
             (tmp_path / path).write_text(text)
         assert {file: file.read_bytes() for file in app.rglob("*") if file.is_file()} == before
+
+    def test_has_the_english_title_until_it_is_translated(self) -> None:
+        assert '"Paper kites": "Paper kites",\n' in add_page(ROOT, parse("paper_kite"))[TRANSLATIONS]
 
 
 class TestARemoval:
