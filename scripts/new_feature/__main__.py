@@ -94,6 +94,9 @@ def show_removal(noun: Noun) -> None:
     if removal.written:
         print("Written:", *removal.written, sep="\n  ")
         print("Next: read the migration, then run ./scripts/alembic/migrate.sh")
+        if removal.migration and removal.migration.later:
+            done, missing = removal.migration.path, ", ".join(removal.migration.later)
+            print(f"      it drops and makes the table of {done}: add what {missing} changed, before you run it")
     else:
         print(f"Removed from all roles: {', '.join(removal.codes)}.")
 

@@ -61,15 +61,20 @@ class Migration:
     script: Script
     is_unreleased: bool
     """Git does not know it, and none follows it."""
+    later: list[str]
+    """The paths of those that name the table after it, in their order."""
 
     @classmethod
     def creating(cls, root: Path, table: str) -> Self | None:
         """The one that creates the table, if there is any."""
+        later: list[str] = []
         for script in scripts(root).walk_revisions():
             file = Path(script.path)
-            if f'create_table(\n        "{table}"' in file.read_text():
-                path = str(file.relative_to(root))
-                return cls(path, script, is_unreleased=script.is_head and not _is_committed(root, path))
+            path, text = str(file.relative_to(root)), file.read_text()
+            if f'create_table(\n        "{table}"' in text:
+                return cls(path, script, script.is_head and not _is_committed(root, path), later[::-1])
+            if f'"{table}"' in text:
+                later.append(path)
         return None
 
     def body(self, function: str) -> str:

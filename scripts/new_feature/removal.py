@@ -30,6 +30,8 @@ class Removal:
     written: list[str]
     codes: list[str]
     """The permission codes that exist no longer."""
+    migration: Migration | None
+    """The one that created the table."""
 
 
 def remove(root: Path, noun: Noun) -> Removal:
@@ -66,7 +68,7 @@ def remove(root: Path, noun: Noun) -> Removal:
             with all_or_nothing(root, [path]):
                 (root / path).write_text(text)
                 tidy(root, [*lists, path])
-            return Removal(files, list(lists), [path], dead)
+            return Removal(files, list(lists), [path], dead, migration)
         tidy(root, list(lists))
         # The database last: what fails before has changed nothing in it.
         if migration is not None:
@@ -74,7 +76,7 @@ def remove(root: Path, noun: Noun) -> Removal:
             (root / migration.path).unlink()
             files.append(migration.path)
         database.forget_codes(dead)
-    return Removal(files, list(lists), [], dead)
+    return Removal(files, list(lists), [], dead, migration)
 
 
 def _codes(root: Path) -> set[str]:

@@ -29,6 +29,26 @@ TESTS = [
     *("tests/models/test_migrations.py", "tests/security/test_access.py", "tests/api/test_permission_codes.py"),
     *("tests/websockets/asyncapi/test_asyncapi.py", "tests/docs/test_sockets.py"),
 ]
+LATER = '''\
+"""count the seats"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = {down_revision}
+branch_labels = depends_on = None
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.add_column("blimps", sa.Column("seats", sa.Integer()))
+
+
+def downgrade() -> None:
+    """Undo."""
+    op.drop_column("blimps", "seats")
+'''
 SHOW = """
 from src.main import rest
 print(*(route.code for route in rest.state.registry.routes), *rest.openapi()["paths"])
@@ -230,11 +250,14 @@ class TestARemoval:
         self, copy: Path, database: Scratch, in_copy: Callable[..., str]
     ) -> None:
         in_copy("scripts/new-feature.sh", "blimp")
+        later = "alembic/versions/20990101_0000_count_the_seats.py"
+        (copy / later).write_text(LATER.format(**next_revision(copy)).replace("'", '"'))
         in_copy("scripts/alembic/migrate.sh")
         database.rows("UPDATE roles SET interface_permissions = ARRAY['POST:/api/v1/blimps', 'SOCKET:chat.send']")
         in_copy("git", "init", "--quiet")
         in_copy("git", "add", "alembic")
-        in_copy("scripts/new-feature.sh", "--remove", "blimp")
+        output = in_copy("scripts/new-feature.sh", "--remove", "blimp")
+        assert f"_add_blimps.py: add what {later} changed" in output
         assert in_copy("scripts/alembic/migrate.sh").splitlines()[0].endswith("remove blimps")
         assert database.rows("SELECT to_regclass('blimps')") == [(None,)]
         assert database.rows("SELECT interface_permissions FROM roles") == [(["SOCKET:chat.send"],)]
