@@ -8,7 +8,7 @@ from http import HTTPStatus
 from itertools import product
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from scripts.bench.servers import serve
 from scripts.check.browser import browser
@@ -153,14 +153,19 @@ def watch_runs(admin: ConsolePage) -> None:
     print("Runs that beat started appeared as they happened, with their progress.")
 
 
+def _send_task(admin: ConsolePage, task: str, **arguments: str) -> Locator:
+    """Send a task by its form; returns where its run is shown."""
+    admin.open("tasks")
+    admin.row(task).get_by_role("button", name="Run").click()
+    form = admin.dialog(f"Run {task}")
+    admin.fill(form, {f"kwargs.{name}": value for name, value in arguments.items()})
+    form.get_by_role("button", name="Send").click()
+    return admin.page.locator(".el-drawer__body")
+
+
 def send(admin: ConsolePage) -> None:
     """A task is sent with a decimal number and a day."""
-    admin.open("tasks")
-    admin.row("check.count").get_by_role("button", name="Run").click()
-    run = admin.dialog("Run check.count")
-    admin.fill(run, {"kwargs.seconds": "0.25", "kwargs.day": "2030-01-31"})
-    run.get_by_role("button", name="Send").click()
-    shown = admin.page.locator(".el-drawer__body")
+    shown = _send_task(admin, "check.count", seconds="0.25", day="2030-01-31")
     expect(shown).to_contain_text('"seconds": 0.25')
     expect(shown).to_contain_text('"day": "2030-01-31"')
     expect(shown).to_contain_text("SUCCESS")
@@ -169,12 +174,7 @@ def send(admin: ConsolePage) -> None:
 
 def retry(admin: ConsolePage) -> None:
     """A run that fails is retried."""
-    admin.open("tasks")
-    admin.row("notices.announce").get_by_role("button", name="Run").click()
-    run = admin.dialog("Run notices.announce")
-    admin.fill(run, {"kwargs.notice_id": "nonsense"})
-    run.get_by_role("button", name="Send").click()
-    shown = admin.page.locator(".el-drawer__body")
+    shown = _send_task(admin, "notices.announce", notice_id="nonsense")
     expect(shown).to_contain_text("FAILURE")
     shown.get_by_role("button", name="Run again").click()
     expect(shown).to_contain_text("Retried by")
