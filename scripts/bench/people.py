@@ -12,7 +12,8 @@ from src.models.user import User, UserRole
 from src.queues import load_app
 from src.queues.emitter import RedisEmitter
 from src.queues.publisher import create_outbox
-from src.services.session import ClientInfo, SessionService
+from src.services.client_tokens import ClientInfo
+from src.services.session import SessionService
 from src.utils.password import hash_password
 
 PASSWORD = "bench-pass"  # noqa: S105 - of users that live for a minute

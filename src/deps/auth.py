@@ -20,9 +20,10 @@ from src.deps.database import ResourcesDep, UnitOfWorkDep
 from src.deps.token_delivery import DEVICE_HEADER, FoundRefreshTokenDep
 from src.models.user import User
 from src.services.auth import AuthService
+from src.services.client_tokens import ClientInfo
 from src.services.login_only import WHILE_ACTING, login_required, own_login_required
 from src.services.permission import PermissionService
-from src.services.session import ClientInfo, SessionService
+from src.services.session import SessionService
 
 
 class AccessToken(OAuth2PasswordBearer):

@@ -12,7 +12,7 @@ from src.core.config import Settings
 from src.core.exceptions import PermissionDeniedError, UnauthorizedError, raises
 from src.deps.database import ResourcesDep
 from src.schemas.auth import TokenResponse
-from src.services.session import TokenPair
+from src.services.client_tokens import TokenPair
 
 DEVICE_HEADER = "X-Device-Token"
 """Sent with the response to a login, and by clients with their next login: strangers cannot lock them out."""

@@ -14,7 +14,7 @@ from src.crud.user import UserCRUD
 from src.models.user import User
 from src.schemas.auth import PublicKeyResponse
 from src.services.challenge import ChallengeService
-from src.services.session import ClientInfo, TokenPair
+from src.services.client_tokens import ClientInfo, TokenPair
 from src.services.sign_in import FactorRequiredError, SignInService
 from src.services.user import UserService
 from src.utils.password import dummy_hash

@@ -12,12 +12,13 @@ from src.crud.user import UserCRUD
 from src.models.user import User
 from src.schemas.factor import FactorLogin, PasskeyLoginOptions, Reauthentication
 from src.schemas.factor_challenge import ProofKind, ProofOptions
+from src.services.client_tokens import ClientInfo, TokenPair
 from src.services.email import EmailService
 from src.services.factor_proof import FactorProofService
 from src.services.factor_ticket import FactorTicketService
 from src.services.passkey import CHALLENGE_SECONDS
 from src.services.password import PasswordService
-from src.services.session import ClientInfo, SessionService, TokenPair
+from src.services.session import SessionService
 from src.services.sign_in import SignInService
 
 log = structlog.get_logger(__name__)

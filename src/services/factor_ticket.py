@@ -12,8 +12,8 @@ from src.crud.session import digest
 from src.crud.user import UserCRUD
 from src.models.user import User
 from src.schemas.factor_challenge import FactorChallenge
+from src.services.client_tokens import ClientInfo
 from src.services.factor_proof import FactorProofService
-from src.services.session import ClientInfo
 
 LIFETIME_SECONDS = 300
 ATTEMPTS = 5

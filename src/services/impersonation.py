@@ -5,7 +5,7 @@ from src.core.resources import Resources
 from src.core.security.token import AccessClaims
 from src.core.unit_of_work import UnitOfWork
 from src.services.actor import Actor
-from src.services.session import ClientInfo, TokenPair
+from src.services.client_tokens import ClientInfo, TokenPair
 from src.services.user import require_person
 from src.services.user_admin import UserAdminService
 

@@ -16,8 +16,9 @@ from src.crud.oidc_flow import FinishedLogin, OidcFlowCRUD, PendingLogin
 from src.crud.user import UserCRUD
 from src.models.linked_identity import LinkedIdentity
 from src.schemas.oidc import OidcAnswer
+from src.services.client_tokens import ClientInfo, TokenPair
 from src.services.oidc_account import OidcAccountService
-from src.services.session import ClientInfo, SessionService, TokenPair
+from src.services.session import SessionService
 from src.services.sign_in import SignInService
 from src.utils.language import Language
 

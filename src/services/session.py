@@ -1,5 +1,5 @@
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,46 +9,15 @@ from src.core.exceptions import ConflictError, ServiceUnavailableError, Unauthor
 from src.core.realtime.rooms import session_room, user_room
 from src.core.resources import Resources
 from src.core.security.acting import acting_session_id, impersonator_of, is_shown_id, shown_id
-from src.core.security.throttle import LoginClient, device_id
+from src.core.security.throttle import device_id
 from src.core.security.token import AccessClaims, RefreshClaims, new_id
 from src.core.unit_of_work import UnitOfWork
 from src.crud.session import RefreshToken, Rotation, SessionCRUD, digest
 from src.schemas.session import ActingUser
-from src.utils.address import network_of
+from src.services.client_tokens import ClientInfo, TokenPair
 from src.utils.device import device_name
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ClientInfo:
-    """The client that a request comes from; `device` is the token that an earlier login handed out, if any."""
-
-    user_agent: str
-    address: str
-    device: str = ""
-
-    @property
-    def login(self) -> LoginClient:
-        """The client, as failed logins are counted."""
-        return LoginClient(network_of(self.address), self.device)
-
-    def describe(self, now: int) -> str:
-        """What is remembered of its device, as JSON, for `DeviceService`."""
-        return json.dumps({"user_agent": self.user_agent[:256], "address": self.address, "time": now})
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPair:
-    """The tokens of a login or a refresh; lifetimes in seconds. Only logins hand out a device token."""
-
-    user_id: UUID
-    session_id: str
-    access_token: str
-    refresh_token: str
-    expires_in: int
-    refresh_expires_in: int
-    device_token: str = ""
 
 
 class SessionService:

@@ -11,8 +11,9 @@ from src.core.unit_of_work import UnitOfWork
 from src.crud.login_origin import LoginOrigin, LoginOriginCRUD
 from src.crud.user_factor import UserFactorCRUD
 from src.schemas.factor_challenge import FactorChallenge
+from src.services.client_tokens import ClientInfo, TokenPair
 from src.services.email import EmailService
-from src.services.session import ClientInfo, SessionService, TokenPair
+from src.services.session import SessionService
 
 log = structlog.get_logger(__name__)
 

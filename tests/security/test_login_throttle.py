@@ -15,7 +15,8 @@ from src.core.resources import Resources
 from src.core.security.throttle import MAXIMUM_CLIENTS, LoginClient, LoginThrottle
 from src.main import app
 from src.models.user import User
-from src.services.session import ClientInfo, SessionService
+from src.services.client_tokens import ClientInfo
+from src.services.session import SessionService
 from tests.support.login import log_in
 from tests.support.people import People, Person
 

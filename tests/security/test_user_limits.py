@@ -11,7 +11,8 @@ from src.core.config.celery import CelerySettings
 from src.core.config.files import FileSettings
 from src.core.exceptions import ConflictError
 from src.core.resources import Resources
-from src.services.session import ClientInfo, SessionService
+from src.services.client_tokens import ClientInfo
+from src.services.session import SessionService
 from tests.security.test_task_permissions import body
 from tests.support.login import log_in
 from tests.support.people import People, Person

@@ -9,7 +9,8 @@ from src.core.resources import Resources
 from src.core.unit_of_work import UnitOfWork
 from src.models.role import Role
 from src.models.user import User, UserRole
-from src.services.session import ClientInfo, SessionService, TokenPair
+from src.services.client_tokens import ClientInfo, TokenPair
+from src.services.session import SessionService
 from src.utils.password import hash_password
 
 PASSWORD = "correct horse battery staple"
