@@ -102,7 +102,7 @@ class TestMetrics:
 
 
 class TestReports:
-    """After the metrics: a child that is terminated may have started the next run, which is then started again."""
+    """After the metrics: a run that waits four seconds for a new child is started again, by `visibility_timeout`."""
 
     def test_show_queues_and_what_is_reserved(self, worker: CeleryProcess, pool: Pool) -> None:
         queue = f"checks-{pool.name}"

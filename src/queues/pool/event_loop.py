@@ -23,6 +23,8 @@ else:
     from uvloop import new_event_loop  # the same loop as under uvicorn
 
 STOP_SECONDS = 10
+# The kernel may give a signal to another thread: Python runs its handler in the main thread, when that wakes up.
+WAKE_SECONDS = 0.5
 
 T = TypeVar("T")
 Lifespan = Callable[[], AbstractAsyncContextManager[object]]
@@ -57,7 +59,10 @@ class LoopThread:
         future = asyncio.run_coroutine_threadsafe(call, self.loop)
         while True:
             try:
-                return future.result()
+                return future.result(WAKE_SECONDS)
+            except TimeoutError:  # the coroutine's own, if it is done
+                if future.done():
+                    return future.result()
             except SoftTimeLimitExceeded:
                 if future.done():
                     raise

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
-from src.queues.pool.event_loop import ProcessLoop
+from src.queues.pool.event_loop import WAKE_SECONDS, ProcessLoop
 from src.queues.pool.soft_limit import SoftLimitedCoroutine
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -100,6 +101,27 @@ class TestInterruption:
         alarm()
         with pytest.raises(SoftTimeLimitExceeded):
             loop.run(asyncio.sleep(10))
+
+    def test_a_signal_that_another_thread_gets_interrupts_the_wait(self, loop: ProcessLoop, strike: Strike) -> None:
+        ended = []
+
+        async def work() -> None:
+            signal.pthread_kill(threading.get_ident(), signal.SIGALRM)
+            await asyncio.sleep(5)
+            ended.append(True)
+
+        strike(SystemExit())
+        with pytest.raises(SystemExit):
+            loop.run(work())
+        assert ended == []
+
+    def test_a_timeout_of_the_coroutine_is_the_outcome(self, loop: ProcessLoop) -> None:
+        async def time_out() -> None:
+            await asyncio.sleep(WAKE_SECONDS * 2)
+            raise TimeoutError("its own")
+
+        with pytest.raises(TimeoutError, match="its own"):
+            loop.run(time_out())
 
     def test_child_tasks_are_cancelled(self, loop: ProcessLoop, strike: Strike) -> None:
         async def group() -> None:
