@@ -90,7 +90,7 @@ def _outcome_of(error: Any) -> str | None:
     if isinstance(error, Retry) or (isinstance(error, Reject) and getattr(error, "requeue", False)):
         return "retried"
     if isinstance(error, Ignore):
-        return "revoked"
+        return getattr(error, "outcome", "revoked")
     if isinstance(error, WorkerLostError | SystemExit | KeyboardInterrupt):
         return "lost"
     return "failed"

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from src.core.logging import request_id
 from src.core.security.actor import current_actor_id
 from src.core.tasks.run_event import MAXIMUM_BYTES, UncheckedRunEvent
+from src.queues.pool.greenlet_bridge import off_loop
 from src.queues.results.outage_retry import retry_outages
 from src.queues.results.run_history import run_history, run_id
 from src.queues.results.start_limits import check_declaration, start_limits
@@ -37,6 +38,16 @@ class RevokedRunError(Ignore):
 
 class DuplicateRunError(Ignore):
     """A run did not start, because another one with the same values of `unique_by` was running."""
+
+
+class SucceededRunError(Ignore):
+    """A run does not start again: it had succeeded with this result when its worker was lost."""
+
+    outcome = "succeeded"  # counts as
+
+    def __init__(self, result: Any) -> None:
+        super().__init__(result)
+        self.result = result
 
 
 class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
@@ -80,6 +91,7 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         Raises:
             RevokedRunError: The run was revoked.
             PoisonedTaskError: The run has lost too many workers.
+            SucceededRunError: The run had succeeded when its worker was lost.
             DuplicateRunError: A run with the same values of `unique_by` is running.
             Retry: The run waits for its turn.
         """
@@ -96,6 +108,12 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         event = _event(run, {"state": states.STARTED, **origin(request), **self._masked_arguments(args, kwargs)})
         is_redelivered = bool((request.delivery_info or {}).get("redelivered"))
         start = run_history(self.app).start(event, is_redelivered=is_redelivered)
+        if (
+            is_redelivered and not request.chord
+        ):  # a chord also counts its parts, which the lost worker may not have done
+            stored = off_loop(None, self.backend.get_task_meta, task_id)
+            if stored["status"] == states.SUCCESS:
+                raise SucceededRunError(stored["result"])
         if start.is_revoked:
             self.backend.mark_as_revoked(task_id, "revoked", request)
             raise RevokedRunError("revoked")
@@ -177,7 +195,10 @@ def _record_revocation(sender: Any, request: Any, terminated: bool, expired: boo
 @signals.task_postrun.connect
 def _record_without_result(task: Any, task_id: str, retval: Any, state: str | None, **_signal: object) -> None:
     """Record runs that raised `Ignore`, or `Reject` with `requeue`; Celery sends no other signal for them."""
-    if state == states.IGNORED:
+    if isinstance(retval, SucceededRunError):
+        success = {"state": states.SUCCESS, "result": _masked_result(retval.result)}
+        _record(task, task_id, task.request, success, waits=True)
+    elif state == states.IGNORED:
         error = str(retval) if isinstance(retval, RevokedRunError | DuplicateRunError) else f"Ignore: {retval}"
         _record(task, task_id, task.request, {"state": states.REVOKED, "error": error}, waits=True)
     elif state == states.REJECTED and retval.requeue:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from celery import states
 from redis import Redis
 from sqlmodel import delete, select
 
@@ -14,6 +15,7 @@ from src.core.config import settings
 from src.core.exceptions import ConflictError
 from src.core.resources import Resources
 from src.core.security.actor import current_actor_id
+from src.core.tasks.run_event import revocation_key
 from src.models.task_run import RunState, TaskRun
 from src.queues.app import app
 from src.queues.tasks.runs import record
@@ -23,7 +25,7 @@ from src.services.task_run import TaskRunService
 from src.utils.date import utc_now
 from tests.queues import sample
 from tests.queues.conftest import WORKER, CeleryProcess, Run, running
-from tests.support.pools import ASYNCIO
+from tests.support.pools import ASYNCIO, POOLS, Pool
 from tests.support.waiting import PATIENCE_SECONDS, eventually, wait_until
 
 pytestmark = [pytest.mark.worker, pytest.mark.usefixtures("worker")]
@@ -252,6 +254,28 @@ class TestPoison:
         result = sample.hand_back.delay(f"test:{uuid4()}", times=4)
         run = await history.wait(result.id)
         assert (run.state, run.attempts) == (RunState.SUCCESS, 5)
+
+
+class TestARedeliveredRun:
+    """Its worker was lost after it had stored the result, and before it acknowledged the message."""
+
+    @pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
+    @pytest.mark.parametrize("is_revoked", [False, True], ids=["", "revoked"])
+    async def test_that_has_succeeded_does_not_run_again(
+        self, history: History, redis: Redis, run: Run, key: str, pool: Pool, is_revoked: bool
+    ) -> None:
+        result = sample.work.apply_async((key, "run"), queue=key)
+        app.backend.store_result(result.id, "stored", states.SUCCESS)
+        if is_revoked:
+            redis.set(revocation_key(result.id), 1)
+        with Redis.from_url(str(app.conf.broker_url)) as broker:
+            message = json.loads(broker.lpop(key))
+            message["properties"]["delivery_info"]["redelivered"] = True
+            broker.lpush(key, json.dumps(message))
+        pool.start(run, key)
+        ended = await history.wait(result.id)
+        assert (ended.state, ended.result) == (RunState.SUCCESS, "stored")
+        assert not redis.exists(f"{key}:started")
 
 
 class TestAsyncioPool:
