@@ -47,9 +47,7 @@ class SentinelRedis:
         """Whether there is another master; if not, ask for one: Sentinel may give up a failover that it has begun."""
         if self.master != before:
             return True
-        with suppress(
-            ResponseError
-        ):  # one is under way, or the replica is not ready
+        with suppress(ResponseError):  # one is under way, or the replica is not ready
             self.client.execute_command("SENTINEL", "FAILOVER", MASTER, "COORDINATED")
         return False
 
