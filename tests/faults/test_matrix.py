@@ -47,7 +47,7 @@ def unexpected(results: dict[Request, tuple[int, float]], store: str = "", secon
     return [
         f"{request}: {status} after {duration:.2f} s"
         for request, (status, duration) in results.items()
-        if status != (503 if store in request.needs else request.status) or duration > seconds + patience()
+        if status != (503 if store in request.needs else request.status) or duration > seconds + 0.5 * patience()
     ]
 
 

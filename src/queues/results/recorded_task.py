@@ -108,9 +108,8 @@ class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
         event = _event(run, {"state": states.STARTED, **origin(request), **self._masked_arguments(args, kwargs)})
         is_redelivered = bool((request.delivery_info or {}).get("redelivered"))
         start = run_history(self.app).start(event, is_redelivered=is_redelivered)
-        if (
-            is_redelivered and not request.chord
-        ):  # a chord also counts its parts, which the lost worker may not have done
+        # A part of a chord is counted after its result is stored: the lost worker may not have done that.
+        if is_redelivered and not request.chord:
             stored = off_loop(None, self.backend.get_task_meta, task_id)
             if stored["status"] == states.SUCCESS:
                 raise SucceededRunError(stored["result"])
