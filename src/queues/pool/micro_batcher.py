@@ -12,24 +12,26 @@ log = structlog.get_logger(__name__)
 
 
 class MicroBatcher(Generic[T, R]):
-    """Micro-batcher: items that arrive while a batch is in flight form the next batch.
+    """Micro-batcher: items that arrive while batches are in flight form the next batch.
 
     Args:
         process: Processes a batch without blocking the loop, and returns one result per item.
+        in_flight: How many batches are processed at once.
     """
 
-    def __init__(self, process: Callable[[list[T]], Awaitable[Sequence[R]]]) -> None:
+    def __init__(self, process: Callable[[list[T]], Awaitable[Sequence[R]]], in_flight: int = 1) -> None:
         self._process = process
+        self._in_flight = in_flight
         self._pending: list[tuple[T, asyncio.Future[R]]] = []
-        self._worker: asyncio.Task[None] | None = None
+        self._workers: set[asyncio.Task[None]] = set()
 
     def put(self, item: T) -> asyncio.Future[R]:
         """Add an item to the next batch; the future holds its result. A failure is logged, so awaiting is optional."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         self._pending.append((item, future))
-        if self._worker is None:
-            self._worker = loop.create_task(self._process_pending(), context=Context())
+        if len(self._pending) == 1 and len(self._workers) < self._in_flight:
+            self._workers.add(loop.create_task(self._process_pending(), context=Context()))
         return future
 
     async def _process_pending(self) -> None:
@@ -47,4 +49,4 @@ class MicroBatcher(Generic[T, R]):
                 for (_, future), result in zip(batch, results, strict=True):
                     if not future.done():  # its task may have been cancelled
                         future.set_result(result)
-        self._worker = None
+        self._workers.discard(asyncio.current_task())

@@ -64,3 +64,16 @@ async def test_a_cancelled_caller_does_not_affect_others(batcher: MicroBatcher[s
     cancelled, waiting = batcher.put("a"), batcher.put("b")
     cancelled.cancel()
     assert await waiting == "B"
+
+
+async def test_as_many_batches_as_allowed_are_in_flight(store: Store) -> None:
+    batcher = MicroBatcher[str, str](lambda items: asyncio.to_thread(store.write, items), in_flight=2)
+    store.open.clear()
+    results = []
+    for items in ("a", "b", "cd", "e"):
+        results += [batcher.put(item) for item in items]
+        await asyncio.sleep(0)  # a batch that may start takes them
+    store.open.set()
+    assert await asyncio.gather(*results) == ["A", "B", "C", "D", "E"]
+    assert sorted(store.batches) == [["a"], ["b"], ["c", "d", "e"]]
+    assert await batcher.put("f") == "F"
