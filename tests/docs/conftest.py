@@ -1,8 +1,7 @@
-"""The product as a reader starts it: in databases and on a broker of its own, by the commands of the README."""
+"""The product as a reader starts it: in databases and on a broker of its own."""
 
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,18 +14,26 @@ import pytest
 from scripts.local.ports import Ports
 from src.core.config import settings
 from tests.docs.readme import ROOT
-from tests.support.databases import own_databases
+from tests.support.databases import current_template, own_databases, sql_server
 from tests.support.process import Process
+from tests.support.scratch import Program
+from tests.support.waiting import PATIENCE_SECONDS
 
 Start = Callable[[str], Process]
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def template() -> str | None:
+    """A database with the schema, to be copied; None where each test session runs the migrations."""
+    return current_template(sql_server(os.environ["SQL_DATABASE_URL"]))
+
+
+@pytest.fixture(scope="session")
+def environment(template: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """What a reader has: the project's programs on PATH, stores without data, and their own modules importable."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     modules = tmp_path_factory.mktemp("modules")
-    with own_databases() as databases:
+    with own_databases(template or "template1") as databases:
         yield {
             **os.environ,
             **databases,
@@ -59,10 +66,12 @@ def start(environment: dict[str, str], database: None, tmp_path: Path) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def database(environment: dict[str, str]) -> None:
-    """Schema and first data, by the scripts."""
-    for script in ("scripts/alembic/migrate.sh", "scripts/initdb.sh"):
-        subprocess.run([ROOT / script], env=environment, check=True)  # noqa: S603 - our own
+def database(environment: dict[str, str], template: str | None) -> None:
+    """Schema and first data, by what the scripts run."""
+    for module in [["src.initdb"]] if template else [["alembic", "upgrade", "head"], ["src.initdb"]]:
+        program = Program(module, environment)
+        output, _ = program.communicate(PATIENCE_SECONDS)
+        assert program.returncode == 0, output
 
 
 @pytest.fixture(scope="session")
@@ -76,5 +85,5 @@ def site(
         starting({**environment, "UVICORN_PORT": port}, tmp_path_factory.mktemp("site")) as start,
         httpx.Client(base_url=url) as client,
     ):
-        start("uvicorn src.main:app").wait_for("Uvicorn running")
+        start(f"{sys.executable} -m uvicorn src.main:app").wait_for("Uvicorn running")
         yield client

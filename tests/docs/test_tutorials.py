@@ -59,7 +59,7 @@ def test_they_work_as_written(tmp_path: Path) -> None:
         assert len(tests) == 5
         run(project, ["ruff", "check", "--fix", "--quiet", "src", *tests], {})
         run(project, ["python", "-m", "scripts.reference", "--documents"], {})
-        run_tests(project, [*tests, *CONCERNED], url)
+        run_tests(project, [*tests, *CONCERNED])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE
 from uuid import uuid4
 
 import pytest
@@ -18,6 +19,12 @@ pytestmark = pytest.mark.worker
 
 PAGE = "\n\n".join(blocks("python", (ROOT / "docs/workflows.md").read_text()))
 WORKER = "celery -A workflows_page worker -P custom -c 20 -l info --without-mingle --without-gossip"
+EVALUATE = """
+import sys, time
+from workflows_page import *
+for line in sys.stdin:
+    print(eval(line), flush=True)
+"""
 Call = Callable[[str], str]
 
 
@@ -27,16 +34,22 @@ def call(environment: dict[str, str], start: Start) -> Iterator[Call]:
     Path(environment["PYTHONPATH"].split(os.pathsep)[0], "workflows_page.py").write_text(PAGE)
     environment["CELERY_CUSTOM_WORKER_POOL"] = "src.queues.pool:AsyncIOPool"
     worker = start(WORKER)
-    worker.wait_for("ready.")
+    command = [sys.executable, "-c", EVALUATE]
+    with subprocess.Popen(command, env=environment, stdin=PIPE, stdout=PIPE, text=True, bufsize=1) as process:  # noqa: S603 - ours
+        assert process.stdin
+        assert process.stdout
+        questions, answers = process.stdin, process.stdout
 
-    def call(expression: str) -> str:
-        code = f"from workflows_page import *\nimport time\nprint({expression})"
-        command = [sys.executable, "-c", code]
-        ended = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)  # noqa: S603 - ours
-        return ended.stdout.strip()
+        def call(expression: str) -> str:
+            print(expression, file=questions)
+            answer = answers.readline()
+            assert answer, f"{expression} failed."
+            return answer.strip()
 
-    yield call
-    assert worker.stop() == 0
+        worker.wait_for("ready.")
+        yield call
+        questions.close()
+    assert (process.returncode, worker.stop()) == (0, 0)
 
 
 @pytest.fixture

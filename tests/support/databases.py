@@ -49,10 +49,10 @@ class Databases:
 
 
 @contextmanager
-def own_databases() -> Iterator[dict[str, str]]:
+def own_databases(template: str = "template1") -> Iterator[dict[str, str]]:
     """Fresh databases on the configured servers, dropped at the end; yields the variables that name them."""
     databases = Databases(os.environ)
-    databases.create()
+    databases.create(template)
     try:
         yield databases.environment
     finally:
@@ -89,6 +89,12 @@ def template_name() -> str:
     """Name of the template database with the schema of the current migrations, on embedded servers."""
     migrations = b"".join(file.read_bytes() for file in sorted((PROJECT_ROOT / "alembic").rglob("*.py")))
     return f"{TEMPLATE}{hashlib.sha256(migrations).hexdigest()[:12]}"
+
+
+def current_template(server: str) -> str | None:
+    """The template database with the schema of the current migrations, if the server has one."""
+    name = template_name()
+    return name if query(server, f"SELECT 1 FROM pg_database WHERE datname = '{name}'") else None  # noqa: S608 - a digest
 
 
 def sql_server(url: str) -> str:

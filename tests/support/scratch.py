@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import URL
 
 from src.core.config.sql_urls import sql_url
-from tests.support.databases import query, sql_server, template_name
+from tests.support.databases import current_template, query, sql_server
 from tests.support.fork_server import start
 from tests.support.process import measured
 from tests.support.waiting import PATIENCE_SECONDS
@@ -77,13 +77,12 @@ class Scratch:
 def scratch_database(*, migrated: bool = False) -> Iterator[Scratch]:
     """A new database, dropped at the end; with the current schema if `migrated`."""
     url = sql_url("SQL_DATABASE_URL", SecretStr(os.environ["SQL_DATABASE_URL"]))
-    name, template = f"scratch_{secrets.token_hex(6)}", template_name()
-    has_template = query(_server(url), f"SELECT 1 FROM pg_database WHERE datname = '{template}'")  # noqa: S608 - a digest
-    copied = template if migrated and has_template else "template1"
-    query(_server(url), f'CREATE DATABASE "{name}" TEMPLATE "{copied}"')
+    name = f"scratch_{secrets.token_hex(6)}"
+    template = current_template(_server(url)) if migrated else "template1"
+    query(_server(url), f'CREATE DATABASE "{name}" TEMPLATE "{template or "template1"}"')
     try:
         scratch = Scratch(url.set(database=name))
-        if migrated and not has_template:
+        if template is None:
             scratch.run("alembic", "upgrade", "head")
         yield scratch
     finally:

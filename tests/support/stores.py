@@ -29,7 +29,7 @@ from scripts.local.redis import Redis
 from scripts.local.s3 import S3
 from scripts.local.store import Store
 from scripts.local.stores import STORES, needed_stores, start_stores, stores_environment
-from tests.support.databases import TEMPLATE, TEMPORARY, Bucket, Databases, query, template_name
+from tests.support.databases import TEMPLATE, TEMPORARY, Bucket, Databases, current_template, query, template_name
 
 ROOT = PROJECT_ROOT
 MAXIMUM_PROCESSES = 50
@@ -74,10 +74,10 @@ class SessionStores:
         self._held_ports.close()
         self._start_servers()
         self._exit.callback(self._databases.drop)
-        if PostgreSQL in self._embedded:
-            self._databases.create(self._template())
-        else:
-            self._databases.create()
+        # The tests of a copy of the project run on the stores of ours.
+        template = self._template() if PostgreSQL in self._embedded else current_template(self._databases.server)
+        self._databases.create(template or "template1")
+        if template is None:
             _migrate(self._databases)
         self._bucket.create()
         self._exit.callback(self._bucket.drop)
