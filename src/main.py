@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 
 import structlog
 from fastapi import FastAPI
@@ -102,7 +103,7 @@ def create_app(settings: Settings, server: AsyncServer) -> FastAPI:
     if debug:
         openapi.install_openapi(app)
         docs.install_docs(app)
-        install_asyncapi(app, describe(server, settings))
+        install_asyncapi(app, partial(describe, server, settings))
     app.state.registry = create_registry(app, server, settings)
     app.router.routes.insert(0, RouteIndex(app.routes, absent_paths(settings)))
     install_middlewares(app, settings)

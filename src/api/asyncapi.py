@@ -1,7 +1,8 @@
 """`/asyncapi` and `/asyncapi.json`: the AsyncAPI document and its page, self-hosted (no CDN)."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,15 @@ class _Files(StaticFiles):
         return response
 
 
-def install_asyncapi(app: FastAPI, document: Mapping[str, Any]) -> None:
+def install_asyncapi(app: FastAPI, create: Callable[[], Mapping[str, Any]]) -> None:
     """Serve `/asyncapi` and `/asyncapi.json`; call it in debug environments only.
 
-    The host of the document's servers is replaced with the host of the request.
+    Args:
+        app: The application.
+        create: Creates the document, once somebody asks for it. The host of its servers is replaced with the host of
+            the request.
     """
+    document = cache(create)
     content = _HTML.format(title=escape(app.title), static=STATIC)
 
     async def serve_page() -> Response:
@@ -63,8 +68,8 @@ def install_asyncapi(app: FastAPI, document: Mapping[str, Any]) -> None:
 
     async def serve_document(request: Request) -> Response:
         host = {"host": request.url.netloc, "protocol": "wss" if request.url.scheme == "https" else "ws"}
-        servers = {name: {**server, **host} for name, server in document["servers"].items()}
-        return JSONResponse({**document, "servers": servers})
+        servers = {name: {**server, **host} for name, server in document()["servers"].items()}
+        return JSONResponse({**document(), "servers": servers})
 
     app.add_api_route(PAGE, serve_page, include_in_schema=False)
     app.add_api_route(DOCUMENT, serve_document, include_in_schema=False)

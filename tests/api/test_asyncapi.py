@@ -1,9 +1,12 @@
 import gzip
 import hashlib
+from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from src.api.asyncapi import DOCUMENT, install_asyncapi
 from tests.support.stores import ROOT
 
 VENDOR = ROOT / "src/api/vendor/asyncapi"
@@ -16,6 +19,20 @@ class TestTheDocument:
         assert document["asyncapi"] == "3.0.0"
         server = document["servers"]["socketio"]
         assert (server["host"], server["protocol"], server["pathname"]) == ("events.example:8443", "wss", "/socket.io")
+
+    async def test_is_created_once_and_not_at_the_start(self) -> None:
+        created: list[dict[str, Any]] = []
+
+        def create() -> dict[str, Any]:
+            created.append({"servers": {}})
+            return created[0]
+
+        app = FastAPI()
+        install_asyncapi(app, create)
+        assert created == []
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            assert [(await client.get(DOCUMENT)).status_code for _ in range(2)] == [200, 200]
+        assert len(created) == 1
 
     async def test_is_linked_from_swagger(self, client: httpx.AsyncClient) -> None:
         assert "(/asyncapi)" in (await client.get("/openapi.json")).json()["info"]["description"]
