@@ -15,6 +15,7 @@ from src.api import access
 from src.core.config import Settings
 from src.core.config.app import Environment
 from src.main import create_app, server
+from tests.support.fork_server import run_python
 from tests.support.stores import ROOT
 
 DEBUG_ONLY = [
@@ -99,9 +100,7 @@ main.create_registry(main.rest, main.server, main.settings)
 class TestRow33Start:
     @pytest.mark.process
     def test_a_route_without_a_guard_stops_it_by_name(self) -> None:
-        ended = subprocess.run(  # noqa: S603 - our own
-            [sys.executable, "-c", UNGUARDED], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False
-        )
+        ended = run_python("-c", UNGUARDED)
         assert "GET:/api/v1/open is neither guarded nor listed" in ended.stderr
 
     @pytest.mark.parametrize("code", ["POST:/api/v1/auth/login", "POST:/api/v1/auth/logout"])

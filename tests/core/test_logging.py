@@ -1,12 +1,10 @@
 import json
 import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
-from tests.support.stores import ROOT
+from tests.support.fork_server import run_python
 
 pytestmark = pytest.mark.process
 
@@ -62,11 +60,8 @@ CONTROLS = [*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x2
 
 
 def run(environment: str, program: str = PROGRAM) -> list[str]:
-    command = [sys.executable, "-c", program]
-    variables = os.environ | {"ENVIRONMENT": environment}
-    ended = subprocess.run(  # noqa: S603 - our own
-        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True
-    )
+    ended = run_python("-c", program, environment=os.environ | {"ENVIRONMENT": environment})
+    assert ended.returncode == 0, ended.stderr
     return ended.stdout.split("\n")[:-1]
 
 

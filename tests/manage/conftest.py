@@ -1,12 +1,10 @@
 import os
 import subprocess
-import sys
 from collections.abc import Callable
-from tempfile import TemporaryFile
 
 import pytest
 
-from tests.support.fork_server import start
+from tests.support.fork_server import run_python
 from tests.support.process import measured
 
 Manage = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -20,14 +18,7 @@ def run(
     coverage = {} if arguments[:2] in _covered else measured
     _covered.add(arguments[:2])
     environment = os.environ | coverage | environment
-    with TemporaryFile("w+") as given, TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
-        given.write(stdin)
-        given.seek(0)
-        command = [sys.executable, "-m", module, *arguments]
-        code = start(command, environment, output=output, errors=errors, stdin=given).wait()
-        output.seek(0)
-        errors.seek(0)
-        return subprocess.CompletedProcess(command, code, output.read(), errors.read())
+    return run_python("-m", module, *arguments, environment=environment, stdin=stdin)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """The catalog lists each task, and validates arguments before they are sent."""
 
 import os
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from src.queues import tasks
 from src.queues.app import app
 from src.queues.publisher import read_catalog
 from tests.queues import sample
-from tests.support.stores import ROOT
+from tests.support.fork_server import run_python
 
 # The module with the tasks of a feature, the settings that switch it on, and a service that only it imports.
 FEATURES = {
@@ -35,8 +33,7 @@ print(*sys.modules)
 def imported(feature: str = "") -> set[str]:
     """The modules that a worker imports with no such feature but this one."""
     environment = os.environ | (FEATURES[feature][0] if feature else {})
-    command = [sys.executable, "-c", IMPORTED]
-    return set(subprocess.check_output(command, cwd=ROOT, env=environment, text=True).split())  # noqa: S603 - ours
+    return set(run_python("-c", IMPORTED, environment=environment).stdout.split())
 
 
 class TestTasksOfFeatures:

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 import time
 
 import httpx
@@ -22,17 +20,12 @@ from src.core.stores.errors import as_unavailable
 from src.core.stores.redis_client import create_redis
 from src.core.stores.sql import create_engine
 from src.services.challenge import ChallengeService
+from tests.support.fork_server import run_python
 from tests.support.people import People, Person
 from tests.support.proxy import proxied
 from tests.support.scratch import scratch_database
-from tests.support.stores import ROOT
 
 BODY = {"title": "t", "body": "b", "expiresAt": "2999-01-01T00:00:00Z"}
-
-
-def python(code: str, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)  # noqa: S603 - our own
 
 
 class TestRow46BodyLimit:
@@ -180,7 +173,7 @@ class TestRow45Logs:
     @pytest.mark.parametrize("environment", ["LOCAL", "TESTING"])
     def test_a_traceback_shows_no_local_variables(self, environment: str) -> None:
         variables = os.environ | {"ENVIRONMENT": environment}
-        ended = python(LOGGING, variables)
+        ended = run_python("-c", LOGGING, environment=variables)
         assert "hunter2" not in ended.stdout
 
     async def test_a_failed_statement_shows_no_parameters(self, resources: Resources) -> None:
@@ -216,14 +209,14 @@ class TestRow06Deployed:
     @pytest.mark.parametrize("changes", SMALL_KEYS, ids=str)
     def test_it_is_refused_in_one_line(self, changes: dict[str, str]) -> None:
         variables = os.environ | DEPLOYED | changes
-        ended = python("import src.main", variables)
+        ended = run_python("-c", "import src.main", environment=variables)
         output = (ended.stdout + ended.stderr).splitlines()
         assert (ended.returncode, len(output)) == (1, 1)
         assert "hunter2" not in output[0]
 
     def test_a_key_without_its_first_line_is_not_shown(self) -> None:
         variables = os.environ | DEPLOYED | {"RSA_PRIVATE_KEY": "MIIG/hunter2" + "A" * 300}
-        ended = python("import src.main", variables)
+        ended = run_python("-c", "import src.main", environment=variables)
         assert "hunter2" not in ended.stderr
 
 

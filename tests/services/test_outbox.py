@@ -2,10 +2,8 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,10 +23,9 @@ from src.queues.tasks import outbox as outbox_tasks
 from src.services.audit import AuditService
 from src.services.outbox import RELAY_AFTER, TOPIC, OutboxService
 from src.utils.date import utc_now
+from tests.support.fork_server import run_python
 
 relay_all: Any = outbox_tasks.relay  # its dependencies are injected
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Broker:
@@ -306,8 +303,8 @@ asyncio.run(main())
 @pytest.mark.usefixtures("outbox")
 class TestAProcessKilledBetweenCommitAndBroker:
     async def test_nothing_is_lost(self, resources: Resources, broker: Broker) -> None:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", CRASH, cwd=ROOT)
-        assert await process.wait() == -signal.SIGKILL
+        ended = await asyncio.to_thread(run_python, "-c", CRASH)
+        assert ended.returncode == -signal.SIGKILL
         await age(resources)
         assert await relay(resources) == 1
         assert [(call.name, call.kwargs) for call in broker.accepted] == [("crash.committed", {"number": 1})]

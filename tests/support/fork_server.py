@@ -1,8 +1,8 @@
-"""Starts our programs as forks of a process that has imported the libraries, which takes most of a program's start.
+"""Starts our programs as forks of a process that has imported what they import, which takes most of a program's start.
 
-A fork has its own session, settings, arguments and streams, and imports the application itself, as `python -m` does.
-Started as a program, this file is that process; its arguments are the descriptor of the socket to serve, and modules to
-import in addition.
+A fork has its own session, settings, arguments and streams. What reads settings on import, such as `src.main`, it
+imports itself, as `python -m` does. Started as a program, this file is the process that forks; its arguments are the
+descriptor of the socket to serve, and modules to import with the settings of this process.
 """
 
 import atexit
@@ -21,18 +21,32 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Lock
+from types import ModuleType, SimpleNamespace
 from typing import IO, Any
+from unittest.mock import patch
 
-# Without celery.concurrency and what imports it, which reads the environment on import.
+# What programs of the application import whatever their settings are.
+APPLICATION = (
+    *("src.api.access", "src.api.asyncapi", "src.api.docs", "src.api.document_info", "src.api.health"),
+    *("src.api.openapi", "src.api.v1.factors", "src.api.v1.passkeys", "src.api.v1.router", "src.api.v1.user_factors"),
+    *("src.console.serving", "src.core.injection.http", "src.core.outages", "src.core.preflight"),
+    *("src.core.routing.index", "src.core.shutdown.draining", "src.core.shutdown.listeners"),
+    *("src.core.stores.document_migrations", "src.middlewares.errors", "src.middlewares.request", "src.models"),
+    *("src.queues.broker.consumer", "src.queues.broker.transport", "src.queues.pool", "src.queues.publisher"),
+    *("src.queues.results.recorded_task", "src.queues.scheduler", "src.services.permission_code"),
+    *("src.services.process_reporter", "src.services.shared_metrics", "src.websockets.app", "src.websockets.emitter"),
+)
+# What they import later.
 LIBRARIES = (
-    *("alembic.command", "alembic.config", "asyncpg", "bcrypt", "beanie", "celery.app.base", "celery.app.task"),
-    *("celery.backends.redis", "celery.beat", "celery.schedules", "click", "cronsim", "ephem"),
-    *("cryptography.x509", "fastapi", "fastapi_offline", "jwt", "kombu.transport.redis", "minio"),
-    *("passlib.context", "passlib.handlers.argon2", "passlib.handlers.bcrypt", "prometheus_client"),
-    *("pydantic_settings", "pymongo.asynchronous.database", "redis.asyncio", "socketio", "sqlalchemy.ext.asyncio"),
-    *("sqlalchemy.dialects.postgresql.asyncpg", "sqlmodel.ext.asyncio.session", "structlog", "typer", "uuid_utils"),
-    *("uvicorn.main", "zxcvbn"),
+    *("aiosmtplib", "alembic.command", "alembic.config", "authlib.integrations.httpx_client", "authlib.oidc.core"),
+    *("authlib.oidc.discovery", "celery.app.control", "celery.app.events", "celery.apps.beat", "celery.apps.worker"),
+    *("celery.backends.redis", "celery.bin.celery", "celery.concurrency.prefork", "celery.worker.autoscale"),
+    *("celery.worker.components", "cryptography.hazmat.primitives.ciphers.aead", "fastapi_offline", "jinja2"),
+    *("joserfc.jwt", "minio", "pyotp", "segno", "starlette.middleware.cors", "typer", "uvicorn.loops.auto"),
+    *("uvicorn.main", "uvicorn.protocols.http.httptools_impl", "uvicorn.protocols.websockets.auto", "webauthn"),
+    *("zxcvbn",),
 )
 _ROOT = Path(__file__).resolve().parents[2]
 _NUMBER = struct.Struct("!i")
@@ -42,11 +56,11 @@ _preloaded: list[str] = []
 class Fork:
     """A running program; like `subprocess.Popen`, as far as tests need it."""
 
-    def __init__(self, module: Sequence[str], environment: Mapping[str, str], streams: Sequence[int]) -> None:
-        """Run a module with its arguments; the streams are the descriptors of its input, output and errors."""
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], streams: Sequence[int]) -> None:
+        """Run what follows `python`: `-m` or `-c`, and arguments; the streams are its input, output and errors."""
         self.returncode: int | None = None
         self._report, theirs = os.pipe()
-        request = json.dumps([list(module), dict(environment)]).encode()
+        request = json.dumps([list(command), dict(environment)]).encode()
         server, lock = _server()
         with lock:
             socket.send_fds(server, [_NUMBER.pack(len(request))], [*streams, theirs])
@@ -82,14 +96,28 @@ class Fork:
 def start(
     command: Sequence[str | Path], environment: Mapping[str, str], *, output: IO[Any], errors: IO[Any], stdin: IO[Any]
 ) -> "Fork | subprocess.Popen[bytes]":
-    """Run a command in a session of its own: a fork if it is `python -m`, unless its coverage is measured."""
-    python, option, *module = map(str, command)
-    is_ours = (python, option) == (sys.executable, "-m") and sys.platform == "linux"
+    """Run a command in a session of its own: a fork if it is `python -m` or `-c`, unless its coverage is measured."""
+    python, *arguments = map(str, command)
+    is_ours = python == sys.executable and arguments[0] in ("-m", "-c") and sys.platform == "linux"
     if is_ours and "COVERAGE_PROCESS_CONFIG" not in environment:
-        return Fork(module, environment, (stdin.fileno(), output.fileno(), errors.fileno()))
+        return Fork(arguments, environment, (stdin.fileno(), output.fileno(), errors.fileno()))
     return subprocess.Popen(  # noqa: S603 - our own
         command, cwd=_ROOT, env=environment, stdin=stdin, stdout=output, stderr=errors, start_new_session=True
     )
+
+
+def run_python(
+    *arguments: str, environment: Mapping[str, str] | None = None, stdin: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """Run `python -m …` or `python -c …` to its end, by default with the environment of this process."""
+    command, variables = [sys.executable, *arguments], os.environ if environment is None else environment
+    with TemporaryFile("w+") as given, TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+        given.write(stdin)
+        given.seek(0)
+        code = start(command, variables, output=output, errors=errors, stdin=given).wait()
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(command, code, output.read(), errors.read())
 
 
 def preload(*modules: str) -> None:
@@ -160,12 +188,69 @@ def _close(descriptors: Sequence[int]) -> None:
         os.close(descriptor)
 
 
+def _import_application() -> None:
+    """Import the application. Settings have no value until a fork imports them, which then reads its own.
+
+    A module that reads one on import ends this process: it must not be in `APPLICATION`.
+    """
+    with patch.dict(os.environ, {"ENVIRONMENT": "TESTING"}, clear=True):
+        from src.core import config
+        from src.core.config import Settings, settings
+        from src.core.config.app import Environment
+
+    def read(name: str) -> Settings:
+        if name != "settings":
+            raise AttributeError(name)
+        vars(settings).update(vars(Settings.load()))
+        config.settings = settings
+        return settings
+
+    vars(settings).clear()
+    settings.app = SimpleNamespace(environment=Environment.TESTING)  # type: ignore[assignment]  # schemas read it
+    for module in APPLICATION:
+        importlib.import_module(module)
+    vars(settings).clear()
+    del config.settings
+    vars(config)["__getattr__"] = read
+
+
+class _Kept:
+    """Stands for a module in `sys.modules`, which a program clears at its end only of what is a module."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._module, name)
+
+
+def _keep_modules(imported: Mapping[str, ModuleType]) -> None:
+    """At its end, a fork frees only modules of its own: to free the others would first copy them, which takes 0.1 s."""
+    kept: dict[str, Any] = {name: _Kept(module) for name, module in imported.items()}
+    kept[""] = kept  # a cycle, so that `gc.freeze` keeps it for ever
+
+    def replace() -> None:
+        sys.modules.update({name: kept[name] for name, module in imported.items() if sys.modules.get(name) is module})
+
+    atexit.register(replace)
+
+
 if __name__ == "__main__":
+    os.environ["CELERY_CUSTOM_WORKER_POOL"] = "src.queues.pool:AsyncIOPool"  # Celery reads it on import
+    gc.disable()  # imports leave no garbage
     for module in (*LIBRARIES, *sys.argv[2:]):
         importlib.import_module(module)
+    if not sys.argv[2:]:
+        _import_application()
+    _keep_modules({name: module for name, module in sys.modules.items() if name not in ("__main__", "builtins", "sys")})
     gc.freeze()
-    sys.argv, environment = _serve(socket.socket(fileno=int(sys.argv[1])))
-    sys.orig_argv = [sys.executable, "-m", *sys.argv]  # what a worker restarts itself with
+    gc.enable()
+    (option, program, *arguments), environment = _serve(socket.socket(fileno=int(sys.argv[1])))
+    sys.argv = [program if option == "-m" else option, *arguments]
+    sys.orig_argv = [sys.executable, option, program, *arguments]  # what a worker restarts itself with
     os.environ.clear()
     os.environ.update(environment)
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    if option == "-m":
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+    else:
+        exec(program, {"__name__": "__main__"})  # noqa: S102 - what `python -c` does

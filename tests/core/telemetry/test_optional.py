@@ -1,8 +1,6 @@
 """Telemetry is optional: off, its libraries are not imported; without them, the settings say what to install."""
 
 import json
-import os
-import subprocess
 import sys
 
 import pytest
@@ -14,7 +12,7 @@ from src.core.config import Settings
 from src.core.config.base import ConfigurationError
 from src.core.effects import TaskCall
 from src.core.telemetry import spans, start_telemetry, tracing
-from tests.support.stores import ROOT
+from tests.support.fork_server import run_python
 
 # Where the SDK is installed, redis-py imports its metrics.
 OPTIONAL = "opentelemetry.sdk.trace", "opentelemetry.exporter", "opentelemetry.instrumentation", "sentry_sdk"
@@ -55,8 +53,9 @@ logging.getLogger("celery").error("Task raised", exc_info=ValueError("in a task"
 
 def output_of(code: str) -> str:
     """What a Python process prints that imports this code, with the stores of the tests."""
-    command = sys.executable, "-c", code
-    return subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True).stdout  # noqa: S603 - ours
+    ended = run_python("-c", code)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
 
 
 class TestOff:
