@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from scripts.local.smtp import CaughtMail, keep_in
-from src.core.config import settings
+from src.core.config import Settings, settings
 from src.core.resources import Resources
 from src.main import create_app, rest, server
 from src.services.login_only import CAUGHT_EMAILS, requires_login
@@ -21,23 +21,28 @@ from tests.support.people import People, Person
 PATH = "/api/v1/ops/caught-emails"
 
 
+def keeping_in(directory: Path) -> Settings:
+    """Settings with which e-mails are kept in a directory."""
+    changed = copy(settings)
+    changed.email = settings.email.model_copy(update={"caught_directory": directory})
+    return changed
+
+
 @pytest.fixture
 def directory(tmp_path: Path, resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where e-mails are kept."""
-    changed = copy(settings)
-    changed.email = settings.email.model_copy(update={"caught_directory": tmp_path / "mails"})
-    monkeypatch.setattr(resources, "settings", changed)
+    monkeypatch.setattr(resources, "settings", keeping_in(tmp_path / "mails"))
     return tmp_path / "mails"
 
 
-@pytest.fixture
-def showing(directory: Path, resources: Resources) -> FastAPI:
+@pytest.fixture(scope="module")
+def showing() -> FastAPI:
     """An application with the route."""
-    return create_app(resources.settings, server)
+    return create_app(keeping_in(Path("mails")), server)
 
 
 @pytest.fixture
-async def client(showing: FastAPI, people: People) -> AsyncIterator[httpx.AsyncClient]:
+async def client(showing: FastAPI, directory: Path, people: People) -> AsyncIterator[httpx.AsyncClient]:
     hooks = {"response": [documented_by(showing)]}
     transport = httpx.ASGITransport(showing)
     async with httpx.AsyncClient(transport=transport, base_url="http://test", event_hooks=hooks) as client:

@@ -36,6 +36,7 @@ def imported(feature: str = "") -> set[str]:
     return set(run_python("-c", IMPORTED, environment=environment).stdout.split())
 
 
+@pytest.mark.process
 class TestTasksOfFeatures:
     @pytest.mark.parametrize("feature", FEATURES)
     def test_are_imported_where_it_is_on(self, feature: str) -> None:

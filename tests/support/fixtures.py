@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
+from functools import cache
 from unittest.mock import patch
 
 import httpx
@@ -36,6 +37,13 @@ def unmeasured_round_trips() -> Iterator[None]:
     It refuses commands at once whose time limit is shorter than the round trips that it measured.
     """
     with patch.object(_csot.MovingMinimum, "get", return_value=0.0):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_tls_context() -> Iterator[None]:
+    """HTTP clients share a TLS context: each would read all certificate authorities again, which takes 20 ms."""
+    with patch("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context)):
         yield
 
 

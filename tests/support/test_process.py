@@ -3,11 +3,13 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.support.fork_server import Fork, start
 from tests.support.waiting import wait_until
 
 
+@pytest.mark.process
 def test_a_program_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     with (tmp_path / "output").open("wb") as output, Path(os.devnull).open() as nothing:
         command = [sys.executable, "-m", "http.server", "0", "--bind", "127.0.0.1"]

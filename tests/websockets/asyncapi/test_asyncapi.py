@@ -81,6 +81,7 @@ def resolve(document: Document, reference: dict[str, str]) -> Any:
 
 
 class TestTheProduct:
+    @pytest.mark.slow
     def test_is_valid(self, parse: Parse) -> None:
         generated = describe(product, settings)
         parsed = parse(generated)
