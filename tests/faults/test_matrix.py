@@ -44,10 +44,11 @@ async def send_all(served: Served, person: Person) -> dict[Request, tuple[int, f
 
 def unexpected(results: dict[Request, tuple[int, float]], store: str = "", seconds: float = 1) -> list[str]:
     """The results that differ from the table while this store fails."""
+    seconds += 0.5 * patience()
     return [
         f"{request}: {status} after {duration:.2f} s"
         for request, (status, duration) in results.items()
-        if status != (503 if store in request.needs else request.status) or duration > seconds + 0.5 * patience()
+        if status != (503 if store in request.needs else request.status) or duration > seconds
     ]
 
 
