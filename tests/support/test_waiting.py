@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,18 @@ class TestAWait:
     def test_names_the_condition_that_did_not_hold(self) -> None:
         with pytest.raises(AssertionError, match=r"not happen within 0\.01 s \(.*test_waiting\.py:\d+\)"):
             wait_until(lambda: False, seconds=0.01)
+
+    def test_spends_little_on_a_condition_that_computes_for_long(self) -> None:
+        polls: list[float] = []
+
+        def compute_for_long() -> None:
+            polls.append(time.thread_time())
+            while time.thread_time() < polls[-1] + 0.01:
+                pass
+
+        with pytest.raises(AssertionError):
+            wait_until(compute_for_long, seconds=0.5)
+        assert len(polls) < 8
 
     async def test_may_ask_a_coroutine(self) -> None:
         answers = iter([None, 0, 3])
