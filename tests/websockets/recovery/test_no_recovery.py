@@ -13,7 +13,8 @@ from src.websockets.server import AsyncServer
 from tests.support.proxy import proxied
 from tests.support.waiting import eventually, patience
 from tests.websockets.conftest import serve
-from tests.websockets.recovery.conftest import REPLAY, Open, Wire, create, cut, dialing
+from tests.websockets.recovery.conftest import Open, Wire, cut, dialing
+from tests.websockets.recovery.recoverable import REPLAY, create
 
 
 async def is_gone(redis: Any, pid: str) -> bool:

@@ -17,7 +17,8 @@ from src.websockets.server import AsyncServer
 from src.websockets.testing import SocketClient
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.conftest import serve
-from tests.websockets.recovery.conftest import REPLAY, Open, create, cut, dialing, has_ended
+from tests.websockets.recovery.conftest import Open, cut, dialing, has_ended
+from tests.websockets.recovery.recoverable import REPLAY, create
 
 
 @pytest.mark.slow

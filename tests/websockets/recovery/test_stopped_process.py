@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
@@ -16,6 +17,7 @@ import pytest
 from src.core.realtime.event_bus import EventBus
 from src.websockets.recovery import MAX_MISSED_EVENTS
 from src.websockets.server import AsyncServer
+from tests.support.process import Process as Program
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.websockets.recovery.conftest import Open
 
@@ -80,7 +82,7 @@ class Talker:
 class Process:
     """A server in a process of its own."""
 
-    def __init__(self, http: aiohttp.ClientSession, running: asyncio.subprocess.Process, port: int) -> None:
+    def __init__(self, http: aiohttp.ClientSession, running: Program, port: int) -> None:
         self._http, self._running = http, running
         self.url = f"http://127.0.0.1:{port}"
         self.name = ""
@@ -97,41 +99,33 @@ class Process:
             return bool((await response.json())["is_listening"])
 
     def stop(self) -> None:
-        self._running.terminate()
+        self._running.psutil.terminate()
 
     async def kill(self, bus: EventBus) -> None:
         """Kill it, and wait until others know: until then its sessions are its own."""
-        self._running.kill()
+        self._running.psutil.kill()
 
         async def is_gone() -> bool:
             return not await bus.is_alive(self.name)
 
         await eventually(is_gone)
 
-    async def end(self) -> None:
-        if self._running.returncode is None:
-            self._running.kill()
-        await self._running.wait()
-
 
 @asynccontextmanager
-async def started(http: aiohttp.ClientSession, **environment: str) -> AsyncIterator[Process]:
+async def started(http: aiohttp.ClientSession, log: Path, **environment: str) -> AsyncIterator[Process]:
     with socket.create_server(("127.0.0.1", 0)) as listener:  # others may take a port that is only known to be free
-        fd = listener.fileno()
-        command = sys.executable, "-m", "tests.websockets.recovery.stopping", str(fd)
-        running = await asyncio.create_subprocess_exec(*command, pass_fds=[fd], env=os.environ | environment)
+        command = sys.executable, "-m", "tests.websockets.recovery.stopping"
+        running = Program(command, log, os.environ | environment, stdin=listener.makefile("rb"))
         process = Process(http, running, listener.getsockname()[1])
-    try:
+    with running:
         await eventually(process.serves)
         yield process
-    finally:
-        await process.end()
 
 
-async def test_polling_clients_recover(servers: Servers, wire: Open) -> None:
+async def test_polling_clients_recover(servers: Servers, wire: Open, tmp_path: Path) -> None:
     room = secrets.token_hex(4)
     await wire(0)
-    async with aiohttp.ClientSession() as http, started(http) as process:
+    async with aiohttp.ClientSession() as http, started(http, tmp_path / "process") as process:
         await (await Poller(http, process.url).open()).send("41")  # now the process begins to listen to others
         await eventually(process.listens)
         client = await Poller(http, process.url).open()

@@ -9,7 +9,8 @@ import pytest
 from src.core.realtime.event_bus import EventBus
 from src.websockets.recovery import Offset, RecoverableSession
 from src.websockets.recovery.session_store import SessionStore
-from tests.websockets.recovery.conftest import REPLAY, Open
+from tests.websockets.recovery.conftest import Open
+from tests.websockets.recovery.recoverable import REPLAY
 
 KEY = "socketio:connection:"
 

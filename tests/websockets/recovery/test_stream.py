@@ -12,7 +12,7 @@ from src.queues.emitter import RedisEmitter
 from src.websockets.recovery import Offset, RecoverableSession, SessionRecovery
 from src.websockets.recovery.progress import Progress
 from src.websockets.recovery.stream_reader import StreamReader
-from tests.websockets.recovery.conftest import REPLAY
+from tests.websockets.recovery.recoverable import REPLAY
 
 
 class TestReading:
