@@ -11,7 +11,7 @@ from scripts.check.browser import browser
 from scripts.check.console import ADMIN, READS_USERS, USER, make_role_and_user
 from scripts.check.console_emails import HTML, INVITED, invite, mail_catcher, send_html, use_emails
 from scripts.check.console_page import ConsolePage
-from tests.console.conftest import Start
+from tests.console.conftest import close_pages, started
 from tests.queues.conftest import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.worker, pytest.mark.slow]
@@ -34,15 +34,24 @@ class Console(NamedTuple):
         return page
 
 
-@pytest.fixture
-def console(start: Start, tmp_path: Path) -> Iterator[Console]:
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """An instance whose e-mails are caught, with links that lead to itself."""
-    port = free_port()
+    directory, port = tmp_path_factory.mktemp("emails"), free_port()
     url = f"http://localhost:{port}"
-    with mail_catcher(tmp_path / "mails") as settings:
-        start(port, **{**settings, "EMAIL_LINK_URL": f"{url}/console"})
-        with browser() as chromium:
-            yield Console(url, settings["SMTP_URL"], tmp_path / "mails", chromium)
+    with mail_catcher(directory / "mails") as settings:
+        emails = {**settings, "EMAIL_LINK_URL": f"{url}/console"}
+        with started(directory, emails, port=port), browser() as chromium:
+            yield Console(url, settings["SMTP_URL"], directory / "mails", chromium)
+
+
+@pytest.fixture
+def console(instance: Console) -> Iterator[Console]:
+    """The instance, where no e-mail was sent."""
+    for mail in instance.mails.glob("*.eml"):
+        mail.unlink()
+    yield instance
+    close_pages(instance.chromium)
 
 
 def test_an_invitation_its_email_and_who_sees_them(console: Console) -> None:
@@ -89,8 +98,8 @@ def test_no_email_is_more_than_text(console: Console) -> None:
     assert "run" not in reader.page.title()
 
     broken = b"Content-Type: text/plain; charset=x-none\n\njavascript:alert(1) https://shop.example/a?b=1."
-    (console.mails / "000002.eml").write_bytes(broken)
-    reader.open("caught-emails?open=2")
+    (console.mails / "000900.eml").write_bytes(broken)
+    reader.open("caught-emails?open=900")
     reader.shows("LookupError: unknown encoding: x-none")
     links = reader.page.locator(".el-drawer__body").get_by_role("link")
     expect(links).to_have_count(1)

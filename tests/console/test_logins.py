@@ -14,11 +14,10 @@ from playwright.sync_api import Browser, Locator, expect
 
 from scripts.check.browser import browser
 from scripts.check.console import ADMIN
-from scripts.check.console_factors import use_factors
 from scripts.check.console_page import ConsolePage
 from scripts.local.ports import LOOPBACK
 from scripts.local.smtp import read_mails
-from tests.console.conftest import Start
+from tests.console.conftest import add_user, close_pages, started
 from tests.queues.conftest import free_port
 from tests.support.openid import CLIENT_ID, CLIENT_SECRET, OpenIDProvider, openid_provider
 from tests.support.process import Process
@@ -53,43 +52,35 @@ class Console(NamedTuple):
         wait_until(arrived)
 
 
-@pytest.fixture
-def console(start: Start, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Console]:
-    """An instance with a provider and e-mail, whose users export and delete accounts; by parameter with the cookie."""
-    port, mail_port, mails = free_port(), free_port(), tmp_path / "mails"
-    url = f"http://localhost:{port}"  # cookies and passkeys belong to a name
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """An instance with a provider and e-mail, whose users export and delete accounts."""
+    directory, port, mail_port = tmp_path_factory.mktemp("logins"), free_port(), free_port()
+    url, mails = f"http://localhost:{port}", directory / "mails"  # cookies and passkeys belong to a name
     command = [sys.executable, "-m", "scripts.local.smtp", str(mails), str(mail_port)]
-    with openid_provider() as provider, Process(command, tmp_path / "smtp", os.environ):
+    with openid_provider() as provider, Process(command, directory / "smtp", os.environ):
         test = {"issuer": provider.issuer, "clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET}
-        start(
-            port,
-            OIDC_PROVIDERS=json.dumps({"test": {**test, "displayName": NAME, "allowSignUp": True}}),
-            OIDC_PUBLIC_URL=url,
-            OIDC_FRONTEND_URL=f"{url}/console",
-            SMTP_URL=f"smtp://{LOOPBACK}:{mail_port}",
-            EMAIL_FROM="shop@example.com",
-            EMAIL_LINK_URL="https://shop.example",
-            ACCOUNT_EXPORT_DAYS="7",
-            ACCOUNT_DELETION_DAYS="14",
-            DEVICES_ENABLED="true",
-            REFRESH_COOKIE_ENABLED=getattr(request, "param", "false"),
-        )
-        with browser() as chromium:
+        settings = {
+            "OIDC_PROVIDERS": json.dumps({"test": {**test, "displayName": NAME, "allowSignUp": True}}),
+            "OIDC_PUBLIC_URL": url,
+            "OIDC_FRONTEND_URL": f"{url}/console",
+            "SMTP_URL": f"smtp://{LOOPBACK}:{mail_port}",
+            "EMAIL_FROM": "shop@example.com",
+            "EMAIL_LINK_URL": "https://shop.example",
+            "ACCOUNT_EXPORT_DAYS": "7",
+            "ACCOUNT_DELETION_DAYS": "14",
+            "DEVICES_ENABLED": "true",
+        }
+        with started(directory, settings, port=port), browser() as chromium:
             yield Console(url, chromium, provider, mails)
 
 
-def add_user(console: Console, username: str) -> tuple[str, str]:
-    """A user whom the administrator makes; returns their name and password."""
-    admin, password = console.page(), "correct horse battery staple"
-    admin.sign_in(*ADMIN)
-    admin.open("users")
-    admin.button("New user").click()
-    form = admin.dialog("New user")
-    admin.fill(form, {"username": username, "name": username, "email": f"{username}@example.com", "password": password})
-    form.get_by_role("button", name="Create").click()
-    expect(admin.row(username)).to_be_visible()
-    admin.page.context.close()
-    return username, password
+@pytest.fixture
+def console(instance: Console) -> Iterator[Console]:
+    """The instance; the person at the provider is somebody new."""
+    instance.provider.reset()
+    yield instance
+    close_pages(instance.chromium)
 
 
 def identities(user: ConsolePage) -> Locator:
@@ -117,7 +108,7 @@ def confirm_deletion(user: ConsolePage, password: str = "") -> None:
 
 
 def test_a_linked_provider_an_export_and_the_end_of_an_account(console: Console) -> None:
-    username, password = add_user(console, "ada")
+    username, password = add_user(console.chromium, console.url, "ada")
     address = f"{username}@example.com"
     user = console.page()
     user.sign_in(username, password)
@@ -205,30 +196,4 @@ def test_a_provider_that_refuses_is_told(console: Console) -> None:
     sign_out(user)
     user.button(f"Sign in with {NAME}").click()
     user.shows("auth.oidc_failed")
-    assert user.observed.problems == []
-
-
-@pytest.mark.parametrize("console", ["true"], indirect=True, ids=["with the cookie"])
-def test_no_script_can_read_the_refresh_token(console: Console) -> None:
-    ada = add_user(console, "ada")
-    user = console.page()
-    use_factors(user, *ada)
-    user.sign_in(*ada)
-    kept = user.page.evaluate("JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])")
-    (cookie,) = [each for each in user.page.context.cookies() if each["name"] == "refresh_token"]
-    assert (cookie["httpOnly"], cookie["sameSite"], cookie["value"] in kept) == (True, "Strict", False)
-    assert '\\"refreshToken\\":\\"\\"' in kept
-
-    other = user.page.context.new_page()
-    other.goto(f"{console.url}/console/account")
-    expect(other.locator(".frame")).to_be_visible()
-    user.page.evaluate(
-        "sessionStorage.tokens = JSON.stringify({ ...JSON.parse(sessionStorage.tokens), accessToken: 'x' })"
-    )
-    user.open("account")
-    expect(user.page.locator(".frame")).to_be_visible()
-
-    sign_out(user)
-    expect(other.locator("#username")).to_be_visible()
-    assert [each for each in user.page.context.cookies() if each["name"] == "refresh_token"] == []
     assert user.observed.problems == []
