@@ -31,6 +31,7 @@ class TestRow34UnderLoad:
         client, admin = served.client, served_admin.headers
         roles = (await client.get(f"/api/v1/users/{reader.user.id}", headers=admin)).json()["data"]["roles"]
         changes, done = 0, False  # odd during a change, when both decisions are right
+        settled, are_settled = 0, asyncio.Event()
         expected, wrong, reads = 200, Counter[int](), Counter[int]()
 
         async def read() -> None:
@@ -39,6 +40,8 @@ class TestRow34UnderLoad:
                 status = (await client.get(PATH, headers=reader.headers)).status_code
                 if begun == changes and begun % 2 == 0:
                     reads[status] += 1
+                    if reads.total() >= settled:
+                        are_settled.set()
                     wrong[status] += status != expected
 
         readers = [asyncio.create_task(read()) for _ in range(READERS)]
@@ -49,9 +52,8 @@ class TestRow34UnderLoad:
                 expected = 200 if given else 403
                 changes += 1
                 settled = reads.total() + READERS
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    while reads.total() < settled:  # noqa: ASYNC110 - each reader notes what it saw by itself
-                        await asyncio.sleep(0)
+                are_settled.clear()
+                await asyncio.wait_for(are_settled.wait(), PATIENCE_SECONDS)
         done = True
         await asyncio.gather(*readers)
         assert wrong.total() == 0
