@@ -100,7 +100,7 @@ class TestTheScripts:
         image.mkdir()
         for source in set(copied()) - {"requirements.lock"}:
             if (ROOT / source).is_dir():
-                shutil.copytree(ROOT / source, image / source, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(ROOT / source, image / source)
             else:
                 shutil.copy(ROOT / source, image)
         for line in (ROOT / ".dockerignore").read_text().splitlines():

@@ -88,9 +88,13 @@ class Fork:
             raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
         return code
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal."""
+        os.kill(self.pid, number)
+
     def terminate(self) -> None:
         """Send SIGTERM."""
-        os.kill(self.pid, signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
 
 
 def start(
@@ -189,12 +193,11 @@ def _close(descriptors: Sequence[int]) -> None:
 
 
 def _import_application() -> None:
-    """Import the application. Settings have no value until a fork imports them, which then reads its own.
+    """Import the application. Settings have no value until a fork imports `src.core.config`, which reads its own.
 
     A module that reads one on import ends this process: it must not be in `APPLICATION`.
     """
     with patch.dict(os.environ, {"ENVIRONMENT": "TESTING"}, clear=True):
-        from src.core import config
         from src.core.config import Settings, settings
         from src.core.config.app import Environment
 
@@ -202,7 +205,6 @@ def _import_application() -> None:
         if name != "settings":
             raise AttributeError(name)
         vars(settings).update(vars(Settings.load()))
-        config.settings = settings
         return settings
 
     vars(settings).clear()
@@ -210,8 +212,9 @@ def _import_application() -> None:
     for module in APPLICATION:
         importlib.import_module(module)
     vars(settings).clear()
-    del config.settings
-    vars(config)["__getattr__"] = read
+    names = vars(sys.modules[Settings.__module__])
+    del names["settings"], sys.modules["src.core.config"]
+    names["__getattr__"] = read
 
 
 class _Kept:

@@ -36,6 +36,11 @@ def test_reads_its_own_settings(level: str) -> None:
     assert run_python("-c", SHOW_LEVEL, environment={**os.environ, "LOG_LEVEL": level}).stdout == f"{level}\n"
 
 
+def test_ends_if_its_settings_cannot_be_used() -> None:
+    ended = run_python("-c", "import src.core.config", environment={**os.environ, "LOG_LEVEL": "banana"})
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+
+
 def test_ends_as_any_program_does() -> None:
     ended = run_python("-c", LEFT)
     assert (ended.returncode, ended.stdout, ended.stderr) == (1, "deleted", "failed\n")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from scripts.local.ports import LOOPBACK, is_busy
-from scripts.local.process import PROJECT_ROOT
 from scripts.local.stores import STORES
+from tests.support.fork_server import Fork, start
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 # An ordinary user runs PostgreSQL as itself, and can give nothing away.
@@ -36,7 +36,7 @@ class Supervisor:
         self.environment = environment
         self.port = free_port_range()
         self.output = directory / f"{name}.output"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Fork | subprocess.Popen[bytes] | None = None
 
     def start(self, *arguments: str, until: str = "All up.", **environment: str) -> None:
         self._process = self._spawn(arguments, environment)
@@ -52,7 +52,7 @@ class Supervisor:
         return self.process.wait(timeout=PATIENCE_SECONDS)
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> "Fork | subprocess.Popen[bytes]":
         assert self._process is not None
         return self._process
 
@@ -64,17 +64,11 @@ class Supervisor:
         if self.is_running:
             self.signal(signal.SIGTERM)
 
-    def _spawn(self, arguments: tuple[str, ...], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    def _spawn(self, arguments: tuple[str, ...], environment: dict[str, str]) -> "Fork | subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "tests.scripts.local.supervise", str(self.directory), *arguments]
-        with self.output.open("wb") as output:
-            return subprocess.Popen(  # noqa: S603 - our own program
-                command,
-                cwd=PROJECT_ROOT,
-                env=bare_environment(PORT=str(self.port), **self.environment, **environment),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        variables = bare_environment(PORT=str(self.port), **self.environment, **environment)
+        with self.output.open("wb") as output, Path(os.devnull).open() as nothing:
+            return start(command, variables, output=output, errors=output, stdin=nothing)
 
 
 def free_port_range() -> int:
