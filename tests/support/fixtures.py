@@ -47,6 +47,13 @@ def one_tls_context() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> Iterator[None]:
+    """HTTPX reads the trusted certificates for each client, which takes longer than most requests."""
+    with patch("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context)):
+        yield
+
+
 @pytest.fixture(scope="session")
 async def resources() -> AsyncIterator[Resources]:
     """Resources of the application, whose lifespan lasts for the session."""
