@@ -26,7 +26,7 @@ BOUNDS = [0.1, 1.0]
 
 
 async def forget_reports(resources: Resources) -> None:
-    await resources.redis.delete("ops:none", *[key async for key in resources.redis.scan_iter("ops:*")])
+    await resources.redis.delete("ops:none", *[key async for key in resources.redis.scan_iter("ops:*", count=1000)])
 
 
 def report_often(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:

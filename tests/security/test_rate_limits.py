@@ -30,7 +30,7 @@ LIMITED_BY_ACCOUNT = {
 async def budgets(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     for marker in (ANONYMOUS, EXPENSIVE):
         monkeypatch.setattr(marker.dependency, "limit", LIMIT)
-    keys = [key async for key in resources.redis.scan_iter("rate:*")]
+    keys = [key async for key in resources.redis.scan_iter("rate:*", count=1000)]
     if keys:
         await resources.redis.delete(*keys)
 

@@ -54,17 +54,17 @@ class TestTheCode:
 
     async def test_is_good_for_a_minute(self, client: httpx.AsyncClient, linked: User, resources: Resources) -> None:
         code = fragment(await log_in(client))["code"]
-        keys = [key async for key in resources.redis.scan_iter("auth:oidc:code:*")]
+        keys = [key async for key in resources.redis.scan_iter("auth:oidc:code:*", count=1000)]
         assert {0 < await resources.redis.ttl(key) <= 60 for key in keys} == {True}
         await resources.redis.delete(*keys)
         assert error_of(await exchange(client, code)) == STATE
 
     async def test_stores_no_token(self, client: httpx.AsyncClient, linked: User, resources: Resources) -> None:
         await log_in(client)
-        keys = [str(key) async for key in resources.redis.scan_iter("auth:oidc:code:*")]
+        keys = [str(key) async for key in resources.redis.scan_iter("auth:oidc:code:*", count=1000)]
         stored = " ".join([str(await resources.redis.get(key)) for key in keys])
         assert "eyJ" not in stored
-        assert not [key async for key in resources.redis.scan_iter(f"auth:session:{{{linked.id}}}:*")]
+        assert not [key async for key in resources.redis.scan_iter(f"auth:session:{{{linked.id}}}:*", count=1000)]
 
     async def test_of_a_user_who_was_disabled_gets_nothing(
         self, client: httpx.AsyncClient, linked: User, uow: UnitOfWork
