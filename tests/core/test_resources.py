@@ -1,13 +1,15 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
 from src.core.resources import Resources, current_resources
-from tests.support.fork_server import run_python
+from tests.support.stores import ROOT
+from tests.support.waiting import PATIENCE_SECONDS
 
 LIFECYCLE = """
-import asyncio, warnings
-warnings.simplefilter("error")
+import asyncio
 from sqlalchemy import text
 from src.core.config import settings
 from src.core.resources import current_resources, open_resources
@@ -30,9 +32,11 @@ asyncio.run(main())
 
 
 def run(inside: str = "pass", **environment: str) -> str:
-    ended = run_python("-c", LIFECYCLE.replace("{inside}", inside), environment=os.environ | environment)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout.strip()
+    command = [sys.executable, "-W", "error", "-c", LIFECYCLE.replace("{inside}", inside)]
+    variables = os.environ | environment
+    return subprocess.run(  # noqa: S603 - our own
+        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
+    ).stdout.strip()
 
 
 @pytest.mark.process
