@@ -59,7 +59,7 @@ def test_a_worker_waits_however_long_it_takes() -> None:
 async def test_beat_waits_and_can_be_stopped_meanwhile(run: Run, name: str, *, heals: bool) -> None:
     async with proxied(str(getattr(settings, name))) as (url, proxy):
         proxy.hang()
-        beat = run(*BEAT, **{name: url})
+        beat = run(*BEAT, SQL_CONNECT_TIMEOUT_SECONDS="1", **{name: url})
         await reports(beat, url)
         if heals:
             await proxy.heal()

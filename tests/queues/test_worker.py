@@ -287,7 +287,7 @@ class TestTiming:
 
 def test_an_idle_worker_uses_no_cpu(worker: CeleryProcess) -> None:
     # The first measurement may include work left by earlier tests, such as replacing a killed child.
-    assert min(worker.idle_share(4) for _ in range(2)) < 0.03
+    assert any(worker.idle_share(4) < 0.03 for _ in range(2))
 
 
 class TestLog:

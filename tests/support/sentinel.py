@@ -66,7 +66,10 @@ def sentinel_redis(directory: Path) -> Iterator[SentinelRedis]:
         f"sentinel monitor {MASTER} {LOOPBACK} {master} 1\nsentinel auth-pass {MASTER} {LOGIN}\n",
     ]
     with ExitStack() as stack:
+        client = stack.enter_context(Redis(LOOPBACK, master, password=LOGIN, decode_responses=True))
         for name, text in zip(("master", "replica", "sentinel"), texts, strict=True):
+            if name == "sentinel":  # it looks for replicas when it starts, and then every ten seconds
+                wait_until(lambda: _has_replica(client))
             home = directory / name
             home.mkdir()
             (home / "redis.conf").write_text(text)
@@ -79,3 +82,11 @@ def sentinel_redis(directory: Path) -> Iterator[SentinelRedis]:
         stack.callback(redis.client.close)
         wait_until(redis.knows_the_replica)
         yield redis
+
+
+def _has_replica(master: Redis) -> bool:
+    try:
+        replication: Any = master.info("replication")
+    except RedisConnectionError:
+        return False
+    return "online" in str(replication.get("slave0"))
