@@ -41,13 +41,6 @@ def unmeasured_round_trips() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_tls_context() -> Iterator[None]:
-    """HTTP clients share a TLS context: each would read all certificate authorities again, which takes 20 ms."""
-    with patch("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context)):
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
 def certificates_read_once() -> Iterator[None]:
     """HTTPX reads the trusted certificates for each client, which takes longer than most requests."""
     with patch("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context)):
