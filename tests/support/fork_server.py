@@ -163,14 +163,13 @@ def _serve(server: socket.socket) -> tuple[list[str], dict[str, str]]:
 
 
 def _become_program(*descriptors: int) -> None:
-    """Fork again: the child returns, with streams and a session of its own; its parent reports its ID and its end.
+    """Fork again: the child returns, with streams and a session of its own, once it has reported its ID.
 
-    The parent kills it if nobody is left who reads the report.
+    Its parent reports its end, and kills it if nobody is left who reads the report.
     """
     *streams, report = descriptors
     if pid := os.fork():
         _close(streams)
-        os.write(report, _NUMBER.pack(pid))
         waiting = select.poll()
         waiting.register(os.pidfd_open(pid), select.POLLIN)
         waiting.register(report, 0)  # an error, once its other end is closed
@@ -184,6 +183,7 @@ def _become_program(*descriptors: int) -> None:
     os.setsid()
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
+    os.write(report, _NUMBER.pack(os.getpid()))
     _close(descriptors)
 
 
