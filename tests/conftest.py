@@ -22,13 +22,13 @@ atexit.register(_stores.close)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two workers per core, for tests of processes mostly wait; without these, one more than there are cores.
+    """Two workers per core, for tests of processes mostly wait, or else one per core; and one more.
 
     One process when all tests would share one Redis.
     """
     cores = os.cpu_count() or 1
     wait = "not process" not in config.option.markexpr
-    return min(2 * cores if wait else cores + 1, 8) if _stores.has_own_redis else 0
+    return min((2 * cores if wait else cores) + 1, 8) if _stores.has_own_redis else 0
 
 
 def pytest_configure(config: pytest.Config) -> None:

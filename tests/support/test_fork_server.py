@@ -17,7 +17,7 @@ LEFT = """
 import sys
 class Left:
     def __del__(self):
-        sys.stdout.write("deleted")
+        print("deleted", flush=True)
 left = Left()
 sys.exit("failed")
 """
@@ -43,4 +43,4 @@ def test_ends_if_its_settings_cannot_be_used() -> None:
 
 def test_ends_as_any_program_does() -> None:
     ended = run_python("-c", LEFT)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "deleted", "failed\n")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "deleted\n", "failed\n")
