@@ -1,7 +1,9 @@
 import json
 import os
 import random
+import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from email.message import EmailMessage
 from pathlib import Path
@@ -132,6 +134,15 @@ class TestAnEmail:
         read_content(source)
         assert time.process_time() - started < 5
 
+    @pytest.fixture
+    def recursion_limit(self) -> Iterator[None]:
+        """Python's own limit; Hypothesis raises it for the process."""
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(1000)
+        yield
+        sys.setrecursionlimit(limit)
+
+    @pytest.mark.usefixtures("recursion_limit")
     def test_that_nests_without_end_is_shown(self) -> None:
         deep = b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(3000))
         assert read_content(b"Subject: Deep\n" + deep).text != ""
