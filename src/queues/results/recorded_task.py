@@ -8,13 +8,14 @@ from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
 from celery import current_task, signals, states
-from celery.exceptions import Ignore, TimeLimitExceeded
+from celery.exceptions import TimeLimitExceeded
 from pydantic_core import to_json
 
 from src.core.logging import request_id
 from src.core.security.actor import current_actor_id
 from src.core.tasks.run_event import MAXIMUM_BYTES, UncheckedRunEvent
 from src.queues.pool.greenlet_bridge import off_loop
+from src.queues.results.errors import DuplicateRunError, PoisonedTaskError, RevokedRunError, SucceededRunError
 from src.queues.results.outage_retry import retry_outages
 from src.queues.results.run_history import run_history, run_id
 from src.queues.results.start_limits import check_declaration, start_limits
@@ -26,28 +27,6 @@ from src.utils.text import to_storable
 P = ParamSpec("P")
 R = TypeVar("R")
 Called = TypeVar("Called")
-
-
-class PoisonedTaskError(Exception):
-    """A run lost its worker too often to be started again."""
-
-
-class RevokedRunError(Ignore):
-    """A run was revoked before it started."""
-
-
-class DuplicateRunError(Ignore):
-    """A run did not start, because another one with the same values of `unique_by` was running."""
-
-
-class SucceededRunError(Ignore):
-    """A run does not start again: it had succeeded with this result when its worker was lost."""
-
-    outcome = "succeeded"  # counts as
-
-    def __init__(self, result: Any) -> None:
-        super().__init__(result)
-        self.result = result
 
 
 class RecordedTask(AsyncTask[P, R, Called], Generic[P, R, Called]):
