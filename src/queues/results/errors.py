@@ -20,7 +20,7 @@ class DuplicateRunError(Ignore):
 class SucceededRunError(Ignore):
     """A run does not start again: it had succeeded with this result when its worker was lost."""
 
-    outcome = "succeeded"  # counts as
+    outcome = "succeeded"  # as which metrics count it
 
     def __init__(self, result: Any) -> None:
         super().__init__(result)
